@@ -1,0 +1,242 @@
+//! Every response but a handled preflight: what becomes of its headers.
+//!
+//! <https://fetch.spec.whatwg.org/#cors-protocol-and-http-caches> is why Vary is on responses to
+//! requests without an Origin too, and why a constant `*` is sent to everybody, without Vary.
+
+use super::decision::{Actual, ActualOutcome};
+use super::field::{FieldName, VarySet};
+use super::names::ACCESS_CONTROL;
+use super::policy::{Policy, UpstreamCorsHeaders};
+use super::request::{CorsRequest, Field, RequestKind};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+/// What becomes of a response's CORS headers. Small and free of borrows, so that it can wait in a
+/// request's context until the response is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeaderPlan {
+    /// The response is the backend's own business.
+    Untouched,
+    /// Nothing but Vary is merged in.
+    Vary(VarySet),
+    /// The upstream's fields go as `upstream` says, ours are added as `grant` says.
+    Policy {
+        upstream: UpstreamCorsHeaders,
+        grant: Grant,
+        vary: VarySet,
+    },
+}
+
+/// Which of a policy's fields a response gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grant {
+    /// None: the origin is not allowed, or there is none.
+    Nothing,
+    /// `Access-Control-Allow-Origin: *`.
+    Any,
+    /// The request's own origin, which was matched and is safe to echo.
+    RequestOrigin,
+}
+
+/// A response whose fields can be edited: pingora's header, or a plain map.
+pub trait ResponseFields {
+    fn map(&self) -> &HeaderMap;
+    /// Replaces all lines of `name`.
+    fn set(&mut self, name: &'static str, value: HeaderValue);
+    fn remove(&mut self, name: &HeaderName);
+}
+
+pub(super) fn decide(policy: &Policy, kind: RequestKind, request: &CorsRequest<'_>) -> Actual {
+    let (grant, vary) = match policy.is_constant_any() {
+        // The same for everybody, so that a cache may serve one response to all.
+        true => (Grant::Any, VarySet::Nothing),
+        false if is_allowed(policy, request) => (Grant::RequestOrigin, VarySet::Origin),
+        false => (Grant::Nothing, VarySet::Origin),
+    };
+    let outcome = match grant {
+        Grant::Nothing => ActualOutcome::Denied,
+        Grant::Any | Grant::RequestOrigin => ActualOutcome::Allowed,
+    };
+    Actual {
+        outcome: ActualOutcome::of_cors(kind, outcome),
+        plan: HeaderPlan::Policy {
+            upstream: policy.upstream_cors_headers(),
+            grant,
+            vary,
+        },
+    }
+}
+
+fn is_allowed(policy: &Policy, request: &CorsRequest<'_>) -> bool {
+    match request.origin {
+        Field::One(origin) => matches!(policy.origins().find(origin), Ok(Some(_))),
+        Field::Absent | Field::Many => false,
+    }
+}
+
+// === impl HeaderPlan ===
+
+impl HeaderPlan {
+    /// The answer to a preflight that `policy` refuses, whoever gives it.
+    pub(super) fn denied_preflight(policy: &Policy) -> Self {
+        Self::Policy {
+            // `keep` is for responses to actual requests: an upstream's yes to a preflight that
+            // the policy refuses must not get out.
+            upstream: UpstreamCorsHeaders::Strip,
+            grant: Grant::Nothing,
+            vary: policy.preflight_vary(),
+        }
+    }
+
+    pub(super) fn with_vary(self, vary: VarySet) -> Self {
+        match self {
+            Self::Policy {
+                upstream, grant, ..
+            } => Self::Policy {
+                upstream,
+                grant,
+                vary,
+            },
+            Self::Vary(_) | Self::Untouched => Self::Vary(vary),
+        }
+    }
+
+    /// Edits `response`. `policy` is the one that made the plan, `origin` the request's.
+    pub fn apply(
+        self,
+        policy: Option<&Policy>,
+        origin: Option<&HeaderValue>,
+        response: &mut impl ResponseFields,
+    ) {
+        match (self, policy) {
+            (Self::Untouched, _) => {}
+            (Self::Vary(vary), _) => merge_vary(vary, response),
+            (
+                Self::Policy {
+                    upstream,
+                    grant,
+                    vary,
+                },
+                Some(policy),
+            ) => {
+                strip(upstream, grant, response);
+                grant.apply(policy, origin, response);
+                merge_vary(vary, response);
+            }
+            // No policy made this plan. Without one nothing is granted.
+            (Self::Policy { vary, .. }, None) => {
+                strip(UpstreamCorsHeaders::Strip, Grant::Nothing, response);
+                merge_vary(vary, response);
+            }
+        }
+    }
+}
+
+impl Grant {
+    fn apply(
+        self,
+        policy: &Policy,
+        origin: Option<&HeaderValue>,
+        response: &mut impl ResponseFields,
+    ) {
+        let allow_origin = match self {
+            Self::Nothing => return,
+            Self::Any => HeaderValue::from_static("*"),
+            Self::RequestOrigin => match origin {
+                Some(origin) => origin.clone(),
+                None => return,
+            },
+        };
+        set_missing(FieldName::AllowOrigin, allow_origin, response);
+        if policy.allows_credentials() {
+            let value = HeaderValue::from_static("true");
+            set_missing(FieldName::AllowCredentials, value, response);
+        }
+        if let Some(list) = policy.expose_headers() {
+            set_missing(FieldName::ExposeHeaders, list.clone(), response);
+        }
+    }
+}
+
+fn set_missing(name: FieldName, value: HeaderValue, response: &mut impl ResponseFields) {
+    // Only `fill` leaves anything here to be found.
+    if !response.map().contains_key(name.as_str()) {
+        response.set(name.as_str(), value);
+    }
+}
+
+/// Takes away the upstream's own `Access-Control-*`, as far as the policy says so.
+fn strip(upstream: UpstreamCorsHeaders, grant: Grant, response: &mut impl ResponseFields) {
+    let keeps = match upstream {
+        UpstreamCorsHeaders::Strip => false,
+        UpstreamCorsHeaders::Keep => grant == Grant::Nothing,
+        UpstreamCorsHeaders::Fill => true,
+    };
+    // Two of them contradict each other or repeat themselves; a browser takes neither.
+    let twice = || {
+        let mut lines = response
+            .map()
+            .get_all(header::ACCESS_CONTROL_ALLOW_ORIGIN)
+            .iter();
+        lines.nth(1).is_some()
+    };
+    if keeps && !twice() {
+        return;
+    }
+    while let Some(name) = next_cors_field(response.map()) {
+        response.remove(&name);
+    }
+}
+
+fn next_cors_field(map: &HeaderMap) -> Option<HeaderName> {
+    map.keys()
+        .find(|name| name.as_str().starts_with(ACCESS_CONTROL))
+        .cloned()
+}
+
+/// Merges `vary` into what is there, token by token: an upstream's own Vary must survive.
+fn merge_vary(vary: VarySet, response: &mut impl ResponseFields) {
+    if vary == VarySet::Nothing {
+        return;
+    }
+    if !response.map().contains_key(header::VARY) {
+        let value = HeaderValue::from_static(vary.as_str());
+        return response.set(FieldName::Vary.as_str(), value);
+    }
+    let lines = || response.map().get_all(header::VARY).iter();
+    let tokens = || {
+        lines()
+            .flat_map(|line| line.as_bytes().split(|&byte| byte == b','))
+            .map(<[u8]>::trim_ascii)
+    };
+    let has = |name: &str| tokens().any(|token| token.eq_ignore_ascii_case(name.as_bytes()));
+    if has("*") || vary.names().iter().all(|name| has(name)) {
+        return;
+    }
+    // One allocation, and only where an upstream varies on something of its own.
+    let missing = vary.names().iter().filter(|name| !has(name));
+    let kept = lines().map(HeaderValue::as_bytes);
+    let kept = kept.filter(|line| !line.trim_ascii().is_empty());
+    let all: Vec<&[u8]> = kept.chain(missing.map(|name| name.as_bytes())).collect();
+    if let Ok(value) = HeaderValue::try_from(all.join(b", ".as_slice())) {
+        response.set(FieldName::Vary.as_str(), value);
+    }
+}
+
+// === impl ResponseFields ===
+
+impl ResponseFields for HeaderMap {
+    fn map(&self) -> &HeaderMap {
+        self
+    }
+
+    fn set(&mut self, name: &'static str, value: HeaderValue) {
+        // The names are the constants of `FieldName`, which are header names.
+        if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
+            self.insert(name, value);
+        }
+    }
+
+    fn remove(&mut self, name: &HeaderName) {
+        self.remove(name);
+    }
+}

@@ -1,0 +1,186 @@
+//! The one decision: what CORS says about a request under a route's rule.
+//!
+//! *Invariant:* every lane that answers a request calls [`decide`], and nothing else decides.
+
+use super::actual::{self, HeaderPlan};
+use super::field::VarySet;
+use super::policy::{OnRejectedPreflight, Policy};
+use super::preflight::{self, PreflightGrant};
+use super::request::{CorsRequest, RequestKind};
+use std::sync::Arc;
+
+/// What a route says about CORS.
+#[derive(Debug, Clone)]
+pub enum Rule {
+    /// The gateway answers for CORS.
+    Policy(Arc<Policy>),
+    /// The backend does its own CORS; the gateway counts and touches nothing.
+    Passthrough,
+    /// No CORS here; the gateway touches nothing and counts nothing.
+    Off,
+    /// No route matched. The policy, if any, is for the gateway's own 404.
+    NoRoute(Option<Arc<Policy>>),
+}
+
+/// What CORS says about one request.
+#[derive(Debug)]
+pub enum Decision<'a> {
+    Preflight(PreflightDecision<'a>),
+    /// Every other request goes its way, whatever CORS says.
+    Actual(Actual),
+}
+
+/// What becomes of a preflight.
+#[derive(Debug)]
+pub enum PreflightDecision<'a> {
+    /// Answered here, with permission.
+    Handled(PreflightGrant<'a>),
+    /// Answered here, without permission.
+    Rejected(Reason, HeaderPlan),
+    /// Forwarded to the upstream, which answers.
+    PassedThrough(Reason, HeaderPlan),
+}
+
+/// What CORS says about a request that is no preflight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Actual {
+    pub outcome: ActualOutcome,
+    /// What becomes of the response's headers.
+    pub plan: HeaderPlan,
+}
+
+/// How a request that is no preflight counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActualOutcome {
+    /// Not a CORS request, or none that the gateway looks at.
+    NotCors,
+    Allowed,
+    Denied,
+    PassedThrough,
+}
+
+/// Why a preflight ended as it did. A closed set: these are metric labels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    Allowed,
+    OriginNotAllowed,
+    MethodNotAllowed,
+    HeadersNotAllowed,
+    MalformedOrigin,
+    MalformedMethod,
+    MalformedHeaders,
+    NoRoute,
+    RoutePassthrough,
+}
+
+/// Decides. Total: it can't fail, block, allocate or log.
+pub fn decide<'a>(rule: &'a Rule, request: &'a CorsRequest<'a>) -> Decision<'a> {
+    match (rule, request.kind()) {
+        (Rule::Policy(policy), RequestKind::Preflight) => {
+            Decision::Preflight(decide_preflight(policy, request))
+        }
+        (Rule::Passthrough, RequestKind::Preflight) => Decision::Preflight(
+            PreflightDecision::PassedThrough(Reason::RoutePassthrough, HeaderPlan::Untouched),
+        ),
+        (Rule::NoRoute(policy), RequestKind::Preflight) => Decision::Preflight(
+            PreflightDecision::Rejected(Reason::NoRoute, no_route_plan(policy.as_deref(), request)),
+        ),
+        (Rule::Policy(policy) | Rule::NoRoute(Some(policy)), kind) => {
+            Decision::Actual(actual::decide(policy, kind, request))
+        }
+        (Rule::Passthrough, kind) => Decision::Actual(Actual {
+            outcome: ActualOutcome::of_cors(kind, ActualOutcome::PassedThrough),
+            plan: HeaderPlan::Untouched,
+        }),
+        (Rule::NoRoute(None), kind) => Decision::Actual(Actual {
+            outcome: ActualOutcome::of_cors(kind, ActualOutcome::Denied),
+            plan: HeaderPlan::Untouched,
+        }),
+        (Rule::Off, _) => Decision::Actual(Actual {
+            outcome: ActualOutcome::NotCors,
+            plan: HeaderPlan::Untouched,
+        }),
+    }
+}
+
+fn decide_preflight<'a>(policy: &'a Policy, request: &'a CorsRequest<'a>) -> PreflightDecision<'a> {
+    let reason = match preflight::check(policy, request) {
+        Ok(grant) => return PreflightDecision::Handled(grant),
+        Err(reason) => reason,
+    };
+    let plan = HeaderPlan::denied_preflight(policy);
+    match policy.on_rejected_preflight() {
+        OnRejectedPreflight::Respond => PreflightDecision::Rejected(reason, plan),
+        OnRejectedPreflight::Forward => PreflightDecision::PassedThrough(reason, plan),
+    }
+}
+
+/// A preflight can't succeed on a 404, but with these headers the browser's console shows that
+/// it was one.
+fn no_route_plan(policy: Option<&Policy>, request: &CorsRequest<'_>) -> HeaderPlan {
+    match policy {
+        Some(policy) => actual::decide(policy, RequestKind::Actual, request)
+            .plan
+            .with_vary(policy.preflight_vary()),
+        None => HeaderPlan::Vary(VarySet::Preflight),
+    }
+}
+
+// === impl Rule ===
+
+impl Rule {
+    pub fn policy(policy: Policy) -> Self {
+        Self::Policy(Arc::new(policy))
+    }
+
+    /// The policy whose header values responses under this rule carry.
+    pub fn responding_policy(&self) -> Option<&Policy> {
+        match self {
+            Self::Policy(policy) | Self::NoRoute(Some(policy)) => Some(policy),
+            Self::Passthrough | Self::Off | Self::NoRoute(None) => None,
+        }
+    }
+}
+
+// === impl ActualOutcome ===
+
+impl ActualOutcome {
+    /// `outcome` for a CORS request; a request without an Origin has none.
+    pub(super) fn of_cors(kind: RequestKind, outcome: Self) -> Self {
+        match kind {
+            RequestKind::NotCors => Self::NotCors,
+            RequestKind::Actual | RequestKind::Preflight => outcome,
+        }
+    }
+}
+
+// === impl Reason ===
+
+impl Reason {
+    pub const ALL: [Self; 9] = [
+        Self::Allowed,
+        Self::OriginNotAllowed,
+        Self::MethodNotAllowed,
+        Self::HeadersNotAllowed,
+        Self::MalformedOrigin,
+        Self::MalformedMethod,
+        Self::MalformedHeaders,
+        Self::NoRoute,
+        Self::RoutePassthrough,
+    ];
+
+    /// The name, as metrics and logs have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::OriginNotAllowed => "origin_not_allowed",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::HeadersNotAllowed => "headers_not_allowed",
+            Self::MalformedOrigin => "malformed_origin",
+            Self::MalformedMethod => "malformed_method",
+            Self::MalformedHeaders => "malformed_headers",
+            Self::NoRoute => "no_route",
+            Self::RoutePassthrough => "route_passthrough",
+        }
+    }
+}

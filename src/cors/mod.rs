@@ -1,0 +1,61 @@
+//! What CORS says about a request: pure, total, and the only place that says it.
+//!
+//! Bytes in ([`CorsRequest`]), a [`Decision`] out. Nothing here reads a file, a clock or a socket,
+//! logs, or knows YAML or pingora. The words are the Fetch standard's.
+//!
+//! *Invariant:* this module imports nothing else of the crate, and once a [`Policy`] exists,
+//! deciding cannot fail, block, allocate or log.
+//!
+//! ```
+//! use corsgate::cors::{CorsRequest, Decision, OriginPattern, Policy, PolicySpec, Rule, decide};
+//! use corsgate::cors::{Field, PreflightDecision};
+//!
+//! let policy = Policy::new(PolicySpec {
+//!     origins: vec![OriginPattern::parse("https://*.example.com")?],
+//!     ..PolicySpec::default()
+//! })
+//! .expect("a policy without dangers");
+//! let rule = Rule::policy(policy);
+//! let request = CorsRequest {
+//!     method: b"OPTIONS",
+//!     origin: Field::One(b"https://app.example.com"),
+//!     request_method: Field::One(b"GET"),
+//!     ..CorsRequest::default()
+//! };
+//! let Decision::Preflight(PreflightDecision::Handled(_)) = decide(&rule, &request) else {
+//!     panic!("one label below example.com is allowed");
+//! };
+//! # Ok::<(), corsgate::cors::PatternError>(())
+//! ```
+
+mod actual;
+mod decision;
+mod field;
+mod matcher;
+mod names;
+mod origin;
+mod pattern;
+mod policy;
+mod preflight;
+mod regex;
+mod request;
+
+pub use actual::{HeaderPlan, ResponseFields};
+pub use decision::{Actual, ActualOutcome, Decision, PreflightDecision, Reason, Rule, decide};
+pub use field::{FieldName, FieldValue, VarySet};
+pub use matcher::{MatcherError, OriginMatcher, PatternId, PatternRef};
+pub use names::{
+    HEADERS_FORBIDDEN_BUT_HARMLESS, NORMALIZED_METHODS, is_forbidden_method,
+    is_forbidden_request_header, is_token,
+};
+pub use origin::{MAX_ORIGIN_LEN, Origin, OriginError, TupleOrigin};
+pub use pattern::{
+    HostPattern, OriginPattern, PatternError, PatternErrorKind, PortPattern, TuplePattern,
+};
+pub use policy::{
+    Dangers, HeaderNames, MethodNames, OnRejectedPreflight, Policy, PolicyError, PolicyErrorKind,
+    PolicySpec, PreflightStatus, SpecField, UpstreamCorsHeaders,
+};
+pub use preflight::PreflightGrant;
+pub use regex::{RegexError, RegexPattern};
+pub use request::{CorsRequest, Field, FieldLines, MAX_FIELD_LINES, RequestKind};

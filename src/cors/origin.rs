@@ -1,0 +1,413 @@
+//! One serialized origin: the bytes of an Origin field, checked and taken apart without a copy.
+//!
+//! The grammar is the Fetch standard's `origin-or-null`
+//! (<https://fetch.spec.whatwg.org/#origin-header>), widened by what browsers really send: labels
+//! with `_`, and a host that ends with a dot. Both are syntactically fine and simply other hosts.
+//!
+//! *Invariant:* whatever parses here is safe to echo: lower-case ASCII without white space,
+//! quotes, commas or control characters.
+
+use std::fmt::Write as _;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// The longest scheme that is looked at. The longest registered one has 36 bytes.
+const MAX_SCHEME_LEN: usize = 64;
+/// RFC 1035 §2.3.4, and the final dot that browsers keep.
+const MAX_HOST_LEN: usize = 254;
+const MAX_LABEL_LEN: usize = 63;
+
+/// The longest origin that is looked at: scheme, `://`, host, `:`, port.
+pub const MAX_ORIGIN_LEN: usize = MAX_SCHEME_LEN + 3 + MAX_HOST_LEN - 1 + 1 + 5;
+
+/// A serialized origin, borrowed from the request that carried it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin<'a> {
+    /// `null`: an opaque origin (sandboxed frames, `file:`, `data:`, redirects across origins).
+    Null,
+    /// Scheme, host and port.
+    Tuple(TupleOrigin<'a>),
+}
+
+/// A [tuple origin](https://html.spec.whatwg.org/multipage/browsers.html#concept-origin-tuple).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TupleOrigin<'a> {
+    text: &'a str,
+    scheme_len: usize,
+    host_end: usize,
+    port: Option<u16>,
+    host_kind: HostKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HostKind {
+    Domain,
+    Ipv4,
+    Ipv6,
+}
+
+/// Why a string is no serialized origin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OriginError {
+    #[error("it is longer than {MAX_ORIGIN_LEN} bytes")]
+    TooLong,
+    #[error("it is empty")]
+    Empty,
+    #[error("the scheme is missing")]
+    MissingScheme,
+    #[error("the scheme is not a lower-case letter followed by letters, digits, `+`, `-` or `.`")]
+    BadScheme,
+    #[error("`file:` pages have the opaque origin `null`")]
+    FileScheme,
+    #[error("the host is missing")]
+    MissingHost,
+    #[error("an origin has no upper-case letters")]
+    UpperCase,
+    #[error("an origin is ASCII")]
+    NotAscii,
+    #[error("an origin has no white space or control characters")]
+    WhiteSpace,
+    #[error("an origin has no user name or password")]
+    UserInfo,
+    #[error("an origin has no path, query or fragment")]
+    Path,
+    #[error("the host has a character that no host name has")]
+    BadHostCharacter,
+    #[error("the host has an empty label or one longer than {MAX_LABEL_LEN} bytes")]
+    BadLabel,
+    #[error("the host ends in a number but is no IPv4 address of four decimal parts")]
+    BadIpv4,
+    #[error("the host is not an IPv6 address in its shortest form")]
+    BadIpv6,
+    #[error("the port is not a number from 1 to 65535 without leading zeros")]
+    BadPort,
+}
+
+// === impl Origin ===
+
+impl<'a> Origin<'a> {
+    /// Parses the value of an Origin field.
+    ///
+    /// | value                         | result                                   |
+    /// |-------------------------------|------------------------------------------|
+    /// | `https://app.example.com`     | a tuple origin                           |
+    /// | `https://app.example.com:443` | a tuple origin, unequal to the one above |
+    /// | `null`                        | the opaque origin                        |
+    /// | `https://app.example.com/`    | [`OriginError::Path`]                    |
+    /// | `https://APP.example.com`     | [`OriginError::UpperCase`]               |
+    /// | `https://127.1`               | [`OriginError::BadIpv4`]                 |
+    pub fn parse(value: &'a [u8]) -> Result<Self, OriginError> {
+        if value == b"null" {
+            return Ok(Self::Null);
+        }
+        TupleOrigin::parse(value).map(Self::Tuple)
+    }
+}
+
+// === impl TupleOrigin ===
+
+impl<'a> TupleOrigin<'a> {
+    pub(super) fn parse(value: &'a [u8]) -> Result<Self, OriginError> {
+        // The length comes first, so that nothing below ever walks more than a few hundred bytes.
+        if value.len() > MAX_ORIGIN_LEN {
+            return Err(OriginError::TooLong);
+        }
+        if value.is_empty() {
+            return Err(OriginError::Empty);
+        }
+        let text = ascii_text(value)?;
+        let scheme_len = scheme_len(text)?;
+        let authority_at = scheme_len + "://".len();
+        let authority = &text[authority_at..];
+        let (host_len, host_kind) = host_len(authority)?;
+        let port = match authority.as_bytes().get(host_len) {
+            None => None,
+            Some(b':') => Some(parse_port(&authority[host_len + 1..])?),
+            Some(b'/' | b'?' | b'#' | b'\\') => return Err(OriginError::Path),
+            Some(_) => return Err(OriginError::BadHostCharacter),
+        };
+        Ok(Self {
+            text,
+            scheme_len,
+            host_end: authority_at + host_len,
+            port,
+            host_kind,
+        })
+    }
+
+    /// The whole origin, as it was sent.
+    pub fn as_str(&self) -> &'a str {
+        self.text
+    }
+
+    pub fn scheme(&self) -> &'a str {
+        &self.text[..self.scheme_len]
+    }
+
+    /// The host, an IPv6 address with its brackets.
+    pub fn host(&self) -> &'a str {
+        &self.text[self.scheme_len + "://".len()..self.host_end]
+    }
+
+    /// The port as written: `None` is the scheme's default.
+    pub fn port(&self) -> Option<u16> {
+        self.port
+    }
+
+    pub(super) fn is_ip(&self) -> bool {
+        self.host_kind != HostKind::Domain
+    }
+
+    /// Whether the origin is without its (redundant) default port: browsers drop it.
+    pub(super) fn without_default_port(&self) -> &'a str {
+        match self.port {
+            Some(port) if Some(port) == default_port(self.scheme()) => &self.text[..self.host_end],
+            _ => self.text,
+        }
+    }
+}
+
+/// The default ports of the special schemes: <https://url.spec.whatwg.org/#default-port>.
+pub(super) fn default_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "http" | "ws" => Some(80),
+        "https" | "wss" => Some(443),
+        "ftp" => Some(21),
+        _ => None,
+    }
+}
+
+fn ascii_text(value: &[u8]) -> Result<&str, OriginError> {
+    for &byte in value {
+        match byte {
+            b'A'..=b'Z' => return Err(OriginError::UpperCase),
+            0x00..=0x20 | 0x7f => return Err(OriginError::WhiteSpace),
+            0x80.. => return Err(OriginError::NotAscii),
+            _ => {}
+        }
+    }
+    // ASCII is UTF-8, so this branch is never taken; it costs nothing to stay total.
+    std::str::from_utf8(value).map_err(|_| OriginError::NotAscii)
+}
+
+fn scheme_len(text: &str) -> Result<usize, OriginError> {
+    // A colon that no `//` follows is a port's: `localhost:3000` lacks its scheme.
+    let len = text.find("://").ok_or(OriginError::MissingScheme)?;
+    match text[..len].as_bytes() {
+        [] => Err(OriginError::MissingScheme),
+        b"file" => Err(OriginError::FileScheme),
+        [b'a'..=b'z', rest @ ..]
+            if rest.len() < MAX_SCHEME_LEN
+                && rest
+                    .iter()
+                    .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'+' | b'-' | b'.')) =>
+        {
+            Ok(len)
+        }
+        _ => Err(OriginError::BadScheme),
+    }
+}
+
+/// The length of the host that `authority` starts with, and what it is.
+fn host_len(authority: &str) -> Result<(usize, HostKind), OriginError> {
+    if authority.contains('@') {
+        return Err(OriginError::UserInfo);
+    }
+    if let Some(rest) = authority.strip_prefix('[') {
+        let len = rest.find(']').ok_or(OriginError::BadIpv6)?;
+        if !is_shortest_ipv6(&rest[..len]) {
+            return Err(OriginError::BadIpv6);
+        }
+        return Ok((len + 2, HostKind::Ipv6));
+    }
+    let len = authority
+        .find(|c: char| !matches!(c, 'a'..='z' | '0'..='9' | '-' | '_' | '.'))
+        .unwrap_or(authority.len());
+    let host = &authority[..len];
+    if host.is_empty() {
+        return match authority.as_bytes().first() {
+            None | Some(b':' | b'/' | b'?' | b'#') => Err(OriginError::MissingHost),
+            Some(_) => Err(OriginError::BadHostCharacter),
+        };
+    }
+    // A final dot makes a fully qualified name: another host, but a host.
+    let labels = host.strip_suffix('.').unwrap_or(host);
+    if host.len() > MAX_HOST_LEN
+        || labels
+            .split('.')
+            .any(|label| label.is_empty() || label.len() > MAX_LABEL_LEN)
+    {
+        return Err(OriginError::BadLabel);
+    }
+    if !ends_in_a_number(labels) {
+        return Ok((len, HostKind::Domain));
+    }
+    // Ipv4Addr's parser takes four decimal parts without leading zeros, and nothing else.
+    match host.parse::<Ipv4Addr>() {
+        Ok(_) => Ok((len, HostKind::Ipv4)),
+        Err(_) => Err(OriginError::BadIpv4),
+    }
+}
+
+/// <https://url.spec.whatwg.org/#ends-in-a-number-checker>: such a host is an IPv4 address or
+/// nothing, so that `127.1` and `0x7f000001` never pass for names.
+fn ends_in_a_number(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or(host).as_bytes();
+    match last {
+        [b'0', b'x', hex @ ..] => hex.iter().all(u8::is_ascii_hexdigit),
+        _ => last.iter().all(u8::is_ascii_digit),
+    }
+}
+
+/// Whether `text` is an IPv6 address as <https://url.spec.whatwg.org/#concept-ipv6-serializer>
+/// writes it.
+fn is_shortest_ipv6(text: &str) -> bool {
+    match text.parse::<Ipv6Addr>() {
+        Ok(address) => StackText::of(address).as_str() == text,
+        Err(_) => false,
+    }
+}
+
+pub(super) fn parse_port(text: &str) -> Result<u16, OriginError> {
+    let digits = text.as_bytes();
+    let shaped =
+        matches!(digits.len(), 1..=5) && digits.iter().all(u8::is_ascii_digit) && digits[0] != b'0';
+    if !shaped {
+        // `https://a.example:443/` fails for its slash, not for its port.
+        return match text.find(['/', '?', '#', '\\']) {
+            Some(at) if parse_port(&text[..at]).is_ok() => Err(OriginError::Path),
+            _ => Err(OriginError::BadPort),
+        };
+    }
+    text.parse().map_err(|_| OriginError::BadPort)
+}
+
+// === impl StackText ===
+
+/// An IPv6 address written on the stack: deciding must not allocate.
+struct StackText {
+    bytes: [u8; 48],
+    len: usize,
+}
+
+impl StackText {
+    fn of(address: Ipv6Addr) -> Self {
+        let mut text = Self {
+            bytes: [0; 48],
+            len: 0,
+        };
+        // Rust writes an IPv4-mapped address with dots; URLs write it in hexadecimal.
+        let written = match address.segments() {
+            [0, 0, 0, 0, 0, 0xffff, high, low] => write!(text, "::ffff:{high:x}:{low:x}"),
+            _ => write!(text, "{address}"),
+        };
+        if written.is_err() {
+            text.len = 0;
+        }
+        text
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.len]).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Write for StackText {
+    fn write_str(&mut self, s: &str) -> std::fmt::Result {
+        let end = self.len + s.len();
+        let free = self.bytes.get_mut(self.len..end).ok_or(std::fmt::Error)?;
+        free.copy_from_slice(s.as_bytes());
+        self.len = end;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(value: &str, expected: Result<(&str, &str, Option<u16>), OriginError>) {
+        let parsed = Origin::parse(value.as_bytes()).map(|origin| match origin {
+            Origin::Null => ("null", "", None),
+            Origin::Tuple(o) => (o.scheme(), o.host(), o.port()),
+        });
+        assert_eq!(parsed, expected, "{value:?}");
+    }
+
+    #[test]
+    fn serialized_origins_are_taken_apart() {
+        for (value, scheme, host, port) in [
+            ("https://app.example.com", "https", "app.example.com", None),
+            ("http://localhost:3000", "http", "localhost", Some(3000)),
+            ("https://a.example:443", "https", "a.example", Some(443)),
+            ("https://my_app.example", "https", "my_app.example", None),
+            ("https://a.example.", "https", "a.example.", None),
+            ("http://127.0.0.1:65535", "http", "127.0.0.1", Some(65535)),
+            ("http://[::1]:8080", "http", "[::1]", Some(8080)),
+            ("http://[2001:db8::1]", "http", "[2001:db8::1]", None),
+            ("http://[::ffff:7f00:1]", "http", "[::ffff:7f00:1]", None),
+            ("capacitor://localhost", "capacitor", "localhost", None),
+            ("chrome-extension://abcd", "chrome-extension", "abcd", None),
+            (
+                "https://xn--bcher-kva.example",
+                "https",
+                "xn--bcher-kva.example",
+                None,
+            ),
+        ] {
+            check(value, Ok((scheme, host, port)));
+        }
+        check("null", Ok(("null", "", None)));
+    }
+
+    #[test]
+    fn everything_else_is_refused_with_its_reason() {
+        use OriginError::*;
+        let long = format!("https://{}.example", "a.".repeat(200));
+        for (value, error) in [
+            ("", Empty),
+            (long.as_str(), TooLong),
+            ("NULL", UpperCase),
+            ("app.example.com", MissingScheme),
+            ("//app.example.com", MissingScheme),
+            ("://app.example.com", MissingScheme),
+            ("localhost:3000", MissingScheme),
+            ("file://", FileScheme),
+            ("1http://a", BadScheme),
+            ("ht tp://a", WhiteSpace),
+            ("https://", MissingHost),
+            ("https://:80", MissingHost),
+            ("https://*", BadHostCharacter),
+            ("https://a.example/", Path),
+            ("https://a.example?x", Path),
+            ("https://a.example#x", Path),
+            ("https://a.example:443/", Path),
+            ("https://a.example\\@b.example", UserInfo),
+            ("https://u@a.example", UserInfo),
+            ("https://A.example", UpperCase),
+            ("https://b\u{fc}cher.example", NotAscii),
+            ("https://a.example, https://b.example", WhiteSpace),
+            ("https://a.example,https://b.example", BadHostCharacter),
+            ("https://a..example", BadLabel),
+            ("https://.example", BadLabel),
+            ("https://.", BadLabel),
+            ("https://127.1", BadIpv4),
+            ("https://0x7f000001", BadIpv4),
+            ("https://1.2.3.4.", BadIpv4),
+            ("https://1.2.3.256", BadIpv4),
+            ("https://01.2.3.4", BadIpv4),
+            ("https://[::0001]", BadIpv6),
+            ("https://[0:0:0:0:0:0:0:1]", BadIpv6),
+            ("https://[::ffff:127.0.0.1]", BadIpv6),
+            ("https://[::1", BadIpv6),
+            ("https://a.example:", BadPort),
+            ("https://a.example:0", BadPort),
+            ("https://a.example:0443", BadPort),
+            ("https://a.example:65536", BadPort),
+            ("https://a.example:99999999", BadPort),
+            ("https://a.example:8o", BadPort),
+            ("https://[::1]x", BadHostCharacter),
+        ] {
+            check(value, Err(error));
+        }
+    }
+}

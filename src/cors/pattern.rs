@@ -1,0 +1,394 @@
+//! One origin pattern: what an operator may write in `allow_origins`, checked.
+//!
+//! *Invariant:* an [`OriginPattern`] can only match origins that a reader of its text would expect:
+//! a `*` stands for whole labels or for the whole port, never for a part of either.
+
+use super::origin::{OriginError, TupleOrigin, parse_port};
+use super::regex::RegexPattern;
+use std::net::Ipv6Addr;
+
+/// A validated origin pattern.
+///
+/// | pattern                   | matches                         | does not match             |
+/// |---------------------------|---------------------------------|----------------------------|
+/// | `https://a.example`       | itself, byte for byte           | `https://a.example:8443`   |
+/// | `https://*.a.example`     | one or more labels below        | `https://a.example`        |
+/// | `http://localhost:*`      | any port, or none               | another host               |
+/// | `*`                       | any origin                      |                            |
+/// | `null`                    | opaque origins                  | anything else              |
+#[derive(Debug, Clone)]
+pub enum OriginPattern {
+    Any,
+    Null,
+    Tuple(TuplePattern),
+    Regex(RegexPattern),
+}
+
+/// A pattern made of a scheme, a host and a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TuplePattern {
+    pub(super) scheme: String,
+    /// Without the `*.` of a wildcard.
+    pub(super) host: String,
+    pub(super) host_pattern: HostPattern,
+    pub(super) port: PortPattern,
+}
+
+/// How the host of a [`TuplePattern`] is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HostPattern {
+    /// The host itself.
+    Exact,
+    /// `*.host`: one or more labels below it, never itself.
+    Subdomains,
+}
+
+/// How the port of a [`TuplePattern`] is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PortPattern {
+    /// No port is written: the scheme's default.
+    Default,
+    Number(u16),
+    /// `:*`: any port, or none.
+    Any,
+}
+
+/// Why a string is no origin pattern, and what to write instead where that is known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{value}` is not an origin pattern: {kind}")]
+pub struct PatternError {
+    pub value: String,
+    pub kind: PatternErrorKind,
+    pub hint: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PatternErrorKind {
+    #[error(transparent)]
+    Origin(#[from] OriginError),
+    #[error("a `*` may stand for the first labels of the host or for the whole port only")]
+    MisplacedWildcard,
+    #[error("an IP address has no subdomains")]
+    WildcardAddress,
+    #[error("an IPv4-mapped IPv6 address is another spelling of an IPv4 address")]
+    Ipv4Mapped,
+}
+
+// === impl OriginPattern ===
+
+impl OriginPattern {
+    /// Parses what is written as one string: everything but a regex.
+    ///
+    /// # Errors
+    ///
+    /// Refuses whatever no origin could ever equal (a path, upper case, no scheme …), so that a
+    /// pattern that can't match is noticed when it is written and not when a user calls.
+    pub fn parse(text: &str) -> Result<Self, PatternError> {
+        match text {
+            "*" => Ok(Self::Any),
+            "null" => Ok(Self::Null),
+            _ => TuplePattern::parse(text)
+                .map(Self::Tuple)
+                .map_err(|kind| PatternError {
+                    value: text.to_owned(),
+                    kind,
+                    hint: hint(text, kind),
+                }),
+        }
+    }
+
+    /// The pattern as text, in its normal form.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Any => "*".to_owned(),
+            Self::Null => "null".to_owned(),
+            Self::Tuple(tuple) => tuple.text(),
+            Self::Regex(regex) => regex.text().to_owned(),
+        }
+    }
+}
+
+// === impl TuplePattern ===
+
+impl TuplePattern {
+    fn parse(text: &str) -> Result<Self, PatternErrorKind> {
+        let (origin, any_port) = match text.strip_suffix(":*") {
+            Some(rest) if !rest.is_empty() => (rest, true),
+            _ => (text, false),
+        };
+        // The wildcard label is cut out and what is left must be an origin of its own, so that
+        // patterns and origins can't disagree about what a host is.
+        let (origin, host_pattern) = match origin.split_once("://*.") {
+            Some((scheme, host)) => (format!("{scheme}://{host}"), HostPattern::Subdomains),
+            None => (origin.to_owned(), HostPattern::Exact),
+        };
+        if origin.contains('*') {
+            return Err(PatternErrorKind::MisplacedWildcard);
+        }
+        let parsed = TupleOrigin::parse(origin.as_bytes())?;
+        if is_ipv4_mapped(parsed.host()) {
+            return Err(PatternErrorKind::Ipv4Mapped);
+        }
+        if host_pattern == HostPattern::Subdomains && parsed.is_ip() {
+            return Err(PatternErrorKind::WildcardAddress);
+        }
+        let port = match (any_port, parsed.port()) {
+            // `https://a.example:8443:*`
+            (true, Some(_)) => return Err(OriginError::BadPort.into()),
+            (true, None) => PortPattern::Any,
+            (false, Some(port)) if parsed.without_default_port() == parsed.as_str() => {
+                PortPattern::Number(port)
+            }
+            (false, _) => PortPattern::Default,
+        };
+        Ok(Self {
+            scheme: parsed.scheme().to_owned(),
+            host: parsed.host().to_owned(),
+            host_pattern,
+            port,
+        })
+    }
+
+    pub fn scheme(&self) -> &str {
+        &self.scheme
+    }
+
+    /// The host, without the `*.` of a wildcard.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    pub fn host_pattern(&self) -> HostPattern {
+        self.host_pattern
+    }
+
+    pub fn port(&self) -> PortPattern {
+        self.port
+    }
+
+    pub fn text(&self) -> String {
+        let star = match self.host_pattern {
+            HostPattern::Exact => "",
+            HostPattern::Subdomains => "*.",
+        };
+        let (scheme, host) = (&self.scheme, &self.host);
+        match self.port {
+            PortPattern::Default => format!("{scheme}://{star}{host}"),
+            PortPattern::Number(port) => format!("{scheme}://{star}{host}:{port}"),
+            PortPattern::Any => format!("{scheme}://{star}{host}:*"),
+        }
+    }
+
+    /// Whether every origin that matches is served by the visitor's own machine.
+    pub(super) fn is_loopback(&self) -> bool {
+        is_loopback_host(&self.host)
+    }
+}
+
+/// Loopback names and addresses, as <https://w3c.github.io/webappsec-secure-contexts/#localhost>
+/// takes them for trustworthy.
+pub(super) fn is_loopback_host(host: &str) -> bool {
+    let name = host.strip_suffix('.').unwrap_or(host);
+    name == "localhost"
+        || name.ends_with(".localhost")
+        || host == "[::1]"
+        || host
+            .parse::<std::net::Ipv4Addr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+fn ipv6(host: &str) -> Option<Ipv6Addr> {
+    host.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
+}
+
+fn is_ipv4_mapped(host: &str) -> bool {
+    ipv6(host).is_some_and(|address| address.to_ipv4_mapped().is_some())
+}
+
+/// What the author most likely meant, if that is a pattern.
+fn hint(text: &str, kind: PatternErrorKind) -> Option<String> {
+    use OriginError as E;
+    use PatternErrorKind as K;
+    let guess = match kind {
+        K::Origin(E::UpperCase) => text.to_lowercase(),
+        K::Origin(E::Path) => text[..path_at(text)?].to_owned(),
+        K::Origin(E::MissingScheme) => format!("https://{}", text.trim_start_matches('/')),
+        K::Origin(E::WhiteSpace) => text.trim().to_owned(),
+        K::Origin(E::NotAscii) => return Some("write the host in Punycode (xn--…)".to_owned()),
+        K::Origin(E::FileScheme) => {
+            return Some("write \"null\" to allow pages without an origin".to_owned());
+        }
+        K::Origin(E::UserInfo) => {
+            let (scheme, rest) = text.split_once("://")?;
+            format!("{scheme}://{}", rest.rsplit_once('@')?.1)
+        }
+        K::Origin(E::BadIpv6) => shortest_ipv6(text)?,
+        K::Origin(E::BadPort) => {
+            let (origin, port) = text.rsplit_once(':')?;
+            let trimmed = port.trim_start_matches('0');
+            parse_port(trimmed).ok()?;
+            format!("{origin}:{trimmed}")
+        }
+        K::MisplacedWildcard => {
+            return Some(
+                "write a wildcard like `https://*.example.com`, any port like \
+                 `http://localhost:*`, or a `regex:`"
+                    .to_owned(),
+            );
+        }
+        K::Ipv4Mapped => mapped_as_ipv4(text)?,
+        _ => return None,
+    };
+    // A guess that is itself no pattern would send its reader round in circles.
+    TuplePattern::parse(&guess).ok()?;
+    Some(format!("write `{guess}`"))
+}
+
+fn path_at(text: &str) -> Option<usize> {
+    let authority = text.find("://")? + 3;
+    Some(authority + text[authority..].find(['/', '?', '#', '\\'])?)
+}
+
+fn bracketed(text: &str) -> Option<(&str, Ipv6Addr, &str)> {
+    let (before, rest) = text.split_once('[')?;
+    let (address, after) = rest.split_once(']')?;
+    Some((before, address.parse().ok()?, after))
+}
+
+fn shortest_ipv6(text: &str) -> Option<String> {
+    let (before, address, after) = bracketed(text)?;
+    match address.to_ipv4_mapped() {
+        Some(v4) => Some(format!("{before}{v4}{after}")),
+        None => Some(format!("{before}[{address}]{after}")),
+    }
+}
+
+fn mapped_as_ipv4(text: &str) -> Option<String> {
+    let (before, address, after) = bracketed(text)?;
+    Some(format!("{before}{}{after}", address.to_ipv4_mapped()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_have_one_normal_form() {
+        for (written, normal) in [
+            ("*", "*"),
+            ("null", "null"),
+            ("https://a.example", "https://a.example"),
+            ("https://a.example:443", "https://a.example"),
+            ("http://a.example:80", "http://a.example"),
+            ("http://a.example:443", "http://a.example:443"),
+            ("https://*.a.example:443", "https://*.a.example"),
+            ("https://*.a.example:*", "https://*.a.example:*"),
+            ("http://localhost:*", "http://localhost:*"),
+            ("http://[::1]:*", "http://[::1]:*"),
+            ("https://a.example.", "https://a.example."),
+            ("chrome-extension://abcdef", "chrome-extension://abcdef"),
+        ] {
+            let pattern = OriginPattern::parse(written).map(|p| p.text());
+            assert_eq!(pattern.as_deref(), Ok(normal), "{written}");
+        }
+    }
+
+    #[test]
+    fn what_no_origin_can_equal_is_refused_with_a_remedy() {
+        use OriginError as E;
+        use PatternErrorKind as K;
+        for (written, kind, remedy) in [
+            ("", K::Origin(E::Empty), ""),
+            (
+                "https://a.example/",
+                K::Origin(E::Path),
+                "write `https://a.example`",
+            ),
+            (
+                "https://a.example:8443/x?y",
+                K::Origin(E::Path),
+                "write `https://a.example:8443`",
+            ),
+            (
+                "https://*.a.example/",
+                K::Origin(E::Path),
+                "write `https://*.a.example`",
+            ),
+            (
+                "https://A.Example",
+                K::Origin(E::UpperCase),
+                "write `https://a.example`",
+            ),
+            (
+                "a.example",
+                K::Origin(E::MissingScheme),
+                "write `https://a.example`",
+            ),
+            (
+                "//a.example",
+                K::Origin(E::MissingScheme),
+                "write `https://a.example`",
+            ),
+            ("*.a.example", K::MisplacedWildcard, "write a wildcard like"),
+            (
+                " https://a.example",
+                K::Origin(E::WhiteSpace),
+                "write `https://a.example`",
+            ),
+            (
+                "https://b\u{fc}cher.example",
+                K::Origin(E::NotAscii),
+                "Punycode",
+            ),
+            (
+                "https://u:p@a.example",
+                K::Origin(E::UserInfo),
+                "write `https://a.example`",
+            ),
+            ("https://a.example:0", K::Origin(E::BadPort), ""),
+            ("https://a.example:65536", K::Origin(E::BadPort), ""),
+            (
+                "https://a.example:06060",
+                K::Origin(E::BadPort),
+                "write `https://a.example:6060`",
+            ),
+            ("https://a.example:8080:*", K::Origin(E::BadPort), ""),
+            ("http://127.1", K::Origin(E::BadIpv4), ""),
+            (
+                "http://[0:0::1]",
+                K::Origin(E::BadIpv6),
+                "write `http://[::1]`",
+            ),
+            (
+                "http://[::ffff:127.0.0.1]",
+                K::Origin(E::BadIpv6),
+                "write `http://127.0.0.1`",
+            ),
+            (
+                "http://[::ffff:7f00:1]",
+                K::Ipv4Mapped,
+                "write `http://127.0.0.1`",
+            ),
+            ("https://*.127.0.0.1", K::WildcardAddress, ""),
+            ("https://*", K::MisplacedWildcard, "write a wildcard like"),
+            ("https://*:8080", K::MisplacedWildcard, ""),
+            ("https://a.*.example", K::MisplacedWildcard, ""),
+            ("https://*a.example", K::MisplacedWildcard, ""),
+            ("https://a*.example", K::MisplacedWildcard, ""),
+            ("https://*.*.example", K::MisplacedWildcard, ""),
+            ("https://a.example:80*", K::MisplacedWildcard, ""),
+            ("*://a.example", K::MisplacedWildcard, ""),
+            ("file://", K::Origin(E::FileScheme), "null"),
+            ("**", K::MisplacedWildcard, ""),
+        ] {
+            match OriginPattern::parse(written) {
+                Ok(pattern) => panic!("{written:?} was taken for {}", pattern.text()),
+                Err(error) => {
+                    assert_eq!(error.kind, kind, "{written:?}");
+                    let hint = error.hint.unwrap_or_default();
+                    assert!(hint.contains(remedy), "{written:?}: {hint:?}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,581 @@
+//! A policy: what the operator wrote ([`PolicySpec`]), and what requests are decided on
+//! ([`Policy`]).
+//!
+//! *Invariant:* a policy that would be unsafe or useless has no constructor. [`Policy::new`] is the
+//! only one, it reports every problem at once, and what it returns can't change.
+
+use super::field::VarySet;
+use super::matcher::{MatcherError, OriginMatcher};
+use super::names::{
+    HEADERS_FORBIDDEN_BUT_HARMLESS, is_cors_field, is_forbidden_method,
+    is_forbidden_request_header, is_safelisted_method, is_token,
+};
+use super::pattern::{HostPattern, OriginPattern, TuplePattern, is_loopback_host};
+use super::regex::RegexPattern;
+use http::{HeaderValue, StatusCode};
+
+/// A policy as it is written, its origin patterns parsed.
+#[derive(Debug, Clone, Default)]
+pub struct PolicySpec {
+    pub origins: Vec<OriginPattern>,
+    pub methods: MethodNames,
+    pub headers: HeaderNames,
+    pub expose_headers: HeaderNames,
+    pub credentials: bool,
+    /// In seconds. `None`: the field is not sent, and browsers take 5 s.
+    pub max_age: Option<u64>,
+    pub preflight_status: PreflightStatus,
+    pub on_rejected_preflight: OnRejectedPreflight,
+    pub upstream_cors_headers: UpstreamCorsHeaders,
+    pub private_network: bool,
+    pub dangers: Dangers,
+}
+
+/// Allowed methods beside the safelisted GET, HEAD and POST.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MethodNames {
+    /// Any method that is not forbidden.
+    Any,
+    List(Vec<String>),
+}
+
+/// Header names, and whether `*` stands beside them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HeaderNames {
+    pub any: bool,
+    pub names: Vec<String>,
+}
+
+/// The status of an allowed preflight's answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PreflightStatus {
+    #[default]
+    NoContent,
+    /// For old clients that choke on 204.
+    Ok,
+}
+
+/// Who answers a preflight that the policy refuses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnRejectedPreflight {
+    /// The gateway, with 403.
+    #[default]
+    Respond,
+    /// The upstream, less its `Access-Control-*`.
+    Forward,
+}
+
+/// What becomes of the `Access-Control-*` fields that the upstream sends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum UpstreamCorsHeaders {
+    /// They are removed.
+    #[default]
+    Strip,
+    /// They stay where the policy does not allow the origin, and are replaced where it does.
+    Keep,
+    /// They stay, and only what is missing is added.
+    Fill,
+}
+
+/// The keys that name a danger. Each permits what is refused without it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Dangers {
+    pub any_origin_with_credentials: bool,
+    pub null_with_credentials: bool,
+    pub insecure_origins: bool,
+    pub public_suffix_wildcards: bool,
+}
+
+/// A compiled policy: immutable, its header values rendered once.
+#[derive(Debug)]
+pub struct Policy {
+    origins: OriginMatcher,
+    constant_any: bool,
+    any_method: bool,
+    method_names: Box<[Box<[u8]>]>,
+    any_header: bool,
+    /// In lower case, sorted by length and then by bytes.
+    header_names: Box<[Box<[u8]>]>,
+    methods: Allowance,
+    headers: Allowance,
+    expose_headers: Option<HeaderValue>,
+    max_age: Option<HeaderValue>,
+    credentials: bool,
+    preflight_status: StatusCode,
+    on_rejected_preflight: OnRejectedPreflight,
+    upstream_cors_headers: UpstreamCorsHeaders,
+    private_network: bool,
+}
+
+/// What an answer's list of methods or headers is made of.
+#[derive(Debug)]
+pub(super) enum Allowance {
+    /// Nothing is configured: the field is not sent.
+    None,
+    /// The configured list, or a `*` that browsers understand.
+    List(HeaderValue),
+    /// `*` with credentials would be taken for a name, so that what was asked for is echoed.
+    Echo,
+}
+
+/// One reason why a [`PolicySpec`] is no policy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{kind}")]
+pub struct PolicyError {
+    pub field: SpecField,
+    pub kind: PolicyErrorKind,
+}
+
+/// The place in a [`PolicySpec`] that an error is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpecField {
+    Origins,
+    Origin(usize),
+    Method(usize),
+    Header(usize),
+    ExposeHeaders,
+    ExposeHeader(usize),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyErrorKind {
+    #[error("no origin is allowed: the list is empty")]
+    NoOrigins,
+    #[error("`*` allows every origin, so that the patterns beside it mean nothing")]
+    AnyBesideOthers,
+    #[error("{0}")]
+    Matcher(#[from] MatcherError),
+    #[error("`{0}` is not a method: RFC 9110 has no such token")]
+    NotAMethod(String),
+    #[error("no script may use the method `{0}`")]
+    ForbiddenMethod(String),
+    #[error("`{0}` is not a header name: RFC 9110 has no such token")]
+    NotAHeader(String),
+    #[error("no script may set the header `{0}`")]
+    ForbiddenHeader(String),
+    #[error("`{0}` is a field of the CORS protocol itself")]
+    CorsField(String),
+    #[error("no script may read the header `{0}`")]
+    UnreadableHeader(String),
+    #[error("with credentials a browser takes the `*` for a header's name")]
+    AnyExposedWithCredentials,
+    #[error("any site could act as its visitors: `{0}` matches every origin, with credentials")]
+    AnyOriginWithCredentials(String),
+    #[error("any site can have the origin `null`, and credentials would go to it")]
+    NullWithCredentials,
+    #[error("`{0}` is not https, so that whoever is on the network's path could act as its users")]
+    InsecureOrigin(String),
+    #[error("anybody can register a name under `{suffix}`, and `{pattern}` gives it credentials")]
+    PublicSuffix { pattern: String, suffix: String },
+}
+
+// === impl PolicySpec ===
+
+impl Default for MethodNames {
+    fn default() -> Self {
+        Self::List(Vec::new())
+    }
+}
+
+// === impl PolicyErrorKind ===
+
+impl PolicyErrorKind {
+    /// What to write instead, or which key says that the danger is wanted.
+    pub fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::NoOrigins => "list the origins, or write `*` for all of them",
+            Self::AnyBesideOthers => "remove the `*` or the other patterns",
+            Self::ForbiddenMethod(_) | Self::ForbiddenHeader(_) | Self::UnreadableHeader(_) => {
+                "remove it: browsers never ask for it"
+            }
+            Self::CorsField(_) => "remove it: the gateway sends it where it belongs",
+            Self::AnyExposedWithCredentials => "list the headers by name",
+            Self::AnyOriginWithCredentials(_) => {
+                "list the origins, or set `dangerously_allow_any_origin_with_credentials: true`"
+            }
+            Self::NullWithCredentials => {
+                "remove it, or set `dangerously_allow_null_with_credentials: true`"
+            }
+            Self::InsecureOrigin(_) => {
+                "write https, or set `dangerously_allow_insecure_origins: true`"
+            }
+            Self::PublicSuffix { .. } => {
+                "name the domain that is yours, or set \
+                 `dangerously_allow_public_suffix_wildcards: true`"
+            }
+            Self::Matcher(_) | Self::NotAMethod(_) | Self::NotAHeader(_) => return None,
+        })
+    }
+}
+
+// === impl Policy ===
+
+impl Policy {
+    /// Compiles `spec`. Reports every problem at once.
+    ///
+    /// | origins                   | credentials | result                                        |
+    /// |---------------------------|-------------|-----------------------------------------------|
+    /// | none                      |             | error                                         |
+    /// | `*`, `https://a.example`  |             | error                                         |
+    /// | `*`                       | yes         | error unless `any_origin_with_credentials`    |
+    /// | `http://a.example`        | yes         | error unless `insecure_origins`               |
+    /// | `https://*.github.io`     | yes         | error unless `public_suffix_wildcards`        |
+    pub fn new(spec: PolicySpec) -> Result<Self, Vec<PolicyError>> {
+        let mut errors = Vec::new();
+        check_origins(&spec, &mut errors);
+        check_methods(&spec, &mut errors);
+        check_headers(&spec, &mut errors);
+        check_exposed(&spec, &mut errors);
+        let any = spec.origins.iter().any(|p| matches!(p, OriginPattern::Any));
+        let any_matches_null = !spec.credentials || spec.dangers.null_with_credentials;
+        let origins = match OriginMatcher::new(&spec.origins, any_matches_null) {
+            Ok(origins) if errors.is_empty() => origins,
+            Ok(_) => return Err(errors),
+            Err(error) => {
+                errors.push(PolicyError {
+                    field: SpecField::Origins,
+                    kind: error.into(),
+                });
+                return Err(errors);
+            }
+        };
+        Ok(Self::compile(spec, origins, any))
+    }
+
+    fn compile(spec: PolicySpec, origins: OriginMatcher, any: bool) -> Self {
+        let PolicySpec {
+            origins: _,
+            methods,
+            headers,
+            expose_headers,
+            credentials,
+            max_age,
+            preflight_status,
+            on_rejected_preflight,
+            upstream_cors_headers,
+            private_network,
+            dangers: _,
+        } = spec;
+        let (any_method, methods) = match methods {
+            MethodNames::Any => (true, Vec::new()),
+            MethodNames::List(names) => (false, without_duplicates(names)),
+        };
+        let headers = HeaderNames {
+            any: headers.any,
+            names: without_duplicates(lower_case(headers.names)),
+        };
+        let exposed = HeaderNames {
+            any: expose_headers.any,
+            names: without_duplicates(lower_case(expose_headers.names)),
+        };
+        let mut header_names: Vec<Box<[u8]>> = headers
+            .names
+            .iter()
+            .map(|name| name.as_bytes().into())
+            .collect();
+        header_names.sort_by(|a, b| (a.len(), a).cmp(&(b.len(), b)));
+        Self {
+            origins,
+            constant_any: any && !credentials,
+            any_method,
+            method_names: methods.iter().map(|name| name.as_bytes().into()).collect(),
+            any_header: headers.any,
+            header_names: header_names.into_boxed_slice(),
+            methods: Allowance::of(any_method, &methods, credentials),
+            headers: Allowance::of(headers.any, &headers.names, credentials),
+            expose_headers: rendered_list(exposed.any, &exposed.names),
+            max_age: max_age.map(HeaderValue::from),
+            credentials,
+            preflight_status: match preflight_status {
+                PreflightStatus::NoContent => StatusCode::NO_CONTENT,
+                PreflightStatus::Ok => StatusCode::OK,
+            },
+            on_rejected_preflight,
+            upstream_cors_headers,
+            private_network,
+        }
+    }
+
+    /// The origins that may read responses.
+    pub fn origins(&self) -> &OriginMatcher {
+        &self.origins
+    }
+
+    /// Whether Access-Control-Allow-Origin is `*` on every response.
+    pub(super) fn is_constant_any(&self) -> bool {
+        self.constant_any
+    }
+
+    pub(super) fn allows_method(&self, method: &[u8]) -> bool {
+        is_safelisted_method(method)
+            || self.method_names.iter().any(|name| **name == *method)
+            || (self.any_method && !is_forbidden_method(method))
+    }
+
+    /// Whether a script may set the header. `*` never covers `authorization`:
+    /// <https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name>.
+    pub(super) fn allows_header(&self, name: &[u8]) -> bool {
+        let first = self
+            .header_names
+            .partition_point(|known| known.len() < name.len());
+        self.header_names[first..]
+            .iter()
+            .take_while(|known| known.len() == name.len())
+            .any(|known| known.eq_ignore_ascii_case(name))
+            || (self.any_header && !name.eq_ignore_ascii_case(b"authorization"))
+    }
+
+    pub(super) fn methods(&self) -> &Allowance {
+        &self.methods
+    }
+
+    pub(super) fn headers(&self) -> &Allowance {
+        &self.headers
+    }
+
+    pub(super) fn expose_headers(&self) -> Option<&HeaderValue> {
+        self.expose_headers.as_ref()
+    }
+
+    pub(super) fn max_age(&self) -> Option<&HeaderValue> {
+        self.max_age.as_ref()
+    }
+
+    pub(super) fn allows_credentials(&self) -> bool {
+        self.credentials
+    }
+
+    pub(super) fn preflight_status(&self) -> StatusCode {
+        self.preflight_status
+    }
+
+    pub(super) fn on_rejected_preflight(&self) -> OnRejectedPreflight {
+        self.on_rejected_preflight
+    }
+
+    pub(super) fn upstream_cors_headers(&self) -> UpstreamCorsHeaders {
+        self.upstream_cors_headers
+    }
+
+    pub(super) fn allows_private_network(&self) -> bool {
+        self.private_network
+    }
+
+    pub(super) fn preflight_vary(&self) -> VarySet {
+        match self.private_network {
+            true => VarySet::PrivateNetworkPreflight,
+            false => VarySet::Preflight,
+        }
+    }
+}
+
+// === impl Allowance ===
+
+impl Allowance {
+    fn of(any: bool, names: &[String], credentials: bool) -> Self {
+        match rendered_list(any, names) {
+            Some(_) if any && credentials => Self::Echo,
+            Some(list) => Self::List(list),
+            None => Self::None,
+        }
+    }
+}
+
+/// The list as a field's value, the `*` first. The names are tokens, so that they make one.
+fn rendered_list(any: bool, names: &[String]) -> Option<HeaderValue> {
+    let star = any.then_some("*").into_iter();
+    let all: Vec<&str> = star.chain(names.iter().map(String::as_str)).collect();
+    match all.is_empty() {
+        true => None,
+        false => HeaderValue::try_from(all.join(", ")).ok(),
+    }
+}
+
+fn lower_case(names: Vec<String>) -> Vec<String> {
+    names
+        .into_iter()
+        .map(|name| name.to_ascii_lowercase())
+        .collect()
+}
+
+fn without_duplicates(names: Vec<String>) -> Vec<String> {
+    let mut unique: Vec<String> = Vec::with_capacity(names.len());
+    for name in names {
+        if !unique.contains(&name) {
+            unique.push(name);
+        }
+    }
+    unique
+}
+
+fn check_origins(spec: &PolicySpec, errors: &mut Vec<PolicyError>) {
+    if spec.origins.is_empty() {
+        errors.push(PolicyError {
+            field: SpecField::Origins,
+            kind: PolicyErrorKind::NoOrigins,
+        });
+    }
+    for (index, pattern) in spec.origins.iter().enumerate() {
+        let mut refuse = |kind| {
+            errors.push(PolicyError {
+                field: SpecField::Origin(index),
+                kind,
+            });
+        };
+        if matches!(pattern, OriginPattern::Any) && spec.origins.len() > 1 {
+            refuse(PolicyErrorKind::AnyBesideOthers);
+        }
+        if spec.credentials {
+            dangers_of(pattern, spec.dangers, refuse);
+        }
+    }
+}
+
+/// What is dangerous about sending credentials to the origins that `pattern` matches.
+fn dangers_of(pattern: &OriginPattern, allowed: Dangers, mut refuse: impl FnMut(PolicyErrorKind)) {
+    match pattern {
+        OriginPattern::Any => {
+            if !allowed.any_origin_with_credentials {
+                refuse(PolicyErrorKind::AnyOriginWithCredentials("*".to_owned()));
+            }
+        }
+        OriginPattern::Null => {
+            if !allowed.null_with_credentials {
+                refuse(PolicyErrorKind::NullWithCredentials);
+            }
+        }
+        OriginPattern::Regex(regex) => {
+            if !allowed.any_origin_with_credentials && matches_anything(regex) {
+                refuse(PolicyErrorKind::AnyOriginWithCredentials(
+                    regex.text().to_owned(),
+                ));
+            } else if !allowed.insecure_origins && !regex.all_start_with(is_secure_start) {
+                refuse(PolicyErrorKind::InsecureOrigin(regex.text().to_owned()));
+            }
+        }
+        OriginPattern::Tuple(tuple) => {
+            if !allowed.insecure_origins && tuple.scheme() != "https" && !tuple.is_loopback() {
+                refuse(PolicyErrorKind::InsecureOrigin(tuple.text()));
+            }
+            if !allowed.public_suffix_wildcards {
+                if let Some(suffix) = public_suffix(tuple) {
+                    refuse(PolicyErrorKind::PublicSuffix {
+                        pattern: tuple.text(),
+                        suffix,
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// Whether origins that start like this are spoken for by nobody on the way. A loopback host must
+/// be closed by its port or by the end, so that `http://localhost.evil.test` is not one.
+fn is_secure_start(start: &str, is_whole: bool) -> bool {
+    let origin = match start.find("://").and_then(|at| start[at + 3..].rfind(':')) {
+        // A port follows, whatever its digits.
+        Some(_) if !start.ends_with(']') => start.rsplit_once(':').map_or(start, |(o, _)| o),
+        _ if is_whole => start,
+        _ => return start.starts_with("https://"),
+    };
+    start.starts_with("https://")
+        || origin
+            .split_once("://")
+            .is_some_and(|(_, host)| is_loopback_host(host))
+}
+
+/// Origins with nothing in common but their scheme. A regex that takes all of them takes any.
+const UNRELATED_ORIGINS: [&str; 4] = [
+    "https://evil.test",
+    "https://a.b.attacker.example",
+    "https://xn--80ak6aa92e.com",
+    "https://evil.co.uk",
+];
+
+fn matches_anything(regex: &RegexPattern) -> bool {
+    UNRELATED_ORIGINS
+        .iter()
+        .all(|origin| regex.is_match(origin))
+}
+
+/// The public suffix that a wildcard stands directly below, or that it covers.
+fn public_suffix(tuple: &TuplePattern) -> Option<String> {
+    if tuple.host_pattern() != HostPattern::Subdomains {
+        return None;
+    }
+    let host = tuple.host().trim_end_matches('.');
+    // `https://*.kawasaki.jp` covers `city.kawasaki.jp`-like suffixes that the list gives as
+    // `*.kawasaki.jp`: a label below the host is a suffix too.
+    let below = format!("x.{host}");
+    [host, below.as_str()].into_iter().find_map(|name| {
+        let suffix = psl::suffix(name.as_bytes())?;
+        // An unlisted top-level name such as `internal` is nobody's registry.
+        (suffix.is_known() && suffix.as_bytes() == name.as_bytes()).then(|| host.to_owned())
+    })
+}
+
+fn check_methods(spec: &PolicySpec, errors: &mut Vec<PolicyError>) {
+    let MethodNames::List(names) = &spec.methods else {
+        return;
+    };
+    for (index, name) in names.iter().enumerate() {
+        let kind = if !is_token(name.as_bytes()) {
+            PolicyErrorKind::NotAMethod(name.clone())
+        } else if is_forbidden_method(name.as_bytes()) {
+            PolicyErrorKind::ForbiddenMethod(name.clone())
+        } else {
+            continue;
+        };
+        errors.push(PolicyError {
+            field: SpecField::Method(index),
+            kind,
+        });
+    }
+}
+
+fn check_headers(spec: &PolicySpec, errors: &mut Vec<PolicyError>) {
+    for (index, name) in spec.headers.names.iter().enumerate() {
+        let lower = name.to_ascii_lowercase();
+        let kind = if !is_token(name.as_bytes()) {
+            PolicyErrorKind::NotAHeader(name.clone())
+        } else if is_cors_field(&lower) {
+            PolicyErrorKind::CorsField(name.clone())
+        } else if is_forbidden_request_header(&lower)
+            && !HEADERS_FORBIDDEN_BUT_HARMLESS.contains(&lower.as_str())
+        {
+            PolicyErrorKind::ForbiddenHeader(name.clone())
+        } else {
+            continue;
+        };
+        errors.push(PolicyError {
+            field: SpecField::Header(index),
+            kind,
+        });
+    }
+}
+
+fn check_exposed(spec: &PolicySpec, errors: &mut Vec<PolicyError>) {
+    if spec.credentials && spec.expose_headers.any {
+        errors.push(PolicyError {
+            field: SpecField::ExposeHeaders,
+            kind: PolicyErrorKind::AnyExposedWithCredentials,
+        });
+    }
+    for (index, name) in spec.expose_headers.names.iter().enumerate() {
+        let lower = name.to_ascii_lowercase();
+        let kind = if !is_token(name.as_bytes()) {
+            PolicyErrorKind::NotAHeader(name.clone())
+        } else if is_cors_field(&lower) {
+            PolicyErrorKind::CorsField(name.clone())
+        } else if matches!(lower.as_str(), "set-cookie" | "set-cookie2") {
+            // https://fetch.spec.whatwg.org/#forbidden-response-header-name
+            PolicyErrorKind::UnreadableHeader(name.clone())
+        } else {
+            continue;
+        };
+        errors.push(PolicyError {
+            field: SpecField::ExposeHeader(index),
+            kind,
+        });
+    }
+}

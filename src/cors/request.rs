@@ -1,0 +1,231 @@
+//! What CORS looks at in a request: borrowed facts, and what kind of request they make.
+
+use super::names::{is_token, is_token_byte};
+
+/// How many lines of one field are looked at. Browsers send one; a CDN has been seen to split
+/// Access-Control-Request-Headers into one line a name.
+pub const MAX_FIELD_LINES: usize = 16;
+
+/// How many bytes Access-Control-Request-Headers may have in all.
+const MAX_REQUEST_HEADERS_BYTES: usize = 8 * 1024;
+
+/// The facts that CORS is decided on. Borrowed from wherever the request lies.
+#[derive(Debug, Clone, Default)]
+pub struct CorsRequest<'a> {
+    pub method: &'a [u8],
+    pub origin: Field<'a>,
+    /// Access-Control-Request-Method.
+    pub request_method: Field<'a>,
+    /// Access-Control-Request-Headers.
+    pub request_headers: FieldLines<'a>,
+    /// Access-Control-Request-Private-Network.
+    pub request_private_network: Field<'a>,
+}
+
+/// A field that a request has once or not at all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Field<'a> {
+    #[default]
+    Absent,
+    One(&'a [u8]),
+    /// Several lines: no browser sends them, and none of them is believed.
+    Many,
+}
+
+/// The lines of a list field, in order, without a copy.
+#[derive(Debug, Clone, Default)]
+pub struct FieldLines<'a> {
+    lines: [&'a [u8]; MAX_FIELD_LINES],
+    len: usize,
+    overflow: bool,
+}
+
+/// What a request is to CORS: <https://fetch.spec.whatwg.org/#http-requests>.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestKind {
+    /// No Origin field.
+    NotCors,
+    /// OPTIONS with Origin and Access-Control-Request-Method.
+    Preflight,
+    /// Any other request with an Origin field.
+    Actual,
+}
+
+// === impl CorsRequest ===
+
+impl<'a> CorsRequest<'a> {
+    /// The facts in a header map.
+    pub fn new(method: &'a http::Method, headers: &'a http::HeaderMap) -> Self {
+        let lines = |name: &str| {
+            headers
+                .get_all(name)
+                .into_iter()
+                .map(http::HeaderValue::as_bytes)
+        };
+        let mut request = Self {
+            method: method.as_str().as_bytes(),
+            origin: lines("origin").collect(),
+            ..Self::default()
+        };
+        if method == http::Method::OPTIONS {
+            request.request_method = lines("access-control-request-method").collect();
+            request.request_headers = lines("access-control-request-headers").collect();
+            request.request_private_network =
+                lines("access-control-request-private-network").collect();
+        }
+        request
+    }
+
+    /// What kind of request this is. An OPTIONS without Access-Control-Request-Method is an
+    /// ordinary request, whatever else it carries: APIs have OPTIONS of their own.
+    pub fn kind(&self) -> RequestKind {
+        if self.origin == Field::Absent {
+            RequestKind::NotCors
+        } else if self.method == b"OPTIONS" && self.request_method != Field::Absent {
+            RequestKind::Preflight
+        } else {
+            RequestKind::Actual
+        }
+    }
+
+    /// The method that a preflight asks for, if it is one token.
+    pub fn requested_method(&self) -> Option<&'a [u8]> {
+        match self.request_method {
+            Field::One(method) if is_token(method) => Some(method),
+            _ => None,
+        }
+    }
+
+    /// Whether Access-Control-Request-Headers names `name`, which is in lower case.
+    pub fn requests_header(&self, name: &[u8]) -> bool {
+        self.request_headers
+            .elements()
+            .any(|element| element.eq_ignore_ascii_case(name))
+    }
+}
+
+// === impl Field ===
+
+impl<'a> FromIterator<&'a [u8]> for Field<'a> {
+    fn from_iter<I: IntoIterator<Item = &'a [u8]>>(lines: I) -> Self {
+        let mut lines = lines.into_iter();
+        match (lines.next(), lines.next()) {
+            (None, _) => Self::Absent,
+            (Some(line), None) => Self::One(line),
+            (Some(_), Some(_)) => Self::Many,
+        }
+    }
+}
+
+// === impl FieldLines ===
+
+impl<'a> FromIterator<&'a [u8]> for FieldLines<'a> {
+    /// Keeps the first [`MAX_FIELD_LINES`] lines and remembers that there were more.
+    fn from_iter<I: IntoIterator<Item = &'a [u8]>>(lines: I) -> Self {
+        let mut field = Self::default();
+        for line in lines {
+            field.push(line);
+        }
+        field
+    }
+}
+
+impl<'a> FieldLines<'a> {
+    /// Adds a line behind the others.
+    pub fn push(&mut self, line: &'a [u8]) {
+        match self.lines.get_mut(self.len) {
+            Some(free) => {
+                *free = line;
+                self.len += 1;
+            }
+            None => self.overflow = true,
+        }
+    }
+
+    fn lines(&self) -> &[&'a [u8]] {
+        &self.lines[..self.len]
+    }
+
+    /// The elements of a comma-separated list over all lines, without white space around them and
+    /// without empty ones: RFC 9110 §5.6.1.2.
+    pub fn elements(&self) -> impl Iterator<Item = &'a [u8]> + Clone {
+        self.lines()
+            .iter()
+            .flat_map(|line| line.split(|&byte| byte == b','))
+            .map(trim_white_space)
+            .filter(|element| !element.is_empty())
+    }
+
+    /// Whether the lines make a list of tokens within the limits of what is looked at.
+    pub(super) fn is_token_list(&self) -> bool {
+        let bytes: usize = self.lines().iter().map(|line| line.len()).sum();
+        !self.overflow
+            && bytes <= MAX_REQUEST_HEADERS_BYTES
+            && self
+                .elements()
+                .all(|element| element.iter().all(|&byte| is_token_byte(byte)))
+    }
+}
+
+/// Without optional white space at both ends: RFC 9110 §5.6.3.
+fn trim_white_space(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = bytes {
+        bytes = rest;
+    }
+    while let [rest @ .., b' ' | b'\t'] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(method: &str, fields: &[&str]) -> RequestKind {
+        let method = method.parse().unwrap();
+        let headers = fields
+            .iter()
+            .map(|name| (name.parse().unwrap(), http::HeaderValue::from_static("")))
+            .collect::<Vec<(http::HeaderName, _)>>();
+        CorsRequest::new(&method, &headers.into_iter().collect()).kind()
+    }
+
+    #[test]
+    fn a_preflight_has_all_three_marks() {
+        let acrm = "access-control-request-method";
+        assert_eq!(kind("OPTIONS", &["origin", acrm]), RequestKind::Preflight);
+        assert_eq!(kind("OPTIONS", &["origin"]), RequestKind::Actual);
+        assert_eq!(kind("OPTIONS", &[acrm]), RequestKind::NotCors);
+        assert_eq!(kind("options", &["origin", acrm]), RequestKind::Actual);
+        assert_eq!(kind("PUT", &["origin", acrm]), RequestKind::Actual);
+        assert_eq!(kind("GET", &[]), RequestKind::NotCors);
+    }
+
+    #[test]
+    fn list_elements_run_over_lines_and_skip_empty_ones() {
+        let field: FieldLines<'_> = [b"a,,b ,\t c".as_slice(), b"", b" , d"]
+            .into_iter()
+            .collect();
+        let elements: Vec<&[u8]> = field.elements().collect();
+        assert_eq!(elements, [b"a", b"b", b"c", b"d"]);
+        assert!(field.is_token_list());
+    }
+
+    #[test]
+    fn a_list_past_its_bounds_is_not_a_list() {
+        let is_list = |lines: &[&[u8]]| {
+            let field: FieldLines<'_> = lines.iter().copied().collect();
+            field.is_token_list()
+        };
+        let longest = vec![b'a'; MAX_REQUEST_HEADERS_BYTES];
+        assert!(is_list(&[&longest]));
+        assert!(!is_list(&[&longest, b"a"]));
+        assert!(is_list(&[b"a"; MAX_FIELD_LINES].map(<[u8; 1]>::as_slice)));
+        assert!(!is_list(
+            &[b"a"; MAX_FIELD_LINES + 1].map(<[u8; 1]>::as_slice)
+        ));
+        assert!(!is_list(&[b"a b"]));
+        assert!(!is_list(&[b"a;b"]));
+    }
+}
