@@ -1,13 +1,26 @@
 //! corsgate: an edge gateway that answers CORS preflights, puts the right CORS headers on every
 //! response, and can say why.
 //!
-//! | module      | responsible for                                                          |
-//! |-------------|--------------------------------------------------------------------------|
-//! | [`cors`]    | what CORS says about a request: pure                                      |
-//! | [`config`]  | a file's text → a validated, compiled configuration, or all its errors   |
-//! | [`metrics`] | the counters, their names and labels                                     |
+//! | module      | responsible for                                                        |
+//! |-------------|------------------------------------------------------------------------|
+//! | [`cors`]    | what CORS says about a request: pure                                    |
+//! | [`config`]  | a file's text → a validated, compiled configuration, or all its errors |
+//! | [`metrics`] | the counters, their names and labels                                   |
 //!
-//! With the default feature `gateway`: `proxy` (the pingora adapter), `admin`, `server` (which
-//! starts things) and `cli`.
+//! With the default feature `gateway` also `proxy` (the pingora adapter), `admin`, `server` (which
+//! starts things) and `cli`. Imports run downwards only:
+//! `cli → server → {proxy, admin} → config → {metrics, cors}`.
 
+#[cfg(feature = "gateway")]
+pub mod admin;
+#[cfg(feature = "gateway")]
+pub mod cli;
+pub mod config;
 pub mod cors;
+#[cfg(feature = "gateway")]
+mod http_response;
+pub mod metrics;
+#[cfg(feature = "gateway")]
+pub mod proxy;
+#[cfg(feature = "gateway")]
+pub mod server;

@@ -1,1 +1,7 @@
-fn main() {}
+//! Arguments → one command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    corsgate::cli::main()
+}

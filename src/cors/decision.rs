@@ -73,6 +73,14 @@ pub enum Reason {
     RoutePassthrough,
 }
 
+/// What became of a preflight. A closed set: these are metric labels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PreflightOutcome {
+    Handled,
+    Rejected,
+    PassedThrough,
+}
+
 /// Decides. Total: it can't fail, block, allocate or log.
 pub fn decide<'a>(rule: &'a Rule, request: &'a CorsRequest<'a>) -> Decision<'a> {
     match (rule, request.kind()) {
@@ -126,6 +134,21 @@ fn no_route_plan(policy: Option<&Policy>, request: &CorsRequest<'_>) -> HeaderPl
     }
 }
 
+// === impl Decision ===
+
+impl Decision<'_> {
+    /// What becomes of the CORS headers of a response that is not a handled preflight's answer.
+    pub fn plan(&self) -> HeaderPlan {
+        match self {
+            Self::Preflight(PreflightDecision::Handled(_)) => HeaderPlan::Untouched,
+            Self::Preflight(
+                PreflightDecision::Rejected(_, plan) | PreflightDecision::PassedThrough(_, plan),
+            ) => *plan,
+            Self::Actual(actual) => actual.plan,
+        }
+    }
+}
+
 // === impl Rule ===
 
 impl Rule {
@@ -142,9 +165,68 @@ impl Rule {
     }
 }
 
+impl Rule {
+    /// The outcome of a preflight that ends for `reason` under this rule; `None` where none can.
+    pub fn preflight_outcome(&self, reason: Reason) -> Option<PreflightOutcome> {
+        match (self, reason) {
+            (Self::Policy(_), Reason::NoRoute | Reason::RoutePassthrough) => None,
+            (Self::Policy(_), Reason::Allowed) => Some(PreflightOutcome::Handled),
+            (Self::Policy(policy), _) => Some(match policy.on_rejected_preflight() {
+                OnRejectedPreflight::Respond => PreflightOutcome::Rejected,
+                OnRejectedPreflight::Forward => PreflightOutcome::PassedThrough,
+            }),
+            (Self::Passthrough, Reason::RoutePassthrough) => Some(PreflightOutcome::PassedThrough),
+            (Self::NoRoute(_), Reason::NoRoute) => Some(PreflightOutcome::Rejected),
+            (Self::Passthrough | Self::NoRoute(_) | Self::Off, _) => None,
+        }
+    }
+}
+
+// === impl PreflightDecision ===
+
+impl PreflightDecision<'_> {
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Handled(_) => Reason::Allowed,
+            Self::Rejected(reason, _) | Self::PassedThrough(reason, _) => *reason,
+        }
+    }
+
+    pub fn outcome(&self) -> PreflightOutcome {
+        match self {
+            Self::Handled(_) => PreflightOutcome::Handled,
+            Self::Rejected(..) => PreflightOutcome::Rejected,
+            Self::PassedThrough(..) => PreflightOutcome::PassedThrough,
+        }
+    }
+}
+
+// === impl PreflightOutcome ===
+
+impl PreflightOutcome {
+    /// The name, as metrics and logs have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Handled => "handled",
+            Self::Rejected => "rejected",
+            Self::PassedThrough => "passed_through",
+        }
+    }
+}
+
 // === impl ActualOutcome ===
 
 impl ActualOutcome {
+    /// The name, as metrics and logs have it; `none` is not counted.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotCors => "none",
+            Self::Allowed => "allowed",
+            Self::Denied => "denied",
+            Self::PassedThrough => "passed_through",
+        }
+    }
+
     /// `outcome` for a CORS request; a request without an Origin has none.
     pub(super) fn of_cors(kind: RequestKind, outcome: Self) -> Self {
         match kind {
@@ -169,7 +251,6 @@ impl Reason {
         Self::RoutePassthrough,
     ];
 
-    /// The name, as metrics and logs have it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Allowed => "allowed",

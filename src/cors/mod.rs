@@ -41,7 +41,9 @@ mod regex;
 mod request;
 
 pub use actual::{HeaderPlan, ResponseFields};
-pub use decision::{Actual, ActualOutcome, Decision, PreflightDecision, Reason, Rule, decide};
+pub use decision::{
+    Actual, ActualOutcome, Decision, PreflightDecision, PreflightOutcome, Reason, Rule, decide,
+};
 pub use field::{FieldName, FieldValue, VarySet};
 pub use matcher::{MatcherError, OriginMatcher, PatternId, PatternRef};
 pub use names::{

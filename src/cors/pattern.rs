@@ -97,6 +97,26 @@ impl OriginPattern {
         }
     }
 
+    /// Whether the pattern stands for many origins by a `*` in it.
+    pub fn is_wildcard(&self) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Tuple(tuple) => {
+                tuple.host_pattern == HostPattern::Subdomains || tuple.port == PortPattern::Any
+            }
+            Self::Null | Self::Regex(_) => false,
+        }
+    }
+
+    /// An origin that the pattern matches; a regex and `*` give none.
+    pub fn example(&self) -> Option<String> {
+        match self {
+            Self::Null => Some("null".to_owned()),
+            Self::Tuple(tuple) => Some(tuple.text().replace("*.", "x.").replace(":*", "")),
+            Self::Any | Self::Regex(_) => None,
+        }
+    }
+
     /// The pattern as text, in its normal form.
     pub fn text(&self) -> String {
         match self {

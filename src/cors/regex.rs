@@ -10,7 +10,7 @@ use regex_automata::nfa::thompson;
 use regex_automata::util::primitives::StateID;
 use regex_automata::{Anchored, Input, MatchKind};
 use regex_syntax::hir::literal::{ExtractKind, Extractor};
-use regex_syntax::hir::{Hir, Look};
+use regex_syntax::hir::{Class, Dot, Hir, HirKind, Look};
 
 /// What the table of one policy's automaton may take. A thousand regexes of forty characters take
 /// about 4 MiB; what exceeds this is a regex that counts, such as `(a|b)*a(a|b){20}`.
@@ -100,6 +100,73 @@ impl RegexPattern {
                         .is_ok_and(|start| is_ok(start, literal.is_exact()))
                 })
         })
+    }
+}
+
+impl RegexPattern {
+    /// Literal texts that every match starts with one of; empty where there is no such set.
+    pub fn literal_starts(&self) -> Vec<String> {
+        self.literals(ExtractKind::Prefix)
+    }
+
+    /// Literal texts that every match ends with one of; empty where there is no such set.
+    pub fn literal_ends(&self) -> Vec<String> {
+        self.literals(ExtractKind::Suffix)
+    }
+
+    fn literals(&self, kind: ExtractKind) -> Vec<String> {
+        let seq = Extractor::new().kind(kind).extract(&self.hir);
+        let literals = seq.literals().unwrap_or_default().iter();
+        literals
+            .filter_map(|literal| String::from_utf8(literal.as_bytes().to_vec()).ok())
+            .collect()
+    }
+
+    /// A short text that the regex likely matches, with `dot` where it has a bare `.`.
+    pub fn example(&self, dot: char) -> String {
+        let mut text = String::new();
+        push_example(&self.hir, dot, &mut text);
+        text
+    }
+}
+
+fn push_example(hir: &Hir, dot: char, text: &mut String) {
+    if *hir == Hir::dot(Dot::AnyByteExceptLF) {
+        return text.push(dot);
+    }
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => {}
+        HirKind::Literal(literal) => text.push_str(&String::from_utf8_lossy(&literal.0)),
+        HirKind::Class(Class::Bytes(class)) => {
+            let first = class.ranges().iter().map(|range| char::from(range.start()));
+            let likely = class
+                .ranges()
+                .iter()
+                .any(|r| (r.start()..=r.end()).contains(&b'x'));
+            text.extend(if likely {
+                Some('x')
+            } else {
+                first.into_iter().next()
+            });
+        }
+        HirKind::Class(Class::Unicode(_)) => {}
+        HirKind::Repetition(repetition) => {
+            for _ in 0..repetition.min {
+                // A `.` that repeats was meant to be anything.
+                push_example(&repetition.sub, 'x', text);
+            }
+        }
+        HirKind::Capture(capture) => push_example(&capture.sub, dot, text),
+        HirKind::Concat(parts) => {
+            for part in parts {
+                push_example(part, dot, text);
+            }
+        }
+        HirKind::Alternation(parts) => {
+            if let Some(part) = parts.first() {
+                push_example(part, dot, text);
+            }
+        }
     }
 }
 

@@ -1,0 +1,87 @@
+//! The command line: one file a command.
+
+mod check;
+mod demo;
+mod serve;
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// An edge gateway for CORS.
+///
+/// Answers preflights at the edge, so that they never reach a backend; puts the right CORS headers
+/// on every response, its own errors included; or passes preflights through to backends that do
+/// CORS themselves, route by route.
+#[derive(Debug, Parser)]
+#[command(name = "corsgate", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway.
+    ///
+    /// SIGTERM stops taking connections, lets requests under way finish and ends; SIGINT ends at
+    /// once. RUST_LOG sets what is logged, such as `corsgate=debug`.
+    Serve {
+        /// The configuration file.
+        #[arg(short, long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Say everything that is wrong with a configuration file.
+    ///
+    /// Exit status 0 where it can be served (warnings are printed), 1 where it can't.
+    Check {
+        /// The configuration file.
+        file: PathBuf,
+    },
+    /// Try it out: a gateway before a built-in upstream, and a page that sends it requests.
+    ///
+    /// Needs no configuration and touches nothing outside this machine.
+    Demo(demo::Options),
+}
+
+/// What every command fails with, told on stderr; the exit status is 1.
+type CommandError = Box<dyn std::error::Error>;
+
+/// Runs the command that the arguments ask for. Usage errors exit with 2.
+pub fn main() -> ExitCode {
+    let Cli { command } = Cli::parse();
+    let result = match command {
+        Command::Serve { config } => serve::run(&config),
+        Command::Check { file } => check::run(&file),
+        Command::Demo(options) => demo::run(options),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Writes a message to stderr. Diagnostics say by themselves that they are errors.
+fn say(message: &str) {
+    match message.starts_with("error:") || message.starts_with("warning:") {
+        true => eprintln!("{message}"),
+        false => eprintln!("error: {message}"),
+    }
+}
+
+/// Logs go to stderr. pingora speaks of every client that goes away as an error: it is heard where
+/// RUST_LOG asks for it.
+fn start_logging() {
+    const DEFAULT: &str = "warn,corsgate=info,pingora_proxy=off,pingora_core::apps=off";
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT));
+    let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(is_terminal)
+        .init();
+}

@@ -1,0 +1,17 @@
+//! `corsgate serve --config FILE`
+
+use super::{CommandError, start_logging};
+use crate::config::Config;
+use crate::server::Server;
+use std::path::Path;
+use tracing::warn;
+
+pub(super) fn run(file: &Path) -> Result<(), CommandError> {
+    let config = Config::load(file)?;
+    start_logging();
+    for warning in &config.warnings {
+        warn!("{warning}");
+    }
+    Server::start(config, file)?.run()?;
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! What is wrong with a configuration, and where.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// A place in a file; lines and columns count from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    pub line: usize,
+    pub column: usize,
+}
+
+/// How bad a [`Diagnostic`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    Error,
+    Warning,
+}
+
+/// One thing that is wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    pub severity: Severity,
+    pub file: PathBuf,
+    /// `None` where the file as a whole is meant.
+    pub place: Option<Place>,
+    /// The path in the document, such as `routes[2].cors`; empty for the document itself.
+    pub path: String,
+    pub message: String,
+    /// What to write instead, where that is known.
+    pub hint: Option<String>,
+}
+
+/// Everything that is wrong with a configuration that can't be used.
+#[derive(Debug)]
+pub struct ConfigError {
+    /// The errors, and the warnings among them, in the order of the file.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+// === impl Diagnostic ===
+
+impl Diagnostic {
+    /// An error about a file as a whole.
+    pub fn of_file(file: &Path, message: String) -> Self {
+        Self {
+            severity: Severity::Error,
+            file: file.to_owned(),
+            place: None,
+            path: String::new(),
+            message,
+            hint: None,
+        }
+    }
+
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    /// Two lines at the most: `error: FILE:LINE:COLUMN: PATH: MESSAGE`, and the hint.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        write!(f, "{severity}: {}", self.file.display())?;
+        if let Some(Place { line, column }) = self.place {
+            write!(f, ":{line}:{column}")?;
+        }
+        if !self.path.is_empty() {
+            write!(f, ": {}", self.path)?;
+        }
+        // What an operator's file contains is shown with its control characters escaped: a message
+        // is two lines, whatever it quotes.
+        write!(f, ": {}", escaped(&self.message))?;
+        match &self.hint {
+            Some(hint) => write!(f, "\n  hint: {}", escaped(hint)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| {
+            let escape = c.is_control().then(|| c.escape_default());
+            let plain = (!c.is_control()).then_some(c);
+            escape.into_iter().flatten().chain(plain)
+        })
+        .collect()
+}
+
+// === impl ConfigError ===
+
+impl std::error::Error for ConfigError {}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, diagnostic) in self.diagnostics.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{diagnostic}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,168 @@
+//! A configuration file's text → a validated, compiled [`Config`], or everything wrong with it.
+//!
+//! `raw` mirrors the file and knows no rules, `yaml` reads text into it, `compile` and `origins`
+//! make of it what can be served, `lint` warns of what can be served but hardly be meant.
+//!
+//! *Invariant:* nothing here starts anything, and nothing outside sees a raw value. A [`Config`]
+//! that exists can be served, ports and files permitting.
+
+mod compile;
+mod error;
+mod lint;
+mod origins;
+mod raw;
+mod route_match;
+mod yaml;
+
+pub use error::{ConfigError, Diagnostic, Place, Severity};
+pub use route_match::{HostMatch, PathMatch, RouteMatch};
+
+use crate::cors::{Policy, Rule};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A configuration that can be served.
+#[derive(Debug)]
+pub struct Config {
+    pub listeners: Vec<Listener>,
+    pub admin: Option<Listener>,
+    pub metrics: Option<Listener>,
+    pub server: Server,
+    pub limits: Limits,
+    pub upstreams: Vec<Upstream>,
+    pub routes: Vec<Route>,
+    /// For responses to what no route matches.
+    pub default_policy: Option<Arc<Policy>>,
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Where to listen, and where the file says so.
+#[derive(Debug, Clone)]
+pub struct Listener {
+    pub address: SocketAddr,
+    /// The path in the file, such as `listeners[0].address`, and its place.
+    pub path: String,
+    pub place: Option<Place>,
+}
+
+/// How the process runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Server {
+    /// Threads for traffic; 0 takes one a core.
+    pub threads: usize,
+    /// How long requests may go on after SIGTERM before their connections are told to end.
+    pub grace_period: Duration,
+    /// How long connections may take to end after that.
+    pub shutdown_timeout: Duration,
+}
+
+/// What a client may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Request line and header fields together. More is answered with 431.
+    pub max_request_header_bytes: u64,
+    /// How long an idle connection is kept between two requests.
+    pub keepalive_timeout: Duration,
+}
+
+/// A backend.
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    pub name: String,
+    pub kind: UpstreamKind,
+    pub protocol: Protocol,
+    pub connect_timeout: Duration,
+    /// Between two reads, not for the whole response.
+    pub read_timeout: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub enum UpstreamKind {
+    /// The built-in one, which answers with what it was sent.
+    Echo,
+    /// Used in turn.
+    Endpoints(Vec<Endpoint>),
+}
+
+/// A host and a port. Names are resolved while the gateway runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// A name or an address, an IPv6 address without brackets.
+    pub host: String,
+    pub port: u16,
+}
+
+/// What the gateway speaks to an upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    Http1,
+    /// HTTP/2 without TLS, with prior knowledge.
+    H2c,
+}
+
+/// Which requests go where, under which rule.
+#[derive(Debug)]
+pub struct Route {
+    /// Unique, and a metric label.
+    pub name: String,
+    pub matches: RouteMatch,
+    /// An index into [`Config::upstreams`].
+    pub upstream: usize,
+    pub rule: Rule,
+}
+
+/// The `route` label of requests that no route matches. No route may have this name.
+pub const UNMATCHED: &str = "unmatched";
+
+// === impl Config ===
+
+impl Config {
+    /// Reads and compiles the file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it, in the order of the file; also the files it names.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(&text, path),
+            Err(error) => {
+                let message = format!("can't read the configuration: {error}");
+                Err(ConfigError {
+                    diagnostics: vec![Diagnostic::of_file(path, message)],
+                })
+            }
+        }
+    }
+
+    /// Compiles `text`. `path` is what messages call it, and what other files are relative to.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::load`].
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        compile::compile(text, path)
+    }
+}
+
+// === impl Default ===
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            threads: 0,
+            grace_period: Duration::from_secs(5),
+            shutdown_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_request_header_bytes: 64 << 10,
+            keepalive_timeout: Duration::from_secs(60),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! `allow_origins`: what is written in the file, and the patterns in the files it names.
+
+use super::compile::Compiler;
+use super::error::{Diagnostic, Place, Severity};
+use super::raw::{OneOrMany, RawOrigin, RawOriginEntry};
+use crate::cors::{OriginPattern, RegexPattern};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Patterns with the place of each.
+#[derive(Debug, Default)]
+pub(super) struct Origins {
+    pub patterns: Vec<OriginPattern>,
+    pub sources: Vec<Source>,
+}
+
+/// Where a pattern is written.
+#[derive(Debug, Clone)]
+pub(super) enum Source {
+    /// In the configuration, at this path.
+    Config(String),
+    /// In a file of origins.
+    File { file: Arc<PathBuf>, line: usize },
+}
+
+/// Reads `raw`; `None` where some of it is wrong, which is then reported.
+pub(super) fn read(
+    compiler: &mut Compiler<'_>,
+    path: &str,
+    raw: OneOrMany<RawOrigin>,
+) -> Option<Origins> {
+    let mut origins = Origins::default();
+    let before = compiler.error_count();
+    match raw {
+        OneOrMany::One(one) => read_one(compiler, path.to_owned(), one, &mut origins),
+        OneOrMany::Many(many) => {
+            for (index, element) in many.into_iter().enumerate() {
+                let path = format!("{path}[{index}]");
+                match element {
+                    Some(element) => read_one(compiler, path, element, &mut origins),
+                    None if compiler.was_refused(&path) => {}
+                    None => {
+                        let hint = "write \"null\" with its quotes for opaque origins";
+                        compiler.error(&path, "this element is empty", Some(hint.to_owned()));
+                    }
+                }
+            }
+        }
+    }
+    (compiler.error_count() == before).then_some(origins)
+}
+
+fn read_one(compiler: &mut Compiler<'_>, path: String, raw: RawOrigin, origins: &mut Origins) {
+    match raw {
+        RawOrigin::Text(text) => match OriginPattern::parse(&text) {
+            Ok(pattern) => origins.push(pattern, Source::Config(path)),
+            Err(error) => compiler.error(&path, error.to_string(), error.hint),
+        },
+        RawOrigin::Entry(RawOriginEntry {
+            regex: Some(regex),
+            file: None,
+        }) => match RegexPattern::parse(&regex) {
+            Ok(pattern) => origins.push(OriginPattern::Regex(pattern), Source::Config(path)),
+            Err(error) => compiler.error(&format!("{path}.regex"), error.to_string(), None),
+        },
+        RawOrigin::Entry(RawOriginEntry {
+            regex: None,
+            file: Some(file),
+        }) => read_file(compiler, &path, &file, origins),
+        RawOrigin::Entry(RawOriginEntry { regex, file }) => {
+            let refused = |key| compiler.was_refused(&format!("{path}.{key}"));
+            if regex.is_none() && file.is_none() && (refused("regex") || refused("file")) {
+                return;
+            }
+            let message = "an origin is written as a pattern, or has one key: `regex` or `file`";
+            compiler.error(&path, message, None);
+        }
+    }
+}
+
+/// Exact and wildcard patterns, one a line, with `#` comments.
+fn read_file(compiler: &mut Compiler<'_>, path: &str, name: &str, origins: &mut Origins) {
+    let file = compiler.relative(Path::new(name));
+    let text = match std::fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(error) => {
+            let message = format!("can't read `{}`: {error}", file.display());
+            let hint = "the path is relative to the configuration file".to_owned();
+            return compiler.error(&format!("{path}.file"), message, Some(hint));
+        }
+    };
+    let file = Arc::new(file);
+    let mut patterns = 0;
+    for (index, line) in text.lines().enumerate() {
+        let content = line.split('#').next().unwrap_or_default().trim();
+        if content.is_empty() {
+            continue;
+        }
+        patterns += 1;
+        let source = Source::File {
+            file: Arc::clone(&file),
+            line: index + 1,
+        };
+        match OriginPattern::parse(content) {
+            Ok(pattern @ OriginPattern::Tuple(_)) => origins.push(pattern, source),
+            Ok(OriginPattern::Any | OriginPattern::Null | OriginPattern::Regex(_)) => {
+                let message = format!("`{content}` does not stand in a file of origins");
+                let hint = "write it in `allow_origins`, where it is seen".to_owned();
+                compiler.push(source.diagnostic(compiler.file(), message, Some(hint)));
+            }
+            Err(error) => {
+                let message = error.to_string();
+                compiler.push(source.diagnostic(compiler.file(), message, error.hint));
+            }
+        }
+    }
+    if patterns == 0 {
+        let message = format!("`{}` has no origins in it", file.display());
+        compiler.error(&format!("{path}.file"), message, None);
+    }
+}
+
+// === impl Origins ===
+
+impl Origins {
+    fn push(&mut self, pattern: OriginPattern, source: Source) {
+        self.patterns.push(pattern);
+        self.sources.push(source);
+    }
+}
+
+// === impl Source ===
+
+impl Source {
+    /// An error at this place. What stands in the configuration gets its place there later.
+    pub(super) fn diagnostic(
+        &self,
+        config: &Path,
+        message: String,
+        hint: Option<String>,
+    ) -> Diagnostic {
+        let (file, path, place) = match self {
+            Self::Config(path) => (config.to_owned(), path.clone(), None),
+            Self::File { file, line } => {
+                let place = Place {
+                    line: *line,
+                    column: 1,
+                };
+                (file.to_path_buf(), String::new(), Some(place))
+            }
+        };
+        Diagnostic {
+            severity: Severity::Error,
+            file,
+            place,
+            path,
+            message,
+            hint,
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Which requests a route is for: the rule, not the look-up (that is the proxy's router).
+
+use crate::cors::is_token;
+
+/// Which requests a route is for. Every part that is given must match.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteMatch {
+    /// Any of them; any host where there are none.
+    pub hosts: Vec<HostMatch>,
+    pub path: PathMatch,
+    /// Any of them; any method where there are none. Compared with case.
+    pub methods: Vec<String>,
+    /// All of them: names in lower case with the exact value.
+    pub headers: Vec<(String, String)>,
+}
+
+/// A host without its port, in lower case.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum HostMatch {
+    Exact(String),
+    /// One or more labels below the name; the name is without the `*.`.
+    Subdomains(String),
+}
+
+/// A path, without the query.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum PathMatch {
+    Exact(String),
+    /// Whole segments, without a trailing slash: the empty prefix is every path.
+    Prefix(String),
+}
+
+// === impl RouteMatch ===
+
+impl RouteMatch {
+    /// How many predicates beside host and path must hold: more of them are more specific.
+    pub fn predicate_count(&self) -> usize {
+        usize::from(!self.methods.is_empty()) + self.headers.len()
+    }
+
+    /// Whether some request would match both, and nothing tells which of them is meant.
+    pub fn is_ambiguous_with(&self, other: &Self) -> bool {
+        let same_host = (self.hosts.is_empty() && other.hosts.is_empty())
+            || self.hosts.iter().any(|host| other.hosts.contains(host));
+        let same_methods = match (self.methods.is_empty(), other.methods.is_empty()) {
+            (true, true) => true,
+            (false, false) => self.methods.iter().any(|m| other.methods.contains(m)),
+            // The one with methods is the more specific.
+            _ => false,
+        };
+        let (mut mine, mut others) = (self.headers.clone(), other.headers.clone());
+        mine.sort();
+        others.sort();
+        same_host && self.path == other.path && same_methods && mine == others
+    }
+}
+
+// === impl HostMatch ===
+
+impl HostMatch {
+    /// Parses what is written in `hosts`; the error is the message and the hint.
+    pub(super) fn parse(text: &str) -> Result<Self, (String, Option<String>)> {
+        let lower = text.to_ascii_lowercase();
+        let name = lower.strip_prefix("*.").unwrap_or(&lower);
+        if let Some((_, host)) = lower.split_once("://") {
+            let hint = format!("write `{}`", host.trim_end_matches('/'));
+            return Err((
+                format!("`{text}` has a scheme; a host is a name"),
+                Some(hint),
+            ));
+        }
+        if text == "*" {
+            let hint = "leave `hosts` out to match every host".to_owned();
+            return Err(("`*` is not a host".to_owned(), Some(hint)));
+        }
+        if let Some((host, port)) = lower.rsplit_once(':') {
+            if port.bytes().all(|b| b.is_ascii_digit()) && !host.ends_with(':') {
+                let hint = format!("write `{host}`");
+                return Err((
+                    format!("`{text}` has a port; hosts are compared without"),
+                    Some(hint),
+                ));
+            }
+        }
+        let bracketed = name
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+            .is_some_and(|address| address.parse::<std::net::Ipv6Addr>().is_ok());
+        let named = name.split('.').all(|label| {
+            !label.is_empty()
+                && label.len() <= 63
+                && label
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        });
+        match (bracketed || named, lower.starts_with("*.")) {
+            (true, false) => Ok(Self::Exact(lower)),
+            (true, true) if named => Ok(Self::Subdomains(name.to_owned())),
+            _ => Err((
+                format!("`{text}` is not a host"),
+                Some("write a name such as `api.example.com` or `*.example.com`".to_owned()),
+            )),
+        }
+    }
+}
+
+// === impl PathMatch ===
+
+impl PathMatch {
+    pub(super) fn exact(text: &str) -> Result<Self, (String, Option<String>)> {
+        check_path(text)?;
+        Ok(Self::Exact(text.to_owned()))
+    }
+
+    pub(super) fn prefix(text: &str) -> Result<Self, (String, Option<String>)> {
+        check_path(text)?;
+        Ok(Self::Prefix(text.trim_end_matches('/').to_owned()))
+    }
+}
+
+fn check_path(text: &str) -> Result<(), (String, Option<String>)> {
+    if !text.starts_with('/') {
+        let hint = format!("write `/{}`", text.trim_start_matches('/'));
+        return Err((format!("`{text}` does not start with `/`"), Some(hint)));
+    }
+    if let Some(at) = text.find(['?', '#', '*']) {
+        let hint = format!("write `{}`", &text[..at]);
+        let what = "a path is compared literally, without query, fragment or wildcard";
+        return Err((format!("`{text}`: {what}"), Some(hint)));
+    }
+    if !text.bytes().all(|b| b.is_ascii_graphic()) {
+        let what = "has white space or characters that are not ASCII";
+        let hint = "percent-encode them, as requests do".to_owned();
+        return Err((format!("`{text}` {what}"), Some(hint)));
+    }
+    if text
+        .split('/')
+        .any(|segment| segment == "." || segment == "..")
+    {
+        return Err((
+            format!("`{text}` has a dot segment, which no request keeps"),
+            None,
+        ));
+    }
+    Ok(())
+}
+
+pub(super) fn check_method(text: &str) -> Result<(), (String, Option<String>)> {
+    match is_token(text.as_bytes()) {
+        true => Ok(()),
+        false => Err((
+            format!("`{text}` is not a method: RFC 9110 has no such token"),
+            None,
+        )),
+    }
+}

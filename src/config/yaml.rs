@@ -1,0 +1,338 @@
+//! Text → [`RawConfig`], with every error of shape at once. The only file that names YAML crates.
+//!
+//! serde stops at the first value that does not fit. So that one mistake hides no other, what did
+//! not fit is taken out of the document and the rest is read again, until it fits. Indexes stay
+//! what they are in the file: an element of a sequence is not removed but becomes null.
+//!
+//! serde_yaml knows the place of its first error only. [`Places`] is an index from path to place,
+//! made from the events of a parser that keeps them.
+
+use super::error::Place;
+use super::raw::RawConfig;
+use saphyr_parser::{Event, Parser, Span};
+use serde_path_to_error::Segment;
+use serde_yaml::Value;
+use std::collections::HashMap;
+
+/// A document that was read, as far as it could be.
+#[derive(Debug)]
+pub(super) struct Document {
+    pub raw: RawConfig,
+    pub places: Places,
+    pub misfits: Vec<Misfit>,
+}
+
+/// A value that does not fit where it stands.
+#[derive(Debug)]
+pub(super) struct Misfit {
+    pub path: String,
+    /// The unknown key, where that is what is wrong, and the keys that are known there.
+    pub unknown_key: Option<(String, Vec<String>)>,
+    pub message: String,
+}
+
+/// Where the values and keys of a document stand.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    by_path: HashMap<String, Place>,
+}
+
+/// Why a text is no YAML document.
+#[derive(Debug)]
+pub(super) struct SyntaxError {
+    pub place: Option<Place>,
+    pub message: String,
+}
+
+/// So many misfits are reported; a file with more is not a configuration.
+const MAX_MISFITS: usize = 100;
+
+pub(super) fn read(text: &str) -> Result<Document, SyntaxError> {
+    let mut value: Value = match serde_yaml::from_str(text) {
+        Ok(value) => value,
+        Err(error) => return Err(SyntaxError::new(&error)),
+    };
+    value
+        .apply_merge()
+        .map_err(|error| SyntaxError::new(&error))?;
+    if value.is_null() {
+        value = Value::Mapping(serde_yaml::Mapping::new());
+    }
+    let mut misfits = Vec::new();
+    let raw = loop {
+        let error = match serde_path_to_error::deserialize(value.clone()) {
+            Ok(raw) => break raw,
+            Err(error) => error,
+        };
+        let segments: Vec<Segment> = error.path().iter().cloned().collect();
+        let misfit = Misfit::new(path_of(&segments), error.inner());
+        let is_last = misfits.len() + 1 == MAX_MISFITS || !take_out(&mut value, &segments);
+        misfits.push(misfit);
+        if is_last {
+            break RawConfig::default();
+        }
+    };
+    Ok(Document {
+        raw,
+        places: Places::of(text),
+        misfits,
+    })
+}
+
+/// Takes the value at `path` out of the document; `false` where there is none.
+fn take_out(document: &mut Value, path: &[Segment]) -> bool {
+    let Some((last, parents)) = path.split_last() else {
+        return false;
+    };
+    let mut parent = document;
+    for segment in parents {
+        let child = match segment {
+            Segment::Map { key } => parent.get_mut(key.as_str()),
+            Segment::Seq { index } => parent.get_mut(*index),
+            // An enum's variant or something without a name: the value around it goes.
+            Segment::Enum { .. } | Segment::Unknown => break,
+        };
+        match child {
+            Some(child) => parent = child,
+            None => return false,
+        }
+    }
+    match (parent, last) {
+        (Value::Mapping(map), Segment::Map { key }) => map.remove(key.as_str()).is_some(),
+        (Value::Sequence(elements), Segment::Seq { index }) => match elements.get_mut(*index) {
+            Some(element) if !element.is_null() => {
+                *element = Value::Null;
+                true
+            }
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+fn path_of(segments: &[Segment]) -> String {
+    let mut path = String::new();
+    for segment in segments {
+        match segment {
+            Segment::Map { key } => push_key(&mut path, key),
+            Segment::Seq { index } => path.push_str(&format!("[{index}]")),
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    path
+}
+
+/// Appends a key to a path, as all of the configuration's messages write it.
+pub(super) fn push_key(path: &mut String, key: &str) {
+    if !path.is_empty() {
+        path.push('.');
+    }
+    path.push_str(key);
+}
+
+// === impl Misfit ===
+
+impl Misfit {
+    fn new(path: String, error: &serde_yaml::Error) -> Self {
+        let message = error.to_string();
+        // serde hands on the names only in its message: unknown field `a`, expected one of `b`, `c`
+        let unknown_key = message.strip_prefix("unknown field ").map(|rest| {
+            let mut quoted = rest.split('`').skip(1).step_by(2).map(str::to_owned);
+            (quoted.next().unwrap_or_default(), quoted.collect())
+        });
+        Self {
+            path,
+            unknown_key,
+            message,
+        }
+    }
+}
+
+// === impl SyntaxError ===
+
+impl SyntaxError {
+    fn new(error: &serde_yaml::Error) -> Self {
+        let place = error.location().map(|location| Place {
+            line: location.line(),
+            column: location.column(),
+        });
+        let mut message = error.to_string();
+        // The place is said once, in front.
+        if let Some(at) = message.find(" at line ") {
+            message.truncate(at);
+        }
+        Self { place, message }
+    }
+}
+
+// === impl Places ===
+
+impl Places {
+    /// Where `path` stands, or what it is a part of, where only that has a place of its own.
+    pub(super) fn find(&self, path: &str) -> Option<Place> {
+        let mut path = path;
+        loop {
+            if let Some(place) = self.by_path.get(path) {
+                return Some(*place);
+            }
+            path = &path[..path.rfind(['.', '['])?];
+        }
+    }
+
+    fn of(text: &str) -> Self {
+        let mut index = Indexer::default();
+        for event in Parser::new_from_str(text) {
+            // The text was parsed before. If the two parsers differ, places are coarser, no more.
+            let Ok((event, span)) = event else { break };
+            index.take(&event, span);
+        }
+        Self {
+            by_path: index.by_path,
+        }
+    }
+}
+
+/// Walks over a document's events with the path of where it is.
+#[derive(Default)]
+struct Indexer {
+    by_path: HashMap<String, Place>,
+    stack: Vec<Frame>,
+}
+
+struct Frame {
+    path: String,
+    kind: FrameKind,
+}
+
+enum FrameKind {
+    Sequence {
+        next: usize,
+    },
+    /// The key that was read last, if its value has not been yet.
+    Mapping {
+        key: Option<(String, Place)>,
+    },
+}
+
+impl Indexer {
+    fn take(&mut self, event: &Event<'_>, span: Span) {
+        let place = Place {
+            line: span.start.line(),
+            column: span.start.col() + 1,
+        };
+        match event {
+            Event::Scalar(text, ..) => {
+                if self.is_key() {
+                    self.set_key(text, place);
+                } else {
+                    self.enter_value(place);
+                }
+            }
+            Event::Alias(_) => {
+                self.enter_value(place);
+            }
+            Event::SequenceStart(..) => {
+                let path = self.enter_value(place);
+                let kind = FrameKind::Sequence { next: 0 };
+                self.stack.push(Frame { path, kind });
+            }
+            Event::MappingStart(..) => {
+                let path = self.enter_value(place);
+                let kind = FrameKind::Mapping { key: None };
+                self.stack.push(Frame { path, kind });
+            }
+            Event::SequenceEnd | Event::MappingEnd => {
+                self.stack.pop();
+            }
+            _ => {}
+        }
+    }
+
+    fn is_key(&self) -> bool {
+        let top = self.stack.last().map(|frame| &frame.kind);
+        matches!(top, Some(FrameKind::Mapping { key: None }))
+    }
+
+    fn set_key(&mut self, text: &str, place: Place) {
+        if let Some(Frame {
+            kind: FrameKind::Mapping { key },
+            ..
+        }) = self.stack.last_mut()
+        {
+            *key = Some((text.to_owned(), place));
+        }
+    }
+
+    /// Notes the value that begins here and returns its path. In a mapping it is the key that an
+    /// author looks for, in a sequence the element.
+    fn enter_value(&mut self, place: Place) -> String {
+        let Some(frame) = self.stack.last_mut() else {
+            self.by_path.insert(String::new(), place);
+            return String::new();
+        };
+        let mut path = frame.path.clone();
+        let place = match &mut frame.kind {
+            FrameKind::Sequence { next } => {
+                path.push_str(&format!("[{next}]"));
+                *next += 1;
+                place
+            }
+            FrameKind::Mapping { key } => match key.take() {
+                Some((key, key_place)) => {
+                    push_key(&mut path, &key);
+                    key_place
+                }
+                // A mapping or a sequence for a key: nothing here has one.
+                None => return path,
+            },
+        };
+        self.by_path.insert(path.clone(), place);
+        path
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_has_a_place() {
+        let places = Places::of("a:\n  - b: 1\n    c: [x, y]\n  - \"d\"\n'e f': {g: h}\n");
+        for (path, line, column) in [
+            ("a", 1, 1),
+            ("a[0].b", 2, 5),
+            ("a[0].c", 3, 5),
+            ("a[0].c[1]", 3, 12),
+            ("a[1]", 4, 5),
+            ("e f", 5, 1),
+            ("e f.g", 5, 9),
+            ("a[0].c[7].nowhere", 3, 5),
+            ("elsewhere", 1, 1),
+        ] {
+            let expected = (path != "elsewhere").then_some(Place { line, column });
+            assert_eq!(places.find(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn one_misfit_hides_no_other() {
+        let document = read(
+            "listeners:\n  - adress: a\n  - address: [b]\nlimits: 7\n\
+             policies:\n  p: {allow_credentials: maybe, max_age: 7200, allow_origin: x}\n",
+        )
+        .expect("it is YAML");
+        let mut paths: Vec<&str> = document.misfits.iter().map(|m| m.path.as_str()).collect();
+        paths.sort_unstable();
+        assert_eq!(
+            paths,
+            [
+                "limits",
+                "listeners[0].adress",
+                "listeners[1].address",
+                "policies.p.allow_credentials",
+                "policies.p.allow_origin",
+                "policies.p.max_age",
+            ]
+        );
+    }
+}

@@ -1,0 +1,168 @@
+//! What must be right about a request before anybody else looks at it, and what backends are told
+//! about it.
+
+use super::snapshot::Snapshot;
+use crate::config::Limits;
+use crate::cors::{CorsRequest, RequestKind};
+use http::{HeaderValue, StatusCode, Version, header};
+use pingora_core::protocols::http::ServerSession;
+use pingora_http::RequestHeader;
+
+/// Where the request says it goes: the authority of its target, else its Host field. May have a
+/// port; empty where there is none.
+pub(super) fn authority(request: &RequestHeader) -> &[u8] {
+    match request.uri.authority() {
+        Some(authority) => authority.as_str().as_bytes(),
+        None => request
+            .headers
+            .get(header::HOST)
+            .map_or(b"", HeaderValue::as_bytes),
+    }
+}
+
+/// The target's path, still encoded, without the query.
+pub(super) fn path(request: &RequestHeader) -> &[u8] {
+    request.uri.path().as_bytes()
+}
+
+/// Whether the request is about the server as a whole: RFC 9110 §9.3.7.
+fn is_asterisk(request: &RequestHeader) -> bool {
+    request.raw_path() == b"*"
+}
+
+/// The status of requests that are answered before any route is looked for: those that can't be
+/// trusted to mean one thing, and `OPTIONS *`.
+pub(super) fn answer_alone(
+    session: &ServerSession,
+    cors: &CorsRequest<'_>,
+    snapshot: &Snapshot,
+) -> Option<StatusCode> {
+    match check(session, &snapshot.limits) {
+        Err(status) => Some(status),
+        // The answer of RFC 9110 §9.3.7 for "a no-op type of method". A preflight is never about
+        // the server as a whole: it finds no route.
+        Ok(()) if is_asterisk(session.req_header()) && cors.kind() != RequestKind::Preflight => {
+            Some(StatusCode::NO_CONTENT)
+        }
+        Ok(()) => None,
+    }
+}
+
+fn check(session: &ServerSession, limits: &Limits) -> Result<(), StatusCode> {
+    let request = session.req_header();
+    if header_bytes(session) > limits.max_request_header_bytes {
+        return Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    }
+    // RFC 9112 §3.2: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1
+    // request message that lacks a Host header field". pingora checks that there are not two.
+    if authority(request).is_empty() && request.version >= Version::HTTP_11 {
+        return Err(StatusCode::BAD_REQUEST);
+    }
+    if is_asterisk(request) && request.method != http::Method::OPTIONS {
+        return Err(StatusCode::BAD_REQUEST);
+    }
+    if has_dot_segment(path(request)) {
+        return Err(StatusCode::BAD_REQUEST);
+    }
+    Ok(())
+}
+
+fn header_bytes(session: &ServerSession) -> u64 {
+    match session.as_http1() {
+        Some(http1) => http1.get_headers_raw_bytes().len() as u64,
+        None => {
+            let request = session.req_header();
+            let fields: usize = request
+                .headers
+                .iter()
+                .map(|(name, value)| name.as_str().len() + value.len())
+                .sum();
+            (fields + request.raw_path().len()) as u64
+        }
+    }
+}
+
+/// Whether a backend that resolves the path could find another one in it than the routes do.
+/// Browsers resolve dot segments, `%2e` too, before they send: none of theirs is refused.
+fn has_dot_segment(path: &[u8]) -> bool {
+    // Nearly every path has neither.
+    if !path.contains(&b'.') && !path.contains(&b'%') {
+        return false;
+    }
+    let mut segments = path.split(|&byte| byte == b'/' || byte == b'\\');
+    segments.any(|segment| {
+        let mut rest = segment;
+        let mut dots = 0;
+        while let Some(next) = strip_dot(rest) {
+            rest = next;
+            dots += 1;
+        }
+        rest.is_empty() && matches!(dots, 1 | 2)
+    })
+}
+
+fn strip_dot(segment: &[u8]) -> Option<&[u8]> {
+    match segment {
+        [b'.', rest @ ..] | [b'%', b'2', b'e' | b'E', rest @ ..] => Some(rest),
+        _ => None,
+    }
+}
+
+/// Tells the backend who asked, how, and for which host; and makes the target a path.
+///
+/// X-Forwarded-For is continued, the others are ours to say: a client can't make them up.
+pub(super) fn forward(
+    session: &ServerSession,
+    upstream: &mut RequestHeader,
+) -> pingora_core::Result<()> {
+    let request = session.req_header();
+    if let Some(client) = session.client_addr().and_then(|address| address.as_inet()) {
+        let client = client.ip().to_string();
+        let chain = upstream.headers.get_all("x-forwarded-for").iter();
+        let mut chain: Vec<&[u8]> = chain.map(HeaderValue::as_bytes).collect();
+        chain.push(client.as_bytes());
+        let chain = chain.join(b", ".as_slice());
+        upstream.insert_header("X-Forwarded-For", chain)?;
+    }
+    upstream.insert_header("X-Forwarded-Proto", "http")?;
+    upstream.insert_header("X-Forwarded-Host", authority(request))?;
+    if request.uri.authority().is_some() && request.version < Version::HTTP_2 {
+        // Absolute form is for proxies; the authority is in Host, or the request was refused.
+        let path_and_query = request.uri.path_and_query().map_or("/", |p| p.as_str());
+        if let Ok(uri) = path_and_query.parse() {
+            upstream.set_uri(uri);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dot_segments_are_found_in_all_their_spellings() {
+        for path in [
+            "/..",
+            "/a/../b",
+            "/a/./b",
+            "/%2e%2e/b",
+            "/a/.%2E",
+            "/a\\..\\b",
+            "/%2e",
+        ] {
+            assert!(has_dot_segment(path.as_bytes()), "{path}");
+        }
+        for path in [
+            "/",
+            "/a.b",
+            "/a/...",
+            "/.well-known/x",
+            "/a%2eb",
+            "/a/..b",
+            "/%2f",
+        ] {
+            assert!(!has_dot_segment(path.as_bytes()), "{path}");
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Which route a request belongs to: the most specific one that matches, whatever the order in the
+//! file. Exact host before wildcard before none; then exact path, then the longer prefix; then more
+//! predicates; then the file's order.
+//!
+//! A preflight belongs to the route that its *actual* request will take: its method is the one in
+//! Access-Control-Request-Method, and a header predicate counts as met where
+//! Access-Control-Request-Headers names the header. Nobody has to write OPTIONS routes.
+
+use crate::config::{HostMatch, PathMatch, RouteMatch};
+use crate::cors::{CorsRequest, RequestKind};
+use http::HeaderMap;
+use std::collections::HashMap;
+
+/// Routes by host, then by path.
+#[derive(Debug, Default)]
+pub(super) struct Router {
+    exact_hosts: HashMap<Box<[u8]>, PathTable>,
+    wildcard_hosts: HashMap<Box<[u8]>, PathTable>,
+    any_host: PathTable,
+}
+
+#[derive(Debug, Default)]
+struct PathTable {
+    exact: HashMap<Box<[u8]>, Vec<Candidate>>,
+    prefixes: HashMap<Box<[u8]>, Vec<Candidate>>,
+}
+
+/// A route whose host and path match, with what else must.
+#[derive(Debug, Clone)]
+struct Candidate {
+    route: usize,
+    methods: Box<[Box<[u8]>]>,
+    headers: Box<[(Box<str>, Box<[u8]>)]>,
+}
+
+/// What routes are chosen by.
+pub(super) struct RouteRequest<'a> {
+    /// With or without a port; empty where there is none.
+    pub host: &'a [u8],
+    pub path: &'a [u8],
+    pub headers: &'a HeaderMap,
+    pub cors: &'a CorsRequest<'a>,
+}
+
+// === impl Router ===
+
+impl Router {
+    /// Compiles the table; a route is known by its place in `routes`.
+    pub(super) fn new<'a>(routes: impl IntoIterator<Item = &'a RouteMatch>) -> Self {
+        let mut router = Self::default();
+        let mut routes: Vec<(usize, &RouteMatch)> = routes.into_iter().enumerate().collect();
+        // Stable, so that routes with as many predicates keep the file's order.
+        routes.sort_by_key(|(_, matches)| std::cmp::Reverse(matches.predicate_count()));
+        for (route, matches) in routes {
+            let candidate = Candidate::new(route, matches);
+            if matches.hosts.is_empty() {
+                router.any_host.insert(&matches.path, candidate.clone());
+            }
+            for host in &matches.hosts {
+                let table = match host {
+                    HostMatch::Exact(name) => router.exact_hosts.entry(name.as_bytes().into()),
+                    HostMatch::Subdomains(name) => {
+                        router.wildcard_hosts.entry(name.as_bytes().into())
+                    }
+                };
+                table.or_default().insert(&matches.path, candidate.clone());
+            }
+        }
+        router
+    }
+
+    /// The route of a request; `None` where none matches.
+    pub(super) fn find(&self, request: &RouteRequest<'_>) -> Option<usize> {
+        let mut buffer = [0; MAX_HOST_LEN];
+        if let Some(host) = host_name(request.host, &mut buffer) {
+            if let Some(table) = self.exact_hosts.get(host) {
+                if let Some(route) = table.find(request) {
+                    return Some(route);
+                }
+            }
+            if !self.wildcard_hosts.is_empty() {
+                // Longest suffix first: `*.a.example.com` before `*.example.com`.
+                for (at, _) in host.iter().enumerate().filter(|(_, byte)| **byte == b'.') {
+                    let table = self.wildcard_hosts.get(&host[at + 1..]);
+                    if let Some(route) = table.and_then(|table| table.find(request)) {
+                        return Some(route);
+                    }
+                }
+            }
+        }
+        self.any_host.find(request)
+    }
+}
+
+const MAX_HOST_LEN: usize = 256;
+
+/// The host in lower case, without its port and without a final dot, in `buffer`. A longer one is
+/// nobody's.
+fn host_name<'a>(host: &[u8], buffer: &'a mut [u8; MAX_HOST_LEN]) -> Option<&'a [u8]> {
+    let name = match host.iter().rposition(|&byte| byte == b':') {
+        Some(at) if host[at + 1..].iter().all(u8::is_ascii_digit) => &host[..at],
+        _ => host,
+    };
+    let name = name.strip_suffix(b".").unwrap_or(name);
+    let lower = buffer.get_mut(..name.len())?;
+    lower.copy_from_slice(name);
+    lower.make_ascii_lowercase();
+    Some(lower)
+}
+
+// === impl PathTable ===
+
+impl PathTable {
+    fn insert(&mut self, path: &PathMatch, candidate: Candidate) {
+        let (table, path) = match path {
+            PathMatch::Exact(path) => (&mut self.exact, path),
+            PathMatch::Prefix(path) => (&mut self.prefixes, path),
+        };
+        table
+            .entry(path.as_bytes().into())
+            .or_default()
+            .push(candidate);
+    }
+
+    fn find(&self, request: &RouteRequest<'_>) -> Option<usize> {
+        let first = |candidates: &Vec<Candidate>| {
+            let mut candidates = candidates.iter();
+            candidates.find(|c| c.is_match(request)).map(|c| c.route)
+        };
+        if let Some(route) = self.exact.get(request.path).and_then(first) {
+            return Some(route);
+        }
+        // Prefixes are whole segments: one look-up a slash, longest first, the empty one last.
+        let mut end = request.path.len();
+        loop {
+            let prefix = &request.path[..end];
+            if let Some(route) = self.prefixes.get(prefix).and_then(first) {
+                return Some(route);
+            }
+            end = prefix.iter().rposition(|&byte| byte == b'/')?;
+        }
+    }
+}
+
+// === impl Candidate ===
+
+impl Candidate {
+    fn new(route: usize, matches: &RouteMatch) -> Self {
+        let methods = matches.methods.iter();
+        let headers = matches.headers.iter();
+        Self {
+            route,
+            methods: methods.map(|method| method.as_bytes().into()).collect(),
+            headers: headers
+                .map(|(name, value)| (name.as_str().into(), value.as_bytes().into()))
+                .collect(),
+        }
+    }
+
+    fn is_match(&self, request: &RouteRequest<'_>) -> bool {
+        self.is_method(request.cors) && self.headers.iter().all(|(n, v)| is_header(n, v, request))
+    }
+
+    fn is_method(&self, cors: &CorsRequest<'_>) -> bool {
+        if self.methods.is_empty() {
+            return true;
+        }
+        let method = match cors.kind() {
+            RequestKind::Preflight => cors.requested_method().unwrap_or_default(),
+            RequestKind::NotCors | RequestKind::Actual => cors.method,
+        };
+        self.methods.iter().any(|allowed| **allowed == *method)
+    }
+}
+
+fn is_header(name: &str, value: &[u8], request: &RouteRequest<'_>) -> bool {
+    match request.cors.kind() {
+        RequestKind::Preflight => request.cors.requests_header(name.as_bytes()),
+        RequestKind::NotCors | RequestKind::Actual => request
+            .headers
+            .get_all(name)
+            .iter()
+            .any(|sent| sent.as_bytes() == value),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,311 @@
+//! Assembly: a configuration becomes a running gateway. The only file that starts things.
+//!
+//! All listeners are bound before anything runs, so that a taken port is an error with nothing
+//! half-started. Traffic has a runtime of its own; admin, echo and name resolution share a small
+//! one, so that neither can starve the other.
+
+use crate::admin::{Admin, Readiness};
+use crate::config::{Config, Diagnostic, Listener, Severity, UpstreamKind};
+use crate::metrics::Metrics;
+use crate::proxy::{Connections, Echo, EdgeApp, Gateway, Snapshot};
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use pingora_core::apps::ServerApp;
+use pingora_core::listeners::{L4BufferSettings, ListenerConfig};
+use pingora_core::server::Fds;
+use pingora_core::server::configuration::ServerConf;
+use pingora_core::services::Service as _;
+use pingora_core::services::listening::Service;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::num::NonZero;
+use std::os::fd::IntoRawFd;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::Duration;
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tracing::{debug, info, warn};
+
+/// What pingora would reserve for every connection is 64 KiB. Few headers need more than this in
+/// one read, and those take two.
+const READ_BUFFER: usize = 8 << 10;
+const WRITE_BUFFER: usize = 1460;
+
+/// How often a request is sent again after its upstream failed: see `Gateway::fail_to_connect`.
+const MAX_RETRIES: usize = 3;
+
+/// A running gateway.
+pub struct Server {
+    traffic: Runtime,
+    control: Runtime,
+    stop: watch::Sender<bool>,
+    readiness: Readiness,
+    connections: Connections,
+    addresses: Addresses,
+    grace_period: Duration,
+    shutdown_timeout: Duration,
+}
+
+/// Where a gateway really listens, port 0 resolved.
+#[derive(Debug, Clone)]
+pub struct Addresses {
+    /// In the order of the configuration.
+    pub listeners: Vec<SocketAddr>,
+    pub admin: Option<SocketAddr>,
+    pub metrics: Option<SocketAddr>,
+}
+
+/// Why a valid configuration can't be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("{0}")]
+    Listen(Diagnostic),
+    #[error("can't start: {0}")]
+    Io(#[from] io::Error),
+    #[error("can't register the metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+}
+
+/// What ends a server.
+enum Signal {
+    Drain,
+    Quit,
+}
+
+/// A socket that listens, before anybody accepts on it.
+struct Bound {
+    address: SocketAddr,
+    socket: TcpListener,
+}
+
+// === impl Server ===
+
+impl Server {
+    /// Binds everything, then starts everything. `file` is what messages call the configuration.
+    ///
+    /// # Errors
+    ///
+    /// Where an address can't be listened on. Nothing is left behind then.
+    pub fn start(config: Config, file: &Path) -> Result<Self, StartError> {
+        let bind = |listener: &Listener| Bound::new(listener, file);
+        let listeners = config
+            .listeners
+            .iter()
+            .map(bind)
+            .collect::<Result<Vec<_>, _>>()?;
+        let admin = config.admin.as_ref().map(bind).transpose()?;
+        let metrics_listener = config.metrics.as_ref().map(bind).transpose()?;
+        let has_echo = config
+            .upstreams
+            .iter()
+            .any(|u| matches!(u.kind, UpstreamKind::Echo));
+        let echo = has_echo.then(Bound::loopback).transpose()?;
+        let addresses = Addresses {
+            listeners: listeners.iter().map(|bound| bound.address).collect(),
+            admin: admin.as_ref().map(|bound| bound.address),
+            metrics: metrics_listener.as_ref().map(|bound| bound.address),
+        };
+
+        let metrics = Metrics::new()?;
+        let threads = match config.server.threads {
+            0 => available_parallelism().map_or(1, NonZero::get),
+            threads => threads,
+        };
+        let traffic = runtime("traffic", threads)?;
+        let control = runtime("control", 1)?;
+        let readiness = Readiness::default();
+        let connections = Connections::default();
+        let (stop, stopped) = watch::channel(false);
+        let mut conf = ServerConf::default();
+        conf.threads = threads;
+        conf.max_retries = MAX_RETRIES;
+        let config_server = config.server;
+        let idle_timeout = config.limits.keepalive_timeout;
+        let echo_address = echo.as_ref().map(|bound| bound.address);
+        let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot::new(
+            config,
+            &metrics,
+            echo_address,
+        )));
+
+        let gateway = Gateway::new(Arc::clone(&snapshot));
+        let app = EdgeApp::new(&Arc::new(conf), gateway, connections.clone(), idle_timeout);
+        for bound in admin.into_iter().chain(metrics_listener) {
+            let app = Admin::new(metrics.clone(), readiness.clone());
+            listen("admin", control.handle(), app, vec![bound], &stopped);
+        }
+        if let Some(echo) = echo {
+            listen("echo", control.handle(), Echo, vec![echo], &stopped);
+        }
+        control.spawn(async move { snapshot.load_full().keep_resolved().await });
+        listen("traffic", traffic.handle(), app, listeners, &stopped);
+        readiness.set(true);
+        Ok(Self {
+            traffic,
+            control,
+            stop,
+            readiness,
+            connections,
+            addresses,
+            grace_period: config_server.grace_period,
+            shutdown_timeout: config_server.shutdown_timeout,
+        })
+    }
+
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Starts another application beside the gateway, on a loopback address.
+    ///
+    /// # Errors
+    ///
+    /// Where the address can't be listened on.
+    pub fn add_app<A>(&self, name: &str, app: A, socket: TcpListener) -> io::Result<()>
+    where
+        A: ServerApp + Send + Sync + 'static,
+    {
+        let bound = Bound::of(socket)?;
+        let handle = self.control.handle();
+        listen(name, handle, app, vec![bound], &self.stop.subscribe());
+        Ok(())
+    }
+
+    /// Serves until SIGTERM (drain) or SIGINT (at once).
+    ///
+    /// # Errors
+    ///
+    /// Where signals can't be waited for.
+    pub fn run(self) -> io::Result<()> {
+        match self.control.block_on(wait_for_signal())? {
+            Signal::Drain => {
+                info!("SIGTERM: draining {} connections", self.connections.count());
+                self.drain();
+            }
+            Signal::Quit => {
+                info!("SIGINT: stopping");
+                self.stop();
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes no new connections, lets requests under way finish, and ends as soon as they have.
+    pub fn drain(self) {
+        self.readiness.set(false);
+        self.stop.send_replace(true);
+        let connections = &self.connections;
+        let closed =
+            |patience| async move { timeout(patience, connections.all_closed()).await.is_ok() };
+        if !self.control.block_on(closed(self.grace_period)) {
+            let open = connections.count();
+            let patience = self.shutdown_timeout;
+            warn!("{open} connections are still open; they are cut off after {patience:?}");
+            if !self.control.block_on(closed(patience)) {
+                warn!("{} connections were cut off", connections.count());
+            }
+        }
+        self.stop();
+    }
+
+    /// Ends at once.
+    pub fn stop(self) {
+        self.readiness.set(false);
+        self.stop.send_replace(true);
+        self.traffic.shutdown_background();
+        self.control.shutdown_background();
+    }
+}
+
+async fn wait_for_signal() -> io::Result<Signal> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(Signal::Drain),
+            _ = interrupt.recv() => return Ok(Signal::Quit),
+            _ = hangup.recv() => {
+                warn!("SIGHUP: this version does not reload; restart it to use a new configuration");
+            }
+        }
+    }
+}
+
+fn runtime(name: &str, threads: usize) -> io::Result<Runtime> {
+    Builder::new_multi_thread()
+        .thread_name(format!("corsgate-{name}"))
+        .worker_threads(threads)
+        .enable_all()
+        .build()
+}
+
+/// Accepts on sockets that listen already. pingora finds them in its table of inherited ones.
+fn listen<A>(
+    name: &str,
+    runtime: &Handle,
+    app: A,
+    sockets: Vec<Bound>,
+    stopped: &watch::Receiver<bool>,
+) where
+    A: ServerApp + Send + Sync + 'static,
+{
+    let mut service = Service::new(name.to_owned(), app);
+    let mut fds = Fds::new();
+    for Bound { address, socket } in sockets {
+        // The port is news where the configuration says 0; nobody configured the echo upstream.
+        match name {
+            "echo" => debug!("{name}: listening on {address}"),
+            _ => info!("{name}: listening on {address}"),
+        }
+        let address = address.to_string();
+        let buffers = L4BufferSettings::new(READ_BUFFER, WRITE_BUFFER);
+        service.add_listener(ListenerConfig::tcp(address.clone()).l4_buffer(buffers));
+        fds.add(address, socket.into_raw_fd());
+    }
+    let fds = Arc::new(Mutex::new(fds));
+    let stopped = stopped.clone();
+    runtime.spawn(async move { service.start_service(Some(fds), stopped, 1).await });
+}
+
+// === impl Bound ===
+
+impl Bound {
+    fn new(listener: &Listener, file: &Path) -> Result<Self, StartError> {
+        let address = listener.address;
+        TcpListener::bind(address)
+            .and_then(Self::of)
+            .map_err(|error| {
+                let hint = match error.kind() {
+                    io::ErrorKind::AddrInUse => {
+                        "another program listens there: choose another port"
+                    }
+                    io::ErrorKind::AddrNotAvailable => "this machine does not have that address",
+                    io::ErrorKind::PermissionDenied => "ports below 1024 need CAP_NET_BIND_SERVICE",
+                    _ => "see the reason above",
+                };
+                StartError::Listen(Diagnostic {
+                    severity: Severity::Error,
+                    file: file.to_owned(),
+                    place: listener.place,
+                    path: listener.path.clone(),
+                    message: format!("can't listen on {address}: {error}"),
+                    hint: Some(hint.to_owned()),
+                })
+            })
+    }
+
+    fn loopback() -> io::Result<Self> {
+        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(Self::of)
+    }
+
+    fn of(socket: TcpListener) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let address = socket.local_addr()?;
+        Ok(Self { address, socket })
+    }
+}
