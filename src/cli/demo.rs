@@ -69,7 +69,7 @@ policies:
     allow_origins: ['http://{page}', 'http://localhost:{port}']
     allow_methods: [PUT, DELETE]
     allow_headers: [content-type, x-demo]
-    expose_headers: [x-request-id]
+    expose_headers: [date]
     allow_credentials: true
     max_age: 2h
   elsewhere:

@@ -120,7 +120,18 @@ impl HeaderPlan {
             ) => {
                 strip(upstream, grant, response);
                 grant.apply(policy, origin, response);
-                merge_vary(vary, response);
+                // With `fill` an upstream may have named one origin where ours is the same for all.
+                let is_constant = || {
+                    let mut lines = response
+                        .map()
+                        .get_all(header::ACCESS_CONTROL_ALLOW_ORIGIN)
+                        .iter();
+                    lines.all(|value| value == "*")
+                };
+                match vary {
+                    VarySet::Nothing if !is_constant() => merge_vary(VarySet::Origin, response),
+                    vary => merge_vary(vary, response),
+                }
             }
             // No policy made this plan. Without one nothing is granted.
             (Self::Policy { vary, .. }, None) => {

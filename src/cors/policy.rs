@@ -309,7 +309,8 @@ impl Policy {
     pub(super) fn allows_method(&self, method: &[u8]) -> bool {
         is_safelisted_method(method)
             || self.method_names.iter().any(|name| **name == *method)
-            || (self.any_method && !is_forbidden_method(method))
+            // A method called `*` would have to be answered with a `*` that means something else.
+            || (self.any_method && !is_forbidden_method(method) && method != b"*")
     }
 
     /// Whether a script may set the header. `*` never covers `authorization`:
@@ -322,7 +323,7 @@ impl Policy {
             .iter()
             .take_while(|known| known.len() == name.len())
             .any(|known| known.eq_ignore_ascii_case(name))
-            || (self.any_header && !name.eq_ignore_ascii_case(b"authorization"))
+            || (self.any_header && !name.eq_ignore_ascii_case(b"authorization") && name != b"*")
     }
 
     pub(super) fn methods(&self) -> &Allowance {

@@ -1,0 +1,331 @@
+//! The case files: policy, request, expected outcome and *all* CORS headers. Each case runs through
+//! the pure engine and through a running gateway before an upstream that records what reaches it.
+
+use crate::support::{Answer, Client, Gateway, Upstream, label};
+use corsgate::config::{Config, UNMATCHED};
+use corsgate::cors::{CorsRequest, Decision, PreflightDecision, Reason, Rule, decide};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use serde::Deserialize;
+use serde_yaml::Value;
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    name: String,
+    policy: Option<Value>,
+    cors: Option<String>,
+    config: Option<Value>,
+    request: Request,
+    #[serde(default)]
+    upstream: UpstreamAnswer,
+    expect: Expectation,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Request {
+    method: String,
+    path: String,
+    headers: Vec<(String, String)>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct UpstreamAnswer {
+    status: u16,
+    headers: Vec<(String, String)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Expectation {
+    outcome: String,
+    reason: Option<String>,
+    route: Option<String>,
+    status: u16,
+    upstream_called: bool,
+    headers: BTreeMap<String, String>,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self {
+            method: "GET".to_owned(),
+            path: "/".to_owned(),
+            headers: Vec::new(),
+        }
+    }
+}
+
+impl Default for UpstreamAnswer {
+    fn default() -> Self {
+        Self {
+            status: 200,
+            headers: Vec::new(),
+        }
+    }
+}
+
+fn all_cases() -> Vec<Case> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    let mut cases = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("the folder is there") {
+        let path = entry.expect("readable").path();
+        let text = std::fs::read_to_string(&path).expect("readable");
+        let file: Vec<Case> =
+            serde_yaml::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        cases.extend(file);
+    }
+    let names: HashSet<&str> = cases.iter().map(|case| case.name.as_str()).collect();
+    assert_eq!(names.len(), cases.len(), "two cases have the same name");
+    assert!(cases.len() >= 150, "only {} cases", cases.len());
+    cases
+}
+
+/// Runs all cases and reports all failures, not the first.
+fn check_all(run: impl Fn(&Case) -> Expectation + Sync) {
+    let cases = all_cases();
+    let failures: Vec<String> = std::thread::scope(|scope| {
+        let chunks = cases.chunks(cases.len().div_ceil(4));
+        let threads: Vec<_> = chunks
+            .map(|chunk| {
+                scope.spawn(|| {
+                    chunk
+                        .iter()
+                        .filter_map(|c| check(c, &run))
+                        .collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        threads
+            .into_iter()
+            .flat_map(|t| t.join().expect("a case panicked"))
+            .collect()
+    });
+    assert!(
+        failures.is_empty(),
+        "{} of {} cases failed:\n{}",
+        failures.len(),
+        cases.len(),
+        failures.join("\n")
+    );
+}
+
+fn check(case: &Case, run: &(impl Fn(&Case) -> Expectation + Sync)) -> Option<String> {
+    let mut expected = case.expect.clone();
+    let actual = run(case);
+    expected.route = expected.route.or_else(|| actual.route.clone());
+    (actual != expected).then(|| {
+        format!(
+            "- {}\n  expected {expected:?}\n  actual   {actual:?}",
+            case.name
+        )
+    })
+}
+
+impl Case {
+    /// The routes and policies of the case, before an upstream at `address`.
+    fn config(&self, address: &str) -> String {
+        let json = |value: &Value| serde_json::to_string(value).expect("YAML of this kind is JSON");
+        let mut config = match (&self.policy, &self.cors, &self.config) {
+            (Some(policy), None, None) => format!(
+                "routes: [{{ name: r, upstream: u, cors: {} }}]\n",
+                json(policy)
+            ),
+            (None, Some(cors), None) => {
+                format!("routes: [{{ name: r, upstream: u, cors: '{cors}' }}]\n")
+            }
+            (None, None, Some(config)) => {
+                let mut config = config.clone();
+                for route in config["routes"].as_sequence_mut().expect("routes") {
+                    route["upstream"] = Value::from("u");
+                }
+                let sections = config.as_mapping().expect("sections").iter();
+                sections
+                    .map(|(key, value)| {
+                        format!("{}: {}\n", key.as_str().expect("a key"), json(value))
+                    })
+                    .collect()
+            }
+            _ => panic!("{}: one of policy, cors and config", self.name),
+        };
+        config.push_str(&format!(
+            "upstreams: {{ u: {{ endpoints: ['{address}'] }} }}\n"
+        ));
+        config
+    }
+
+    /// The route that the case's expectation is about.
+    fn route(&self) -> &str {
+        let default = if self.config.is_some() {
+            UNMATCHED
+        } else {
+            "r"
+        };
+        self.expect.route.as_deref().unwrap_or(default)
+    }
+}
+
+// === The pure engine ===
+
+#[test]
+fn every_case_holds_in_the_engine() {
+    check_all(run_engine);
+}
+
+fn run_engine(case: &Case) -> Expectation {
+    let text = format!(
+        "listeners: [{{ address: '127.0.0.1:1' }}]\n{}",
+        case.config("127.0.0.1:2")
+    );
+    let config = Config::parse(&text, Path::new("case.yaml"))
+        .unwrap_or_else(|e| panic!("{}: {e}\n{text}", case.name));
+    let unmatched = Rule::NoRoute(config.default_policy.clone());
+    let rule = match config
+        .routes
+        .iter()
+        .find(|route| route.name == case.route())
+    {
+        Some(route) => &route.rule,
+        None => &unmatched,
+    };
+    let method: Method = case.request.method.parse().expect("a method");
+    let headers: HeaderMap = map(&case.request.headers);
+    let cors = CorsRequest::new(&method, &headers);
+    let decision = decide(rule, &cors);
+    let (outcome, reason) = match &decision {
+        Decision::Preflight(p) => (p.outcome().as_str(), Some(p.reason())),
+        Decision::Actual(actual) => (actual.outcome.as_str(), None),
+    };
+    let is_unmatched = matches!(rule, Rule::NoRoute(_));
+    let mut response = HeaderMap::new();
+    let (status, upstream_called) = match &decision {
+        Decision::Preflight(PreflightDecision::Handled(grant)) => {
+            grant.for_each_field(|name, value| {
+                let value = value.to_header_value().expect("validated");
+                response.append(
+                    HeaderName::from_bytes(name.as_str().as_bytes()).expect("a name"),
+                    value,
+                );
+            });
+            (grant.status().as_u16(), false)
+        }
+        Decision::Preflight(PreflightDecision::Rejected(Reason::NoRoute, _)) => (404, false),
+        Decision::Preflight(PreflightDecision::Rejected(..)) => (403, false),
+        _ if is_unmatched => (404, false),
+        _ => {
+            response = map(&case.upstream.headers);
+            (case.upstream.status, true)
+        }
+    };
+    decision.plan().apply(
+        rule.responding_policy(),
+        headers.get(header::ORIGIN),
+        &mut response,
+    );
+    Expectation {
+        outcome: outcome.to_owned(),
+        reason: reason.map(|reason| reason.as_str().to_owned()),
+        // The engine is told the rule; the router is for the running gateway to prove.
+        route: case.expect.route.clone(),
+        status,
+        upstream_called,
+        headers: cors_fields(&response),
+    }
+}
+
+fn map(lines: &[(String, String)]) -> HeaderMap {
+    let line = |(name, value): &(String, String)| {
+        let name: HeaderName = name.parse().expect("a name");
+        (name, HeaderValue::from_str(value).expect("a value"))
+    };
+    let mut map = HeaderMap::new();
+    for (name, value) in lines.iter().map(line) {
+        map.append(name, value);
+    }
+    map
+}
+
+fn cors_fields(map: &HeaderMap) -> BTreeMap<String, String> {
+    let names = map.keys().map(HeaderName::as_str);
+    names
+        .filter(|name| *name == "vary" || name.starts_with("access-control-"))
+        .map(|name| {
+            let lines: Vec<&str> = map
+                .get_all(name)
+                .iter()
+                .map(|v| v.to_str().expect("text"))
+                .collect();
+            (name.to_owned(), lines.join(", "))
+        })
+        .collect()
+}
+
+// === A running gateway ===
+
+#[test]
+fn every_case_holds_in_a_running_gateway() {
+    check_all(run_gateway);
+}
+
+fn run_gateway(case: &Case) -> Expectation {
+    let Case { request, .. } = case;
+    let upstream = Upstream::start(Answer::new(case.upstream.status, &case.upstream.headers));
+    let gateway = Gateway::start(&case.config(&upstream.address.to_string()));
+    let mut text = format!("{} {} HTTP/1.1\r\n", request.method, request.path);
+    if !request
+        .headers
+        .iter()
+        .any(|(name, _)| name.eq_ignore_ascii_case("host"))
+    {
+        text.push_str("Host: api.example.com\r\n");
+    }
+    for (name, value) in &request.headers {
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    text.push_str("\r\n");
+    let mut client = Client::connect(gateway.address);
+    let response = client.exchange(&text);
+    assert!(
+        response.lines("access-control-allow-origin") <= 1 || case.cors.is_some(),
+        "{}",
+        case.name
+    );
+    let upstream_called = !upstream.received().is_empty();
+    let route = gateway.wait_for_request();
+    let (outcome, reason) = counted(&gateway.metrics(), &route);
+    Expectation {
+        outcome,
+        reason,
+        route: Some(route),
+        status: response.status,
+        upstream_called,
+        headers: response.cors_fields(),
+    }
+}
+
+/// What the one request, of `route`, was counted as: its outcome and reason.
+fn counted(page: &str, route: &str) -> (String, Option<String>) {
+    let counters: Vec<&str> = page
+        .lines()
+        .filter(|line| {
+            line.starts_with("corsgate_preflights_total{")
+                || line.starts_with("corsgate_cors_requests_total{")
+        })
+        .filter(|line| !line.ends_with(" 0"))
+        .collect();
+    match counters.as_slice() {
+        [] => ("none".to_owned(), None),
+        [line] => {
+            assert!(line.ends_with(" 1"), "counted once: {line}");
+            assert_eq!(label(line, "route").as_deref(), Some(route), "{line}");
+            (
+                label(line, "outcome").expect("a label"),
+                label(line, "reason"),
+            )
+        }
+        lines => panic!("one request was counted as {lines:?}"),
+    }
+}

@@ -1,0 +1,11 @@
+//! The integration tests: one binary, everything over real sockets where a user would.
+
+mod alloc;
+mod architecture;
+mod cases;
+mod cli;
+mod config;
+mod http;
+mod metrics;
+mod support;
+mod upstreams;

@@ -1,0 +1,184 @@
+use super::PATIENCE;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
+/// A client that sends what it is told, byte for byte.
+pub struct Client {
+    stream: TcpStream,
+    /// Read, but not yet part of a response.
+    buffer: Vec<u8>,
+}
+
+/// A response, with every field line as it came.
+#[derive(Debug, Clone)]
+pub struct Response {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Client {
+    pub fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).expect("the server listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        stream.set_nodelay(true).expect("an option");
+        Self {
+            stream,
+            buffer: Vec::new(),
+        }
+    }
+
+    pub fn write(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).expect("the server reads");
+    }
+
+    /// Sends `request` and reads the final response to it.
+    pub fn exchange(&mut self, request: &str) -> Response {
+        self.write(request.as_bytes());
+        let is_head = request.starts_with("HEAD ");
+        loop {
+            let response = self.read(is_head).expect("an answer");
+            if response.status >= 200 {
+                return response;
+            }
+        }
+    }
+
+    /// The next response, an interim one too; `None` where the connection ended instead.
+    pub fn read(&mut self, is_head: bool) -> Option<Response> {
+        loop {
+            if let Some((mut response, head_len)) = parse_head(&self.buffer) {
+                self.buffer.drain(..head_len);
+                if !is_head && !matches!(response.status, 100..=199 | 204 | 304) {
+                    response.body = self.read_body(&response);
+                }
+                return Some(response);
+            }
+            if !self.fill() {
+                assert!(
+                    self.buffer.is_empty(),
+                    "cut off: {:?}",
+                    self.buffer.escape_ascii().to_string()
+                );
+                return None;
+            }
+        }
+    }
+
+    /// Whether the server has closed, or closes before anything else arrives.
+    pub fn is_closed(&mut self) -> bool {
+        self.buffer.is_empty() && !self.fill()
+    }
+
+    fn read_body(&mut self, response: &Response) -> String {
+        let body = match (
+            response.get("content-length"),
+            response.get("transfer-encoding"),
+        ) {
+            (Some(length), _) => self.take(length.parse().expect("a length")),
+            (None, Some(_)) => {
+                let mut body = Vec::new();
+                loop {
+                    let size = String::from_utf8(self.take_line()).expect("a size");
+                    let size = usize::from_str_radix(size.trim(), 16).expect("a size");
+                    body.extend(self.take(size));
+                    self.take_line();
+                    if size == 0 {
+                        break body;
+                    }
+                }
+            }
+            (None, None) => {
+                while self.fill() {}
+                std::mem::take(&mut self.buffer)
+            }
+        };
+        String::from_utf8_lossy(&body).into_owned()
+    }
+
+    fn take(&mut self, len: usize) -> Vec<u8> {
+        while self.buffer.len() < len {
+            assert!(self.fill(), "the body is cut off");
+        }
+        self.buffer.drain(..len).collect()
+    }
+
+    fn take_line(&mut self) -> Vec<u8> {
+        loop {
+            if let Some(at) = self.buffer.iter().position(|&b| b == b'\n') {
+                return self.buffer.drain(..=at).collect();
+            }
+            assert!(self.fill(), "a line is cut off");
+        }
+    }
+
+    /// Reads more; `false` at the end.
+    fn fill(&mut self) -> bool {
+        let mut chunk = [0; 16 * 1024];
+        match self.stream.read(&mut chunk) {
+            Ok(0) => false,
+            Ok(len) => {
+                self.buffer.extend_from_slice(&chunk[..len]);
+                true
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => false,
+            Err(error) => panic!("no answer: {error}"),
+        }
+    }
+}
+
+impl Response {
+    /// The field's value, repeated lines joined with commas.
+    pub fn get(&self, name: &str) -> Option<String> {
+        let lines = self
+            .headers
+            .iter()
+            .filter(|(n, _)| n.eq_ignore_ascii_case(name));
+        let values: Vec<&str> = lines.map(|(_, value)| value.as_str()).collect();
+        (!values.is_empty()).then(|| values.join(", "))
+    }
+
+    /// The field lines of the name.
+    pub fn lines(&self, name: &str) -> usize {
+        self.headers
+            .iter()
+            .filter(|(n, _)| n.eq_ignore_ascii_case(name))
+            .count()
+    }
+
+    /// All `Access-Control-*` and Vary fields, in lower case.
+    pub fn cors_fields(&self) -> std::collections::BTreeMap<String, String> {
+        let names = self
+            .headers
+            .iter()
+            .map(|(name, _)| name.to_ascii_lowercase());
+        names
+            .filter(|name| name == "vary" || name.starts_with("access-control-"))
+            .map(|name| (name.clone(), self.get(&name).unwrap_or_default()))
+            .collect()
+    }
+}
+
+fn parse_head(buffer: &[u8]) -> Option<(Response, usize)> {
+    let mut headers = [httparse::EMPTY_HEADER; 128];
+    let mut head = httparse::Response::new(&mut headers);
+    match head.parse(buffer).expect("a response") {
+        httparse::Status::Partial => None,
+        httparse::Status::Complete(len) => {
+            let headers = head.headers.iter();
+            let response = Response {
+                status: head.code.expect("complete"),
+                headers: headers
+                    .map(|h| {
+                        (
+                            h.name.to_owned(),
+                            String::from_utf8_lossy(h.value).into_owned(),
+                        )
+                    })
+                    .collect(),
+                body: String::new(),
+            };
+            Some((response, len))
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What the tests share: a gateway in this process, an upstream that records, a client that reads
+//! every byte. No port is fixed, nothing sleeps: everything waits for what it is about.
+
+mod client;
+mod upstream;
+
+pub use client::{Client, Response};
+pub use upstream::{Answer, Received, Upstream};
+
+use corsgate::config::Config;
+use corsgate::server::Server;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Longer than anything here takes on a slow machine; a test that waits for it fails.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running gateway; it ends with the value.
+pub struct Gateway {
+    server: Option<Server>,
+    pub address: SocketAddr,
+    pub admin: SocketAddr,
+}
+
+impl Gateway {
+    /// Starts a gateway with everything that `config` says beside `listeners`, `admin` and
+    /// `server`.
+    pub fn start(config: &str) -> Self {
+        let text = format!(
+            "listeners: [{{ address: '127.0.0.1:0' }}]\nadmin: {{ address: '127.0.0.1:0' }}\n\
+             server: {{ threads: 1 }}\n{config}"
+        );
+        let file = Path::new("test.yaml");
+        let config = Config::parse(&text, file).unwrap_or_else(|e| panic!("{e}\nin\n{text}"));
+        let server = Server::start(config, file).expect("free ports are found");
+        let addresses = server.addresses().clone();
+        Self {
+            address: addresses.listeners[0],
+            admin: addresses.admin.expect("there is one"),
+            server: Some(server),
+        }
+    }
+
+    /// One request on a connection of its own.
+    pub fn send(&self, request: &str) -> Response {
+        Client::connect(self.address).exchange(request)
+    }
+
+    /// The admin listener's page of metrics.
+    pub fn metrics(&self) -> String {
+        let page = Client::connect(self.admin).exchange("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(page.status, 200);
+        page.body
+    }
+
+    /// The value of the metric written as `series`, 0 where there is none.
+    pub fn metric(&self, series: &str) -> f64 {
+        let page = self.metrics();
+        let line = page.lines().find_map(|line| line.strip_prefix(series));
+        line.map_or(0.0, |value| value.trim().parse().expect("a number"))
+    }
+
+    /// Waits until a request is counted, which is after its response was sent, and returns its
+    /// route.
+    pub fn wait_for_request(&self) -> String {
+        let started = Instant::now();
+        while started.elapsed() < PATIENCE {
+            let page = self.metrics();
+            let counted: Vec<&str> = page
+                .lines()
+                .filter(|line| line.starts_with("corsgate_requests_total{"))
+                .filter(|line| !line.ends_with(" 0"))
+                .collect();
+            match counted.as_slice() {
+                [] => thread::yield_now(),
+                [line] => return label(line, "route").expect("a label"),
+                lines => panic!("one request was counted as {lines:?}"),
+            }
+        }
+        panic!("no request was counted");
+    }
+
+    pub fn drain(mut self) {
+        self.server.take().expect("not drained twice").drain();
+    }
+}
+
+/// The value of a label in a line of the metrics page.
+pub fn label(line: &str, name: &str) -> Option<String> {
+    let (_, rest) = line.split_once(&format!("{name}=\""))?;
+    Some(rest.split('"').next().unwrap_or_default().to_owned())
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.stop();
+        }
+    }
+}

@@ -1,0 +1,119 @@
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// An upstream that answers as it is told and remembers what reached it.
+pub struct Upstream {
+    pub address: SocketAddr,
+    received: Arc<Mutex<Vec<Received>>>,
+}
+
+/// A request that reached the upstream.
+#[derive(Debug, Clone)]
+pub struct Received {
+    pub method: String,
+    pub target: String,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+/// What the upstream writes, byte for byte; then it closes, if it says so.
+#[derive(Debug, Clone)]
+pub struct Answer(pub Vec<u8>);
+
+impl Received {
+    pub fn get(&self, name: &str) -> Option<String> {
+        let lines = self
+            .headers
+            .iter()
+            .filter(|(n, _)| n.eq_ignore_ascii_case(name));
+        let values: Vec<&str> = lines.map(|(_, value)| value.as_str()).collect();
+        (!values.is_empty()).then(|| values.join(", "))
+    }
+}
+
+impl Answer {
+    /// A whole response without a body.
+    pub fn new(status: u16, headers: &[(String, String)]) -> Self {
+        let mut head = format!("HTTP/1.1 {status} X\r\n");
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        if !matches!(status, 204 | 304) {
+            head.push_str("Content-Length: 0\r\n");
+        }
+        head.push_str("\r\n");
+        Self(head.into_bytes())
+    }
+
+    pub fn ok() -> Self {
+        Self::new(200, &[])
+    }
+}
+
+impl Upstream {
+    pub fn start(answer: Answer) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&received);
+        // The thread ends with the process; a listener that nobody asks costs nothing.
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (answer, log) = (answer.clone(), Arc::clone(&log));
+                thread::spawn(move || serve(stream, &answer, &log));
+            }
+        });
+        Self { address, received }
+    }
+
+    /// What has reached the upstream so far.
+    pub fn received(&self) -> Vec<Received> {
+        self.received
+            .lock()
+            .expect("no test panics with it")
+            .clone()
+    }
+}
+
+fn serve(stream: TcpStream, answer: &Answer, log: &Mutex<Vec<Received>>) {
+    let mut writer = stream.try_clone().expect("a socket");
+    let mut reader = BufReader::new(stream);
+    while let Some(request) = read_request(&mut reader) {
+        log.lock().expect("no test panics with it").push(request);
+        if writer.write_all(&answer.0).is_err() {
+            return;
+        }
+    }
+}
+
+fn read_request(reader: &mut impl BufRead) -> Option<Received> {
+    let mut line = String::new();
+    reader.read_line(&mut line).ok().filter(|len| *len > 0)?;
+    let mut words = line.split_whitespace();
+    let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
+    let mut headers = Vec::new();
+    loop {
+        let mut line = Vec::new();
+        reader.read_until(b'\n', &mut line).ok()?;
+        let line = String::from_utf8_lossy(&line);
+        let line = line.trim_end();
+        if line.is_empty() {
+            break;
+        }
+        let (name, value) = line.split_once(':')?;
+        headers.push((name.to_owned(), value.trim().to_owned()));
+    }
+    let mut request = Received {
+        method,
+        target,
+        headers,
+        body: Vec::new(),
+    };
+    if let Some(length) = request.get("content-length") {
+        request.body = vec![0; length.parse().ok()?];
+        reader.read_exact(&mut request.body).ok()?;
+    }
+    Some(request)
+}
