@@ -126,12 +126,10 @@ pub(super) fn forward(
     }
     upstream.insert_header("X-Forwarded-Proto", "http")?;
     upstream.insert_header("X-Forwarded-Host", authority(request))?;
-    if request.uri.authority().is_some() && request.version < Version::HTTP_2 {
-        // Absolute form is for proxies; the authority is in Host, or the request was refused.
-        let path_and_query = request.uri.path_and_query().map_or("/", |p| p.as_str());
-        if let Ok(uri) = path_and_query.parse() {
-            upstream.set_uri(uri);
-        }
+    if request.version < Version::HTTP_2 && !request.raw_path().starts_with(b"/") {
+        // Absolute form is for proxies. pingora keeps it beside the URI, which has the path alone;
+        // its authority is in Host, or the request was refused.
+        upstream.set_uri(request.uri.clone());
     }
     Ok(())
 }

@@ -1,1 +1,122 @@
-//! TODO
+//! Invariant: once a policy exists, deciding allocates nothing.
+
+use corsgate::cors::{
+    CorsRequest, Decision, HeaderNames, MethodNames, OriginPattern, Policy, PolicySpec,
+    PreflightDecision, RegexPattern, Rule, decide,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+fn policy(origins: &[&str], credentials: bool) -> Rule {
+    let pattern = |text: &&str| match text.strip_prefix("regex:") {
+        Some(regex) => OriginPattern::Regex(RegexPattern::parse(regex).expect("valid")),
+        None => OriginPattern::parse(text).expect("valid"),
+    };
+    let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect();
+    let spec = PolicySpec {
+        origins: origins.iter().map(pattern).collect(),
+        methods: MethodNames::List(names(&["PUT", "DELETE"])),
+        headers: HeaderNames {
+            any: false,
+            names: names(&["authorization", "content-type", "x-a", "x-b"]),
+        },
+        credentials,
+        ..PolicySpec::default()
+    };
+    Rule::policy(Policy::new(spec).expect("valid"))
+}
+
+fn headers(fields: &[(&'static str, &str)]) -> HeaderMap {
+    let fields = fields.iter();
+    fields
+        .map(|(name, value)| {
+            let value = HeaderValue::from_str(value).expect("valid");
+            (HeaderName::from_static(name), value)
+        })
+        .collect()
+}
+
+/// Decides once and says whether the request was allowed; fails if anything was allocated.
+fn decide_without_allocating(rule: &Rule, method: &Method, headers: &HeaderMap) -> bool {
+    let mut is_allowed = false;
+    let info = allocation_counter::measure(|| {
+        let request = CorsRequest::new(method, headers);
+        let decision = decide(rule, &request);
+        is_allowed = match &decision {
+            Decision::Preflight(PreflightDecision::Handled(grant)) => {
+                let mut fields = 0;
+                grant.for_each_field(|_, _| fields += 1);
+                fields > 0
+            }
+            Decision::Preflight(_) => false,
+            Decision::Actual(actual) => actual.outcome.as_str() == "allowed",
+        };
+        std::hint::black_box(&decision);
+    });
+    assert_eq!(info.count_total, 0, "{method} {headers:?}");
+    is_allowed
+}
+
+#[test]
+fn a_decision_allocates_nothing() {
+    let rule = policy(
+        &[
+            "https://app.example.com",
+            "https://*.example.org",
+            "http://localhost:*",
+            "regex:https://pr-[0-9]+\\.preview\\.example\\.com",
+            "null",
+        ],
+        false,
+    );
+    let long = format!("https://{}.example.org", "a.".repeat(200));
+    let names = vec!["x-a"; 1000].join(",");
+    for (origin, requested, expected) in [
+        (
+            "https://app.example.com",
+            "authorization,content-type,x-a,x-b",
+            true,
+        ),
+        ("https://a.b.example.org", "X-A , ,x-b", true),
+        ("http://localhost:5173", "", true),
+        ("https://pr-42.preview.example.com", "x-a", true),
+        ("null", "x-a", true),
+        ("http://[2001:db8::1]:80", "x-a", false),
+        ("https://evil.test", "x-a", false),
+        ("https://app.example.com", "x-c", false),
+        ("https://app.example.com", "no token", false),
+        ("https://app.example.com", names.as_str(), true),
+        ("not an origin", "", false),
+        (long.as_str(), "", false),
+    ] {
+        let preflight = headers(&[
+            ("origin", origin),
+            ("access-control-request-method", "PUT"),
+            ("access-control-request-headers", requested),
+        ]);
+        let is_allowed = decide_without_allocating(&rule, &Method::OPTIONS, &preflight);
+        assert_eq!(is_allowed, expected, "{origin} {requested:.40}");
+        decide_without_allocating(&rule, &Method::GET, &headers(&[("origin", origin)]));
+    }
+    decide_without_allocating(&rule, &Method::GET, &HeaderMap::new());
+}
+
+#[test]
+fn neither_does_one_with_credentials_or_without_a_route() {
+    let rule = policy(&["https://app.example.com"], true);
+    let preflight = headers(&[
+        ("origin", "https://app.example.com"),
+        ("access-control-request-method", "DELETE"),
+    ]);
+    assert!(decide_without_allocating(
+        &rule,
+        &Method::OPTIONS,
+        &preflight
+    ));
+    for rule in [Rule::Passthrough, Rule::Off, Rule::NoRoute(None)] {
+        assert!(!decide_without_allocating(
+            &rule,
+            &Method::OPTIONS,
+            &preflight
+        ));
+    }
+}

@@ -1,1 +1,310 @@
-//! TODO
+//! The commands, as somebody at a shell has them.
+
+use crate::support::{Client, PATIENCE};
+use std::io::{BufRead, BufReader, Read};
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+fn corsgate(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_corsgate"))
+        .args(arguments)
+        .output()
+        .expect("it runs")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A file with `text`, in a folder that ends with the value.
+struct File {
+    folder: PathBuf,
+    path: String,
+}
+
+impl File {
+    fn new(text: &str) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!(
+            "corsgate-cli-{}-{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let path = folder.join("corsgate.yaml");
+        std::fs::write(&path, text).expect("written");
+        let path = path.display().to_string();
+        Self { folder, path }
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// A program that runs until the value ends.
+struct Running(Child);
+
+impl Running {
+    fn start(arguments: &[&str]) -> Self {
+        let child = Command::new(env!("CARGO_BIN_EXE_corsgate"))
+            .args(arguments)
+            .env_remove("RUST_LOG")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it runs");
+        Self(child)
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.0.id().to_string();
+        let status = Command::new("kill")
+            .args(["-s", name, &id])
+            .status()
+            .expect("it runs");
+        assert!(status.success());
+    }
+
+    /// The address in the first line of the log that has `mark`.
+    fn logged_address(&mut self, mark: &str) -> SocketAddr {
+        let log = self.0.stderr.as_mut().expect("piped");
+        let line = BufReader::new(log)
+            .lines()
+            .map_while(Result::ok)
+            .find(|line| line.contains(mark))
+            .expect("it says where it listens");
+        let address = line.rsplit(' ').next().expect("words");
+        address
+            .parse()
+            .unwrap_or_else(|_| panic!("an address at the end of {line}"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+const MINIMAL: &str = "\
+listeners: [{ address: '127.0.0.1:0' }]
+upstreams: { demo: { echo: true } }
+routes: [{ upstream: demo, cors: { allow_origins: [https://app.example.com] } }]
+";
+
+#[test]
+fn help_and_version_are_there() {
+    let help = corsgate(&["--help"]);
+    assert!(help.status.success());
+    let help = String::from_utf8_lossy(&help.stdout).into_owned();
+    for word in ["serve", "check", "demo"] {
+        assert!(help.contains(word), "{help}");
+        assert!(corsgate(&[word, "--help"]).status.success());
+    }
+    let version = corsgate(&["--version"]);
+    assert_eq!(
+        String::from_utf8_lossy(&version.stdout).trim(),
+        format!("corsgate {}", env!("CARGO_PKG_VERSION"))
+    );
+}
+
+#[test]
+fn usage_errors_exit_with_2() {
+    for arguments in [
+        &[][..],
+        &["serve"],
+        &["check"],
+        &["serve", "--confg", "x"],
+        &["serv"],
+    ] {
+        assert_eq!(corsgate(arguments).status.code(), Some(2), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    for arguments in [
+        &["check", "no-such.yaml"][..],
+        &["serve", "--config", "no-such.yaml"],
+    ] {
+        let output = corsgate(arguments);
+        assert_eq!(output.status.code(), Some(1));
+        let message = stderr(&output);
+        assert!(
+            message.starts_with("error: no-such.yaml: can't read"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn serve_refuses_what_check_refuses_with_the_same_words() {
+    let file = File::new(&MINIMAL.replace("https://app.example.com", "https://*"));
+    let check = corsgate(&["check", &file.path]);
+    let serve = corsgate(&["serve", "--config", &file.path]);
+    assert_eq!(
+        (check.status.code(), serve.status.code()),
+        (Some(1), Some(1))
+    );
+    assert_eq!(stderr(&check), stderr(&serve));
+    assert!(
+        stderr(&check).contains("corsgate.yaml:3:"),
+        "{}",
+        stderr(&check)
+    );
+}
+
+#[test]
+fn a_taken_port_is_named_and_nothing_is_left_half_started() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("bound");
+    let text = MINIMAL.replace(
+        "listeners: [",
+        &format!("listeners: [{{ address: '127.0.0.1:0' }}, {{ address: '{address}' }}]\n#"),
+    );
+    let file = File::new(&text);
+    let output = corsgate(&["serve", "--config", &file.path]);
+    assert_eq!(output.status.code(), Some(1));
+    let message = stderr(&output);
+    assert!(message.contains("corsgate.yaml:1:"), "{message}");
+    assert!(
+        message.contains(&format!("listeners[1].address: can't listen on {address}")),
+        "{message}"
+    );
+    assert!(!message.contains("listening on"), "{message}");
+}
+
+#[test]
+fn json_is_yaml() {
+    let file = File::new(
+        "{\n\t\"listeners\": [{\"address\": \"127.0.0.1:0\"}],\n\t\"upstreams\": {\"demo\": {\"echo\": true}},\n\
+         \t\"routes\": [{\"upstream\": \"demo\", \"cors\": \"off\"}]\n}\n",
+    );
+    let output = corsgate(&["check", &file.path]);
+    assert!(output.status.success(), "{}", stderr(&output));
+}
+
+#[test]
+fn serve_takes_a_free_port_says_which_and_ends_on_sigterm() {
+    let file = File::new(MINIMAL);
+    let mut running = Running::start(&["serve", "--config", &file.path]);
+    let address = running.logged_address("traffic: listening on");
+    let preflight = "OPTIONS / HTTP/1.1\r\nHost: a\r\nOrigin: https://app.example.com\r\n\
+                     Access-Control-Request-Method: GET\r\n\r\n";
+    // A client that stays does not hold up the end.
+    let mut client = Client::connect(address);
+    assert_eq!(client.exchange(preflight).status, 204);
+    running.signal("HUP");
+    running.signal("TERM");
+    let started = Instant::now();
+    let status = running.0.wait().expect("it ends");
+    assert!(status.success(), "{status}");
+    assert!(
+        started.elapsed() < PATIENCE / 4,
+        "it does not sleep through its grace period"
+    );
+    assert!(client.is_closed());
+}
+
+#[test]
+fn the_demo_shows_all_three_outcomes() {
+    let zero = "127.0.0.1:0";
+    let mut running = Running::start(&["demo", "--gateway", zero, "--admin", zero, "--page", zero]);
+    let stdout = running.0.stdout.as_mut().expect("piped");
+    let mut text = String::new();
+    for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+        text.push_str(&line);
+        text.push('\n');
+        if line.contains("Ctrl-C") {
+            break;
+        }
+    }
+    let curl: Vec<Vec<String>> = text
+        .replace("\\\n", " ")
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.starts_with("curl"))
+        .map(words)
+        .collect();
+    assert_eq!(curl.len(), 5, "{text}");
+    let answers: Vec<String> = curl.iter().map(|words| ask(words)).collect();
+    assert!(answers[0].starts_with("HTTP/1.1 204"), "{}", answers[0]);
+    assert!(answers[0].contains("access-control-allow-methods: PUT, DELETE"));
+    assert!(
+        answers[1].contains("access-control-allow-methods: PUT\r\n"),
+        "{}",
+        answers[1]
+    );
+    assert!(answers[2].starts_with("HTTP/1.1 403"), "{}", answers[2]);
+    assert!(answers[3].contains("\"method\": \"GET\""), "{}", answers[3]);
+    for outcome in ["handled", "passed_through", "rejected"] {
+        let line = answers[4]
+            .lines()
+            .find(|line| line.contains(outcome) && line.ends_with(" 1"));
+        assert!(line.is_some(), "{outcome} in\n{}", answers[4]);
+    }
+    let page = text
+        .lines()
+        .find_map(|l| l.trim().strip_prefix("In a browser:  http://"));
+    let page: SocketAddr = page
+        .expect("a page")
+        .trim_end_matches('/')
+        .parse()
+        .expect("an address");
+    let html = Client::connect(page)
+        .exchange("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        .body;
+    assert!(html.contains("data-run=\"allowed-put\"") && !html.contains("{{GATEWAY}}"));
+}
+
+/// The words of a line as a shell splits them, for the quotes that the demo uses.
+fn words(line: &str) -> Vec<String> {
+    let pieces = line.split('\'').enumerate();
+    pieces
+        .flat_map(|(index, piece)| match index % 2 {
+            1 => vec![piece.to_owned()],
+            _ => piece.split_whitespace().map(str::to_owned).collect(),
+        })
+        .collect()
+}
+
+/// What `curl` would show, header lines in lower case: the request that its arguments make.
+fn ask(curl: &[String]) -> String {
+    let url = curl
+        .iter()
+        .find_map(|word| word.strip_prefix("http://"))
+        .expect("a URL");
+    let (host, path) = url.split_once('/').expect("a path");
+    let after = |flag: &str| {
+        let at = curl.iter().enumerate().filter(|(_, word)| *word == flag);
+        at.map(|(at, _)| curl[at + 1].clone()).collect::<Vec<_>>()
+    };
+    let method = after("-X").pop().unwrap_or("GET".to_owned());
+    let mut request = format!("{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
+    for field in after("-H") {
+        request.push_str(&format!("{field}\r\n"));
+    }
+    request.push_str("\r\n");
+    let mut stream = std::net::TcpStream::connect(host).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    std::io::Write::write_all(&mut stream, request.as_bytes()).expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("text");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    let lines = head
+        .lines()
+        .enumerate()
+        .map(|(index, line)| match line.split_once(": ") {
+            Some((name, value)) if index > 0 => format!("{}: {value}\r\n", name.to_lowercase()),
+            _ => format!("{line}\r\n"),
+        });
+    format!("{}\r\n{body}", lines.collect::<String>())
+}

@@ -1,1 +1,358 @@
-//! TODO
+//! HTTP as clients speak it, well and badly.
+
+use crate::support::{Answer, Client, Gateway, PATIENCE, Upstream};
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+/// A gateway that allows `https://app.example.com` on everything below `/`, `unmatched.test` aside.
+fn gateway(upstream: &Upstream) -> Gateway {
+    gateway_with(&upstream.address.to_string(), "")
+}
+
+fn gateway_with(address: &str, extra: &str) -> Gateway {
+    Gateway::start(&format!(
+        "upstreams: {{ u: {{ endpoints: ['{address}'], connect_timeout: 500ms, read_timeout: 500ms }} }}\n\
+         routes:\n\
+         - name: r\n  match: {{ hosts: [a.test] }}\n  upstream: u\n  \
+           cors: {{ allow_origins: ['https://app.example.com'], allow_methods: [PUT], expose_headers: [etag] }}\n\
+         {extra}"
+    ))
+}
+
+const ORIGIN: &str = "Origin: https://app.example.com\r\n";
+const PREFLIGHT: &str = "OPTIONS / HTTP/1.1\r\nHost: a.test\r\nOrigin: https://app.example.com\r\n\
+                         Access-Control-Request-Method: PUT\r\n\r\n";
+
+fn get(path: &str, fields: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: a.test\r\n{fields}\r\n")
+}
+
+fn assert_allowed(response: &crate::support::Response) {
+    assert_eq!(
+        response.get("access-control-allow-origin").as_deref(),
+        Some("https://app.example.com"),
+        "{response:?}"
+    );
+    assert_eq!(
+        response.get("access-control-expose-headers").as_deref(),
+        Some("etag")
+    );
+    assert_eq!(response.get("vary").as_deref(), Some("Origin"));
+}
+
+#[test]
+fn a_request_without_a_host_is_refused_and_the_connection_kept() {
+    let upstream = Upstream::start(Answer::ok());
+    let gateway = gateway(&upstream);
+    let mut client = Client::connect(gateway.address);
+    assert_eq!(client.exchange("GET / HTTP/1.1\r\n\r\n").status, 400);
+    assert_eq!(
+        client.exchange("GET / HTTP/1.1\r\nHost:\r\n\r\n").status,
+        400
+    );
+    assert_eq!(client.exchange(&get("/", "")).status, 200);
+    assert_eq!(upstream.received().len(), 1);
+}
+
+#[test]
+fn http_1_0_needs_no_host_and_short_requests_are_answered() {
+    let upstream = Upstream::start(Answer::ok());
+    let gateway = gateway(&upstream);
+    // Shorter than HTTP/2's preface, which a listener that also speaks HTTP/2 must not wait for.
+    let response = gateway.send("GET / HTTP/1.0\r\n\r\n");
+    assert_eq!(response.status, 404);
+}
+
+#[test]
+fn malformed_requests_are_refused_without_a_panic() {
+    let upstream = Upstream::start(Answer::ok());
+    let gateway = gateway(&upstream);
+    for request in [
+        "GET / HTTP/1.1\r\nHost: a.test\r\nHost: a.test\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost : a.test\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a.test\r\n folded\r\n\r\n",
+        "GET / HTTP/3.0\r\nHost: a.test\r\n\r\n",
+        "GET http://b.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n",
+        "GET /a/../b HTTP/1.1\r\nHost: a.test\r\n\r\n",
+        "GET /a/%2e%2E/b HTTP/1.1\r\nHost: a.test\r\n\r\n",
+        "GET * HTTP/1.1\r\nHost: a.test\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        "\r\n\r\n\0\0\0\r\n\r\n",
+    ] {
+        assert_eq!(gateway.send(request).status, 400, "{request:?}");
+    }
+    assert_eq!(gateway.send(&get("/", "")).status, 200, "it still serves");
+    assert_eq!(upstream.received().len(), 1);
+}
+
+#[test]
+fn a_header_past_its_limit_is_answered_with_431() {
+    let upstream = Upstream::start(Answer::ok());
+    let address = upstream.address.to_string();
+    let gateway = gateway_with(&address, "limits: { max_request_header_bytes: 4KiB }\n");
+    let padding = |len: usize| format!("X-Padding: {}\r\n", "x".repeat(len));
+    assert_eq!(gateway.send(&get("/", &padding(5000))).status, 431);
+    assert_eq!(gateway.send(&get("/", &padding(3000))).status, 200);
+    let preflight = PREFLIGHT.replace("\r\n\r\n", &format!("\r\n{}\r\n", padding(5000)));
+    assert_eq!(gateway.send(&preflight).status, 431, "for preflights too");
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_their_order() {
+    let upstream = Upstream::start(Answer::ok());
+    let gateway = gateway(&upstream);
+    let mut client = Client::connect(gateway.address);
+    let rejected = PREFLIGHT.replace("PUT", "DELETE");
+    let all = format!("{PREFLIGHT}{}{rejected}{PREFLIGHT}", get("/", ORIGIN));
+    client.write(all.as_bytes());
+    let statuses: Vec<u16> = (0..4)
+        .map(|_| client.read(false).expect("four answers").status)
+        .collect();
+    assert_eq!(statuses, [204, 200, 403, 204]);
+    assert_eq!(upstream.received().len(), 1);
+}
+
+#[test]
+fn refusals_keep_the_connection() {
+    let upstream = Upstream::start(Answer::ok());
+    let gateway = gateway(&upstream);
+    let mut client = Client::connect(gateway.address);
+    let elsewhere = "POST / HTTP/1.1\r\nHost: b.test\r\nContent-Length: 5\r\n\r\nhello";
+    for (request, status) in [
+        (PREFLIGHT.replace("app", "evil"), 403),
+        (PREFLIGHT.replace("a.test", "b.test"), 404),
+        (elsewhere.to_owned(), 404),
+        (get("/", ORIGIN), 200),
+    ] {
+        let response = client.exchange(&request);
+        assert_eq!(response.status, status, "{request}");
+        assert_eq!(
+            response.get("connection").as_deref(),
+            Some("keep-alive"),
+            "{request}"
+        );
+    }
+}
+
+#[test]
+fn an_idle_connection_is_closed_after_its_first_response() {
+    let upstream = Upstream::start(Answer::ok());
+    let address = upstream.address.to_string();
+    let gateway = gateway_with(&address, "limits: { keepalive_timeout: 1s }\n");
+    let mut client = Client::connect(gateway.address);
+    assert_eq!(client.exchange(PREFLIGHT).status, 204);
+    let started = Instant::now();
+    assert!(client.is_closed());
+    assert!(
+        started.elapsed() < PATIENCE / 2,
+        "closed by the gateway, not by this test's patience"
+    );
+    // A client that never says anything is not waited for either.
+    assert!(Client::connect(gateway.address).is_closed());
+}
+
+#[test]
+fn options_asterisk_is_answered() {
+    let upstream = Upstream::start(Answer::ok());
+    let gateway = gateway(&upstream);
+    let response = gateway.send("OPTIONS * HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    assert_eq!(response.status, 204);
+    assert_eq!(response.get("content-length"), None);
+    let preflight = PREFLIGHT.replace("OPTIONS /", "OPTIONS *");
+    assert_eq!(gateway.send(&preflight).status, 404);
+    assert!(upstream.received().is_empty());
+}
+
+#[test]
+fn absolute_form_is_routed_by_its_authority_and_forwarded_as_a_path() {
+    let upstream = Upstream::start(Answer::ok());
+    let gateway = gateway(&upstream);
+    let request = "GET http://a.test/x?y=1 HTTP/1.1\r\nHost: a.test\r\n\r\n";
+    assert_eq!(gateway.send(request).status, 200);
+    assert_eq!(upstream.received()[0].target, "/x?y=1");
+}
+
+#[test]
+fn backends_are_told_who_asked_and_clients_can_not_make_it_up() {
+    let upstream = Upstream::start(Answer::ok());
+    let gateway = gateway(&upstream);
+    let forged =
+        "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: evil.test\r\n";
+    assert_eq!(gateway.send(&get("/x", forged)).status, 200);
+    let received = &upstream.received()[0];
+    assert_eq!(
+        received.get("x-forwarded-for").as_deref(),
+        Some("192.0.2.1, 127.0.0.1")
+    );
+    assert_eq!(received.get("x-forwarded-proto").as_deref(), Some("http"));
+    assert_eq!(received.get("x-forwarded-host").as_deref(), Some("a.test"));
+    assert_eq!(received.get("host").as_deref(), Some("a.test"));
+}
+
+#[test]
+fn a_body_goes_through_whole() {
+    let upstream = Upstream::start(Answer::ok());
+    let gateway = gateway(&upstream);
+    let body = "x".repeat(100_000);
+    let request = format!(
+        "PUT / HTTP/1.1\r\nHost: a.test\r\n{ORIGIN}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let response = gateway.send(&request);
+    assert_allowed(&response);
+    assert_eq!(upstream.received()[0].body, body.as_bytes());
+}
+
+#[test]
+fn the_gateways_own_errors_carry_cors_headers() {
+    // Nobody listens there: the port was free a moment ago and is not handed out again so soon.
+    let nobody = TcpListener::bind("127.0.0.1:0")
+        .and_then(|l| l.local_addr())
+        .expect("a port");
+    let refused = gateway_with(&nobody.to_string(), "").send(&get("/", ORIGIN));
+    assert_eq!(refused.status, 502);
+    assert_allowed(&refused);
+
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = silent.local_addr().expect("bound").to_string();
+    let late = gateway_with(&address, "").send(&get("/", ORIGIN));
+    assert_eq!(late.status, 504);
+    assert_allowed(&late);
+
+    let upstream = Upstream::start(Answer(b"SSH-2.0-nonsense\r\n\r\n".to_vec()));
+    let broken = gateway(&upstream).send(&get("/", ORIGIN));
+    assert_eq!(broken.status, 502);
+    assert_allowed(&broken);
+    assert_eq!(broken.get("server"), None);
+
+    let default = "default_policy: p\npolicies: { p: { allow_origins: [https://app.example.com], expose_headers: [etag] } }\n";
+    let upstream = Upstream::start(Answer::ok());
+    let gateway = gateway_with(&upstream.address.to_string(), default);
+    let missing = gateway.send(&get("/", ORIGIN).replace("a.test", "b.test"));
+    assert_eq!(missing.status, 404);
+    assert_allowed(&missing);
+    let malformed = gateway.send(&get("/a/../b", ORIGIN));
+    assert_eq!(malformed.status, 400);
+    assert_allowed(&malformed);
+}
+
+#[test]
+fn interim_responses_are_left_alone() {
+    let answer = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n\
+                  HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    let upstream = Upstream::start(Answer(answer.as_bytes().to_vec()));
+    let gateway = gateway(&upstream);
+    let mut client = Client::connect(gateway.address);
+    client.write(get("/", ORIGIN).as_bytes());
+    let hints = client.read(false).expect("the hints");
+    assert_eq!(hints.status, 103);
+    assert!(hints.cors_fields().is_empty(), "{hints:?}");
+    let response = client.read(false).expect("the response");
+    assert_eq!(response.status, 200);
+    assert_allowed(&response);
+}
+
+#[test]
+fn a_websocket_goes_through_and_its_101_is_left_alone() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("bound").to_string();
+    let backend = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).expect("a request");
+            head.push(byte[0]);
+        }
+        let answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nping";
+        stream.write_all(answer).expect("sent");
+        let mut pong = [0; 4];
+        stream.read_exact(&mut pong).expect("an answer");
+        pong
+    });
+    let gateway = gateway_with(&address, "");
+    let mut client = Client::connect(gateway.address);
+    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    client.write(get("/", &format!("{ORIGIN}{upgrade}")).as_bytes());
+    let response = client.read(false).expect("a 101");
+    assert_eq!(response.status, 101);
+    assert!(response.cors_fields().is_empty(), "{response:?}");
+    client.write(b"pong");
+    assert_eq!(&backend.join().expect("no panic"), b"pong");
+}
+
+#[test]
+fn draining_lets_a_request_under_way_finish() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("bound").to_string();
+    let gateway = gateway_with(&address, "");
+    let at = gateway.address;
+    let mut client = Client::connect(at);
+    client.write(get("/", ORIGIN).as_bytes());
+    let (mut stream, _) = listener.accept().expect("the request reached the backend");
+    let draining = std::thread::spawn(move || gateway.drain());
+    // Draining has begun when nobody is let in any more.
+    while std::net::TcpStream::connect_timeout(&at, Duration::from_secs(1)).is_ok() {
+        std::thread::yield_now();
+    }
+    stream
+        .write_all(&Answer::ok().0)
+        .expect("the gateway still waits");
+    assert_allowed(&client.read(false).expect("the response"));
+    draining.join().expect("it ends by itself");
+}
+
+#[test]
+fn http_2_with_prior_knowledge_gets_the_same_answers() {
+    let upstream = Upstream::start(Answer::ok());
+    let gateway = gateway(&upstream);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let stream = tokio::net::TcpStream::connect(gateway.address)
+            .await
+            .expect("it listens");
+        let (mut client, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
+        tokio::spawn(connection);
+        let mut ask = async |method: &str, origin: &str| {
+            let request = http::Request::builder()
+                .method(method)
+                .uri("http://a.test/")
+                .header("origin", origin)
+                .header("access-control-request-method", "PUT")
+                .body(())
+                .expect("a request");
+            let (response, _) = client.send_request(request, true).expect("a stream");
+            response.await.expect("an answer")
+        };
+        let handled = ask("OPTIONS", "https://app.example.com").await;
+        assert_eq!(handled.status(), 204);
+        assert_eq!(
+            handled.headers()["access-control-allow-origin"],
+            "https://app.example.com"
+        );
+        assert_eq!(handled.headers()["access-control-allow-methods"], "PUT");
+        assert!(
+            handled.body().is_end_stream(),
+            "one HEADERS frame, and that is all"
+        );
+        let rejected = ask("OPTIONS", "https://evil.test").await;
+        assert_eq!(rejected.status(), 403);
+        assert!(
+            !rejected
+                .headers()
+                .contains_key("access-control-allow-origin")
+        );
+        let actual = ask("GET", "https://app.example.com").await;
+        assert_eq!(actual.status(), 200);
+        assert_eq!(
+            actual.headers()["access-control-allow-origin"],
+            "https://app.example.com"
+        );
+    });
+    assert_eq!(upstream.received().len(), 1);
+}

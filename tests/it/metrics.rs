@@ -1,1 +1,216 @@
-//! TODO
+//! The metrics page and the rest of the admin listener, with the real Prometheus where it is
+//! installed. `CORSGATE_TEST_PROMETHEUS=require` makes it a failure that it is not.
+
+use crate::support::{Answer, Client, Gateway, PATIENCE, Upstream};
+use std::io::Write;
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+fn gateway(upstream: &Upstream) -> Gateway {
+    Gateway::start(&format!(
+        "upstreams: {{ u: {{ endpoints: ['{}'] }} }}\n\
+         routes:\n\
+         - {{ name: books, match: {{ path_prefix: /books }}, upstream: u, \
+              cors: {{ allow_origins: [https://app.example.com] }} }}\n\
+         - {{ name: own, match: {{ path_prefix: /own }}, upstream: u, cors: passthrough }}\n",
+        upstream.address
+    ))
+}
+
+fn preflight(path: &str, origin: &str) -> String {
+    format!(
+        "OPTIONS {path} HTTP/1.1\r\nHost: a\r\nOrigin: {origin}\r\n\
+         Access-Control-Request-Method: GET\r\n\r\n"
+    )
+}
+
+/// Three handled, two rejected, one passed through, one without a route.
+fn some_traffic(gateway: &Gateway) {
+    let allowed = "https://app.example.com";
+    let mut client = Client::connect(gateway.address);
+    for (request, times) in [
+        (preflight("/books", allowed), 3),
+        (preflight("/books", "https://evil.test"), 2),
+        (preflight("/own", allowed), 1),
+        (preflight("/nowhere", allowed), 1),
+    ] {
+        for _ in 0..times {
+            client.exchange(&request);
+        }
+    }
+}
+
+/// A program of Prometheus, if it is there.
+fn program(name: &str) -> Option<Command> {
+    let found = Command::new(name).arg("--version").output().is_ok();
+    let required = std::env::var("CORSGATE_TEST_PROMETHEUS").is_ok_and(|v| v == "require");
+    assert!(found || !required, "{name} is not installed");
+    if !found {
+        eprintln!("{name} is not installed: that it accepts the page is not tested here");
+    }
+    found.then(|| Command::new(name))
+}
+
+#[test]
+fn preflights_are_counted_by_outcome_and_reason() {
+    let upstream = Upstream::start(Answer::ok());
+    let gateway = gateway(&upstream);
+    some_traffic(&gateway);
+    for (series, count) in [
+        (r#"{outcome="handled",reason="allowed",route="books"}"#, 3.0),
+        (
+            r#"{outcome="rejected",reason="origin_not_allowed",route="books"}"#,
+            2.0,
+        ),
+        (
+            r#"{outcome="passed_through",reason="route_passthrough",route="own"}"#,
+            1.0,
+        ),
+        (
+            r#"{outcome="rejected",reason="no_route",route="unmatched"}"#,
+            1.0,
+        ),
+        (
+            r#"{outcome="rejected",reason="method_not_allowed",route="books"}"#,
+            0.0,
+        ),
+    ] {
+        assert_eq!(
+            gateway.metric(&format!("corsgate_preflights_total{series}")),
+            count,
+            "{series}"
+        );
+    }
+}
+
+#[test]
+fn nothing_that_a_client_sends_becomes_a_label() {
+    let upstream = Upstream::start(Answer::ok());
+    let gateway = gateway(&upstream);
+    let mark = "zzmark";
+    let mut client = Client::connect(gateway.address);
+    for request in [
+        preflight(&format!("/{mark}"), &format!("https://{mark}.test")),
+        preflight("/books", mark).replace("GET", mark),
+        format!("{mark} /books/{mark}?{mark} HTTP/1.1\r\nHost: {mark}\r\nX-{mark}: {mark}\r\n\r\n"),
+    ] {
+        client.exchange(&request);
+    }
+    let page = gateway.metrics();
+    assert!(!page.to_lowercase().contains(mark), "{page}");
+}
+
+#[test]
+fn the_admin_listener_serves_three_pages_and_nothing_else() {
+    let upstream = Upstream::start(Answer::ok());
+    let gateway = gateway(&upstream);
+    let ask = |line: &str| {
+        Client::connect(gateway.admin).exchange(&format!("{line} HTTP/1.1\r\nHost: a\r\n\r\n"))
+    };
+    assert_eq!(ask("GET /livez").status, 200);
+    assert_eq!(ask("GET /readyz").status, 200);
+    assert_eq!(
+        ask("GET /metrics").get("content-type").as_deref(),
+        Some("text/plain; version=0.0.4; charset=utf-8")
+    );
+    assert_eq!(ask("HEAD /metrics").body, "");
+    assert_eq!(ask("GET /").status, 404);
+    assert_eq!(ask("POST /metrics").status, 405);
+    // Nor is any of it on a traffic listener.
+    let traffic =
+        Client::connect(gateway.address).exchange("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(traffic.status, 404);
+}
+
+#[test]
+fn promtool_accepts_the_page() {
+    let Some(mut promtool) = program("promtool") else {
+        return;
+    };
+    let upstream = Upstream::start(Answer::ok());
+    let gateway = gateway(&upstream);
+    some_traffic(&gateway);
+    let mut check = promtool
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    let mut stdin = check.stdin.take().expect("piped");
+    stdin
+        .write_all(gateway.metrics().as_bytes())
+        .expect("it reads");
+    drop(stdin);
+    let output = check.wait_with_output().expect("it ends");
+    assert!(output.status.success(), "{output:?}");
+    assert!(
+        output.stderr.is_empty() && output.stdout.is_empty(),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn a_real_prometheus_scrapes_the_counters() {
+    let Some(mut prometheus) = program("prometheus") else {
+        return;
+    };
+    let upstream = Upstream::start(Answer::ok());
+    let gateway = gateway(&upstream);
+    some_traffic(&gateway);
+    let folder = std::env::temp_dir().join(format!("corsgate-prometheus-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let config = folder.join("prometheus.yml");
+    let text = format!(
+        "global: {{ scrape_interval: 1s }}\n\
+         scrape_configs: [{{ job_name: corsgate, static_configs: [{{ targets: ['{}'] }}] }}]\n",
+        gateway.admin
+    );
+    std::fs::write(&config, text).expect("written");
+    // Prometheus does not say which port it took for 0: one that was free a moment ago it is.
+    let free = TcpListener::bind("127.0.0.1:0")
+        .and_then(|l| l.local_addr())
+        .expect("a port");
+    let child = prometheus
+        .arg(format!("--config.file={}", config.display()))
+        .arg(format!(
+            "--storage.tsdb.path={}",
+            folder.join("data").display()
+        ))
+        .arg(format!("--web.listen-address={free}"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it runs");
+    let _child = Killed(child);
+    let query = "GET /api/v1/query?query=corsgate_preflights_total%7Boutcome%3D%22handled%22%7D \
+                 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let started = Instant::now();
+    let value = loop {
+        assert!(
+            started.elapsed() < PATIENCE,
+            "Prometheus has not scraped the gateway"
+        );
+        let Ok(_) = std::net::TcpStream::connect(free) else {
+            std::thread::yield_now();
+            continue;
+        };
+        let answer = Client::connect(free).exchange(query);
+        let answer: serde_json::Value = serde_json::from_str(&answer.body).unwrap_or_default();
+        if let Some(value) = answer["data"]["result"][0]["value"][1].as_str() {
+            break value.to_owned();
+        }
+    };
+    assert_eq!(value, "3");
+    let _ = std::fs::remove_dir_all(&folder);
+}
+
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

@@ -1,0 +1,185 @@
+//! `routes`: which requests go where, under which rule.
+
+use super::policies::Policies;
+use super::{Compiler, OFF, PASSTHROUGH, unknown_name};
+use crate::config::raw::{OneOrMany, RawCors, RawMatch, RawRoute, Seq};
+use crate::config::route_match::{HostMatch, PathMatch, RouteMatch, check_method};
+use crate::config::{Route, UNMATCHED, Upstream};
+use crate::cors::Rule;
+
+impl Compiler<'_> {
+    pub(super) fn routes(
+        &mut self,
+        raw: Option<Seq<RawRoute>>,
+        upstreams: &[(String, Option<Upstream>)],
+        policies: &Policies,
+    ) -> Option<Vec<Route>> {
+        let what = "a request must go somewhere, such as `- { upstream: api, cors: web-app }`";
+        let before = self.error_count();
+        let mut routes: Vec<(String, Route)> = Vec::new();
+        for (path, raw) in self.required("routes", raw, what) {
+            if let Some(route) = self.route(&path, raw, upstreams, policies) {
+                self.check_unique(&path, &route, &routes);
+                routes.push((path, route));
+            }
+        }
+        (self.error_count() == before).then(|| routes.into_iter().map(|(_, route)| route).collect())
+    }
+
+    fn route(
+        &mut self,
+        path: &str,
+        raw: RawRoute,
+        upstreams: &[(String, Option<Upstream>)],
+        policies: &Policies,
+    ) -> Option<Route> {
+        let RawRoute {
+            name,
+            matches,
+            upstream,
+            cors,
+        } = raw;
+        let name = match name {
+            Some(name) if name.is_empty() || name == UNMATCHED => {
+                let message = format!("`{name}` can't be a route's name");
+                let hint = "it is a metric label: write a word of your own".to_owned();
+                self.error(&format!("{path}.name"), message, hint);
+                name
+            }
+            Some(name) => name,
+            None => path.to_owned(),
+        };
+        let matches = self.route_match(&format!("{path}.match"), matches);
+        let rule = self.rule(&format!("{path}.cors"), cors, policies);
+        let upstream = self.route_upstream(path, upstream, upstreams);
+        Some(Route {
+            name,
+            matches: matches?,
+            upstream: upstream?,
+            rule: rule?,
+        })
+    }
+
+    fn route_upstream(
+        &mut self,
+        path: &str,
+        name: Option<String>,
+        upstreams: &[(String, Option<Upstream>)],
+    ) -> Option<usize> {
+        let path_of_key = format!("{path}.upstream");
+        let Some(name) = name else {
+            if !self.was_refused(&path_of_key) {
+                let message = "`upstream` is missing: where do its requests go?";
+                self.error(path, message, None);
+            }
+            return None;
+        };
+        let found = upstreams.iter().position(|(known, _)| *known == name);
+        let refused =
+            self.was_refused("upstreams") || self.was_refused(&format!("upstreams.{name}"));
+        if found.is_none() && !refused {
+            let known = upstreams.iter().map(|(known, _)| known.as_str());
+            let (message, hint) = unknown_name("upstream", &name, known);
+            self.error(&path_of_key, message, hint);
+        }
+        found
+    }
+
+    fn rule(&mut self, path: &str, raw: Option<RawCors>, policies: &Policies) -> Option<Rule> {
+        match raw {
+            None => (!self.was_refused(path)).then_some(Rule::Off),
+            Some(RawCors::Name(name)) => match name.as_str() {
+                PASSTHROUGH => Some(Rule::Passthrough),
+                OFF => Some(Rule::Off),
+                _ => self.named_policy(path, &name, policies).map(Rule::Policy),
+            },
+            Some(RawCors::Inline(raw)) => self.policy(path, *raw).map(Rule::Policy),
+        }
+    }
+
+    fn route_match(&mut self, path: &str, raw: RawMatch) -> Option<RouteMatch> {
+        let RawMatch {
+            hosts,
+            path: exact,
+            path_prefix,
+            methods,
+            headers,
+        } = raw;
+        let before = self.error_count();
+        let mut matches = RouteMatch {
+            hosts: Vec::new(),
+            path: PathMatch::Prefix(String::new()),
+            methods: Vec::new(),
+            headers: Vec::new(),
+        };
+        for (path, text) in self.optional_list(&format!("{path}.hosts"), hosts) {
+            match HostMatch::parse(&text) {
+                Ok(host) => matches.hosts.push(host),
+                Err((message, hint)) => self.error(&path, message, hint),
+            }
+        }
+        let parsed = match (exact, path_prefix) {
+            (None, None) => None,
+            (Some(exact), None) => Some(("path", PathMatch::exact(&exact))),
+            (None, Some(prefix)) => Some(("path_prefix", PathMatch::prefix(&prefix))),
+            (Some(_), Some(_)) => {
+                let hint = "remove one of them".to_owned();
+                self.error(path, "a route has a `path` or a `path_prefix`", hint);
+                None
+            }
+        };
+        match parsed {
+            Some((_, Ok(path))) => matches.path = path,
+            Some((key, Err((message, hint)))) => {
+                self.error(&format!("{path}.{key}"), message, hint)
+            }
+            None => {}
+        }
+        for (path, method) in self.optional_list(&format!("{path}.methods"), methods) {
+            match check_method(&method) {
+                Ok(()) => matches.methods.push(method),
+                Err((message, hint)) => self.error(&path, message, hint),
+            }
+        }
+        for (name, value) in headers.unwrap_or_default() {
+            if crate::cors::is_token(name.as_bytes()) {
+                matches.headers.push((name.to_ascii_lowercase(), value.0));
+            } else {
+                let message = format!("`{name}` is not a header name: RFC 9110 has no such token");
+                self.error(&format!("{path}.headers.{name}"), message, None);
+            }
+        }
+        (self.error_count() == before).then_some(matches)
+    }
+
+    /// A list that may be left out; where it is given, an empty one would match nothing.
+    fn optional_list(
+        &mut self,
+        path: &str,
+        raw: Option<OneOrMany<String>>,
+    ) -> Vec<(String, String)> {
+        let Some(raw) = raw else { return Vec::new() };
+        if matches!(&raw, OneOrMany::Many(many) if many.is_empty()) {
+            let hint = "leave it out to match everything".to_owned();
+            self.error(path, "an empty list would match nothing", hint);
+        }
+        self.one_or_many(path, raw)
+    }
+
+    fn check_unique(&mut self, path: &str, route: &Route, earlier: &[(String, Route)]) {
+        for (other_path, other) in earlier {
+            if other.name == route.name {
+                let message = format!("the name `{}` is taken by {other_path}", route.name);
+                self.error(&format!("{path}.name"), message, None);
+            }
+            if other.matches.is_ambiguous_with(&route.matches) {
+                let message = format!(
+                    "this route matches the same requests as {other_path} (`{}`)",
+                    other.name
+                );
+                let hint = "tell them apart by host, path, methods or headers".to_owned();
+                self.error(path, message, hint);
+            }
+        }
+    }
+}
