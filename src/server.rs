@@ -63,7 +63,7 @@ pub struct Addresses {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("{0}")]
-    Listen(Diagnostic),
+    Listen(Box<Diagnostic>),
     #[error("can't start: {0}")]
     Io(#[from] io::Error),
     #[error("can't register the metrics: {0}")]
@@ -120,9 +120,11 @@ impl Server {
         let readiness = Readiness::default();
         let connections = Connections::default();
         let (stop, stopped) = watch::channel(false);
-        let mut conf = ServerConf::default();
-        conf.threads = threads;
-        conf.max_retries = MAX_RETRIES;
+        let conf = ServerConf {
+            threads,
+            max_retries: MAX_RETRIES,
+            ..ServerConf::default()
+        };
         let config_server = config.server;
         let idle_timeout = config.limits.keepalive_timeout;
         let echo_address = echo.as_ref().map(|bound| bound.address);
@@ -288,14 +290,14 @@ impl Bound {
                     io::ErrorKind::PermissionDenied => "ports below 1024 need CAP_NET_BIND_SERVICE",
                     _ => "see the reason above",
                 };
-                StartError::Listen(Diagnostic {
+                StartError::Listen(Box::new(Diagnostic {
                     severity: Severity::Error,
                     file: file.to_owned(),
                     place: listener.place,
                     path: listener.path.clone(),
                     message: format!("can't listen on {address}: {error}"),
                     hint: Some(hint.to_owned()),
-                })
+                }))
             })
     }
 

@@ -149,7 +149,7 @@ impl Compiler<'_> {
 
     fn finish(mut self, config: Option<Config>) -> Result<Config, ConfigError> {
         self.diagnostics
-            .sort_by(|a, b| (&a.file != self.file, a.place).cmp(&(&b.file != self.file, b.place)));
+            .sort_by_key(|a| (a.file != self.file, a.place));
         match config {
             Some(config) if self.error_count() == 0 => Ok(Config {
                 warnings: self.diagnostics,
@@ -340,11 +340,11 @@ impl Compiler<'_> {
             keepalive_timeout,
         } = raw;
         let defaults = Limits::default();
-        if let Some(RawSize(size)) = max_request_header_bytes {
-            if !(256..=1 << 20).contains(&size) {
-                let hint = "write a size from 256B to 1MiB".to_owned();
-                self.error("limits.max_request_header_bytes", "out of range", hint);
-            }
+        if let Some(RawSize(size)) = max_request_header_bytes
+            && !(256..=1 << 20).contains(&size)
+        {
+            let hint = "write a size from 256B to 1MiB".to_owned();
+            self.error("limits.max_request_header_bytes", "out of range", hint);
         }
         let keepalive_timeout = self.positive(
             "limits.keepalive_timeout",

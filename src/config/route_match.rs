@@ -73,14 +73,15 @@ impl HostMatch {
             let hint = "leave `hosts` out to match every host".to_owned();
             return Err(("`*` is not a host".to_owned(), Some(hint)));
         }
-        if let Some((host, port)) = lower.rsplit_once(':') {
-            if port.bytes().all(|b| b.is_ascii_digit()) && !host.ends_with(':') {
-                let hint = format!("write `{host}`");
-                return Err((
-                    format!("`{text}` has a port; hosts are compared without"),
-                    Some(hint),
-                ));
-            }
+        if let Some((host, port)) = lower.rsplit_once(':')
+            && port.bytes().all(|b| b.is_ascii_digit())
+            && !host.ends_with(':')
+        {
+            let hint = format!("write `{host}`");
+            return Err((
+                format!("`{text}` has a port; hosts are compared without"),
+                Some(hint),
+            ));
         }
         let bracketed = name
             .strip_prefix('[')

@@ -54,7 +54,7 @@ pub enum PatternRef<'a> {
 pub enum MatcherError {
     #[error("the patterns' text exceeds 4 GiB")]
     TooMuchText,
-    #[error(transparent)]
+    #[error("the regexes together are too many: {0}")]
     Regex(#[from] RegexError),
 }
 
@@ -140,7 +140,7 @@ impl OriginMatcher {
         let regexes = match regexes.is_empty() {
             true => None,
             false => Some(Regexes {
-                set: RegexSet::new(regexes.iter().map(|(regex, _)| *regex))?,
+                set: RegexSet::of(regexes.iter().map(|(regex, _)| *regex))?,
                 ids: regexes.iter().map(|(_, id)| *id).collect(),
             }),
         };

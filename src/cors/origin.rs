@@ -192,7 +192,7 @@ fn ascii_text(value: &[u8]) -> Result<&str, OriginError> {
 fn scheme_len(text: &str) -> Result<usize, OriginError> {
     // A colon that no `//` follows is a port's: `localhost:3000` lacks its scheme.
     let len = text.find("://").ok_or(OriginError::MissingScheme)?;
-    match text[..len].as_bytes() {
+    match &text.as_bytes()[..len] {
         [] => Err(OriginError::MissingScheme),
         b"file" => Err(OriginError::FileScheme),
         [b'a'..=b'z', rest @ ..]

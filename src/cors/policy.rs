@@ -458,13 +458,13 @@ fn dangers_of(pattern: &OriginPattern, allowed: Dangers, mut refuse: impl FnMut(
             if !allowed.insecure_origins && tuple.scheme() != "https" && !tuple.is_loopback() {
                 refuse(PolicyErrorKind::InsecureOrigin(tuple.text()));
             }
-            if !allowed.public_suffix_wildcards {
-                if let Some(suffix) = public_suffix(tuple) {
-                    refuse(PolicyErrorKind::PublicSuffix {
-                        pattern: tuple.text(),
-                        suffix,
-                    });
-                }
+            if !allowed.public_suffix_wildcards
+                && let Some(suffix) = public_suffix(tuple)
+            {
+                refuse(PolicyErrorKind::PublicSuffix {
+                    pattern: tuple.text(),
+                    suffix,
+                });
             }
         }
     }

@@ -11,17 +11,20 @@ use regex_automata::util::primitives::StateID;
 use regex_automata::{Anchored, Input, MatchKind};
 use regex_syntax::hir::literal::{ExtractKind, Extractor};
 use regex_syntax::hir::{Class, Dot, Hir, HirKind, Look};
+use std::sync::Arc;
 
 /// What the table of one policy's automaton may take. A thousand regexes of forty characters take
 /// about 4 MiB; what exceeds this is a regex that counts, such as `(a|b)*a(a|b){20}`.
-const MAX_AUTOMATON_BYTES: usize = 32 << 20;
-const MAX_BUILD_BYTES: usize = 128 << 20;
+const MAX_AUTOMATON_BYTES: usize = 16 << 20;
+const MAX_BUILD_BYTES: usize = 64 << 20;
 
 /// A regex that always means the whole origin.
 #[derive(Debug, Clone)]
 pub struct RegexPattern {
     text: String,
     hir: Hir,
+    /// This regex alone, compiled once: an exploding one is found where it is written.
+    alone: Arc<RegexSet>,
 }
 
 /// Why a regex is refused.
@@ -35,7 +38,7 @@ pub enum RegexError {
     NotAscii,
     #[error("`{text}` is not a regex: {reason}")]
     Syntax { text: String, reason: String },
-    #[error("the regexes of this policy need an automaton of more than {} MiB", MAX_AUTOMATON_BYTES >> 20)]
+    #[error("it needs an automaton of more than {} MiB", MAX_AUTOMATON_BYTES >> 20)]
     TooLarge,
 }
 
@@ -73,6 +76,7 @@ impl RegexPattern {
         }
         Ok(Self {
             text: text.to_owned(),
+            alone: Arc::new(RegexSet::new([&hir])?),
             hir,
         })
     }
@@ -83,7 +87,7 @@ impl RegexPattern {
 
     /// Whether this regex alone matches the whole of `origin`.
     pub fn is_match(&self, origin: &str) -> bool {
-        RegexSet::new([self]).is_ok_and(|set| set.find(origin.as_bytes()).is_some())
+        self.alone.find(origin.as_bytes()).is_some()
     }
 
     /// Whether `is_ok` holds for the start of every origin that the regex can match. It is asked
@@ -181,12 +185,16 @@ fn syntax_reason(error: &regex_syntax::Error) -> String {
 // === impl RegexSet ===
 
 impl RegexSet {
-    pub(super) fn new<'a>(
+    pub(super) fn of<'a>(
         patterns: impl IntoIterator<Item = &'a RegexPattern>,
     ) -> Result<Self, RegexError> {
-        let whole: Vec<Hir> = patterns
+        Self::new(patterns.into_iter().map(|pattern| &pattern.hir))
+    }
+
+    fn new<'a>(hirs: impl IntoIterator<Item = &'a Hir>) -> Result<Self, RegexError> {
+        let whole: Vec<Hir> = hirs
             .into_iter()
-            .map(|pattern| Hir::concat(vec![pattern.hir.clone(), Hir::look(Look::End)]))
+            .map(|hir| Hir::concat(vec![hir.clone(), Hir::look(Look::End)]))
             .collect();
         let nfa = thompson::Compiler::new()
             .configure(
@@ -299,7 +307,7 @@ mod tests {
             .iter()
             .map(|text| RegexPattern::parse(text).unwrap())
             .collect();
-        let set = RegexSet::new(&patterns).unwrap();
+        let set = RegexSet::of(&patterns).unwrap();
         assert_eq!(set.find(b"https://a1"), Some(0));
         assert_eq!(set.find(b"https://b1"), Some(1));
         assert_eq!(set.find(b"https://bx"), Some(2));
@@ -309,11 +317,8 @@ mod tests {
 
     #[test]
     fn a_regex_that_would_explode_is_an_error_and_not_an_outage() {
-        let pattern = RegexPattern::parse("(a|b)*a(a|b){24}").unwrap();
-        assert!(matches!(
-            RegexSet::new([&pattern]),
-            Err(RegexError::TooLarge)
-        ));
+        let parsed = RegexPattern::parse("(a|b)*a(a|b){24}");
+        assert!(matches!(parsed, Err(RegexError::TooLarge)), "{parsed:?}");
     }
 
     #[test]

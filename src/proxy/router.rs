@@ -30,8 +30,11 @@ struct PathTable {
 struct Candidate {
     route: usize,
     methods: Box<[Box<[u8]>]>,
-    headers: Box<[(Box<str>, Box<[u8]>)]>,
+    headers: Box<[HeaderPredicate]>,
 }
+
+/// A header's name in lower case, and the exact value.
+type HeaderPredicate = (Box<str>, Box<[u8]>);
 
 /// What routes are chosen by.
 pub(super) struct RouteRequest<'a> {
@@ -73,10 +76,10 @@ impl Router {
     pub(super) fn find(&self, request: &RouteRequest<'_>) -> Option<usize> {
         let mut buffer = [0; MAX_HOST_LEN];
         if let Some(host) = host_name(request.host, &mut buffer) {
-            if let Some(table) = self.exact_hosts.get(host) {
-                if let Some(route) = table.find(request) {
-                    return Some(route);
-                }
+            if let Some(table) = self.exact_hosts.get(host)
+                && let Some(route) = table.find(request)
+            {
+                return Some(route);
             }
             if !self.wildcard_hosts.is_empty() {
                 // Longest suffix first: `*.a.example.com` before `*.example.com`.

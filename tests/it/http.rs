@@ -201,6 +201,7 @@ fn a_body_goes_through_whole() {
     );
     let response = gateway.send(&request);
     assert_allowed(&response);
+    assert_eq!(upstream.received()[0].method, "PUT");
     assert_eq!(upstream.received()[0].body, body.as_bytes());
 }
 

@@ -131,7 +131,7 @@ impl Compiler<'_> {
         match parsed {
             Some((_, Ok(path))) => matches.path = path,
             Some((key, Err((message, hint)))) => {
-                self.error(&format!("{path}.{key}"), message, hint)
+                self.error(&format!("{path}.{key}"), message, hint);
             }
             None => {}
         }

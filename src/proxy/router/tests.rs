@@ -1,1 +1,154 @@
+use super::*;
+use http::{HeaderName, HeaderValue, Method};
 
+/// A route in short: hosts, path (`/x` exact, `/x/*` prefix), methods, headers.
+fn route(hosts: &[&str], path: &str, methods: &[&str], headers: &[(&str, &str)]) -> RouteMatch {
+    RouteMatch {
+        hosts: hosts
+            .iter()
+            .map(|host| match host.strip_prefix("*.") {
+                Some(name) => HostMatch::Subdomains(name.to_owned()),
+                None => HostMatch::Exact((*host).to_owned()),
+            })
+            .collect(),
+        path: match path.strip_suffix("/*") {
+            Some(prefix) => PathMatch::Prefix(prefix.to_owned()),
+            None => PathMatch::Exact(path.to_owned()),
+        },
+        methods: methods.iter().map(|m| (*m).to_owned()).collect(),
+        headers: headers
+            .iter()
+            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+            .collect(),
+    }
+}
+
+fn find(routes: &[RouteMatch], method: &str, url: &str, fields: &[(&str, &str)]) -> Option<usize> {
+    let (host, path) = url.split_at(url.find('/').unwrap());
+    let method: Method = method.parse().unwrap();
+    let fields = fields.iter().map(|(name, value)| {
+        let name: HeaderName = name.parse().unwrap();
+        (name, HeaderValue::from_str(value).unwrap())
+    });
+    let headers: HeaderMap = fields.collect();
+    Router::new(routes).find(&RouteRequest {
+        host: host.as_bytes(),
+        path: path.as_bytes(),
+        headers: &headers,
+        cors: &CorsRequest::new(&method, &headers),
+    })
+}
+
+#[test]
+fn the_more_specific_host_wins_whatever_the_order() {
+    let routes = [
+        route(&[], "/*", &[], &[]),
+        route(&["*.example.com"], "/*", &[], &[]),
+        route(&["*.api.example.com"], "/*", &[], &[]),
+        route(&["a.api.example.com"], "/*", &[], &[]),
+    ];
+    for (host, expected) in [
+        ("other.test", 0),
+        ("x.example.com", 1),
+        ("example.com", 0),
+        ("evilexample.com", 0),
+        ("api.example.com", 1),
+        ("b.api.example.com", 2),
+        ("c.b.api.example.com", 2),
+        ("a.api.example.com", 3),
+        ("A.API.example.COM:8443", 3),
+        ("a.api.example.com.", 3),
+        ("", 0),
+    ] {
+        assert_eq!(
+            find(&routes, "GET", &format!("{host}/"), &[]),
+            Some(expected),
+            "{host}"
+        );
+    }
+}
+
+#[test]
+fn an_ip_address_is_a_host_with_and_without_its_port() {
+    let routes = [
+        route(&["[::1]"], "/*", &[], &[]),
+        route(&["127.0.0.1"], "/*", &[], &[]),
+    ];
+    assert_eq!(find(&routes, "GET", "[::1]:8080/", &[]), Some(0));
+    assert_eq!(find(&routes, "GET", "[::1]/", &[]), Some(0));
+    assert_eq!(find(&routes, "GET", "127.0.0.1:80/", &[]), Some(1));
+}
+
+#[test]
+fn exact_paths_come_before_longer_prefixes_before_shorter_ones() {
+    let routes = [
+        route(&[], "/*", &[], &[]),
+        route(&[], "/v1/*", &[], &[]),
+        route(&[], "/v1/books/*", &[], &[]),
+        route(&[], "/v1/books", &[], &[]),
+    ];
+    for (path, expected) in [
+        ("/", 0),
+        ("/v10", 0),
+        ("/v1", 1),
+        ("/v1/", 1),
+        ("/v1/bookshelf", 1),
+        ("/v1/books", 3),
+        ("/v1/books/", 2),
+        ("/v1/books/7/pages", 2),
+    ] {
+        assert_eq!(
+            find(&routes, "GET", &format!("a{path}"), &[]),
+            Some(expected),
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn a_less_specific_route_is_taken_where_the_predicates_of_the_other_fail() {
+    let routes = [
+        route(&["a"], "/x", &["GET"], &[]),
+        route(&["a"], "/x", &["GET"], &[("x-version", "2")]),
+        route(&[], "/*", &[], &[]),
+    ];
+    assert_eq!(find(&routes, "GET", "a/x", &[("x-version", "2")]), Some(1));
+    assert_eq!(find(&routes, "GET", "a/x", &[("x-version", "3")]), Some(0));
+    assert_eq!(find(&routes, "get", "a/x", &[]), Some(2));
+    assert_eq!(find(&routes[..2], "PUT", "a/x", &[]), None);
+}
+
+#[test]
+fn a_preflight_belongs_to_the_route_of_its_actual_request() {
+    let routes = [
+        route(&[], "/*", &["GET"], &[]),
+        route(&[], "/*", &["PUT"], &[("x-version", "2")]),
+        route(&[], "/*", &["OPTIONS"], &[]),
+    ];
+    let preflight = |method, headers| {
+        let fields = [
+            ("origin", "https://a.example"),
+            ("access-control-request-method", method),
+            ("access-control-request-headers", headers),
+        ];
+        find(&routes, "OPTIONS", "a/", &fields)
+    };
+    assert_eq!(preflight("GET", ""), Some(0));
+    assert_eq!(preflight("PUT", "content-type, X-Version"), Some(1));
+    assert_eq!(preflight("PUT", "content-type"), None);
+    assert_eq!(preflight("DELETE", ""), None);
+    assert_eq!(preflight("GET, PUT", ""), None);
+    assert_eq!(
+        find(&routes, "OPTIONS", "a/", &[("origin", "https://a.example")]),
+        Some(2)
+    );
+}
+
+#[test]
+fn without_a_route_there_is_none() {
+    assert_eq!(find(&[], "GET", "a/", &[]), None);
+    assert_eq!(
+        find(&[route(&[], "/*", &[], &[])], "OPTIONS", "a/*", &[]),
+        Some(0)
+    );
+}

@@ -3,7 +3,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 /// A client that sends what it is told, byte for byte.
-pub struct Client {
+pub(crate) struct Client {
     stream: TcpStream,
     /// Read, but not yet part of a response.
     buffer: Vec<u8>,
@@ -11,14 +11,14 @@ pub struct Client {
 
 /// A response, with every field line as it came.
 #[derive(Debug, Clone)]
-pub struct Response {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub body: String,
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
 }
 
 impl Client {
-    pub fn connect(address: SocketAddr) -> Self {
+    pub(crate) fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).expect("the server listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         stream.set_nodelay(true).expect("an option");
@@ -28,12 +28,12 @@ impl Client {
         }
     }
 
-    pub fn write(&mut self, bytes: &[u8]) {
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).expect("the server reads");
     }
 
     /// Sends `request` and reads the final response to it.
-    pub fn exchange(&mut self, request: &str) -> Response {
+    pub(crate) fn exchange(&mut self, request: &str) -> Response {
         self.write(request.as_bytes());
         let is_head = request.starts_with("HEAD ");
         loop {
@@ -45,7 +45,7 @@ impl Client {
     }
 
     /// The next response, an interim one too; `None` where the connection ended instead.
-    pub fn read(&mut self, is_head: bool) -> Option<Response> {
+    pub(crate) fn read(&mut self, is_head: bool) -> Option<Response> {
         loop {
             if let Some((mut response, head_len)) = parse_head(&self.buffer) {
                 self.buffer.drain(..head_len);
@@ -66,7 +66,7 @@ impl Client {
     }
 
     /// Whether the server has closed, or closes before anything else arrives.
-    pub fn is_closed(&mut self) -> bool {
+    pub(crate) fn is_closed(&mut self) -> bool {
         self.buffer.is_empty() && !self.fill()
     }
 
@@ -129,7 +129,7 @@ impl Client {
 
 impl Response {
     /// The field's value, repeated lines joined with commas.
-    pub fn get(&self, name: &str) -> Option<String> {
+    pub(crate) fn get(&self, name: &str) -> Option<String> {
         let lines = self
             .headers
             .iter()
@@ -139,7 +139,7 @@ impl Response {
     }
 
     /// The field lines of the name.
-    pub fn lines(&self, name: &str) -> usize {
+    pub(crate) fn lines(&self, name: &str) -> usize {
         self.headers
             .iter()
             .filter(|(n, _)| n.eq_ignore_ascii_case(name))
@@ -147,7 +147,7 @@ impl Response {
     }
 
     /// All `Access-Control-*` and Vary fields, in lower case.
-    pub fn cors_fields(&self) -> std::collections::BTreeMap<String, String> {
+    pub(crate) fn cors_fields(&self) -> std::collections::BTreeMap<String, String> {
         let names = self
             .headers
             .iter()

@@ -4,8 +4,8 @@
 mod client;
 mod upstream;
 
-pub use client::{Client, Response};
-pub use upstream::{Answer, Received, Upstream};
+pub(crate) use client::{Client, Response};
+pub(crate) use upstream::{Answer, Upstream};
 
 use corsgate::config::Config;
 use corsgate::server::Server;
@@ -15,19 +15,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Longer than anything here takes on a slow machine; a test that waits for it fails.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running gateway; it ends with the value.
-pub struct Gateway {
+pub(crate) struct Gateway {
     server: Option<Server>,
-    pub address: SocketAddr,
-    pub admin: SocketAddr,
+    pub(crate) address: SocketAddr,
+    pub(crate) admin: SocketAddr,
 }
 
 impl Gateway {
     /// Starts a gateway with everything that `config` says beside `listeners`, `admin` and
     /// `server`.
-    pub fn start(config: &str) -> Self {
+    pub(crate) fn start(config: &str) -> Self {
         let text = format!(
             "listeners: [{{ address: '127.0.0.1:0' }}]\nadmin: {{ address: '127.0.0.1:0' }}\n\
              server: {{ threads: 1 }}\n{config}"
@@ -44,19 +44,19 @@ impl Gateway {
     }
 
     /// One request on a connection of its own.
-    pub fn send(&self, request: &str) -> Response {
+    pub(crate) fn send(&self, request: &str) -> Response {
         Client::connect(self.address).exchange(request)
     }
 
     /// The admin listener's page of metrics.
-    pub fn metrics(&self) -> String {
+    pub(crate) fn metrics(&self) -> String {
         let page = Client::connect(self.admin).exchange("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
         assert_eq!(page.status, 200);
         page.body
     }
 
     /// The value of the metric written as `series`, 0 where there is none.
-    pub fn metric(&self, series: &str) -> f64 {
+    pub(crate) fn metric(&self, series: &str) -> f64 {
         let page = self.metrics();
         let line = page.lines().find_map(|line| line.strip_prefix(series));
         line.map_or(0.0, |value| value.trim().parse().expect("a number"))
@@ -64,7 +64,7 @@ impl Gateway {
 
     /// Waits until a request is counted, which is after its response was sent, and returns its
     /// route.
-    pub fn wait_for_request(&self) -> String {
+    pub(crate) fn wait_for_request(&self) -> String {
         let started = Instant::now();
         while started.elapsed() < PATIENCE {
             let page = self.metrics();
@@ -82,13 +82,13 @@ impl Gateway {
         panic!("no request was counted");
     }
 
-    pub fn drain(mut self) {
+    pub(crate) fn drain(mut self) {
         self.server.take().expect("not drained twice").drain();
     }
 }
 
 /// The value of a label in a line of the metrics page.
-pub fn label(line: &str, name: &str) -> Option<String> {
+pub(crate) fn label(line: &str, name: &str) -> Option<String> {
     let (_, rest) = line.split_once(&format!("{name}=\""))?;
     Some(rest.split('"').next().unwrap_or_default().to_owned())
 }

@@ -1,29 +1,29 @@
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 /// An upstream that answers as it is told and remembers what reached it.
-pub struct Upstream {
-    pub address: SocketAddr,
+pub(crate) struct Upstream {
+    pub(crate) address: SocketAddr,
     received: Arc<Mutex<Vec<Received>>>,
 }
 
 /// A request that reached the upstream.
 #[derive(Debug, Clone)]
-pub struct Received {
-    pub method: String,
-    pub target: String,
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+pub(crate) struct Received {
+    pub(crate) method: String,
+    pub(crate) target: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 /// What the upstream writes, byte for byte; then it closes, if it says so.
 #[derive(Debug, Clone)]
-pub struct Answer(pub Vec<u8>);
+pub(crate) struct Answer(pub(crate) Vec<u8>);
 
 impl Received {
-    pub fn get(&self, name: &str) -> Option<String> {
+    pub(crate) fn get(&self, name: &str) -> Option<String> {
         let lines = self
             .headers
             .iter()
@@ -35,7 +35,7 @@ impl Received {
 
 impl Answer {
     /// A whole response without a body.
-    pub fn new(status: u16, headers: &[(String, String)]) -> Self {
+    pub(crate) fn new(status: u16, headers: &[(String, String)]) -> Self {
         let mut head = format!("HTTP/1.1 {status} X\r\n");
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
@@ -47,13 +47,13 @@ impl Answer {
         Self(head.into_bytes())
     }
 
-    pub fn ok() -> Self {
+    pub(crate) fn ok() -> Self {
         Self::new(200, &[])
     }
 }
 
 impl Upstream {
-    pub fn start(answer: Answer) -> Self {
+    pub(crate) fn start(answer: Answer) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("bound");
         let received = Arc::new(Mutex::new(Vec::new()));
@@ -69,7 +69,7 @@ impl Upstream {
     }
 
     /// What has reached the upstream so far.
-    pub fn received(&self) -> Vec<Received> {
+    pub(crate) fn received(&self) -> Vec<Received> {
         self.received
             .lock()
             .expect("no test panics with it")
