@@ -5,8 +5,8 @@
 //! processor's nearest cache alone; `hot` repeats one origin.
 
 use corsgate::cors::{
-    CorsRequest, Decision, Field, FieldLines, HeaderNames, MethodNames, OriginMatcher,
-    OriginPattern, Policy, PolicySpec, PreflightDecision, RegexPattern, Rule, decide,
+    CorsRequest, Decision, Field, FieldLines, NameList, OriginMatcher, OriginPattern, Policy,
+    PolicySpec, PreflightDecision, RegexPattern, Rule, decide,
 };
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
@@ -34,8 +34,11 @@ fn rule(origins: Vec<OriginPattern>) -> Rule {
     let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect();
     let spec = PolicySpec {
         origins,
-        methods: MethodNames::List(names(&["PUT", "PATCH", "DELETE"])),
-        headers: HeaderNames {
+        methods: NameList {
+            any: false,
+            names: names(&["PUT", "PATCH", "DELETE"]),
+        },
+        headers: NameList {
             any: false,
             names: names(&[
                 "authorization",
@@ -173,7 +176,7 @@ fn hostile(c: &mut Criterion) {
     ] {
         let request = preflight(origin, headers);
         group.bench_function(name, |b| {
-            b.iter(|| is_handled(black_box(&rule), black_box(&request)))
+            b.iter(|| is_handled(black_box(&rule), black_box(&request)));
         });
     }
 }

@@ -42,7 +42,10 @@ const MAX_RETRIES: usize = 3;
 pub struct Server {
     traffic: Runtime,
     control: Runtime,
-    stop: watch::Sender<bool>,
+    /// Tells the traffic listeners to take no more.
+    stop_traffic: watch::Sender<bool>,
+    /// Tells the others, which serve until the end: draining is watched through them.
+    stop_control: watch::Sender<bool>,
     readiness: Readiness,
     connections: Connections,
     addresses: Addresses,
@@ -74,6 +77,12 @@ pub enum StartError {
 enum Signal {
     Drain,
     Quit,
+}
+
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
 }
 
 /// A socket that listens, before anybody accepts on it.
@@ -119,7 +128,8 @@ impl Server {
         let control = runtime("control", 1)?;
         let readiness = Readiness::default();
         let connections = Connections::default();
-        let (stop, stopped) = watch::channel(false);
+        let (stop_traffic, traffic_stopped) = watch::channel(false);
+        let (stop_control, control_stopped) = watch::channel(false);
         let conf = ServerConf {
             threads,
             max_retries: MAX_RETRIES,
@@ -136,20 +146,27 @@ impl Server {
 
         let gateway = Gateway::new(Arc::clone(&snapshot));
         let app = EdgeApp::new(&Arc::new(conf), gateway, connections.clone(), idle_timeout);
-        for bound in admin.into_iter().chain(metrics_listener) {
+        for (name, bound) in [("admin", admin), ("metrics", metrics_listener)] {
             let app = Admin::new(metrics.clone(), readiness.clone());
-            listen("admin", control.handle(), app, vec![bound], &stopped);
+            let sockets = bound.into_iter().collect();
+            listen(name, control.handle(), app, sockets, &control_stopped);
         }
-        if let Some(echo) = echo {
-            listen("echo", control.handle(), Echo, vec![echo], &stopped);
-        }
+        let sockets = echo.into_iter().collect();
+        listen("echo", control.handle(), Echo, sockets, &control_stopped);
         control.spawn(async move { snapshot.load_full().keep_resolved().await });
-        listen("traffic", traffic.handle(), app, listeners, &stopped);
+        listen(
+            "traffic",
+            traffic.handle(),
+            app,
+            listeners,
+            &traffic_stopped,
+        );
         readiness.set(true);
         Ok(Self {
             traffic,
             control,
-            stop,
+            stop_traffic,
+            stop_control,
             readiness,
             connections,
             addresses,
@@ -173,24 +190,37 @@ impl Server {
     {
         let bound = Bound::of(socket)?;
         let handle = self.control.handle();
-        listen(name, handle, app, vec![bound], &self.stop.subscribe());
+        listen(
+            name,
+            handle,
+            app,
+            vec![bound],
+            &self.stop_control.subscribe(),
+        );
         Ok(())
     }
 
-    /// Serves until SIGTERM (drain) or SIGINT (at once).
+    /// Serves until SIGTERM, which drains, or SIGINT or a second signal, which end it at once.
     ///
     /// # Errors
     ///
     /// Where signals can't be waited for.
     pub fn run(self) -> io::Result<()> {
-        match self.control.block_on(wait_for_signal())? {
+        let ended = self.control.block_on(self.ended());
+        self.stop();
+        ended
+    }
+
+    async fn ended(&self) -> io::Result<()> {
+        let mut signals = Signals::new()?;
+        match signals.next().await {
+            Signal::Quit => info!("SIGINT: stopping"),
             Signal::Drain => {
                 info!("SIGTERM: draining {} connections", self.connections.count());
-                self.drain();
-            }
-            Signal::Quit => {
-                info!("SIGINT: stopping");
-                self.stop();
+                tokio::select! {
+                    () = self.drained() => {}
+                    _ = signals.next() => info!("a second signal: stopping"),
+                }
             }
         }
         Ok(())
@@ -198,41 +228,54 @@ impl Server {
 
     /// Takes no new connections, lets requests under way finish, and ends as soon as they have.
     pub fn drain(self) {
-        self.readiness.set(false);
-        self.stop.send_replace(true);
-        let connections = &self.connections;
-        let closed =
-            |patience| async move { timeout(patience, connections.all_closed()).await.is_ok() };
-        if !self.control.block_on(closed(self.grace_period)) {
-            let open = connections.count();
-            let patience = self.shutdown_timeout;
-            warn!("{open} connections are still open; they are cut off after {patience:?}");
-            if !self.control.block_on(closed(patience)) {
-                warn!("{} connections were cut off", connections.count());
-            }
-        }
+        self.control.block_on(self.drained());
         self.stop();
+    }
+
+    async fn drained(&self) {
+        self.readiness.set(false);
+        self.stop_traffic.send_replace(true);
+        let closed = self.connections.all_closed();
+        tokio::pin!(closed);
+        if timeout(self.grace_period, &mut closed).await.is_ok() {
+            return;
+        }
+        let (open, patience) = (self.connections.count(), self.shutdown_timeout);
+        warn!("{open} connections are still open; they are cut off after {patience:?}");
+        if timeout(patience, closed).await.is_err() {
+            warn!("{} connections were cut off", self.connections.count());
+        }
     }
 
     /// Ends at once.
     pub fn stop(self) {
         self.readiness.set(false);
-        self.stop.send_replace(true);
+        self.stop_traffic.send_replace(true);
+        self.stop_control.send_replace(true);
         self.traffic.shutdown_background();
         self.control.shutdown_background();
     }
 }
 
-async fn wait_for_signal() -> io::Result<Signal> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => return Ok(Signal::Drain),
-            _ = interrupt.recv() => return Ok(Signal::Quit),
-            _ = hangup.recv() => {
-                warn!("SIGHUP: this version does not reload; restart it to use a new configuration");
+// === impl Signals ===
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Signal {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return Signal::Drain,
+                _ = self.interrupt.recv() => return Signal::Quit,
+                _ = self.hangup.recv() => {
+                    warn!("SIGHUP: this version does not reload; restart it for a new configuration");
+                }
             }
         }
     }
@@ -256,6 +299,9 @@ fn listen<A>(
 ) where
     A: ServerApp + Send + Sync + 'static,
 {
+    if sockets.is_empty() {
+        return;
+    }
     let mut service = Service::new(name.to_owned(), app);
     let mut fds = Fds::new();
     for Bound { address, socket } in sockets {

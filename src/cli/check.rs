@@ -11,7 +11,7 @@ pub(super) fn run(file: &Path) -> Result<(), CommandError> {
     }
     let (routes, upstreams) = (config.routes.len(), config.upstreams.len());
     println!(
-        "{}: ok: {routes} routes, {upstreams} upstreams",
+        "{}: ok (routes: {routes}, upstreams: {upstreams})",
         file.display()
     );
     Ok(())

@@ -76,7 +76,8 @@ fn say(message: &str) {
 /// Logs go to stderr. pingora speaks of every client that goes away as an error: it is heard where
 /// RUST_LOG asks for it.
 fn start_logging() {
-    const DEFAULT: &str = "warn,corsgate=info,pingora_proxy=off,pingora_core::apps=off";
+    const DEFAULT: &str =
+        "warn,corsgate=info,pingora_proxy=off,pingora_core::apps=off,pingora_core::connectors=off";
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT));
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
     tracing_subscriber::fmt()

@@ -10,7 +10,7 @@ pub(super) fn run(file: &Path) -> Result<(), CommandError> {
     let config = Config::load(file)?;
     start_logging();
     for warning in &config.warnings {
-        warn!("{warning}");
+        warn!("{}", warning.located());
     }
     Server::start(config, file)?.run()?;
     Ok(())

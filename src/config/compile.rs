@@ -8,7 +8,7 @@ use super::error::{ConfigError, Diagnostic, Severity};
 use super::raw::{
     OneOrMany, RawConfig, RawDuration, RawLimits, RawListener, RawServer, RawSize, Seq,
 };
-use super::yaml::{self, Misfit, Places};
+use super::yaml::{self, Misfit, Places, Unknown};
 use super::{Config, Limits, Listener, Server};
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -19,8 +19,8 @@ use std::time::Duration;
 const PASSTHROUGH: &str = "passthrough";
 const OFF: &str = "off";
 
-/// Keys that the file format has and this version does not.
-const NOT_YET: [&str; 12] = [
+/// Keys and values that the file format has and this version does not.
+const NOT_YET: [&str; 14] = [
     "tls",
     "express_lane",
     "max_connections",
@@ -33,6 +33,8 @@ const NOT_YET: [&str; 12] = [
     "client_ca",
     "client_certificate",
     "h2",
+    "random",
+    "consistent_hash",
 ];
 
 pub(super) fn compile(text: &str, file: &Path) -> Result<Config, ConfigError> {
@@ -126,21 +128,21 @@ impl Compiler<'_> {
     fn misfit(&mut self, misfit: Misfit) {
         let Misfit {
             path,
-            unknown_key,
+            unknown,
             message,
         } = misfit;
-        match unknown_key {
-            Some((key, _)) if NOT_YET.contains(&key.as_str()) => {
+        match unknown {
+            Some(Unknown { name, .. }) if NOT_YET.contains(&name.as_str()) => {
                 let hint = "remove it".to_owned();
-                self.error(&path, format!("this version has no `{key}` yet"), hint);
+                self.error(&path, format!("this version has no `{name}` yet"), hint);
             }
-            Some((key, known)) => {
+            Some(Unknown { kind, name, known }) => {
                 let known: Vec<&str> = known.iter().map(String::as_str).collect();
-                let hint = match nearest(&key, known.iter().copied()) {
+                let hint = match nearest(&name, known.iter().copied()) {
                     Some(name) => format!("write `{name}`"),
                     None => format!("known here: {}", known.join(", ")),
                 };
-                self.error(&path, format!("`{key}` is not a key here"), hint);
+                self.error(&path, format!("`{name}` is not a {kind} here"), hint);
             }
             None => self.error(&path, message, None),
         }

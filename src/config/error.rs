@@ -31,6 +31,10 @@ pub struct Diagnostic {
     pub hint: Option<String>,
 }
 
+/// A [`Diagnostic`] without its severity.
+#[derive(Debug)]
+pub struct Located<'a>(&'a Diagnostic);
+
 /// Everything that is wrong with a configuration that can't be used.
 #[derive(Debug)]
 pub struct ConfigError {
@@ -53,19 +57,13 @@ impl Diagnostic {
         }
     }
 
-    pub fn is_error(&self) -> bool {
-        self.severity == Severity::Error
+    /// Where and what, without how bad: for where that is said already.
+    pub fn located(&self) -> Located<'_> {
+        Located(self)
     }
-}
 
-impl fmt::Display for Diagnostic {
-    /// Two lines at the most: `error: FILE:LINE:COLUMN: PATH: MESSAGE`, and the hint.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let severity = match self.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        };
-        write!(f, "{severity}: {}", self.file.display())?;
+    fn write_located(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file.display())?;
         if let Some(Place { line, column }) = self.place {
             write!(f, ":{line}:{column}")?;
         }
@@ -79,6 +77,28 @@ impl fmt::Display for Diagnostic {
             Some(hint) => write!(f, "\n  hint: {}", escaped(hint)),
             None => Ok(()),
         }
+    }
+
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+impl fmt::Display for Located<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.write_located(f)
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    /// Two lines at the most: `error: FILE:LINE:COLUMN: PATH: MESSAGE`, and the hint.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        write!(f, "{severity}: ")?;
+        self.write_located(f)
     }
 }
 

@@ -3,8 +3,8 @@
 use super::compile::Compiler;
 use super::origins::Source;
 use crate::cors::{
-    HEADERS_FORBIDDEN_BUT_HARMLESS, MethodNames, NORMALIZED_METHODS, OriginMatcher, OriginPattern,
-    PatternRef, PolicySpec, RegexPattern,
+    HEADERS_FORBIDDEN_BUT_HARMLESS, NORMALIZED_METHODS, OriginMatcher, OriginPattern, PatternRef,
+    PolicySpec, RegexPattern,
 };
 use std::collections::HashSet;
 
@@ -41,10 +41,7 @@ fn max_age(compiler: &mut Compiler<'_>, path: &str, spec: &PolicySpec) {
 }
 
 fn methods(compiler: &mut Compiler<'_>, path: &str, spec: &PolicySpec) {
-    let MethodNames::List(names) = &spec.methods else {
-        return;
-    };
-    for name in names {
+    for name in &spec.methods.names {
         let upper = name.to_ascii_uppercase();
         let is_known = NORMALIZED_METHODS.contains(&upper.as_str()) || upper == "PATCH";
         if is_known && *name != upper {
@@ -93,13 +90,12 @@ fn dangers(compiler: &mut Compiler<'_>, path: &str, spec: &PolicySpec) {
         ),
     ];
     for (is_set, key, consequence) in set {
-        if is_set && spec.credentials {
-            compiler.warn(
-                &format!("{path}.{key}"),
-                format!("set: {consequence}"),
-                None,
-            );
-        }
+        let message = match (is_set, spec.credentials) {
+            (false, _) => continue,
+            (true, true) => format!("set: {consequence}"),
+            (true, false) => "does nothing without `allow_credentials`".to_owned(),
+        };
+        compiler.warn(&format!("{path}.{key}"), message, None);
     }
 }
 

@@ -14,8 +14,8 @@ mod raw;
 mod route_match;
 mod yaml;
 
-pub use error::{ConfigError, Diagnostic, Place, Severity};
-pub use route_match::{HostMatch, PathMatch, RouteMatch};
+pub use error::{ConfigError, Diagnostic, Located, Place, Severity};
+pub use route_match::{HostMatch, PathMatch, RouteMatch, normalized_path};
 
 use crate::cors::{Policy, Rule};
 use std::net::SocketAddr;
@@ -52,9 +52,9 @@ pub struct Listener {
 pub struct Server {
     /// Threads for traffic; 0 takes one a core.
     pub threads: usize,
-    /// How long requests may go on after SIGTERM before their connections are told to end.
+    /// How long requests may go on after SIGTERM before the log says which hold up the end.
     pub grace_period: Duration,
-    /// How long connections may take to end after that.
+    /// How long after that they are cut off.
     pub shutdown_timeout: Duration,
 }
 

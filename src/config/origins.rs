@@ -23,14 +23,9 @@ pub(super) enum Source {
     File { file: Arc<PathBuf>, line: usize },
 }
 
-/// Reads `raw`; `None` where some of it is wrong, which is then reported.
-pub(super) fn read(
-    compiler: &mut Compiler<'_>,
-    path: &str,
-    raw: OneOrMany<RawOrigin>,
-) -> Option<Origins> {
+/// Reads `raw`. What is wrong is reported and left out.
+pub(super) fn read(compiler: &mut Compiler<'_>, path: &str, raw: OneOrMany<RawOrigin>) -> Origins {
     let mut origins = Origins::default();
-    let before = compiler.error_count();
     match raw {
         OneOrMany::One(one) => read_one(compiler, path.to_owned(), one, &mut origins),
         OneOrMany::Many(many) => {
@@ -47,7 +42,7 @@ pub(super) fn read(
             }
         }
     }
-    (compiler.error_count() == before).then_some(origins)
+    origins
 }
 
 fn read_one(compiler: &mut Compiler<'_>, path: String, raw: RawOrigin, origins: &mut Origins) {

@@ -237,6 +237,11 @@ impl<'de> Deserialize<'de> for RawDuration {
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a duration with its unit, such as `10s` or `2h`")
             }
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<RawDuration, E> {
+                Err(E::custom(format_args!(
+                    "{number} lacks its unit: write `{number}s` for seconds"
+                )))
+            }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<RawDuration, E> {
                 if text.trim_start().starts_with('-') {
                     return Err(E::custom(format_args!(
@@ -263,6 +268,11 @@ impl<'de> Deserialize<'de> for RawSize {
             type Value = RawSize;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a size with its unit, such as `64KiB`")
+            }
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<RawSize, E> {
+                Err(E::custom(format_args!(
+                    "{number} lacks its unit: write `{number}B` for bytes"
+                )))
             }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<RawSize, E> {
                 match text.parse::<bytesize::ByteSize>() {

@@ -1,6 +1,7 @@
 //! Which requests a route is for: the rule, not the look-up (that is the proxy's router).
 
 use crate::cors::is_token;
+use std::borrow::Cow;
 
 /// Which requests a route is for. Every part that is given must match.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,13 +111,53 @@ impl HostMatch {
 impl PathMatch {
     pub(super) fn exact(text: &str) -> Result<Self, (String, Option<String>)> {
         check_path(text)?;
-        Ok(Self::Exact(text.to_owned()))
+        Ok(Self::Exact(normalized(text)))
     }
 
     pub(super) fn prefix(text: &str) -> Result<Self, (String, Option<String>)> {
         check_path(text)?;
-        Ok(Self::Prefix(text.trim_end_matches('/').to_owned()))
+        Ok(Self::Prefix(normalized(text.trim_end_matches('/'))))
     }
+}
+
+/// The path with unreserved characters decoded and the rest encoded in upper case: to RFC 3986
+/// §6.2.2 `/%61dmin` is `/admin`, to backends as well, and so it is to routes.
+pub fn normalized_path(path: &str) -> Cow<'_, [u8]> {
+    let bytes = path.as_bytes();
+    if !bytes.contains(&b'%') {
+        return Cow::Borrowed(bytes);
+    }
+    let mut normal = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some((&first, after)) = rest.split_first() {
+        let decoded = match rest {
+            [b'%', high, low, ..] => hex(*high).zip(hex(*low)),
+            _ => None,
+        };
+        match decoded.map(|(high, low)| high << 4 | low) {
+            Some(byte) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
+                normal.push(byte);
+                rest = &rest[3..];
+            }
+            Some(_) => {
+                normal.extend(rest[..3].iter().map(u8::to_ascii_uppercase));
+                rest = &rest[3..];
+            }
+            None => {
+                normal.push(first);
+                rest = after;
+            }
+        }
+    }
+    Cow::Owned(normal)
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).map(|value| value as u8)
+}
+
+fn normalized(path: &str) -> String {
+    String::from_utf8_lossy(&normalized_path(path)).into_owned()
 }
 
 fn check_path(text: &str) -> Result<(), (String, Option<String>)> {
@@ -153,5 +194,26 @@ pub(super) fn check_method(text: &str) -> Result<(), (String, Option<String>)> {
             format!("`{text}` is not a method: RFC 9110 has no such token"),
             None,
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_compared_in_their_normal_form() {
+        for (path, normal) in [
+            ("/admin", "/admin"),
+            ("/%61dmin", "/admin"),
+            ("/%7Euser/%2d%2E%5F", "/~user/-._"),
+            ("/a%2fb%C3%bc", "/a%2Fb%C3%BC"),
+            ("/100%", "/100%"),
+            ("/%zz%4", "/%zz%4"),
+            ("/%2561", "/%2561"),
+        ] {
+            let actual = normalized_path(path);
+            assert_eq!(String::from_utf8_lossy(&actual), normal, "{path}");
+        }
     }
 }

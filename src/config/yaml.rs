@@ -26,9 +26,17 @@ pub(super) struct Document {
 #[derive(Debug)]
 pub(super) struct Misfit {
     pub path: String,
-    /// The unknown key, where that is what is wrong, and the keys that are known there.
-    pub unknown_key: Option<(String, Vec<String>)>,
+    /// The unknown key or word, where that is what is wrong, and those that are known there.
+    pub unknown: Option<Unknown>,
     pub message: String,
+}
+
+/// A key or a word that the file format does not have.
+#[derive(Debug)]
+pub(super) struct Unknown {
+    pub kind: &'static str,
+    pub name: String,
+    pub known: Vec<String>,
 }
 
 /// Where the values and keys of a document stand.
@@ -136,13 +144,19 @@ impl Misfit {
     fn new(path: String, error: &serde_yaml::Error) -> Self {
         let message = error.to_string();
         // serde hands on the names only in its message: unknown field `a`, expected one of `b`, `c`
-        let unknown_key = message.strip_prefix("unknown field ").map(|rest| {
+        let unknown = [("unknown field ", "key"), ("unknown variant ", "value")];
+        let unknown = unknown.into_iter().find_map(|(start, kind)| {
+            let rest = message.strip_prefix(start)?;
             let mut quoted = rest.split('`').skip(1).step_by(2).map(str::to_owned);
-            (quoted.next().unwrap_or_default(), quoted.collect())
+            Some(Unknown {
+                kind,
+                name: quoted.next()?,
+                known: quoted.collect(),
+            })
         });
         Self {
             path,
-            unknown_key,
+            unknown,
             message,
         }
     }

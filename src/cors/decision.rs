@@ -137,6 +137,22 @@ fn no_route_plan(policy: Option<&Policy>, request: &CorsRequest<'_>) -> HeaderPl
 // === impl Decision ===
 
 impl Decision<'_> {
+    /// What became of the request, as metrics and logs have it.
+    pub fn outcome(&self) -> &'static str {
+        match self {
+            Self::Preflight(preflight) => preflight.outcome().as_str(),
+            Self::Actual(actual) => actual.outcome.as_str(),
+        }
+    }
+
+    /// Why a preflight ended as it did, as metrics and logs have it.
+    pub fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Preflight(preflight) => Some(preflight.reason().as_str()),
+            Self::Actual(_) => None,
+        }
+    }
+
     /// What becomes of the CORS headers of a response that is not a handled preflight's answer.
     pub fn plan(&self) -> HeaderPlan {
         match self {

@@ -28,8 +28,8 @@ pub struct OriginMatcher {
     group_table: Table,
     /// Each group's ports, sorted; [`ANY_PORT`] last.
     ports: Box<[GroupPort]>,
-    /// The most labels that a wildcard's host has: deeper suffixes are not looked up.
-    max_wildcard_labels: usize,
+    /// The most labels that a group's host has: what is deeper is not looked up.
+    max_labels: usize,
     regexes: Option<Regexes>,
     any: Option<PatternId>,
     null: Option<PatternId>,
@@ -146,15 +146,13 @@ impl OriginMatcher {
         };
         let (groups, ports) = group(grouped);
         let mut group_table = TableBuilder::with_capacity(groups.len());
-        let mut max_wildcard_labels = 0;
+        let mut max_labels = 0;
         for (index, group) in (0u32..).zip(&groups) {
             let (scheme, host) = group.key_of(arena.text(group.key));
             let mut suffixes = Suffixes::new(&hash, scheme, host);
             let whole = suffixes.by_ref().last().unwrap_or_default();
             group_table.insert(tag_of(whole.hash, group.host_pattern), index);
-            if group.host_pattern == HostPattern::Subdomains {
-                max_wildcard_labels = max_wildcard_labels.max(whole.labels);
-            }
+            max_labels = max_labels.max(whole.labels);
         }
         Ok(Self {
             arena: arena.bytes.into_boxed_slice(),
@@ -162,7 +160,7 @@ impl OriginMatcher {
             groups: groups.into_boxed_slice(),
             group_table: group_table.build(),
             ports: ports.into_boxed_slice(),
-            max_wildcard_labels,
+            max_labels,
             regexes,
             any,
             null,
@@ -232,11 +230,10 @@ impl OriginMatcher {
             return None;
         }
         let (scheme, host) = (origin.scheme().as_bytes(), origin.host().as_bytes());
-        for suffix in Suffixes::new(&self.hash, scheme, host) {
+        for suffix in Suffixes::new(&self.hash, scheme, host).take(self.max_labels) {
             let host_pattern = match suffix.text.len() == host.len() {
                 true => HostPattern::Exact,
-                false if suffix.labels <= self.max_wildcard_labels => HostPattern::Subdomains,
-                false => continue,
+                false => HostPattern::Subdomains,
             };
             let found = self
                 .group_table

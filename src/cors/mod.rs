@@ -55,8 +55,8 @@ pub use pattern::{
     HostPattern, OriginPattern, PatternError, PatternErrorKind, PortPattern, TuplePattern,
 };
 pub use policy::{
-    Dangers, HeaderNames, MethodNames, OnRejectedPreflight, Policy, PolicyError, PolicyErrorKind,
-    PolicySpec, PreflightStatus, SpecField, UpstreamCorsHeaders,
+    Dangers, NameList, OnRejectedPreflight, Policy, PolicyError, PolicyErrorKind, PolicySpec,
+    PreflightStatus, SpecField, UpstreamCorsHeaders,
 };
 pub use preflight::PreflightGrant;
 pub use regex::{RegexError, RegexPattern};

@@ -115,7 +115,7 @@ impl<'a> TupleOrigin<'a> {
             return Err(OriginError::Empty);
         }
         let text = ascii_text(value)?;
-        let scheme_len = scheme_len(text)?;
+        let scheme_len = scheme_len(value)?;
         let authority_at = scheme_len + "://".len();
         let authority = &text[authority_at..];
         let (host_len, host_kind) = host_len(authority)?;
@@ -177,29 +177,45 @@ pub(super) fn default_port(scheme: &str) -> Option<u16> {
 }
 
 fn ascii_text(value: &[u8]) -> Result<&str, OriginError> {
-    for &byte in value {
-        match byte {
-            b'A'..=b'Z' => return Err(OriginError::UpperCase),
-            0x00..=0x20 | 0x7f => return Err(OriginError::WhiteSpace),
-            0x80.. => return Err(OriginError::NotAscii),
-            _ => {}
-        }
+    // Nearly every value is right, and a table is asked faster than three ranges.
+    if let Some(&byte) = value.iter().find(|byte| !GRAPHIC[usize::from(**byte)]) {
+        return Err(match byte {
+            b'A'..=b'Z' => OriginError::UpperCase,
+            0x80.. => OriginError::NotAscii,
+            _ => OriginError::WhiteSpace,
+        });
     }
-    // ASCII is UTF-8, so this branch is never taken; it costs nothing to stay total.
+    // ASCII is UTF-8, so this branch is never taken; it costs little to stay total.
     std::str::from_utf8(value).map_err(|_| OriginError::NotAscii)
 }
 
-fn scheme_len(text: &str) -> Result<usize, OriginError> {
+/// ASCII that is seen and no upper-case letter.
+const GRAPHIC: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0x21;
+    while byte < 0x7f {
+        table[byte] = !(byte as u8).is_ascii_uppercase();
+        byte += 1;
+    }
+    table
+};
+
+fn scheme_len(value: &[u8]) -> Result<usize, OriginError> {
+    let is_end = |byte: &u8| *byte == b':';
+    let len = value
+        .iter()
+        .position(is_end)
+        .ok_or(OriginError::MissingScheme)?;
     // A colon that no `//` follows is a port's: `localhost:3000` lacks its scheme.
-    let len = text.find("://").ok_or(OriginError::MissingScheme)?;
-    match &text.as_bytes()[..len] {
+    if !value[len..].starts_with(b"://") {
+        return Err(OriginError::MissingScheme);
+    }
+    match &value[..len] {
         [] => Err(OriginError::MissingScheme),
+        b"https" | b"http" => Ok(len),
         b"file" => Err(OriginError::FileScheme),
         [b'a'..=b'z', rest @ ..]
-            if rest.len() < MAX_SCHEME_LEN
-                && rest
-                    .iter()
-                    .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'+' | b'-' | b'.')) =>
+            if rest.len() < MAX_SCHEME_LEN && rest.iter().all(is_scheme_byte) =>
         {
             Ok(len)
         }
@@ -207,11 +223,13 @@ fn scheme_len(text: &str) -> Result<usize, OriginError> {
     }
 }
 
+fn is_scheme_byte(byte: &u8) -> bool {
+    matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'+' | b'-' | b'.')
+}
+
 /// The length of the host that `authority` starts with, and what it is.
 fn host_len(authority: &str) -> Result<(usize, HostKind), OriginError> {
-    if authority.contains('@') {
-        return Err(OriginError::UserInfo);
-    }
+    let bytes = authority.as_bytes();
     if let Some(rest) = authority.strip_prefix('[') {
         let len = rest.find(']').ok_or(OriginError::BadIpv6)?;
         if !is_shortest_ipv6(&rest[..len]) {
@@ -219,23 +237,23 @@ fn host_len(authority: &str) -> Result<(usize, HostKind), OriginError> {
         }
         return Ok((len + 2, HostKind::Ipv6));
     }
-    let len = authority
-        .find(|c: char| !matches!(c, 'a'..='z' | '0'..='9' | '-' | '_' | '.'))
-        .unwrap_or(authority.len());
+    let len = bytes.iter().position(|byte| !HOST[usize::from(*byte)]);
+    let len = len.unwrap_or(bytes.len());
+    // What follows a host is its port, or the origin is none and this says best why.
+    if len < bytes.len() && bytes[len..].contains(&b'@') {
+        return Err(OriginError::UserInfo);
+    }
     let host = &authority[..len];
     if host.is_empty() {
-        return match authority.as_bytes().first() {
+        return match bytes.first() {
             None | Some(b':' | b'/' | b'?' | b'#') => Err(OriginError::MissingHost),
             Some(_) => Err(OriginError::BadHostCharacter),
         };
     }
     // A final dot makes a fully qualified name: another host, but a host.
-    let labels = host.strip_suffix('.').unwrap_or(host);
-    if host.len() > MAX_HOST_LEN
-        || labels
-            .split('.')
-            .any(|label| label.is_empty() || label.len() > MAX_LABEL_LEN)
-    {
+    let labels = host.strip_suffix('.').unwrap_or(host).as_bytes();
+    let is_label = |label: &[u8]| (1..=MAX_LABEL_LEN).contains(&label.len());
+    if len > MAX_HOST_LEN || !labels.split(|&byte| byte == b'.').all(is_label) {
         return Err(OriginError::BadLabel);
     }
     if !ends_in_a_number(labels) {
@@ -248,10 +266,23 @@ fn host_len(authority: &str) -> Result<(usize, HostKind), OriginError> {
     }
 }
 
+/// What names and IPv4 addresses are made of.
+const HOST: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        let c = byte as u8;
+        table[byte] =
+            c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, b'-' | b'_' | b'.');
+        byte += 1;
+    }
+    table
+};
+
 /// <https://url.spec.whatwg.org/#ends-in-a-number-checker>: such a host is an IPv4 address or
 /// nothing, so that `127.1` and `0x7f000001` never pass for names.
-fn ends_in_a_number(host: &str) -> bool {
-    let last = host.rsplit('.').next().unwrap_or(host).as_bytes();
+fn ends_in_a_number(host: &[u8]) -> bool {
+    let last = host.rsplit(|&byte| byte == b'.').next().unwrap_or(host);
     match last {
         [b'0', b'x', hex @ ..] => hex.iter().all(u8::is_ascii_hexdigit),
         _ => last.iter().all(u8::is_ascii_digit),

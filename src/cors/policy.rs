@@ -18,9 +18,10 @@ use http::{HeaderValue, StatusCode};
 #[derive(Debug, Clone, Default)]
 pub struct PolicySpec {
     pub origins: Vec<OriginPattern>,
-    pub methods: MethodNames,
-    pub headers: HeaderNames,
-    pub expose_headers: HeaderNames,
+    /// Methods beside the safelisted GET, HEAD and POST, which are always allowed.
+    pub methods: NameList,
+    pub headers: NameList,
+    pub expose_headers: NameList,
     pub credentials: bool,
     /// In seconds. `None`: the field is not sent, and browsers take 5 s.
     pub max_age: Option<u64>,
@@ -31,17 +32,9 @@ pub struct PolicySpec {
     pub dangers: Dangers,
 }
 
-/// Allowed methods beside the safelisted GET, HEAD and POST.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MethodNames {
-    /// Any method that is not forbidden.
-    Any,
-    List(Vec<String>),
-}
-
-/// Header names, and whether `*` stands beside them.
+/// Names of methods or headers, and whether `*` stands among them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct HeaderNames {
+pub struct NameList {
     pub any: bool,
     pub names: Vec<String>,
 }
@@ -131,6 +124,7 @@ pub struct PolicyError {
 pub enum SpecField {
     Origins,
     Origin(usize),
+    Methods,
     Method(usize),
     Header(usize),
     ExposeHeaders,
@@ -143,6 +137,8 @@ pub enum PolicyErrorKind {
     NoOrigins,
     #[error("`*` allows every origin, so that the patterns beside it mean nothing")]
     AnyBesideOthers,
+    #[error("`*` allows every method, so that the names beside it mean nothing")]
+    AnyMethodBesideOthers,
     #[error("{0}")]
     Matcher(#[from] MatcherError),
     #[error("`{0}` is not a method: RFC 9110 has no such token")]
@@ -169,14 +165,6 @@ pub enum PolicyErrorKind {
     PublicSuffix { pattern: String, suffix: String },
 }
 
-// === impl PolicySpec ===
-
-impl Default for MethodNames {
-    fn default() -> Self {
-        Self::List(Vec::new())
-    }
-}
-
 // === impl PolicyErrorKind ===
 
 impl PolicyErrorKind {
@@ -185,6 +173,7 @@ impl PolicyErrorKind {
         Some(match self {
             Self::NoOrigins => "list the origins, or write `*` for all of them",
             Self::AnyBesideOthers => "remove the `*` or the other patterns",
+            Self::AnyMethodBesideOthers => "remove the `*` or the names",
             Self::ForbiddenMethod(_) | Self::ForbiddenHeader(_) | Self::UnreadableHeader(_) => {
                 "remove it: browsers never ask for it"
             }
@@ -256,15 +245,13 @@ impl Policy {
             private_network,
             dangers: _,
         } = spec;
-        let (any_method, methods) = match methods {
-            MethodNames::Any => (true, Vec::new()),
-            MethodNames::List(names) => (false, without_duplicates(names)),
-        };
-        let headers = HeaderNames {
+        let any_method = methods.any;
+        let methods = without_duplicates(methods.names);
+        let headers = NameList {
             any: headers.any,
             names: without_duplicates(lower_case(headers.names)),
         };
-        let exposed = HeaderNames {
+        let exposed = NameList {
             any: expose_headers.any,
             names: without_duplicates(lower_case(expose_headers.names)),
         };
@@ -313,7 +300,7 @@ impl Policy {
             || (self.any_method && !is_forbidden_method(method) && method != b"*")
     }
 
-    /// Whether a script may set the header. `*` never covers `authorization`:
+    /// Whether a script may set the header; what is no token is nobody's. `*` never covers `authorization`:
     /// <https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name>.
     pub(super) fn allows_header(&self, name: &[u8]) -> bool {
         let first = self
@@ -323,7 +310,10 @@ impl Policy {
             .iter()
             .take_while(|known| known.len() == name.len())
             .any(|known| known.eq_ignore_ascii_case(name))
-            || (self.any_header && !name.eq_ignore_ascii_case(b"authorization") && name != b"*")
+            || (self.any_header
+                && !name.eq_ignore_ascii_case(b"authorization")
+                && name != b"*"
+                && is_token(name))
     }
 
     pub(super) fn methods(&self) -> &Allowance {
@@ -516,10 +506,13 @@ fn public_suffix(tuple: &TuplePattern) -> Option<String> {
 }
 
 fn check_methods(spec: &PolicySpec, errors: &mut Vec<PolicyError>) {
-    let MethodNames::List(names) = &spec.methods else {
-        return;
-    };
-    for (index, name) in names.iter().enumerate() {
+    if spec.methods.any && !spec.methods.names.is_empty() {
+        errors.push(PolicyError {
+            field: SpecField::Methods,
+            kind: PolicyErrorKind::AnyMethodBesideOthers,
+        });
+    }
+    for (index, name) in spec.methods.names.iter().enumerate() {
         let kind = if !is_token(name.as_bytes()) {
             PolicyErrorKind::NotAMethod(name.clone())
         } else if is_forbidden_method(name.as_bytes()) {

@@ -67,7 +67,11 @@ impl Gateway {
         *route_id = snapshot.find(request, &cors);
         let route = snapshot.route(*route_id);
         let decision = decide(&route.rule, &cors);
-        debug!(route = route.name, ?decision);
+        debug!(
+            route = route.name,
+            outcome = decision.outcome(),
+            reason = decision.reason()
+        );
         *plan = decision.plan();
         match decision {
             Decision::Preflight(preflight) => {
@@ -174,6 +178,7 @@ impl ProxyHttp for Gateway {
         // 1xx are not the response. 101 is the end of HTTP, and CORS does not cover what follows.
         if !response.status.is_informational() {
             respond::apply_cors(session, ctx, response);
+            respond::end_where_draining(session);
         }
         Ok(())
     }
@@ -202,9 +207,8 @@ impl ProxyHttp for Gateway {
     /// Without the query, which may hold secrets, and escaped: a client chose the path.
     fn request_summary(&self, session: &Session, ctx: &Ctx) -> String {
         let request = session.req_header();
-        let path = String::from_utf8_lossy(request::path(request));
-        let method = &request.method;
-        format!("{method} {:?}, route {:?}", path, ctx.route().name)
+        let (method, path) = (&request.method, request.uri.path());
+        format!("{method} {path:?}, route {:?}", ctx.route().name)
     }
 }
 

@@ -20,11 +20,6 @@ pub(super) fn authority(request: &RequestHeader) -> &[u8] {
     }
 }
 
-/// The target's path, still encoded, without the query.
-pub(super) fn path(request: &RequestHeader) -> &[u8] {
-    request.uri.path().as_bytes()
-}
-
 /// Whether the request is about the server as a whole: RFC 9110 §9.3.7.
 fn is_asterisk(request: &RequestHeader) -> bool {
     request.raw_path() == b"*"
@@ -61,7 +56,7 @@ fn check(session: &ServerSession, limits: &Limits) -> Result<(), StatusCode> {
     if is_asterisk(request) && request.method != http::Method::OPTIONS {
         return Err(StatusCode::BAD_REQUEST);
     }
-    if has_dot_segment(path(request)) {
+    if has_dot_segment(request.uri.path().as_bytes()) {
         return Err(StatusCode::BAD_REQUEST);
     }
     Ok(())

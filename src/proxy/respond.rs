@@ -17,15 +17,19 @@ use tracing::warn;
 /// Request bodies up to this size are read to the end before a refusal, which keeps the connection.
 const MAX_DRAINED_BODY: u64 = 64 << 10;
 
-/// The header of a response without a body, by status. Compiled once: the numbers of fields that a
-/// preflight's answer takes are reserved, with those that pingora adds.
+/// So many fields have room in a response's header before it has to grow: a preflight's answer, and
+/// what pingora adds.
+const FIELDS: usize = 12;
+
+/// The header of a response without a body.
 fn empty(status: StatusCode) -> Result<Box<ResponseHeader>> {
+    // Most answers are this one; a copy is cheaper than a new one.
     static NO_CONTENT: Lazy<Option<ResponseHeader>> =
-        Lazy::new(|| ResponseHeader::build_no_case(StatusCode::NO_CONTENT, Some(12)).ok());
+        Lazy::new(|| ResponseHeader::build(StatusCode::NO_CONTENT, Some(FIELDS)).ok());
     if let (StatusCode::NO_CONTENT, Some(header)) = (status, &*NO_CONTENT) {
         return Ok(Box::new(header.clone()));
     }
-    let mut header = ResponseHeader::build(status, Some(12))?;
+    let mut header = ResponseHeader::build(status, Some(FIELDS))?;
     if status != StatusCode::NO_CONTENT {
         // RFC 9110 §8.6 forbids it with 204; anything else would end with the connection.
         header.insert_header("Content-Length", "0")?;
@@ -51,8 +55,16 @@ pub(super) async fn refuse(session: &mut Session, ctx: &Ctx, status: StatusCode)
     send(session, header).await
 }
 
+/// Ends the connection with this response where the process is about to end.
+pub(super) fn end_where_draining(session: &mut Session) {
+    if session.is_process_shutting_down() {
+        session.set_keepalive(None);
+    }
+}
+
 /// Sends a response without a body. The connection is kept where the client keeps it.
 pub(super) async fn send(session: &mut Session, header: Box<ResponseHeader>) -> Result<()> {
+    end_where_draining(session);
     let downstream = session.as_downstream_mut();
     if downstream.is_http2() {
         // `write_response_header` forgets on HTTP/2 that this is all: a second, empty frame.

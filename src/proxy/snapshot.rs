@@ -2,7 +2,7 @@
 
 use super::router::{RouteRequest, Router};
 use super::upstream::Cluster;
-use crate::config::{Config, Endpoint, Limits, UNMATCHED, UpstreamKind};
+use crate::config::{Config, Endpoint, Limits, UNMATCHED, UpstreamKind, normalized_path};
 use crate::cors::{CorsRequest, Rule};
 use crate::metrics::{Metrics, RouteMetrics};
 use pingora_http::RequestHeader;
@@ -83,7 +83,7 @@ impl Snapshot {
     pub(super) fn find(&self, request: &RequestHeader, cors: &CorsRequest<'_>) -> RouteId {
         let found = self.router.find(&RouteRequest {
             host: super::request::authority(request),
-            path: super::request::path(request),
+            path: &normalized_path(request.uri.path()),
             headers: &request.headers,
             cors,
         });

@@ -78,8 +78,10 @@ impl Cluster {
         if self.endpoints.iter().all(|e| literal_address(e).is_some()) {
             return;
         }
+        let mut was_complete = true;
         loop {
-            let is_complete = self.resolve().await;
+            let is_complete = self.resolve(was_complete).await;
+            was_complete = is_complete;
             tokio::time::sleep(match is_complete {
                 true => RESOLVE_INTERVAL,
                 false => RETRY_INTERVAL,
@@ -88,8 +90,9 @@ impl Cluster {
         }
     }
 
-    /// Resolves every endpoint once; `false` where there is still nothing for one of them.
-    async fn resolve(&self) -> bool {
+    /// Resolves every endpoint once; `false` where one of them has no address. `is_news`: whether
+    /// that is worth a line in the log, which it is once.
+    async fn resolve(&self, is_news: bool) -> bool {
         let mut addresses = Vec::with_capacity(self.endpoints.len());
         let mut is_complete = true;
         for endpoint in &self.endpoints {
@@ -97,8 +100,10 @@ impl Cluster {
             match tokio::net::lookup_host((host.as_str(), *port)).await {
                 Ok(found) => addresses.extend(found),
                 Err(error) => {
-                    warn!(upstream = self.name, host, %error, "can't resolve; keeping what is known");
                     is_complete = false;
+                    if is_news {
+                        warn!(upstream = self.name, host, %error, "can't resolve; trying on");
+                    }
                 }
             }
         }

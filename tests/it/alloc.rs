@@ -1,8 +1,8 @@
 //! Invariant: once a policy exists, deciding allocates nothing.
 
 use corsgate::cors::{
-    CorsRequest, Decision, HeaderNames, MethodNames, OriginPattern, Policy, PolicySpec,
-    PreflightDecision, RegexPattern, Rule, decide,
+    CorsRequest, Decision, NameList, OriginPattern, Policy, PolicySpec, PreflightDecision,
+    RegexPattern, Rule, decide,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
@@ -14,8 +14,11 @@ fn policy(origins: &[&str], credentials: bool) -> Rule {
     let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect();
     let spec = PolicySpec {
         origins: origins.iter().map(pattern).collect(),
-        methods: MethodNames::List(names(&["PUT", "DELETE"])),
-        headers: HeaderNames {
+        methods: NameList {
+            any: false,
+            names: names(&["PUT", "DELETE"]),
+        },
+        headers: NameList {
             any: false,
             names: names(&["authorization", "content-type", "x-a", "x-b"]),
         },

@@ -2,13 +2,13 @@
 
 use super::{Compiler, OFF, PASSTHROUGH, unknown_name};
 use crate::config::lint;
-use crate::config::origins::{self, Source};
+use crate::config::origins::{self, Origins, Source};
 use crate::config::raw::{
     OneOrMany, RawDuration, RawOnRejectedPreflight, RawPolicy, RawUpstreamCorsHeaders,
 };
 use crate::cors::{
-    Dangers, HeaderNames, MethodNames, OnRejectedPreflight, Policy, PolicySpec, PreflightStatus,
-    SpecField, UpstreamCorsHeaders,
+    Dangers, NameList, OnRejectedPreflight, Policy, PolicySpec, PreflightStatus, SpecField,
+    UpstreamCorsHeaders,
 };
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -68,7 +68,9 @@ impl Compiler<'_> {
             dangerously_allow_insecure_origins,
             dangerously_allow_public_suffix_wildcards,
         } = raw;
+        let before = self.error_count();
         let origins_path = format!("{path}.allow_origins");
+        let has_origins = allow_origins.is_some();
         let origins = match allow_origins {
             Some(raw) => origins::read(self, &origins_path, raw),
             None => {
@@ -76,27 +78,20 @@ impl Compiler<'_> {
                     let hint = "list the origins, or write `*` for all of them".to_owned();
                     self.error(path, "`allow_origins` is missing", hint);
                 }
-                None
+                Origins::default()
             }
         };
         let (methods, method_paths) = self.names(path, "allow_methods", allow_methods);
         let (headers, header_paths) = self.names(path, "allow_headers", allow_headers);
         let (exposed, exposed_paths) = self.names(path, "expose_headers", expose_headers);
-        if methods.any && !methods.names.is_empty() {
-            let message = "`*` allows every method, so that the names beside it mean nothing";
-            let hint = "remove the `*` or the names".to_owned();
-            self.error(&format!("{path}.allow_methods"), message, hint);
-        }
         let max_age = self.max_age(path, max_age);
         let preflight_status = self.preflight_status(path, preflight_status);
-        let complete = origins.is_some();
-        let (patterns, sources) = origins.map(|o| (o.patterns, o.sources)).unwrap_or_default();
+        // What could be read is checked on, so that one bad pattern hides nothing else.
+        let is_complete = has_origins && self.error_count() == before;
+        let Origins { patterns, sources } = origins;
         let spec = PolicySpec {
             origins: patterns,
-            methods: match methods.any {
-                true => MethodNames::Any,
-                false => MethodNames::List(methods.names),
-            },
+            methods,
             headers,
             expose_headers: exposed,
             credentials: allow_credentials.unwrap_or(false),
@@ -122,14 +117,17 @@ impl Compiler<'_> {
         };
         lint::policy(self, path, &spec, &sources);
         match Policy::new(spec) {
-            Ok(policy) => complete.then(|| Arc::new(policy)),
+            Ok(policy) => is_complete.then(|| Arc::new(policy)),
             Err(errors) => {
                 for error in errors {
                     let place: Cow<'_, Source> = match error.field {
                         SpecField::Origin(index) => Cow::Borrowed(&sources[index]),
                         // What was wrong with the list has been said.
-                        SpecField::Origins if !complete => continue,
+                        SpecField::Origins if !is_complete => continue,
                         SpecField::Origins => Cow::Owned(Source::Config(origins_path.clone())),
+                        SpecField::Methods => {
+                            Cow::Owned(Source::Config(format!("{path}.allow_methods")))
+                        }
                         SpecField::Method(i) => Cow::Owned(Source::Config(method_paths[i].clone())),
                         SpecField::Header(i) => Cow::Owned(Source::Config(header_paths[i].clone())),
                         SpecField::ExposeHeader(i) => {
@@ -153,8 +151,8 @@ impl Compiler<'_> {
         path: &str,
         key: &str,
         raw: Option<OneOrMany<String>>,
-    ) -> (HeaderNames, Vec<String>) {
-        let mut names = HeaderNames::default();
+    ) -> (NameList, Vec<String>) {
+        let mut names = NameList::default();
         let mut paths = Vec::new();
         if let Some(raw) = raw {
             for (path, name) in self.one_or_many(&format!("{path}.{key}"), raw) {

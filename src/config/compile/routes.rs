@@ -7,6 +7,26 @@ use crate::config::route_match::{HostMatch, PathMatch, RouteMatch, check_method}
 use crate::config::{Route, UNMATCHED, Upstream};
 use crate::cors::Rule;
 
+/// A route with what of it is right.
+struct RouteDraft {
+    path: String,
+    name: String,
+    matches: Option<RouteMatch>,
+    upstream: Option<usize>,
+    rule: Option<Rule>,
+}
+
+impl RouteDraft {
+    fn complete(self) -> Option<Route> {
+        Some(Route {
+            name: self.name,
+            matches: self.matches?,
+            upstream: self.upstream?,
+            rule: self.rule?,
+        })
+    }
+}
+
 impl Compiler<'_> {
     pub(super) fn routes(
         &mut self,
@@ -16,23 +36,23 @@ impl Compiler<'_> {
     ) -> Option<Vec<Route>> {
         let what = "a request must go somewhere, such as `- { upstream: api, cors: web-app }`";
         let before = self.error_count();
-        let mut routes: Vec<(String, Route)> = Vec::new();
+        let mut routes: Vec<RouteDraft> = Vec::new();
         for (path, raw) in self.required("routes", raw, what) {
-            if let Some(route) = self.route(&path, raw, upstreams, policies) {
-                self.check_unique(&path, &route, &routes);
-                routes.push((path, route));
-            }
+            let draft = self.route(path, raw, upstreams, policies);
+            self.check_unique(&draft, &routes);
+            routes.push(draft);
         }
-        (self.error_count() == before).then(|| routes.into_iter().map(|(_, route)| route).collect())
+        let routes: Option<Vec<Route>> = routes.into_iter().map(RouteDraft::complete).collect();
+        routes.filter(|_| self.error_count() == before)
     }
 
     fn route(
         &mut self,
-        path: &str,
+        path: String,
         raw: RawRoute,
         upstreams: &[(String, Option<Upstream>)],
         policies: &Policies,
-    ) -> Option<Route> {
+    ) -> RouteDraft {
         let RawRoute {
             name,
             matches,
@@ -47,17 +67,18 @@ impl Compiler<'_> {
                 name
             }
             Some(name) => name,
-            None => path.to_owned(),
+            None => path.clone(),
         };
         let matches = self.route_match(&format!("{path}.match"), matches);
         let rule = self.rule(&format!("{path}.cors"), cors, policies);
-        let upstream = self.route_upstream(path, upstream, upstreams);
-        Some(Route {
+        let upstream = self.route_upstream(&path, upstream, upstreams);
+        RouteDraft {
+            path,
             name,
-            matches: matches?,
-            upstream: upstream?,
-            rule: rule?,
-        })
+            matches,
+            upstream,
+            rule,
+        }
     }
 
     fn route_upstream(
@@ -166,16 +187,20 @@ impl Compiler<'_> {
         self.one_or_many(path, raw)
     }
 
-    fn check_unique(&mut self, path: &str, route: &Route, earlier: &[(String, Route)]) {
-        for (other_path, other) in earlier {
+    fn check_unique(&mut self, route: &RouteDraft, earlier: &[RouteDraft]) {
+        let path = &route.path;
+        for other in earlier {
             if other.name == route.name {
-                let message = format!("the name `{}` is taken by {other_path}", route.name);
+                let message = format!("the name `{}` is taken by {}", route.name, other.path);
                 self.error(&format!("{path}.name"), message, None);
             }
-            if other.matches.is_ambiguous_with(&route.matches) {
+            let (Some(mine), Some(others)) = (&route.matches, &other.matches) else {
+                continue;
+            };
+            if mine.is_ambiguous_with(others) {
                 let message = format!(
-                    "this route matches the same requests as {other_path} (`{}`)",
-                    other.name
+                    "this route matches the same requests as {} (`{}`)",
+                    other.path, other.name
                 );
                 let hint = "tell them apart by host, path, methods or headers".to_owned();
                 self.error(path, message, hint);
