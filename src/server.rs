@@ -146,6 +146,13 @@ impl Server {
 
         let gateway = Gateway::new(Arc::clone(&snapshot));
         let app = EdgeApp::new(&Arc::new(conf), gateway, connections.clone(), idle_timeout);
+        listen(
+            "traffic",
+            traffic.handle(),
+            app,
+            listeners,
+            &traffic_stopped,
+        );
         for (name, bound) in [("admin", admin), ("metrics", metrics_listener)] {
             let app = Admin::new(metrics.clone(), readiness.clone());
             let sockets = bound.into_iter().collect();
@@ -154,13 +161,6 @@ impl Server {
         let sockets = echo.into_iter().collect();
         listen("echo", control.handle(), Echo, sockets, &control_stopped);
         control.spawn(async move { snapshot.load_full().keep_resolved().await });
-        listen(
-            "traffic",
-            traffic.handle(),
-            app,
-            listeners,
-            &traffic_stopped,
-        );
         readiness.set(true);
         Ok(Self {
             traffic,
