@@ -8,10 +8,10 @@ use super::error::{ConfigError, Diagnostic, Severity};
 use super::raw::{
     OneOrMany, RawConfig, RawDuration, RawLimits, RawListener, RawServer, RawSize, Seq,
 };
-use super::yaml::{self, Misfit, Places, Unknown};
+use super::yaml::{self, Misfit, Places, SyntaxError, Unknown};
 use super::{Config, Limits, Listener, Server};
 use std::collections::HashSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -40,11 +40,15 @@ const NOT_YET: [&str; 14] = [
 pub(super) fn compile(text: &str, file: &Path) -> Result<Config, ConfigError> {
     let document = match yaml::read(text) {
         Ok(document) => document,
-        Err(error) => {
-            let mut diagnostic = Diagnostic::of_file(file, error.message);
-            diagnostic.place = error.place;
+        Err(errors) => {
+            let diagnostic = |error: SyntaxError| Diagnostic {
+                place: error.place,
+                path: error.path,
+                hint: error.hint,
+                ..Diagnostic::of_file(file, error.message)
+            };
             return Err(ConfigError {
-                diagnostics: vec![diagnostic],
+                diagnostics: errors.into_iter().map(diagnostic).collect(),
             });
         }
     };
@@ -57,7 +61,8 @@ pub(super) fn compile(text: &str, file: &Path) -> Result<Config, ConfigError> {
     for misfit in document.misfits {
         compiler.misfit(misfit);
     }
-    let config = compiler.config(document.raw);
+    // Where the file could not be read to its end, what seems to be missing may be there.
+    let config = document.raw.and_then(|raw| compiler.config(raw));
     compiler.finish(config)
 }
 
@@ -117,6 +122,15 @@ impl Compiler<'_> {
         self.refused.contains(path)
     }
 
+    /// Whether something at `path` or below it did not fit.
+    pub(super) fn was_refused_within(&self, path: &str) -> bool {
+        let is_within = |refused: &String| {
+            let rest = refused.strip_prefix(path);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        self.refused.iter().any(is_within)
+    }
+
     pub(super) fn file(&self) -> &Path {
         self.file
     }
@@ -139,7 +153,12 @@ impl Compiler<'_> {
             Some(Unknown { kind, name, known }) => {
                 let known: Vec<&str> = known.iter().map(String::as_str).collect();
                 let hint = match nearest(&name, known.iter().copied()) {
-                    Some(name) => format!("write `{name}`"),
+                    Some(meant) => {
+                        // What was meant is not missing as well.
+                        let parent = path.strip_suffix(name.as_str()).unwrap_or_default();
+                        self.refused.insert(format!("{parent}{meant}"));
+                        format!("write `{meant}`")
+                    }
                     None => format!("known here: {}", known.join(", ")),
                 };
                 self.error(&path, format!("`{name}` is not a {kind} here"), hint);
@@ -188,6 +207,7 @@ impl Compiler<'_> {
     fn required<T>(&mut self, key: &str, list: Option<Seq<T>>, what: &str) -> Vec<(String, T)> {
         match list {
             Some(list) if !list.is_empty() => self.elements(key, list),
+            Some(_) if self.was_refused_within(key) => Vec::new(),
             Some(_) => {
                 self.error(key, format!("`{key}` is empty: {what}"), None);
                 Vec::new()
@@ -204,8 +224,17 @@ impl Compiler<'_> {
 
 /// The known name that `name` most likely is a misspelling of.
 fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let name = name.to_lowercase();
+    let distance = |candidate: &str| {
+        let candidate = candidate.to_lowercase();
+        match !name.is_empty() && (candidate.starts_with(&name) || candidate.ends_with(&name)) {
+            // A shortened name, not a misspelt one.
+            true => 1,
+            false => strsim::damerau_levenshtein(&name, &candidate),
+        }
+    };
     known
-        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
+        .map(|candidate| (distance(candidate), candidate))
         .min()
         .filter(|(distance, candidate)| *distance <= candidate.len().max(name.len()) / 3)
         .map(|(_, candidate)| candidate)
@@ -282,7 +311,8 @@ impl Compiler<'_> {
         let path = format!("{parent}.address");
         let Some(address) = address else {
             if !self.was_refused(&path) {
-                let hint = "write `address: 127.0.0.1:8080`".to_owned();
+                let port = default_port(parent);
+                let hint = format!("write `address: 127.0.0.1:{port}`");
                 self.error(parent, "`address` is missing", hint);
             }
             return None;
@@ -295,7 +325,7 @@ impl Compiler<'_> {
             }),
             Err(_) => {
                 let message = format!("`{address}` is not an address to listen on: IP:PORT");
-                self.error(&path, message, listen_hint(&address));
+                self.error(&path, message, listen_hint(parent, &address));
                 None
             }
         }
@@ -346,7 +376,8 @@ impl Compiler<'_> {
             && !(256..=1 << 20).contains(&size)
         {
             let hint = "write a size from 256B to 1MiB".to_owned();
-            self.error("limits.max_request_header_bytes", "out of range", hint);
+            let message = format!("{size} bytes are out of range");
+            self.error("limits.max_request_header_bytes", message, hint);
         }
         let keepalive_timeout = self.positive(
             "limits.keepalive_timeout",
@@ -377,12 +408,25 @@ fn duration(raw: Option<RawDuration>, default: Duration) -> Duration {
     raw.map_or(default, |RawDuration(duration)| duration)
 }
 
-fn listen_hint(address: &str) -> Option<String> {
+fn default_port(listener: &str) -> u16 {
+    match listener {
+        "admin" => 9901,
+        "metrics" => 9902,
+        _ => 8080,
+    }
+}
+
+fn listen_hint(listener: &str, address: &str) -> Option<String> {
+    // What an operator did not write is not opened to the world by a hint, traffic aside.
+    let any = match listener {
+        "admin" | "metrics" => "127.0.0.1",
+        _ => "0.0.0.0",
+    };
     let guess = match address.rsplit_once(':') {
-        Some(("", port)) => format!("0.0.0.0:{port}"),
+        Some(("", port)) => format!("{any}:{port}"),
         Some(("localhost", port)) => format!("127.0.0.1:{port}"),
-        None if address.parse::<u16>().is_ok() => format!("0.0.0.0:{address}"),
-        None => format!("{address}:8080"),
+        None if address.parse::<u16>().is_ok() => format!("{any}:{address}"),
+        None => format!("{address}:{}", default_port(listener)),
         Some(_) => return None,
     };
     guess.parse::<SocketAddr>().ok()?;
@@ -390,7 +434,12 @@ fn listen_hint(address: &str) -> Option<String> {
 }
 
 fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
-    let same_ip = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
+    // `[::]` takes IPv4 as well, `0.0.0.0` nothing but IPv4.
+    let covers = |wide: IpAddr, other: IpAddr| match wide {
+        IpAddr::V4(wide) => wide.is_unspecified() && other.is_ipv4(),
+        IpAddr::V6(wide) => wide.is_unspecified(),
+    };
+    let same_ip = a.ip() == b.ip() || covers(a.ip(), b.ip()) || covers(b.ip(), a.ip());
     // Port 0 takes a free port each time.
     a.port() != 0 && a.port() == b.port() && same_ip
 }

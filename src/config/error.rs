@@ -63,12 +63,12 @@ impl Diagnostic {
     }
 
     fn write_located(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file.display())?;
+        write!(f, "{}", escaped(&self.file.display().to_string()))?;
         if let Some(Place { line, column }) = self.place {
             write!(f, ":{line}:{column}")?;
         }
         if !self.path.is_empty() {
-            write!(f, ": {}", self.path)?;
+            write!(f, ": {}", escaped(&self.path))?;
         }
         // What an operator's file contains is shown with its control characters escaped: a message
         // is two lines, whatever it quotes.

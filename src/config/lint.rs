@@ -3,13 +3,20 @@
 use super::compile::Compiler;
 use super::origins::Source;
 use crate::cors::{
-    HEADERS_FORBIDDEN_BUT_HARMLESS, NORMALIZED_METHODS, OriginMatcher, OriginPattern, PatternRef,
-    PolicySpec, RegexPattern,
+    HEADERS_FORBIDDEN_BUT_HARMLESS, NORMALIZED_METHODS, Origin, OriginMatcher, OriginPattern,
+    PatternRef, PolicySpec, RegexPattern, UNRELATED_ORIGINS,
 };
 use std::collections::HashSet;
 
 /// No browser keeps a preflight's answer for longer: Firefox a day, Chromium two hours.
 const MAX_USEFUL_MAX_AGE: u64 = 24 * 60 * 60;
+
+/// Where the names of a policy's lists stand.
+#[derive(Clone, Copy)]
+pub(super) struct NamePaths<'a> {
+    pub methods: &'a [String],
+    pub headers: &'a [String],
+}
 
 /// Warns about the policy at `path`.
 pub(super) fn policy(
@@ -17,10 +24,11 @@ pub(super) fn policy(
     path: &str,
     spec: &PolicySpec,
     sources: &[Source],
+    names: NamePaths<'_>,
 ) {
     max_age(compiler, path, spec);
-    methods(compiler, path, spec);
-    headers(compiler, path, spec);
+    methods(compiler, spec, names.methods);
+    headers(compiler, spec, names.headers);
     dangers(compiler, path, spec);
     duplicates(compiler, spec, sources);
     regexes(compiler, spec, sources);
@@ -40,27 +48,27 @@ fn max_age(compiler: &mut Compiler<'_>, path: &str, spec: &PolicySpec) {
     }
 }
 
-fn methods(compiler: &mut Compiler<'_>, path: &str, spec: &PolicySpec) {
-    for name in &spec.methods.names {
+fn methods(compiler: &mut Compiler<'_>, spec: &PolicySpec, paths: &[String]) {
+    for (name, path) in spec.methods.names.iter().zip(paths) {
         let upper = name.to_ascii_uppercase();
-        let is_known = NORMALIZED_METHODS.contains(&upper.as_str()) || upper == "PATCH";
-        if is_known && *name != upper {
-            let message = format!("methods are compared with case, and browsers send `{upper}`");
-            let hint = format!("write `{upper}` instead of `{name}`");
-            compiler.warn(&format!("{path}.allow_methods"), message, hint);
-        }
+        let message = match upper.as_str() {
+            _ if *name == upper => continue,
+            known if NORMALIZED_METHODS.contains(&known) => {
+                format!("methods are compared with case, and browsers send `{upper}`")
+            }
+            "PATCH" => "methods are compared with case, and scripts should say `PATCH`".to_owned(),
+            _ => continue,
+        };
+        let hint = format!("write `{upper}` instead of `{name}`");
+        compiler.warn(path, message, hint);
     }
 }
 
-fn headers(compiler: &mut Compiler<'_>, path: &str, spec: &PolicySpec) {
-    for name in &spec.headers.names {
+fn headers(compiler: &mut Compiler<'_>, spec: &PolicySpec, paths: &[String]) {
+    for (name, path) in spec.headers.names.iter().zip(paths) {
         if HEADERS_FORBIDDEN_BUT_HARMLESS.contains(&name.to_ascii_lowercase().as_str()) {
             let message = format!("no script may set `{name}`, so that browsers never ask for it");
-            compiler.warn(
-                &format!("{path}.allow_headers"),
-                message,
-                "remove it".to_owned(),
-            );
+            compiler.warn(path, message, "remove it".to_owned());
         }
     }
 }
@@ -105,7 +113,8 @@ fn duplicates(compiler: &mut Compiler<'_>, spec: &PolicySpec, sources: &[Source]
     let wide: Vec<OriginPattern> = spec
         .origins
         .iter()
-        .filter(|pattern| pattern.is_wildcard())
+        // What stands beside `*` is refused, which says more than that `*` covers it.
+        .filter(|pattern| pattern.is_wildcard() && !matches!(pattern, OriginPattern::Any))
         .cloned()
         .collect();
     let wide = OriginMatcher::new(&wide, false)
@@ -122,17 +131,17 @@ fn duplicates(compiler: &mut Compiler<'_>, spec: &PolicySpec, sources: &[Source]
             );
             continue;
         }
-        let (Some(wide), Some(example)) = (&wide, pattern.example()) else {
-            continue;
+        let Some(wide) = &wide else { continue };
+        // Others cover this one if they match every kind of origin that it does.
+        let by_another = |example: &String| match wide.find(example.as_bytes()) {
+            Ok(Some(id)) => Some(wide.pattern(id)).filter(|p| *p != PatternRef::Text(&text)),
+            _ => None,
         };
-        if let Ok(Some(id)) = wide.find(example.as_bytes()) {
-            let PatternRef::Text(covering) = wide.pattern(id) else {
-                continue;
-            };
-            if covering != text {
-                let message = format!("`{text}` is covered by `{covering}`");
-                warn_at(compiler, source, message, "remove one of them");
-            }
+        let covering: Option<Vec<PatternRef<'_>>> =
+            pattern.examples().iter().map(by_another).collect();
+        if let Some([PatternRef::Text(covering), ..]) = covering.as_deref() {
+            let message = format!("`{text}` is covered by `{covering}`");
+            warn_at(compiler, source, message, "remove one of them");
         }
     }
 }
@@ -145,35 +154,36 @@ fn regexes(compiler: &mut Compiler<'_>, spec: &PolicySpec, sources: &[Source]) {
         };
         if let Some(probe) = probes(regex).find(|probe| regex.is_match(probe)) {
             let message = format!("`{}` also matches `{probe}`", regex.text());
-            warn_at(
-                compiler,
-                source,
-                message,
-                "escape each `.` of a name as `\\.` and say what may stand where",
-            );
+            let hint = "say what may stand where, and write each `.` of a name as `\\.`";
+            warn_at(compiler, source, message, hint);
         }
     }
 }
 
 fn probes(regex: &RegexPattern) -> impl Iterator<Item = String> {
-    let unrelated = ["https://evil.test", "http://evil.test"].map(str::to_owned);
+    let unrelated = UNRELATED_ORIGINS
+        .into_iter()
+        .flat_map(|origin| ["", ":8443"].map(|port| format!("{origin}{port}")));
+    let insecure = ["http://evil.test".to_owned()];
     let extended = regex.literal_starts().into_iter().flat_map(|start| {
         [".evil.test", "evil.test", "-evil.test"].map(|end| format!("{start}{end}"))
     });
-    let prefixed = regex.literal_ends().into_iter().filter_map(|end| {
+    let prefixed = regex.literal_ends().into_iter().flat_map(|end| {
         // `.example.com` at the end is what a subdomain has; `example.com` is a look-alike's.
-        let first = end.bytes().next()?;
-        first
-            .is_ascii_alphanumeric()
-            .then(|| format!("https://evil{end}"))
+        let is_name = end.starts_with(|first: char| first.is_ascii_alphanumeric());
+        let starts = ["https://evil", "https://evil-"]
+            .into_iter()
+            .filter(move |_| is_name);
+        starts.map(move |start| format!("{start}{end}"))
     });
     // `app.example` with any character for its dot.
     let dotted = Some(regex.example('x')).filter(|probe| *probe != regex.example('.'));
     unrelated
-        .into_iter()
+        .chain(insecure)
         .chain(extended)
         .chain(prefixed)
         .chain(dotted)
+        .filter(|probe| Origin::parse(probe.as_bytes()).is_ok())
 }
 
 fn warn_at(compiler: &mut Compiler<'_>, source: &Source, message: String, hint: &str) {

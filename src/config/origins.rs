@@ -3,7 +3,7 @@
 use super::compile::Compiler;
 use super::error::{Diagnostic, Place, Severity};
 use super::raw::{OneOrMany, RawOrigin, RawOriginEntry};
-use crate::cors::{OriginPattern, RegexPattern};
+use crate::cors::{OriginPattern, RegexError, RegexPattern};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub(super) enum Source {
     /// In the configuration, at this path.
     Config(String),
     /// In a file of origins.
-    File { file: Arc<PathBuf>, line: usize },
+    File { file: Arc<PathBuf>, place: Place },
 }
 
 /// Reads `raw`. What is wrong is reported and left out.
@@ -56,7 +56,13 @@ fn read_one(compiler: &mut Compiler<'_>, path: String, raw: RawOrigin, origins: 
             file: None,
         }) => match RegexPattern::parse(&regex) {
             Ok(pattern) => origins.push(OriginPattern::Regex(pattern), Source::Config(path)),
-            Err(error) => compiler.error(&format!("{path}.regex"), error.to_string(), None),
+            Err(error) => {
+                let hint = match error {
+                    RegexError::TooLarge => Some("write smaller counted repetitions".to_owned()),
+                    _ => None,
+                };
+                compiler.error(&format!("{path}.regex"), error.to_string(), hint);
+            }
         },
         RawOrigin::Entry(RawOriginEntry {
             regex: None,
@@ -75,26 +81,35 @@ fn read_one(compiler: &mut Compiler<'_>, path: String, raw: RawOrigin, origins: 
 
 /// Exact and wildcard patterns, one a line, with `#` comments.
 fn read_file(compiler: &mut Compiler<'_>, path: &str, name: &str, origins: &mut Origins) {
+    if name.is_empty() {
+        return compiler.error(&format!("{path}.file"), "the file's name is empty", None);
+    }
     let file = compiler.relative(Path::new(name));
     let text = match std::fs::read_to_string(&file) {
         Ok(text) => text,
         Err(error) => {
             let message = format!("can't read `{}`: {error}", file.display());
-            let hint = "the path is relative to the configuration file".to_owned();
-            return compiler.error(&format!("{path}.file"), message, Some(hint));
+            let is_relative = Path::new(name).is_relative();
+            let hint =
+                is_relative.then(|| "the path is relative to the configuration file".to_owned());
+            return compiler.error(&format!("{path}.file"), message, hint);
         }
     };
     let file = Arc::new(file);
     let mut patterns = 0;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     for (index, line) in text.lines().enumerate() {
-        let content = line.split('#').next().unwrap_or_default().trim();
+        let content = without_comment(line).trim();
         if content.is_empty() {
             continue;
         }
         patterns += 1;
         let source = Source::File {
             file: Arc::clone(&file),
-            line: index + 1,
+            place: Place {
+                line: index + 1,
+                column: line.len() - line.trim_start().len() + 1,
+            },
         };
         match OriginPattern::parse(content) {
             Ok(pattern @ OriginPattern::Tuple(_)) => origins.push(pattern, source),
@@ -113,6 +128,13 @@ fn read_file(compiler: &mut Compiler<'_>, path: &str, name: &str, origins: &mut 
         let message = format!("`{}` has no origins in it", file.display());
         compiler.error(&format!("{path}.file"), message, None);
     }
+}
+
+/// The line up to its `#`, which starts a comment at the start or behind white space.
+fn without_comment(line: &str) -> &str {
+    let mut comments = line.match_indices('#').map(|(at, _)| &line[..at]);
+    let comment = comments.find(|before| before.is_empty() || before.ends_with([' ', '\t']));
+    comment.unwrap_or(line)
 }
 
 // === impl Origins ===
@@ -136,13 +158,7 @@ impl Source {
     ) -> Diagnostic {
         let (file, path, place) = match self {
             Self::Config(path) => (config.to_owned(), path.clone(), None),
-            Self::File { file, line } => {
-                let place = Place {
-                    line: *line,
-                    column: 1,
-                };
-                (file.to_path_buf(), String::new(), Some(place))
-            }
+            Self::File { file, place } => (file.to_path_buf(), String::new(), Some(*place)),
         };
         Diagnostic {
             severity: Severity::Error,

@@ -14,7 +14,11 @@ use std::time::Duration;
 pub(super) type Seq<T> = Vec<Option<T>>;
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "the configuration: a mapping with `listeners`, `upstreams` and `routes`"
+)]
 pub(super) struct RawConfig {
     pub listeners: Option<Seq<RawListener>>,
     pub admin: Option<RawListener>,
@@ -28,13 +32,20 @@ pub(super) struct RawConfig {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a mapping such as `{ address: 127.0.0.1:8080 }`"
+)]
 pub(super) struct RawListener {
     pub address: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a mapping such as `{ threads: 0 }`"
+)]
 pub(super) struct RawServer {
     pub threads: Option<usize>,
     pub grace_period: Option<RawDuration>,
@@ -42,14 +53,22 @@ pub(super) struct RawServer {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a mapping such as `{ keepalive_timeout: 60s }`"
+)]
 pub(super) struct RawLimits {
     pub max_request_header_bytes: Option<RawSize>,
     pub keepalive_timeout: Option<RawDuration>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a mapping such as `{ endpoints: [127.0.0.1:9000] }`"
+)]
 pub(super) struct RawUpstream {
     pub endpoints: Option<Seq<String>>,
     pub echo: Option<bool>,
@@ -73,7 +92,11 @@ pub(super) enum RawLoadBalancing {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a mapping such as `{ allow_origins: [https://app.example.com] }`"
+)]
 pub(super) struct RawPolicy {
     pub allow_origins: Option<OneOrMany<RawOrigin>>,
     pub allow_methods: Option<OneOrMany<String>>,
@@ -113,14 +136,22 @@ pub(super) enum RawOrigin {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "an origin pattern, `regex: …` or `file: …`"
+)]
 pub(super) struct RawOriginEntry {
     pub regex: Option<String>,
     pub file: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a mapping such as `{ upstream: api, cors: web-app }`"
+)]
 pub(super) struct RawRoute {
     pub name: Option<String>,
     #[serde(rename = "match")]
@@ -130,7 +161,11 @@ pub(super) struct RawRoute {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a mapping such as `{ path_prefix: /v1 }`"
+)]
 pub(super) struct RawMatch {
     pub hosts: Option<OneOrMany<String>>,
     pub path: Option<String>,
@@ -239,7 +274,7 @@ impl<'de> Deserialize<'de> for RawDuration {
             }
             fn visit_u64<E: de::Error>(self, number: u64) -> Result<RawDuration, E> {
                 Err(E::custom(format_args!(
-                    "{number} lacks its unit: write `{number}s` for seconds"
+                    "{number} lacks its unit: write `{number}s` or `{number}ms`"
                 )))
             }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<RawDuration, E> {

@@ -64,7 +64,8 @@ impl HostMatch {
         let lower = text.to_ascii_lowercase();
         let name = lower.strip_prefix("*.").unwrap_or(&lower);
         if let Some((_, host)) = lower.split_once("://") {
-            let hint = format!("write `{}`", host.trim_end_matches('/'));
+            let host = host.split(['/', ':']).next().unwrap_or(host);
+            let hint = format!("write `{host}`");
             return Err((
                 format!("`{text}` has a scheme; a host is a name"),
                 Some(hint),
@@ -189,6 +190,10 @@ fn check_path(text: &str) -> Result<(), (String, Option<String>)> {
 
 pub(super) fn check_method(text: &str) -> Result<(), (String, Option<String>)> {
     match is_token(text.as_bytes()) {
+        true if text == "*" => Err((
+            "`*` is not a method".to_owned(),
+            Some("leave `methods` out to match every method".to_owned()),
+        )),
         true => Ok(()),
         false => Err((
             format!("`{text}` is not a method: RFC 9110 has no such token"),

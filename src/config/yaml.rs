@@ -17,7 +17,8 @@ use std::collections::HashMap;
 /// A document that was read, as far as it could be.
 #[derive(Debug)]
 pub(super) struct Document {
-    pub raw: RawConfig,
+    /// `None` where there was more wrong than could be taken out.
+    pub raw: Option<RawConfig>,
     pub places: Places,
     pub misfits: Vec<Misfit>,
 }
@@ -43,33 +44,43 @@ pub(super) struct Unknown {
 #[derive(Debug, Default)]
 pub(super) struct Places {
     by_path: HashMap<String, Place>,
+    /// Keys that stand twice in one mapping: the path, and the first and the second place.
+    duplicates: Vec<(String, Place, Place)>,
 }
 
 /// Why a text is no YAML document.
 #[derive(Debug)]
 pub(super) struct SyntaxError {
     pub place: Option<Place>,
+    pub path: String,
     pub message: String,
+    pub hint: Option<String>,
 }
 
 /// So many misfits are reported; a file with more is not a configuration.
 const MAX_MISFITS: usize = 100;
 
-pub(super) fn read(text: &str) -> Result<Document, SyntaxError> {
-    let mut value: Value = match serde_yaml::from_str(text) {
-        Ok(value) => value,
-        Err(error) => return Err(SyntaxError::new(&error)),
-    };
-    value
-        .apply_merge()
-        .map_err(|error| SyntaxError::new(&error))?;
+/// Reads `text`, which may start with a byte order mark.
+pub(super) fn read(text: &str) -> Result<Document, Vec<SyntaxError>> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let places = Places::of(text);
+    if !places.duplicates.is_empty() {
+        return Err(places
+            .duplicates
+            .into_iter()
+            .map(SyntaxError::duplicate)
+            .collect());
+    }
+    let syntax_error = |error| vec![SyntaxError::new(&error)];
+    let mut value: Value = serde_yaml::from_str(text).map_err(syntax_error)?;
+    value.apply_merge().map_err(syntax_error)?;
     if value.is_null() {
         value = Value::Mapping(serde_yaml::Mapping::new());
     }
     let mut misfits = Vec::new();
     let raw = loop {
         let error = match serde_path_to_error::deserialize(value.clone()) {
-            Ok(raw) => break raw,
+            Ok(raw) => break Some(raw),
             Err(error) => error,
         };
         let segments: Vec<Segment> = error.path().iter().cloned().collect();
@@ -77,12 +88,12 @@ pub(super) fn read(text: &str) -> Result<Document, SyntaxError> {
         let is_last = misfits.len() + 1 == MAX_MISFITS || !take_out(&mut value, &segments);
         misfits.push(misfit);
         if is_last {
-            break RawConfig::default();
+            break None;
         }
     };
     Ok(Document {
         raw,
-        places: Places::of(text),
+        places,
         misfits,
     })
 }
@@ -157,9 +168,32 @@ impl Misfit {
         Self {
             path,
             unknown,
-            message,
+            message: in_the_files_words(&message),
         }
     }
+}
+
+/// serde's message without the words of Rust and of its own data model.
+fn in_the_files_words(message: &str) -> String {
+    if message.contains("expected field identifier") {
+        return "a key here is a string: put it in quotes".to_owned();
+    }
+    // What serde says is `invalid type: WHAT, expected WHAT`; what is quoted is the operator's.
+    let (found, expected) = match message.split_once(", expected ") {
+        Some((found, expected)) => (found, format!(", expected {expected}")),
+        None => (message, String::new()),
+    };
+    let found = found
+        .replace("invalid type: map", "invalid type: a mapping")
+        .replace("invalid type: sequence", "invalid type: a list")
+        .replace("invalid type: unit value", "invalid type: nothing")
+        .replace("invalid type: enum", "invalid type: a tagged value");
+    let expected = expected
+        .replace(", expected usize", ", expected a whole number")
+        .replace(", expected u16", ", expected a whole number")
+        .replace(", expected a sequence", ", expected a list")
+        .replace(", expected a Value::Tagged enum", ", expected one word");
+    found + &expected
 }
 
 // === impl SyntaxError ===
@@ -175,7 +209,32 @@ impl SyntaxError {
         if let Some(at) = message.find(" at line ") {
             message.truncate(at);
         }
-        Self { place, message }
+        let hint = if message.contains("while scanning an alias")
+            || message.contains("while scanning an anchor")
+        {
+            Some("a value that starts with `*` or `&` needs quotes: write `\"*\"`")
+        } else if message.contains("found character that cannot start any token") {
+            Some("indent with spaces, not with tabs")
+        } else if message.contains("escape") {
+            Some("write the value in single quotes: they leave backslashes alone")
+        } else {
+            None
+        };
+        Self {
+            place,
+            path: String::new(),
+            message,
+            hint: hint.map(str::to_owned),
+        }
+    }
+
+    fn duplicate((path, first, second): (String, Place, Place)) -> Self {
+        Self {
+            place: Some(second),
+            message: format!("this key stands here twice, first in line {}", first.line),
+            path,
+            hint: Some("remove one of them".to_owned()),
+        }
     }
 }
 
@@ -202,6 +261,7 @@ impl Places {
         }
         Self {
             by_path: index.by_path,
+            duplicates: index.duplicates,
         }
     }
 }
@@ -210,6 +270,7 @@ impl Places {
 #[derive(Default)]
 struct Indexer {
     by_path: HashMap<String, Place>,
+    duplicates: Vec<(String, Place, Place)>,
     stack: Vec<Frame>,
 }
 
@@ -222,9 +283,10 @@ enum FrameKind {
     Sequence {
         next: usize,
     },
-    /// The key that was read last, if its value has not been yet.
     Mapping {
+        /// The key that was read last, if its value has not been yet.
         key: Option<(String, Place)>,
+        seen: HashMap<String, Place>,
     },
 }
 
@@ -252,7 +314,10 @@ impl Indexer {
             }
             Event::MappingStart(..) => {
                 let path = self.enter_value(place);
-                let kind = FrameKind::Mapping { key: None };
+                let kind = FrameKind::Mapping {
+                    key: None,
+                    seen: HashMap::new(),
+                };
                 self.stack.push(Frame { path, kind });
             }
             Event::SequenceEnd | Event::MappingEnd => {
@@ -264,16 +329,20 @@ impl Indexer {
 
     fn is_key(&self) -> bool {
         let top = self.stack.last().map(|frame| &frame.kind);
-        matches!(top, Some(FrameKind::Mapping { key: None }))
+        matches!(top, Some(FrameKind::Mapping { key: None, .. }))
     }
 
     fn set_key(&mut self, text: &str, place: Place) {
-        if let Some(Frame {
-            kind: FrameKind::Mapping { key },
-            ..
-        }) = self.stack.last_mut()
-        {
+        let Some(frame) = self.stack.last_mut() else {
+            return;
+        };
+        if let FrameKind::Mapping { key, seen } = &mut frame.kind {
             *key = Some((text.to_owned(), place));
+            if let Some(first) = seen.insert(text.to_owned(), place) {
+                let mut path = frame.path.clone();
+                push_key(&mut path, text);
+                self.duplicates.push((path, first, place));
+            }
         }
     }
 
@@ -291,7 +360,7 @@ impl Indexer {
                 *next += 1;
                 place
             }
-            FrameKind::Mapping { key } => match key.take() {
+            FrameKind::Mapping { key, .. } => match key.take() {
                 Some((key, key_place)) => {
                     push_key(&mut path, &key);
                     key_place

@@ -56,7 +56,7 @@ pub use pattern::{
 };
 pub use policy::{
     Dangers, NameList, OnRejectedPreflight, Policy, PolicyError, PolicyErrorKind, PolicySpec,
-    PreflightStatus, SpecField, UpstreamCorsHeaders,
+    PreflightStatus, SpecField, UNRELATED_ORIGINS, UpstreamCorsHeaders,
 };
 pub use preflight::PreflightGrant;
 pub use regex::{RegexError, RegexPattern};

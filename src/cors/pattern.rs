@@ -108,12 +108,16 @@ impl OriginPattern {
         }
     }
 
-    /// An origin that the pattern matches; a regex and `*` give none.
-    pub fn example(&self) -> Option<String> {
-        match self {
-            Self::Null => Some("null".to_owned()),
-            Self::Tuple(tuple) => Some(tuple.text().replace("*.", "x.").replace(":*", "")),
-            Self::Any | Self::Regex(_) => None,
+    /// Origins of every kind that the pattern matches; a regex and `*` give none.
+    pub fn examples(&self) -> Vec<String> {
+        let Self::Tuple(tuple) = self else {
+            return Vec::new();
+        };
+        let text = tuple.text().replace("*.", "x.");
+        match text.strip_suffix(":*") {
+            // A port that nobody writes into a pattern, and none.
+            Some(origin) => vec![origin.to_owned(), format!("{origin}:49151")],
+            None => vec![text],
         }
     }
 
@@ -143,7 +147,10 @@ impl TuplePattern {
             None => (origin.to_owned(), HostPattern::Exact),
         };
         if origin.contains('*') {
-            return Err(PatternErrorKind::MisplacedWildcard);
+            return Err(match path_at(text) {
+                Some(_) => OriginError::Path.into(),
+                None => PatternErrorKind::MisplacedWildcard,
+            });
         }
         let parsed = TupleOrigin::parse(origin.as_bytes())?;
         if is_ipv4_mapped(parsed.host()) {
@@ -225,19 +232,51 @@ fn is_ipv4_mapped(host: &str) -> bool {
     ipv6(host).is_some_and(|address| address.to_ipv4_mapped().is_some())
 }
 
-/// What the author most likely meant, if that is a pattern.
+/// What the author most likely meant, or how patterns are written.
 fn hint(text: &str, kind: PatternErrorKind) -> Option<String> {
+    let words = match kind {
+        _ if text.eq_ignore_ascii_case("null") => "write \"null\", in lower case",
+        PatternErrorKind::Origin(OriginError::NotAscii) => "write the host in Punycode (xn--…)",
+        PatternErrorKind::Origin(OriginError::FileScheme) => {
+            "write \"null\" to allow pages without an origin"
+        }
+        PatternErrorKind::MisplacedWildcard => {
+            "write a wildcard like `https://*.example.com`, any port like `http://localhost:*`, or a \
+             `regex:`"
+        }
+        _ => return mended(text, kind).map(|meant| format!("write `{meant}`")),
+    };
+    Some(words.to_owned())
+}
+
+/// The text with its mistakes taken out one after the other, if that makes it a pattern.
+fn mended(text: &str, kind: PatternErrorKind) -> Option<String> {
+    let mut guess = mend(text, kind)?;
+    // One mistake seldom comes alone, four of them are no pattern any more.
+    for _ in 0..3 {
+        match TuplePattern::parse(&guess) {
+            Ok(_) => return Some(guess),
+            Err(kind) => guess = mend(&guess, kind)?,
+        }
+    }
+    None
+}
+
+fn mend(text: &str, kind: PatternErrorKind) -> Option<String> {
     use OriginError as E;
     use PatternErrorKind as K;
-    let guess = match kind {
+    Some(match kind {
         K::Origin(E::UpperCase) => text.to_lowercase(),
         K::Origin(E::Path) => text[..path_at(text)?].to_owned(),
-        K::Origin(E::MissingScheme) => format!("https://{}", text.trim_start_matches('/')),
-        K::Origin(E::WhiteSpace) => text.trim().to_owned(),
-        K::Origin(E::NotAscii) => return Some("write the host in Punycode (xn--…)".to_owned()),
-        K::Origin(E::FileScheme) => {
-            return Some("write \"null\" to allow pages without an origin".to_owned());
+        K::Origin(E::MissingScheme) => {
+            let host = text.trim_start_matches('/');
+            let name = host.split(['/', ':']).next().unwrap_or(host);
+            match is_loopback_host(name) || host.starts_with("[::1]") {
+                true => format!("http://{host}"),
+                false => format!("https://{host}"),
+            }
         }
+        K::Origin(E::WhiteSpace) => text.trim().to_owned(),
         K::Origin(E::UserInfo) => {
             let (scheme, rest) = text.split_once("://")?;
             format!("{scheme}://{}", rest.rsplit_once('@')?.1)
@@ -249,19 +288,9 @@ fn hint(text: &str, kind: PatternErrorKind) -> Option<String> {
             parse_port(trimmed).ok()?;
             format!("{origin}:{trimmed}")
         }
-        K::MisplacedWildcard => {
-            return Some(
-                "write a wildcard like `https://*.example.com`, any port like \
-                 `http://localhost:*`, or a `regex:`"
-                    .to_owned(),
-            );
-        }
         K::Ipv4Mapped => mapped_as_ipv4(text)?,
         _ => return None,
-    };
-    // A guess that is itself no pattern would send its reader round in circles.
-    TuplePattern::parse(&guess).ok()?;
-    Some(format!("write `{guess}`"))
+    })
 }
 
 fn path_at(text: &str) -> Option<usize> {

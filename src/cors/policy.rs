@@ -143,6 +143,8 @@ pub enum PolicyErrorKind {
     Matcher(#[from] MatcherError),
     #[error("`{0}` is not a method: RFC 9110 has no such token")]
     NotAMethod(String),
+    #[error("`{0}` is a name to browsers, not a pattern")]
+    NameWithStar(String),
     #[error("no script may use the method `{0}`")]
     ForbiddenMethod(String),
     #[error("`{0}` is not a header name: RFC 9110 has no such token")]
@@ -155,7 +157,9 @@ pub enum PolicyErrorKind {
     UnreadableHeader(String),
     #[error("with credentials a browser takes the `*` for a header's name")]
     AnyExposedWithCredentials,
-    #[error("any site could act as its visitors: `{0}` matches every origin, with credentials")]
+    #[error(
+        "any site could act as its visitors: `{0}` matches unrelated origins, with credentials"
+    )]
     AnyOriginWithCredentials(String),
     #[error("any site can have the origin `null`, and credentials would go to it")]
     NullWithCredentials,
@@ -174,10 +178,15 @@ impl PolicyErrorKind {
             Self::NoOrigins => "list the origins, or write `*` for all of them",
             Self::AnyBesideOthers => "remove the `*` or the other patterns",
             Self::AnyMethodBesideOthers => "remove the `*` or the names",
-            Self::ForbiddenMethod(_) | Self::ForbiddenHeader(_) | Self::UnreadableHeader(_) => {
+            Self::ForbiddenMethod(_) | Self::ForbiddenHeader(_) => {
                 "remove it: browsers never ask for it"
             }
-            Self::CorsField(_) => "remove it: the gateway sends it where it belongs",
+            Self::UnreadableHeader(_) => "remove it: browsers hide it from scripts",
+            Self::CorsField(_) => "remove it: it is CORS's own, and no script's",
+            Self::NotAMethod(name) | Self::NotAHeader(name) if name.contains([',', ' ']) => {
+                "write a list, with one name an element"
+            }
+            Self::NameWithStar(_) => "list the names, or write `*` for all of them",
             Self::AnyExposedWithCredentials => "list the headers by name",
             Self::AnyOriginWithCredentials(_) => {
                 "list the origins, or set `dangerously_allow_any_origin_with_credentials: true`"
@@ -442,6 +451,13 @@ fn dangers_of(pattern: &OriginPattern, allowed: Dangers, mut refuse: impl FnMut(
                 ));
             } else if !allowed.insecure_origins && !regex.all_start_with(is_secure_start) {
                 refuse(PolicyErrorKind::InsecureOrigin(regex.text().to_owned()));
+            } else if let Some(suffix) = open_suffix_of(regex).filter(|_| {
+                !allowed.public_suffix_wildcards && !allowed.any_origin_with_credentials
+            }) {
+                refuse(PolicyErrorKind::PublicSuffix {
+                    pattern: regex.text().to_owned(),
+                    suffix,
+                });
             }
         }
         OriginPattern::Tuple(tuple) => {
@@ -475,18 +491,67 @@ fn is_secure_start(start: &str, is_whole: bool) -> bool {
             .is_some_and(|(_, host)| is_loopback_host(host))
 }
 
-/// Origins with nothing in common but their scheme. A regex that takes all of them takes any.
-const UNRELATED_ORIGINS: [&str; 4] = [
+/// Origins with nothing in common but their scheme. No policy means two of them.
+pub const UNRELATED_ORIGINS: [&str; 6] = [
     "https://evil.test",
     "https://a.b.attacker.example",
     "https://xn--80ak6aa92e.com",
     "https://evil.co.uk",
+    "https://evil.org",
+    "https://bad.net",
+];
+
+/// Public suffixes below which anybody can have a name, for what regexes say without naming one.
+const OPEN_SUFFIXES: [&str; 16] = [
+    "com",
+    "net",
+    "org",
+    "io",
+    "dev",
+    "app",
+    "co",
+    "co.uk",
+    "de",
+    "github.io",
+    "gitlab.io",
+    "vercel.app",
+    "netlify.app",
+    "pages.dev",
+    "herokuapp.com",
+    "web.app",
 ];
 
 fn matches_anything(regex: &RegexPattern) -> bool {
-    UNRELATED_ORIGINS
-        .iter()
-        .all(|origin| regex.is_match(origin))
+    ["", ":8443"].iter().any(|port| {
+        let matches = |origin: &&&str| regex.is_match(&format!("{origin}{port}"));
+        UNRELATED_ORIGINS.iter().filter(matches).nth(1).is_some()
+    })
+}
+
+/// A public suffix directly below which the regex takes more than one name.
+fn open_suffix_of(regex: &RegexPattern) -> Option<String> {
+    let named = regex.literal_ends();
+    let named = named.iter().filter_map(|end| {
+        let host = end.split(':').next()?;
+        host.strip_prefix('.').filter(|host| is_public_suffix(host))
+    });
+    named
+        .chain(OPEN_SUFFIXES)
+        .map(str::to_owned)
+        .find(|suffix| {
+            let names = ["evil", "bad", "attacker7", "some-body"];
+            ["", ":8443"].iter().any(|port| {
+                let matches =
+                    |name: &&&str| regex.is_match(&format!("https://{name}.{suffix}{port}"));
+                names.iter().filter(matches).nth(1).is_some()
+            })
+        })
+}
+
+fn is_public_suffix(name: &str) -> bool {
+    // An unlisted top-level name such as `internal` is nobody's registry.
+    psl::suffix(name.as_bytes())
+        .is_some_and(|suffix| suffix.is_known() && suffix.as_bytes() == name.as_bytes())
 }
 
 /// The public suffix that a wildcard stands directly below, or that it covers.
@@ -498,11 +563,8 @@ fn public_suffix(tuple: &TuplePattern) -> Option<String> {
     // `https://*.kawasaki.jp` covers `city.kawasaki.jp`-like suffixes that the list gives as
     // `*.kawasaki.jp`: a label below the host is a suffix too.
     let below = format!("x.{host}");
-    [host, below.as_str()].into_iter().find_map(|name| {
-        let suffix = psl::suffix(name.as_bytes())?;
-        // An unlisted top-level name such as `internal` is nobody's registry.
-        (suffix.is_known() && suffix.as_bytes() == name.as_bytes()).then(|| host.to_owned())
-    })
+    let is_suffix = is_public_suffix(host) || is_public_suffix(&below);
+    is_suffix.then(|| host.to_owned())
 }
 
 fn check_methods(spec: &PolicySpec, errors: &mut Vec<PolicyError>) {
@@ -515,6 +577,8 @@ fn check_methods(spec: &PolicySpec, errors: &mut Vec<PolicyError>) {
     for (index, name) in spec.methods.names.iter().enumerate() {
         let kind = if !is_token(name.as_bytes()) {
             PolicyErrorKind::NotAMethod(name.clone())
+        } else if name.starts_with('*') || name.ends_with('*') {
+            PolicyErrorKind::NameWithStar(name.clone())
         } else if is_forbidden_method(name.as_bytes()) {
             PolicyErrorKind::ForbiddenMethod(name.clone())
         } else {
@@ -532,6 +596,8 @@ fn check_headers(spec: &PolicySpec, errors: &mut Vec<PolicyError>) {
         let lower = name.to_ascii_lowercase();
         let kind = if !is_token(name.as_bytes()) {
             PolicyErrorKind::NotAHeader(name.clone())
+        } else if name.starts_with('*') || name.ends_with('*') {
+            PolicyErrorKind::NameWithStar(name.clone())
         } else if is_cors_field(&lower) {
             PolicyErrorKind::CorsField(name.clone())
         } else if is_forbidden_request_header(&lower)
@@ -559,6 +625,8 @@ fn check_exposed(spec: &PolicySpec, errors: &mut Vec<PolicyError>) {
         let lower = name.to_ascii_lowercase();
         let kind = if !is_token(name.as_bytes()) {
             PolicyErrorKind::NotAHeader(name.clone())
+        } else if name.starts_with('*') || name.ends_with('*') {
+            PolicyErrorKind::NameWithStar(name.clone())
         } else if is_cors_field(&lower) {
             PolicyErrorKind::CorsField(name.clone())
         } else if matches!(lower.as_str(), "set-cookie" | "set-cookie2") {

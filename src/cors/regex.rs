@@ -38,7 +38,7 @@ pub enum RegexError {
     NotAscii,
     #[error("`{text}` is not a regex: {reason}")]
     Syntax { text: String, reason: String },
-    #[error("it needs an automaton of more than {} MiB", MAX_AUTOMATON_BYTES >> 20)]
+    #[error("the regex needs an automaton of more than {} MiB", MAX_AUTOMATON_BYTES >> 20)]
     TooLarge,
 }
 

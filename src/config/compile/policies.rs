@@ -42,7 +42,11 @@ impl Compiler<'_> {
             Some(policy) => policy.clone(),
             None => {
                 if !self.was_refused(&format!("policies.{name}")) && !self.was_refused("policies") {
-                    let known = policies.keys().map(String::as_str);
+                    // `default_policy` has no such words: what no route matches goes nowhere.
+                    let words = [PASSTHROUGH, OFF]
+                        .into_iter()
+                        .filter(|_| path != "default_policy");
+                    let known = policies.keys().map(String::as_str).chain(words);
                     let (message, hint) = unknown_name("policy", name, known);
                     self.error(path, message, hint);
                 }
@@ -115,7 +119,11 @@ impl Compiler<'_> {
                 public_suffix_wildcards: dangerously_allow_public_suffix_wildcards.unwrap_or(false),
             },
         };
-        lint::policy(self, path, &spec, &sources);
+        let paths = lint::NamePaths {
+            methods: &method_paths,
+            headers: &header_paths,
+        };
+        lint::policy(self, path, &spec, &sources, paths);
         match Policy::new(spec) {
             Ok(policy) => is_complete.then(|| Arc::new(policy)),
             Err(errors) => {
@@ -170,7 +178,8 @@ impl Compiler<'_> {
     fn max_age(&mut self, path: &str, raw: Option<RawDuration>) -> Option<u64> {
         let RawDuration(duration) = raw?;
         if duration.subsec_nanos() != 0 {
-            let message = "Access-Control-Max-Age is a number of whole seconds";
+            let written = humantime::format_duration(duration);
+            let message = format!("`{written}` is not a number of whole seconds");
             self.error(&format!("{path}.max_age"), message, None);
         }
         Some(duration.as_secs())

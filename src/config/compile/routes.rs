@@ -60,7 +60,11 @@ impl Compiler<'_> {
             cors,
         } = raw;
         let name = match name {
-            Some(name) if name.is_empty() || name == UNMATCHED => {
+            Some(name)
+                if name == UNMATCHED
+                    || name.trim().is_empty()
+                    || name.chars().any(char::is_control) =>
+            {
                 let message = format!("`{name}` can't be a route's name");
                 let hint = "it is a metric label: write a word of your own".to_owned();
                 self.error(&format!("{path}.name"), message, hint);
@@ -164,13 +168,20 @@ impl Compiler<'_> {
         }
         for (name, value) in headers.unwrap_or_default() {
             if crate::cors::is_token(name.as_bytes()) {
-                matches.headers.push((name.to_ascii_lowercase(), value.0));
+                let lower = name.to_ascii_lowercase();
+                if matches.headers.iter().any(|(known, _)| *known == lower) {
+                    let message = format!("`{name}` stands here twice: names have no case");
+                    self.error(&format!("{path}.headers.{name}"), message, None);
+                }
+                matches.headers.push((lower, value.0));
             } else {
                 let message = format!("`{name}` is not a header name: RFC 9110 has no such token");
                 self.error(&format!("{path}.headers.{name}"), message, None);
             }
         }
-        (self.error_count() == before).then_some(matches)
+        // What was refused could make it match less: it is compared with no other route.
+        let is_whole = self.error_count() == before && !self.was_refused_within(path);
+        is_whole.then_some(matches)
     }
 
     /// A list that may be left out; where it is given, an empty one would match nothing.

@@ -3,6 +3,7 @@
 use super::Compiler;
 use crate::config::raw::{RawLoadBalancing, RawProtocol, RawUpstream, Seq};
 use crate::config::{Endpoint, Protocol, Upstream, UpstreamKind};
+use crate::cors::Origin;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -23,7 +24,7 @@ impl Compiler<'_> {
             }
             return Vec::new();
         };
-        if raw.is_empty() {
+        if raw.is_empty() && !self.was_refused_within("upstreams") {
             self.error("upstreams", format!("`upstreams` is empty: {what}"), None);
         }
         raw.into_iter()
@@ -48,10 +49,10 @@ impl Compiler<'_> {
         let kind = match (endpoints, echo.unwrap_or(false)) {
             (Some(endpoints), false) => self.endpoints(&format!("{path}.endpoints"), endpoints),
             (None, true) => UpstreamKind::Echo,
-            (Some(_), true) => {
+            (Some(endpoints), true) => {
                 let message = "an upstream is either `echo` or has `endpoints`";
-                self.error(&path, message, None);
-                UpstreamKind::Echo
+                self.error(&path, message, "remove one of them".to_owned());
+                self.endpoints(&format!("{path}.endpoints"), endpoints)
             }
             (None, false) => {
                 let refused = |key| self.was_refused(&format!("{path}.{key}"));
@@ -98,36 +99,36 @@ impl Compiler<'_> {
     }
 }
 
+/// The endpoint, or what to write instead.
 fn parse_endpoint(text: &str) -> Result<Endpoint, Option<String>> {
+    let instead = |guess: String| {
+        let is_right = parse_endpoint(&guess).is_ok();
+        Err(is_right.then(|| format!("write `{guess}`")))
+    };
     if let Some((scheme, rest)) = text.split_once("://") {
-        let rest = rest.trim_end_matches('/');
-        let guess = match (rest.contains(':'), scheme) {
-            (true, _) => rest.to_owned(),
-            (false, "https") => format!("{rest}:443"),
-            (false, _) => format!("{rest}:80"),
+        let authority = rest.split('/').next().unwrap_or(rest);
+        return match (scheme, authority.contains(':')) {
+            ("https", _) => Err(Some("this version has no TLS to upstreams yet".to_owned())),
+            (_, true) => instead(authority.to_owned()),
+            ("http", false) => instead(format!("{authority}:80")),
+            _ => Err(None),
         };
-        return Err(parse_endpoint(&guess)
-            .is_ok()
-            .then(|| format!("write `{guess}`")));
+    }
+    if text.parse::<u16>().is_ok() {
+        return instead(format!("127.0.0.1:{text}"));
     }
     if let Ok(SocketAddr::V6(address)) = text.parse() {
-        return Ok(Endpoint {
-            host: address.ip().to_string(),
-            port: address.port(),
-        });
+        let host = address.ip().to_string();
+        let port = Some(address.port()).filter(|port| *port > 0).ok_or(None)?;
+        return Ok(Endpoint { host, port });
     }
     let Some((host, port)) = text.rsplit_once(':') else {
-        let guess = format!("{text}:80");
-        return Err(parse_endpoint(&guess)
-            .is_ok()
-            .then(|| format!("write `{guess}`")));
+        return instead(format!("{text}:80"));
     };
-    let is_name = !host.is_empty()
-        && host
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
-    match port.parse::<u16>() {
-        Ok(port) if is_name && port > 0 => Ok(Endpoint {
+    // The same names and numbers as in an origin, upper case aside.
+    let origin = format!("http://{}:{port}", host.to_ascii_lowercase());
+    match (Origin::parse(origin.as_bytes()), port.parse()) {
+        (Ok(Origin::Tuple(_)), Ok(port)) if !host.starts_with('[') => Ok(Endpoint {
             host: host.to_owned(),
             port,
         }),
