@@ -23,4 +23,4 @@ fi
 echo "installing with apt:$missing"
 $as_root apt-get update --quiet=2
 # shellcheck disable=SC2086 # one word a package
-$as_root apt-get install --yes --quiet=2 --no-install-recommends $missing >/dev/null
+DEBIAN_FRONTEND=noninteractive $as_root apt-get install --yes --quiet=2 --no-install-recommends $missing >/dev/null

@@ -11,7 +11,8 @@ use crate::proxy::{Connections, Echo, EdgeApp, Gateway, Snapshot};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use pingora_core::apps::ServerApp;
-use pingora_core::listeners::{L4BufferSettings, ListenerConfig};
+use pingora_core::listeners::{L4BufferSettings, ListenerConfig, TcpSocketOptions};
+use pingora_core::protocols::TcpKeepalive;
 use pingora_core::server::Fds;
 use pingora_core::server::configuration::ServerConf;
 use pingora_core::services::Service as _;
@@ -34,6 +35,15 @@ use tracing::{debug, info, warn};
 /// one read, and those take two.
 const READ_BUFFER: usize = 8 << 10;
 const WRITE_BUFFER: usize = 1460;
+
+/// A client that vanished without a word is found out within two minutes, in a tunnel as well.
+const TCP_KEEPALIVE: TcpKeepalive = TcpKeepalive {
+    idle: Duration::from_secs(60),
+    interval: Duration::from_secs(15),
+    count: 4,
+    #[cfg(target_os = "linux")]
+    user_timeout: Duration::ZERO,
+};
 
 /// How often a request is sent again after its upstream failed: see `Gateway::fail_to_connect`.
 const MAX_RETRIES: usize = 3;
@@ -136,7 +146,7 @@ impl Server {
             ..ServerConf::default()
         };
         let config_server = config.server;
-        let idle_timeout = config.limits.keepalive_timeout;
+        let limits = config.limits;
         let echo_address = echo.as_ref().map(|bound| bound.address);
         let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot::new(
             config,
@@ -145,7 +155,7 @@ impl Server {
         )));
 
         let gateway = Gateway::new(Arc::clone(&snapshot));
-        let app = EdgeApp::new(&Arc::new(conf), gateway, connections.clone(), idle_timeout);
+        let app = EdgeApp::new(&Arc::new(conf), gateway, connections.clone(), &limits);
         listen(
             "traffic",
             traffic.handle(),
@@ -312,7 +322,13 @@ fn listen<A>(
         }
         let address = address.to_string();
         let buffers = L4BufferSettings::new(READ_BUFFER, WRITE_BUFFER);
-        service.add_listener(ListenerConfig::tcp(address.clone()).l4_buffer(buffers));
+        let mut options = TcpSocketOptions::default();
+        options.tcp_keepalive = Some(TCP_KEEPALIVE);
+        service.add_listener(
+            ListenerConfig::tcp(address.clone())
+                .l4_buffer(buffers)
+                .tcp_socket_options(options),
+        );
         fds.add(address, socket.into_raw_fd());
     }
     let fds = Arc::new(Mutex::new(fds));

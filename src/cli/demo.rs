@@ -39,7 +39,7 @@ pub(super) fn run(options: Options) -> Result<(), CommandError> {
     // The configuration is text, so that the demo shows what an operator would write.
     let text = configuration(gateway, admin, page);
     let config = Config::parse(&text, Path::new("demo"))?;
-    start_logging();
+    start_logging()?;
     let server = Server::start(config, Path::new("demo"))?;
     let addresses = server.addresses();
     let (gateway, admin) = match (addresses.listeners.as_slice(), addresses.admin) {

@@ -75,14 +75,23 @@ fn say(message: &str) {
 
 /// Logs go to stderr. pingora speaks of every client that goes away as an error: it is heard where
 /// RUST_LOG asks for it.
-fn start_logging() {
+///
+/// # Errors
+///
+/// Where RUST_LOG is no filter.
+fn start_logging() -> Result<(), CommandError> {
     const DEFAULT: &str =
         "warn,corsgate=info,pingora_proxy=off,pingora_core::apps=off,pingora_core::connectors=off";
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT));
+    let filter = match std::env::var(EnvFilter::DEFAULT_ENV) {
+        Ok(filter) if !filter.is_empty() => EnvFilter::try_new(&filter)
+            .map_err(|error| format!("RUST_LOG is `{filter}`, which is no filter: {error}"))?,
+        _ => EnvFilter::new(DEFAULT),
+    };
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(is_terminal)
         .init();
+    Ok(())
 }

@@ -8,7 +8,7 @@ use tracing::warn;
 
 pub(super) fn run(file: &Path) -> Result<(), CommandError> {
     let config = Config::load(file)?;
-    start_logging();
+    start_logging()?;
     for warning in &config.warnings {
         warn!("{}", warning.located());
     }

@@ -57,6 +57,7 @@ pub(super) fn compile(text: &str, file: &Path) -> Result<Config, ConfigError> {
         places: &document.places,
         refused: HashSet::new(),
         diagnostics: Vec::new(),
+        errors: 0,
     };
     for misfit in document.misfits {
         compiler.misfit(misfit);
@@ -73,6 +74,7 @@ pub(super) struct Compiler<'a> {
     /// The paths of values that did not fit: what depends on them is not reported as missing.
     refused: HashSet<String>,
     diagnostics: Vec<Diagnostic>,
+    errors: usize,
 }
 
 // === Reporting ===
@@ -111,11 +113,12 @@ impl Compiler<'_> {
         if diagnostic.place.is_none() {
             diagnostic.place = self.places.find(&diagnostic.path);
         }
+        self.errors += usize::from(diagnostic.is_error());
         self.diagnostics.push(diagnostic);
     }
 
     pub(super) fn error_count(&self) -> usize {
-        self.diagnostics.iter().filter(|d| d.is_error()).count()
+        self.errors
     }
 
     pub(super) fn was_refused(&self, path: &str) -> bool {
@@ -222,6 +225,9 @@ impl Compiler<'_> {
     }
 }
 
+/// So many known names are shown.
+const MAX_SHOWN: usize = 10;
+
 /// The known name that `name` most likely is a misspelling of.
 fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let name = name.to_lowercase();
@@ -249,7 +255,11 @@ fn unknown_name<'a>(
         Some(near) => format!("write `{near}`"),
         None => match known.collect::<Vec<_>>() {
             known if known.is_empty() => format!("there is no {kind} in this file"),
-            known => format!("known: {}", known.join(", ")),
+            known => {
+                let more = if known.len() > MAX_SHOWN { ", …" } else { "" };
+                let shown: Vec<&str> = known.into_iter().take(MAX_SHOWN).collect();
+                format!("known: {}{more}", shown.join(", "))
+            }
         },
     };
     (format!("there is no {kind} `{name}`"), hint)
@@ -359,6 +369,14 @@ impl Compiler<'_> {
             shutdown_timeout,
         } = raw;
         let defaults = Server::default();
+        if threads.is_some_and(|threads| threads > MAX_THREADS) {
+            let hint = "write 0 for one a core".to_owned();
+            self.error(
+                "server.threads",
+                format!("more than {MAX_THREADS} threads"),
+                hint,
+            );
+        }
         Server {
             threads: threads.unwrap_or(defaults.threads),
             grace_period: duration(grace_period, defaults.grace_period),
@@ -403,6 +421,9 @@ impl Compiler<'_> {
         duration(raw, default)
     }
 }
+
+/// More threads than any machine has cores.
+const MAX_THREADS: usize = 1024;
 
 fn duration(raw: Option<RawDuration>, default: Duration) -> Duration {
     raw.map_or(default, |RawDuration(duration)| duration)

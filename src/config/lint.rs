@@ -152,6 +152,13 @@ fn regexes(compiler: &mut Compiler<'_>, spec: &PolicySpec, sources: &[Source]) {
         let OriginPattern::Regex(regex) = pattern else {
             continue;
         };
+        if !regex.can_match_an_origin() {
+            let message = format!("`{}` matches no origin", regex.text());
+            let hint =
+                "a regex is the whole origin: write `https://` in front, and what may follow";
+            warn_at(compiler, source, message, hint);
+            continue;
+        }
         if let Some(probe) = probes(regex).find(|probe| regex.is_match(probe)) {
             let message = format!("`{}` also matches `{probe}`", regex.text());
             let hint = "say what may stand where, and write each `.` of a name as `\\.`";
@@ -169,12 +176,13 @@ fn probes(regex: &RegexPattern) -> impl Iterator<Item = String> {
         [".evil.test", "evil.test", "-evil.test"].map(|end| format!("{start}{end}"))
     });
     let prefixed = regex.literal_ends().into_iter().flat_map(|end| {
-        // `.example.com` at the end is what a subdomain has; `example.com` is a look-alike's.
-        let is_name = end.starts_with(|first: char| first.is_ascii_alphanumeric());
-        let starts = ["https://evil", "https://evil-"]
-            .into_iter()
-            .filter(move |_| is_name);
-        starts.map(move |start| format!("{start}{end}"))
+        // `.example.com` at the end is what a subdomain has; `example.com` and `-example.com` are
+        // what a look-alike has as well.
+        let starts = ["https://evil", "https://evil-"];
+        let starts = starts.into_iter().filter(|_| !end.starts_with('.'));
+        starts
+            .map(|start| format!("{start}{end}"))
+            .collect::<Vec<_>>()
     });
     // `app.example` with any character for its dot.
     let dotted = Some(regex.example('x')).filter(|probe| *probe != regex.example('.'));
@@ -183,6 +191,11 @@ fn probes(regex: &RegexPattern) -> impl Iterator<Item = String> {
         .chain(extended)
         .chain(prefixed)
         .chain(dotted)
+        // Where the regex leaves the scheme to a `.*`, the example has none.
+        .map(|probe| match probe.contains("://") {
+            true => probe,
+            false => format!("https://{probe}"),
+        })
         .filter(|probe| Origin::parse(probe.as_bytes()).is_ok())
 }
 

@@ -15,7 +15,7 @@ mod route_match;
 mod yaml;
 
 pub use error::{ConfigError, Diagnostic, Located, Place, Severity};
-pub use route_match::{HostMatch, PathMatch, RouteMatch, normalized_path};
+pub use route_match::{HostMatch, PathMatch, RouteMatch, has_dot_segment, normalized_path};
 
 use crate::cors::{Policy, Rule};
 use std::net::SocketAddr;

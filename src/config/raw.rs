@@ -192,6 +192,9 @@ pub(super) enum OneOrMany<T> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RawDuration(pub Duration);
 
+/// What is longer is a mistake, and no clock could be set to it.
+const MAX_DURATION: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
+
 /// A size with its unit, as in `64KiB`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RawSize(pub u64);
@@ -274,7 +277,7 @@ impl<'de> Deserialize<'de> for RawDuration {
             }
             fn visit_u64<E: de::Error>(self, number: u64) -> Result<RawDuration, E> {
                 Err(E::custom(format_args!(
-                    "{number} lacks its unit: write `{number}s` or `{number}ms`"
+                    "{number} lacks its unit, as in `{number}s`"
                 )))
             }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<RawDuration, E> {
@@ -283,13 +286,22 @@ impl<'de> Deserialize<'de> for RawDuration {
                         "`{text}`: a duration is not negative"
                     )));
                 }
-                humantime::parse_duration(text)
-                    .map(RawDuration)
-                    .map_err(|error| {
-                        E::custom(format_args!(
-                            "`{text}` is not a duration such as `10s` or `2h`: {error}"
-                        ))
-                    })
+                if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+                    return Err(E::custom(format_args!(
+                        "`{text}` lacks its unit, as in `{text}s`"
+                    )));
+                }
+                let duration = humantime::parse_duration(text).map_err(|error| {
+                    E::custom(format_args!(
+                        "`{text}` is not a duration such as `10s` or `2h`: {error}"
+                    ))
+                })?;
+                match duration > MAX_DURATION {
+                    true => Err(E::custom(format_args!(
+                        "`{text}` is longer than a hundred years"
+                    ))),
+                    false => Ok(RawDuration(duration)),
+                }
             }
         }
         deserializer.deserialize_any(DurationVisitor)

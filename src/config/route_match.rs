@@ -2,6 +2,7 @@
 
 use crate::cors::is_token;
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 /// Which requests a route is for. Every part that is given must match.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,20 +40,37 @@ impl RouteMatch {
         usize::from(!self.methods.is_empty()) + self.headers.len()
     }
 
-    /// Whether some request would match both, and nothing tells which of them is meant.
+    /// Whether some request matches both, and neither of them is the more specific.
     pub fn is_ambiguous_with(&self, other: &Self) -> bool {
+        let is_contradicted = |(name, value): &(String, String)| {
+            let mut others = other.headers.iter();
+            others.any(|(known, other)| known == name && other != value)
+        };
+        self.predicate_count() == other.predicate_count()
+            && self.is_on_the_way_of(other)
+            && !self.headers.iter().any(is_contradicted)
+    }
+
+    /// Whether they differ in the values of the same headers only: a preflight has no values.
+    pub fn is_alike_to_preflights(&self, other: &Self) -> bool {
+        let names = |matches: &Self| {
+            let names = matches.headers.iter().map(|(name, _)| name.clone());
+            names.collect::<BTreeSet<String>>()
+        };
+        !self.headers.is_empty() && self.is_on_the_way_of(other) && names(self) == names(other)
+    }
+
+    /// Whether host, path and method tell them apart for no request.
+    fn is_on_the_way_of(&self, other: &Self) -> bool {
         let same_host = (self.hosts.is_empty() && other.hosts.is_empty())
             || self.hosts.iter().any(|host| other.hosts.contains(host));
-        let same_methods = match (self.methods.is_empty(), other.methods.is_empty()) {
-            (true, true) => true,
-            (false, false) => self.methods.iter().any(|m| other.methods.contains(m)),
-            // The one with methods is the more specific.
-            _ => false,
-        };
-        let (mut mine, mut others) = (self.headers.clone(), other.headers.clone());
-        mine.sort();
-        others.sort();
-        same_host && self.path == other.path && same_methods && mine == others
+        let same_method = self.methods.is_empty()
+            || other.methods.is_empty()
+            || self
+                .methods
+                .iter()
+                .any(|method| other.methods.contains(method));
+        self.path == other.path && same_host && same_method
     }
 }
 
@@ -96,6 +114,7 @@ impl HostMatch {
                     .bytes()
                     .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
         });
+        let named = named && name.len() <= 253;
         match (bracketed || named, lower.starts_with("*.")) {
             (true, false) => Ok(Self::Exact(lower)),
             (true, true) if named => Ok(Self::Subdomains(name.to_owned())),
@@ -153,6 +172,26 @@ pub fn normalized_path(path: &str) -> Cow<'_, [u8]> {
     Cow::Owned(normal)
 }
 
+/// Whether a backend that resolves the path could find another one in it than the routes do.
+/// Browsers resolve dot segments, `%2e` too, before they send: none of theirs is refused.
+pub fn has_dot_segment(path: &str) -> bool {
+    // Nearly every path is plain and is looked at where it lies.
+    if !path.contains(['%', '\\']) {
+        return path.split('/').any(is_dot_segment);
+    }
+    // There are backends that decode separators before they resolve.
+    let normal = normalized(path)
+        .replace("%2F", "/")
+        .replace("%5C", "/")
+        .replace('\\', "/");
+    normal.split('/').any(is_dot_segment)
+}
+
+fn is_dot_segment(segment: &str) -> bool {
+    // `..;x` is `..` to backends that know path parameters.
+    matches!(segment.split(';').next(), Some("." | ".."))
+}
+
 fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).map(|value| value as u8)
 }
@@ -171,15 +210,16 @@ fn check_path(text: &str) -> Result<(), (String, Option<String>)> {
         let what = "a path is compared literally, without query, fragment or wildcard";
         return Err((format!("`{text}`: {what}"), Some(hint)));
     }
+    if let Some(at) = text.find(['{', '}']) {
+        let hint = format!("write `path_prefix: {}`", text[..at].trim_end_matches('/'));
+        return Err((format!("`{text}`: a path has no parameters"), Some(hint)));
+    }
     if !text.bytes().all(|b| b.is_ascii_graphic()) {
         let what = "has white space or characters that are not ASCII";
         let hint = "percent-encode them, as requests do".to_owned();
         return Err((format!("`{text}` {what}"), Some(hint)));
     }
-    if text
-        .split('/')
-        .any(|segment| segment == "." || segment == "..")
-    {
+    if has_dot_segment(text) {
         return Err((
             format!("`{text}` has a dot segment, which no request keeps"),
             None,
@@ -205,6 +245,37 @@ pub(super) fn check_method(text: &str) -> Result<(), (String, Option<String>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dot_segments_are_found_in_all_their_spellings() {
+        for path in [
+            "/..",
+            "/a/../b",
+            "/a/./b",
+            "/%2e%2e/b",
+            "/a/.%2E",
+            "/a\\..\\b",
+            "/%2e",
+            "/a/..%2fb",
+            "/a/..%5cb",
+            "/a/..;/b",
+            "/a/.;x=1/b",
+        ] {
+            assert!(has_dot_segment(path), "{path}");
+        }
+        for path in [
+            "/",
+            "/a.b",
+            "/a/...",
+            "/.well-known/x",
+            "/a%2eb",
+            "/a/..b",
+            "/%2f",
+            "/a;b/c",
+        ] {
+            assert!(!has_dot_segment(path), "{path}");
+        }
+    }
 
     #[test]
     fn paths_are_compared_in_their_normal_form() {

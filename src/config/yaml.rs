@@ -78,6 +78,7 @@ pub(super) fn read(text: &str) -> Result<Document, Vec<SyntaxError>> {
         value = Value::Mapping(serde_yaml::Mapping::new());
     }
     let mut misfits = Vec::new();
+    take_out_empty_keys(&mut value, "", &mut misfits);
     let raw = loop {
         let error = match serde_path_to_error::deserialize(value.clone()) {
             Ok(raw) => break Some(raw),
@@ -96,6 +97,34 @@ pub(super) fn read(text: &str) -> Result<Document, Vec<SyntaxError>> {
         places,
         misfits,
     })
+}
+
+/// A key whose value was forgotten or commented out says nothing, and must not be taken to mean what
+/// leaving it out means.
+fn take_out_empty_keys(value: &mut Value, path: &str, misfits: &mut Vec<Misfit>) {
+    match value {
+        Value::Mapping(map) => map.retain(|key, value| {
+            let Value::String(key) = key else { return true };
+            let mut path = path.to_owned();
+            push_key(&mut path, key);
+            if value.is_null() {
+                misfits.push(Misfit {
+                    message: format!("`{key}` has no value: write one, or remove the key"),
+                    path,
+                    unknown: None,
+                });
+                return false;
+            }
+            take_out_empty_keys(value, &path, misfits);
+            true
+        }),
+        Value::Sequence(elements) => {
+            for (index, element) in elements.iter_mut().enumerate() {
+                take_out_empty_keys(element, &format!("{path}[{index}]"), misfits);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Takes the value at `path` out of the document; `false` where there is none.
@@ -204,13 +233,11 @@ impl SyntaxError {
             line: location.line(),
             column: location.column(),
         });
-        let mut message = error.to_string();
+        let whole = error.to_string();
         // The place is said once, in front.
-        if let Some(at) = message.find(" at line ") {
-            message.truncate(at);
-        }
-        let hint = if message.contains("while scanning an alias")
-            || message.contains("while scanning an anchor")
+        let message = whole.split(" at line ").next().unwrap_or(&whole).to_owned();
+        let hint = if whole.contains("while scanning an alias")
+            || whole.contains("while scanning an anchor")
         {
             Some("a value that starts with `*` or `&` needs quotes: write `\"*\"`")
         } else if message.contains("found character that cannot start any token") {

@@ -76,6 +76,18 @@ fn is_allowed(policy: &Policy, request: &CorsRequest<'_>) -> bool {
 // === impl HeaderPlan ===
 
 impl HeaderPlan {
+    /// An answer other than permission to a preflight that `policy` would have allowed: an error.
+    pub(super) fn allowed_preflight(policy: &Policy) -> Self {
+        Self::Policy {
+            upstream: UpstreamCorsHeaders::Strip,
+            grant: match policy.is_constant_any() {
+                true => Grant::Any,
+                false => Grant::RequestOrigin,
+            },
+            vary: policy.preflight_vary(),
+        }
+    }
+
     /// The answer to a preflight that `policy` refuses, whoever gives it.
     pub(super) fn denied_preflight(policy: &Policy) -> Self {
         Self::Policy {
@@ -157,19 +169,31 @@ impl Grant {
                 None => return,
             },
         };
-        set_missing(FieldName::AllowOrigin, allow_origin, response);
-        if policy.allows_credentials() {
-            let value = HeaderValue::from_static("true");
-            set_missing(FieldName::AllowCredentials, value, response);
+        // The two belong together: credentials go to the origin that allowed them, nowhere else.
+        // Only `fill` leaves an upstream's own here to be found.
+        match response.map().get(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
+            None => {
+                response.remove(&header::ACCESS_CONTROL_ALLOW_CREDENTIALS);
+                response.set(FieldName::AllowOrigin.as_str(), allow_origin);
+                self.allow_credentials(policy, response);
+            }
+            Some(theirs) if *theirs == allow_origin => self.allow_credentials(policy, response),
+            Some(_) => {}
         }
         if let Some(list) = policy.expose_headers() {
             set_missing(FieldName::ExposeHeaders, list.clone(), response);
         }
     }
+
+    fn allow_credentials(self, policy: &Policy, response: &mut impl ResponseFields) {
+        if policy.allows_credentials() {
+            let value = HeaderValue::from_static("true");
+            set_missing(FieldName::AllowCredentials, value, response);
+        }
+    }
 }
 
 fn set_missing(name: FieldName, value: HeaderValue, response: &mut impl ResponseFields) {
-    // Only `fill` leaves anything here to be found.
     if !response.map().contains_key(name.as_str()) {
         response.set(name.as_str(), value);
     }

@@ -153,10 +153,12 @@ impl Decision<'_> {
         }
     }
 
-    /// What becomes of the CORS headers of a response that is not a handled preflight's answer.
+    /// What becomes of the CORS headers of the response; of an error's, where a preflight is handled.
     pub fn plan(&self) -> HeaderPlan {
         match self {
-            Self::Preflight(PreflightDecision::Handled(_)) => HeaderPlan::Untouched,
+            Self::Preflight(PreflightDecision::Handled(grant)) => {
+                HeaderPlan::allowed_preflight(grant.policy())
+            }
             Self::Preflight(
                 PreflightDecision::Rejected(_, plan) | PreflightDecision::PassedThrough(_, plan),
             ) => *plan,

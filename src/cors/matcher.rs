@@ -78,7 +78,8 @@ struct GroupPort {
 
 #[derive(Debug)]
 struct Regexes {
-    set: RegexSet,
+    /// Each with the place of its first pattern in `ids`.
+    sets: Box<[(usize, RegexSet)]>,
     ids: Box<[PatternId]>,
 }
 
@@ -140,7 +141,8 @@ impl OriginMatcher {
         let regexes = match regexes.is_empty() {
             true => None,
             false => Some(Regexes {
-                set: RegexSet::of(regexes.iter().map(|(regex, _)| *regex))?,
+                sets: RegexSet::of(&regexes.iter().map(|(regex, _)| *regex).collect::<Vec<_>>())?
+                    .into(),
                 ids: regexes.iter().map(|(_, id)| *id).collect(),
             }),
         };
@@ -210,7 +212,8 @@ impl OriginMatcher {
             + size_of_val(&*self.groups)
             + size_of_val(&*self.ports)
             + self.regexes.as_ref().map_or(0, |regexes| {
-                regexes.set.memory_usage() + size_of_val(&*regexes.ids)
+                let sets = regexes.sets.iter().map(|(_, set)| set.memory_usage());
+                sets.sum::<usize>() + size_of_val(&*regexes.ids)
             });
         (self.arena.len() - headers, tables + headers)
     }
@@ -263,8 +266,13 @@ impl OriginMatcher {
 
     fn find_regex(&self, origin: &TupleOrigin<'_>) -> Option<PatternId> {
         let regexes = self.regexes.as_ref()?;
-        let index = regexes.set.find(origin.as_str().as_bytes())?;
-        Some(regexes.ids[index])
+        let origin = origin.as_str().as_bytes();
+        let found = |(first, set): &(usize, RegexSet)| Some(first + set.find(origin)?);
+        regexes
+            .sets
+            .iter()
+            .find_map(found)
+            .map(|index| regexes.ids[index])
     }
 }
 

@@ -13,7 +13,14 @@ pub const NORMALIZED_METHODS: [&str; 6] = ["DELETE", "GET", "HEAD", "OPTIONS", "
 
 /// Forbidden request-header names that are so common in other gateways' lists, and so harmless in
 /// ours, that they are warned of rather than refused.
-pub const HEADERS_FORBIDDEN_BUT_HARMLESS: [&str; 2] = ["dnt", "keep-alive"];
+pub const HEADERS_FORBIDDEN_BUT_HARMLESS: [&str; 6] = [
+    "accept-encoding",
+    "content-length",
+    "dnt",
+    "keep-alive",
+    "origin",
+    "referer",
+];
 
 /// Whether `bytes` is a token: RFC 9110 §5.6.2.
 pub fn is_token(bytes: &[u8]) -> bool {

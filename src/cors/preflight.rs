@@ -79,6 +79,10 @@ fn check_headers(policy: &Policy, request: &CorsRequest<'_>) -> Result<(), Reaso
 // === impl PreflightGrant ===
 
 impl<'a> PreflightGrant<'a> {
+    pub(super) fn policy(&self) -> &'a Policy {
+        self.policy
+    }
+
     /// The status of the answer: 204 or 200.
     pub fn status(&self) -> http::StatusCode {
         self.policy.preflight_status()

@@ -11,12 +11,16 @@ use regex_automata::util::primitives::StateID;
 use regex_automata::{Anchored, Input, MatchKind};
 use regex_syntax::hir::literal::{ExtractKind, Extractor};
 use regex_syntax::hir::{Class, Dot, Hir, HirKind, Look};
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, OnceLock};
 
 /// What the table of one policy's automaton may take. A thousand regexes of forty characters take
 /// about 4 MiB; what exceeds this is a regex that counts, such as `(a|b)*a(a|b){20}`.
 const MAX_AUTOMATON_BYTES: usize = 16 << 20;
 const MAX_BUILD_BYTES: usize = 64 << 20;
+/// What all tables of one policy may take, and how many there may be: each is asked in turn.
+const MAX_TOTAL_BYTES: usize = 64 << 20;
+const MAX_SETS: usize = 16;
 
 /// A regex that always means the whole origin.
 #[derive(Debug, Clone)]
@@ -60,15 +64,10 @@ impl RegexPattern {
         if !text.is_ascii() {
             return Err(RegexError::NotAscii);
         }
-        let hir = regex_syntax::ParserBuilder::new()
-            .unicode(false)
-            .utf8(false)
-            .build()
-            .parse(text)
-            .map_err(|error| RegexError::Syntax {
-                text: text.to_owned(),
-                reason: syntax_reason(&error),
-            })?;
+        let hir = parse(text).map_err(|error| RegexError::Syntax {
+            text: text.to_owned(),
+            reason: syntax_reason(&error),
+        })?;
         // `^$` has a greatest length of zero, `[^\x00-\xff]` has no least one: it never matches.
         let lengths = hir.properties();
         if lengths.maximum_len() == Some(0) || lengths.minimum_len().is_none() {
@@ -88,6 +87,12 @@ impl RegexPattern {
     /// Whether this regex alone matches the whole of `origin`.
     pub fn is_match(&self, origin: &str) -> bool {
         self.alone.find(origin.as_bytes()).is_some()
+    }
+
+    /// Whether there is an origin at all that the regex matches. One that was written to be found
+    /// somewhere in an origin, such as `foo\.com$`, matches none.
+    pub fn can_match_an_origin(&self) -> bool {
+        self.alone.meets(RegexSet::of_all_origins())
     }
 
     /// Whether `is_ok` holds for the start of every origin that the regex can match. It is asked
@@ -174,6 +179,12 @@ fn push_example(hir: &Hir, dot: char, text: &mut String) {
     }
 }
 
+fn parse(text: &str) -> Result<Hir, Box<regex_syntax::Error>> {
+    let mut builder = regex_syntax::ParserBuilder::new();
+    let mut parser = builder.unicode(false).utf8(false).build();
+    parser.parse(text).map_err(Box::new)
+}
+
 fn syntax_reason(error: &regex_syntax::Error) -> String {
     match error {
         regex_syntax::Error::Parse(error) => error.kind().to_string(),
@@ -185,10 +196,33 @@ fn syntax_reason(error: &regex_syntax::Error) -> String {
 // === impl RegexSet ===
 
 impl RegexSet {
-    pub(super) fn of<'a>(
-        patterns: impl IntoIterator<Item = &'a RegexPattern>,
-    ) -> Result<Self, RegexError> {
-        Self::new(patterns.into_iter().map(|pattern| &pattern.hir))
+    /// As few sets as fit, each with the place of its first pattern. Nearly always that is one: but
+    /// patterns with free text inside can multiply each other's states.
+    pub(super) fn of(patterns: &[&RegexPattern]) -> Result<Vec<(usize, Self)>, RegexError> {
+        let mut sets = Vec::new();
+        Self::split(0, patterns, &mut sets)?;
+        let bytes: usize = sets.iter().map(|(_, set)| set.memory_usage()).sum();
+        match bytes > MAX_TOTAL_BYTES {
+            true => Err(RegexError::TooLarge),
+            false => Ok(sets),
+        }
+    }
+
+    fn split(
+        first: usize,
+        patterns: &[&RegexPattern],
+        sets: &mut Vec<(usize, Self)>,
+    ) -> Result<(), RegexError> {
+        match Self::new(patterns.iter().map(|pattern| &pattern.hir)) {
+            Ok(set) => sets.push((first, set)),
+            Err(_) if patterns.len() > 1 && sets.len() < MAX_SETS => {
+                let (left, right) = patterns.split_at(patterns.len() / 2);
+                Self::split(first, left, sets)?;
+                Self::split(first + left.len(), right, sets)?;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
     }
 
     fn new<'a>(hirs: impl IntoIterator<Item = &'a Hir>) -> Result<Self, RegexError> {
@@ -236,6 +270,48 @@ impl RegexSet {
         self.automaton
             .is_match_state(state)
             .then(|| self.automaton.match_pattern(state, 0).as_usize())
+    }
+
+    /// About every serialized origin: what no origin is, such as one without a scheme, is not in it.
+    fn of_all_origins() -> &'static Self {
+        static ORIGINS: OnceLock<RegexSet> = OnceLock::new();
+        ORIGINS.get_or_init(|| {
+            let text = r"[a-z][a-z0-9+.-]*://([a-z0-9_.-]+|\[[0-9a-f:]+\])(:[1-9][0-9]{0,4})?";
+            let hir = parse(text).expect("invariant: a test parses it");
+            Self::new([&hir]).expect("invariant: a test compiles it")
+        })
+    }
+
+    /// Whether some text is matched by both: a walk over the pairs of states that one text can reach
+    /// in both automata.
+    fn meets(&self, other: &Self) -> bool {
+        /// Automata that have so many pairs match something, if only by chance.
+        const MAX_PAIRS: usize = 100_000;
+        let step = |(a, b): (StateID, StateID), byte| {
+            let next = (
+                self.automaton.next_state(a, byte),
+                other.automaton.next_state(b, byte),
+            );
+            let is_dead =
+                self.automaton.is_dead_state(next.0) || other.automaton.is_dead_state(next.1);
+            (!is_dead).then_some(next)
+        };
+        let mut seen = HashSet::from([(self.start, other.start)]);
+        let mut waiting = vec![(self.start, other.start)];
+        while let Some(pair) = waiting.pop() {
+            let ends = (
+                self.automaton.next_eoi_state(pair.0),
+                other.automaton.next_eoi_state(pair.1),
+            );
+            let is_match =
+                self.automaton.is_match_state(ends.0) && other.automaton.is_match_state(ends.1);
+            if is_match || seen.len() > MAX_PAIRS {
+                return true;
+            }
+            let next = (0x21..0x7f).filter_map(|byte| step(pair, byte));
+            waiting.extend(next.filter(|next| seen.insert(*next)));
+        }
+        false
     }
 
     pub(super) fn memory_usage(&self) -> usize {
@@ -307,7 +383,10 @@ mod tests {
             .iter()
             .map(|text| RegexPattern::parse(text).unwrap())
             .collect();
-        let set = RegexSet::of(&patterns).unwrap();
+        let sets = RegexSet::of(&patterns.iter().collect::<Vec<_>>()).unwrap();
+        let [(0, set)] = sets.as_slice() else {
+            panic!("they fit into one automaton");
+        };
         assert_eq!(set.find(b"https://a1"), Some(0));
         assert_eq!(set.find(b"https://b1"), Some(1));
         assert_eq!(set.find(b"https://bx"), Some(2));
@@ -316,9 +395,46 @@ mod tests {
     }
 
     #[test]
+    fn a_regex_that_is_not_a_whole_origin_matches_none() {
+        for (text, expected) in [
+            (r"https://.*\.foo\.com", true),
+            (r".*foo.*", true),
+            (r"(https?)://localhost(:\d+)?", true),
+            (r"http://\[::1\]:[0-9]+", true),
+            (r"foo\.com$", false),
+            (r"^https://foo\.", true),
+            (r"^https://", false),
+            (r"https://foo\.com/", false),
+            (r"/^https:\/\/foo\.com$/", false),
+            (r"https://Foo\.com", false),
+            ("null", false),
+        ] {
+            let regex = RegexPattern::parse(text).unwrap();
+            assert_eq!(regex.can_match_an_origin(), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn a_regex_that_would_explode_is_an_error_and_not_an_outage() {
         let parsed = RegexPattern::parse("(a|b)*a(a|b){24}");
         assert!(matches!(parsed, Err(RegexError::TooLarge)), "{parsed:?}");
+    }
+
+    #[test]
+    fn regexes_that_multiply_each_other_are_asked_in_groups() {
+        let text = |i| format!(r"https://[a-z0-9-]+-team{i}-[a-z0-9-]+\.preview\.example\.com");
+        let patterns: Vec<RegexPattern> = (0..16)
+            .map(|i| RegexPattern::parse(&text(i)).unwrap())
+            .collect();
+        let sets = RegexSet::of(&patterns.iter().collect::<Vec<_>>()).unwrap();
+        assert!(sets.len() > 1, "or this test is about nothing");
+        for i in 0..16 {
+            let origin = format!("https://a-team{i}-b.preview.example.com");
+            let found = sets
+                .iter()
+                .find_map(|(first, set)| Some(first + set.find(origin.as_bytes())?));
+            assert_eq!(found, Some(i));
+        }
     }
 
     #[test]

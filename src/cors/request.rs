@@ -2,9 +2,9 @@
 
 use super::names::is_token;
 
-/// How many lines of one field are looked at. Browsers send one; a CDN has been seen to split
-/// Access-Control-Request-Headers into one line a name.
-pub const MAX_FIELD_LINES: usize = 16;
+/// How many lines of one field are looked at. Browsers send one; a cloud's gateway has been seen to
+/// split Access-Control-Request-Headers into one line a name.
+pub const MAX_FIELD_LINES: usize = 32;
 
 /// How many bytes Access-Control-Request-Headers may have in all.
 const MAX_REQUEST_HEADERS_BYTES: usize = 8 * 1024;

@@ -1,10 +1,11 @@
 //! One client connection: which protocol it speaks, and that it is counted.
 //!
 //! pingora's own h2c detection waits for 24 bytes without a time-out, so that a short HTTP/1.1
-//! request, or a client that sends nothing, would hang for ever. Here three bytes tell: no HTTP/1
-//! method starts with `PRI`.
+//! request, or a client that sends nothing, would hang for ever. Here four bytes tell: no HTTP/1
+//! request is shorter, and none has the method `PRI`.
 
 use super::Gateway;
+use crate::config::Limits;
 use async_trait::async_trait;
 use pingora_core::apps::{HttpServerApp, ServerApp};
 use pingora_core::protocols::Stream;
@@ -20,12 +21,13 @@ use tokio::sync::Notify;
 
 /// RFC 9113 §3.4.
 const H2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-const H2_MARK: &[u8; 3] = b"PRI";
+const H2_MARK: &[u8; 4] = b"PRI ";
 
 /// The application behind a traffic listener.
 pub struct EdgeApp {
     proxy: Arc<HttpProxy<Gateway>>,
     connections: Connections,
+    /// For a connection's first bytes.
     idle_timeout: Duration,
 }
 
@@ -46,19 +48,23 @@ enum Protocol {
 // === impl EdgeApp ===
 
 impl EdgeApp {
-    /// `idle_timeout` bounds the wait for a connection's first bytes.
     pub fn new(
         conf: &Arc<ServerConf>,
         gateway: Gateway,
         connections: Connections,
-        idle_timeout: Duration,
+        limits: &Limits,
     ) -> Self {
+        let idle_timeout = limits.keepalive_timeout;
         let mut proxy = http_proxy(conf, gateway);
         let mut options = pingora_core::apps::HttpServerOptions::default();
         options.h2c = true;
         options.h2_idle_timeout = Some(idle_timeout);
         proxy.server_options = Some(options);
-        proxy.h2_options = Some(default_h2_options());
+        let mut h2 = default_h2_options();
+        // HTTP/2 ends a connection over this; with room to spare, a 431 says the same more gently.
+        let header_bytes = u32::try_from(limits.max_request_header_bytes).unwrap_or(u32::MAX);
+        h2.max_header_list_size(header_bytes.saturating_mul(4));
+        proxy.h2_options = Some(h2);
         Self {
             proxy: Arc::new(proxy),
             connections,

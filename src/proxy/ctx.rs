@@ -13,6 +13,8 @@ pub struct Ctx {
     /// What becomes of the response's CORS headers, whoever makes the response.
     pub(super) plan: HeaderPlan,
     pub(super) started: Instant,
+    /// The upstream's turn that the request took.
+    pub(super) turn: Option<usize>,
     /// How many endpoints could not be connected to.
     pub(super) failed_connects: usize,
 }
@@ -26,6 +28,7 @@ impl Ctx {
             snapshot,
             plan: HeaderPlan::Untouched,
             started: Instant::now(),
+            turn: None,
             failed_connects: 0,
         }
     }

@@ -25,7 +25,12 @@ use pingora_core::{Error, ErrorSource, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 use std::sync::Arc;
+use std::time::Duration;
 use tracing::debug;
+use upstream::TUNNEL_TIMEOUT;
+
+/// How long a client may take none of what is written to it.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// At most so many endpoints are tried for one request.
 const MAX_CONNECTS: usize = 3;
@@ -60,13 +65,13 @@ impl Gateway {
             ..
         } = ctx;
         let cors = CorsRequest::new(&request.method, &request.headers);
-        if let Some(status) = request::answer_alone(session.as_downstream(), &cors, snapshot) {
-            *plan = decide(&snapshot.route(*route_id).rule, &cors).plan();
-            return Ok(Verdict::Refuse(status));
-        }
         *route_id = snapshot.find(request, &cors);
         let route = snapshot.route(*route_id);
         let decision = decide(&route.rule, &cors);
+        if let Some(status) = request::answer_alone(session.as_downstream(), &cors, snapshot) {
+            *plan = decision.plan();
+            return Ok(Verdict::Refuse(status));
+        }
         debug!(
             route = route.name,
             outcome = decision.outcome(),
@@ -112,6 +117,7 @@ impl ProxyHttp for Gateway {
     async fn early_request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<()> {
         let downstream = session.as_downstream_mut();
         downstream.set_pipelining_enabled(true);
+        downstream.set_write_timeout(Some(WRITE_TIMEOUT));
         // pingora takes an HTTP/1.1 client for one that may stay for ever. Where it has already
         // decided to close, it must not be told otherwise.
         if downstream.get_keepalive().is_some() {
@@ -133,17 +139,19 @@ impl ProxyHttp for Gateway {
     async fn upstream_peer(&self, session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
         let is_upgrade = session.is_upgrade_req();
         if is_upgrade {
-            session.set_read_timeout(None);
+            session.set_read_timeout(Some(TUNNEL_TIMEOUT));
         }
-        let cluster = ctx.route().cluster.as_ref();
-        cluster
-            .and_then(|cluster| cluster.next_peer(is_upgrade))
-            .ok_or_else(|| {
-                Error::explain(
-                    ErrorType::HTTPStatus(503),
-                    "the upstream has no address yet",
-                )
-            })
+        let peer = ctx.route().cluster.as_ref().and_then(|cluster| {
+            let turn = ctx.turn.unwrap_or_else(|| cluster.take_turn());
+            let peer = cluster.peer(turn.wrapping_add(ctx.failed_connects), is_upgrade)?;
+            Some((turn, peer))
+        });
+        let Some((turn, peer)) = peer else {
+            let reason = "the upstream has no address yet";
+            return Err(Error::explain(ErrorType::HTTPStatus(503), reason));
+        };
+        ctx.turn = Some(turn);
+        Ok(peer)
     }
 
     fn fail_to_connect(
@@ -185,6 +193,11 @@ impl ProxyHttp for Gateway {
 
     async fn fail_to_proxy(&self, session: &mut Session, e: &Error, ctx: &mut Ctx) -> FailToProxy {
         let status = status_of(e);
+        if *e.esource() == ErrorSource::Upstream
+            && let Some(cluster) = &ctx.route().cluster
+        {
+            cluster.log_failure(&ctx.route().name, e);
+        }
         if let Some(status) = status {
             respond::fail(session, ctx, status).await;
         }

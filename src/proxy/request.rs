@@ -2,7 +2,7 @@
 //! about it.
 
 use super::snapshot::Snapshot;
-use crate::config::Limits;
+use crate::config::{Limits, has_dot_segment};
 use crate::cors::{CorsRequest, RequestKind};
 use http::{HeaderValue, StatusCode, Version, header};
 use pingora_core::protocols::http::ServerSession;
@@ -56,10 +56,20 @@ fn check(session: &ServerSession, limits: &Limits) -> Result<(), StatusCode> {
     if is_asterisk(request) && request.method != http::Method::OPTIONS {
         return Err(StatusCode::BAD_REQUEST);
     }
-    if has_dot_segment(request.uri.path().as_bytes()) {
+    if !is_target(request.raw_path()) || has_dot_segment(request.uri.path()) {
         return Err(StatusCode::BAD_REQUEST);
     }
     Ok(())
+}
+
+/// Whether the target has one of the forms of RFC 9112 §3.2 that a route can be found for.
+fn is_target(target: &[u8]) -> bool {
+    let is_absolute = || {
+        [b"http://".as_slice(), b"https://"]
+            .iter()
+            .any(|s| target.starts_with(s))
+    };
+    target.starts_with(b"/") || target == b"*" || is_absolute()
 }
 
 fn header_bytes(session: &ServerSession) -> u64 {
@@ -77,35 +87,9 @@ fn header_bytes(session: &ServerSession) -> u64 {
     }
 }
 
-/// Whether a backend that resolves the path could find another one in it than the routes do.
-/// Browsers resolve dot segments, `%2e` too, before they send: none of theirs is refused.
-fn has_dot_segment(path: &[u8]) -> bool {
-    // Nearly every path has neither.
-    if !path.contains(&b'.') && !path.contains(&b'%') {
-        return false;
-    }
-    let mut segments = path.split(|&byte| byte == b'/' || byte == b'\\');
-    segments.any(|segment| {
-        let mut rest = segment;
-        let mut dots = 0;
-        while let Some(next) = strip_dot(rest) {
-            rest = next;
-            dots += 1;
-        }
-        rest.is_empty() && matches!(dots, 1 | 2)
-    })
-}
-
-fn strip_dot(segment: &[u8]) -> Option<&[u8]> {
-    match segment {
-        [b'.', rest @ ..] | [b'%', b'2', b'e' | b'E', rest @ ..] => Some(rest),
-        _ => None,
-    }
-}
-
 /// Tells the backend who asked, how, and for which host; and makes the target a path.
 ///
-/// X-Forwarded-For is continued, the others are ours to say: a client can't make them up.
+/// X-Forwarded-For is continued, its last entry being ours; the others are ours to say.
 pub(super) fn forward(
     session: &ServerSession,
     upstream: &mut RequestHeader,
@@ -120,42 +104,17 @@ pub(super) fn forward(
         upstream.insert_header("X-Forwarded-For", chain)?;
     }
     upstream.insert_header("X-Forwarded-Proto", "http")?;
-    upstream.insert_header("X-Forwarded-Host", authority(request))?;
+    if authority(request).is_empty() {
+        // HTTP/1.0 without a Host. The upstream is spoken to in HTTP/1.1, where there has to be one.
+        upstream.insert_header("Host", "")?;
+        upstream.remove_header("X-Forwarded-Host");
+    } else {
+        upstream.insert_header("X-Forwarded-Host", authority(request))?;
+    }
     if request.version < Version::HTTP_2 && !request.raw_path().starts_with(b"/") {
         // Absolute form is for proxies. pingora keeps it beside the URI, which has the path alone;
         // its authority is in Host, or the request was refused.
         upstream.set_uri(request.uri.clone());
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dot_segments_are_found_in_all_their_spellings() {
-        for path in [
-            "/..",
-            "/a/../b",
-            "/a/./b",
-            "/%2e%2e/b",
-            "/a/.%2E",
-            "/a\\..\\b",
-            "/%2e",
-        ] {
-            assert!(has_dot_segment(path.as_bytes()), "{path}");
-        }
-        for path in [
-            "/",
-            "/a.b",
-            "/a/...",
-            "/.well-known/x",
-            "/a%2eb",
-            "/a/..b",
-            "/%2f",
-        ] {
-            assert!(!has_dot_segment(path.as_bytes()), "{path}");
-        }
-    }
 }

@@ -12,10 +12,14 @@ use pingora_core::Result;
 use pingora_core::protocols::http::HttpTask;
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
+use std::time::Duration;
+use tokio::time::timeout;
 use tracing::warn;
 
 /// Request bodies up to this size are read to the end before a refusal, which keeps the connection.
 const MAX_DRAINED_BODY: u64 = 64 << 10;
+/// And for no longer than this.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// So many fields have room in a response's header before it has to grow: a preflight's answer, and
 /// what pingora adds.
@@ -72,7 +76,11 @@ pub(super) async fn send(session: &mut Session, header: Box<ResponseHeader>) -> 
         return downstream.response_duplex_vec(all).await.map(|_| ());
     }
     if has_small_body(downstream.req_header()) {
-        downstream.drain_request_body().await?;
+        let drained = timeout(DRAIN_TIMEOUT, downstream.drain_request_body()).await;
+        if !matches!(drained, Ok(Ok(()))) {
+            // The answer does not wait for a body that does not come.
+            downstream.set_keepalive(None);
+        }
     }
     downstream.write_response_header(header).await
 }

@@ -23,6 +23,9 @@ pub(super) struct Router {
 struct PathTable {
     exact: HashMap<Box<[u8]>, Vec<Candidate>>,
     prefixes: HashMap<Box<[u8]>, Vec<Candidate>>,
+    /// The lengths of the longest keys: of a longer path no more is ever hashed.
+    longest_exact: usize,
+    longest_prefix: usize,
 }
 
 /// A route whose host and path match, with what else must.
@@ -115,10 +118,11 @@ fn host_name<'a>(host: &[u8], buffer: &'a mut [u8; MAX_HOST_LEN]) -> Option<&'a 
 
 impl PathTable {
     fn insert(&mut self, path: &PathMatch, candidate: Candidate) {
-        let (table, path) = match path {
-            PathMatch::Exact(path) => (&mut self.exact, path),
-            PathMatch::Prefix(path) => (&mut self.prefixes, path),
+        let (table, longest, path) = match path {
+            PathMatch::Exact(path) => (&mut self.exact, &mut self.longest_exact, path),
+            PathMatch::Prefix(path) => (&mut self.prefixes, &mut self.longest_prefix, path),
         };
+        *longest = path.len().max(*longest);
         table
             .entry(path.as_bytes().into())
             .or_default()
@@ -130,13 +134,21 @@ impl PathTable {
             let mut candidates = candidates.iter();
             candidates.find(|c| c.is_match(request)).map(|c| c.route)
         };
-        if let Some(route) = self.exact.get(request.path).and_then(first) {
+        let path = request.path;
+        if path.len() <= self.longest_exact
+            && let Some(route) = self.exact.get(path).and_then(first)
+        {
             return Some(route);
         }
-        // Prefixes are whole segments: one look-up a slash, longest first, the empty one last.
-        let mut end = request.path.len();
+        // Prefixes are whole segments: one look-up a slash, longest first, the empty one last. A
+        // path may have thousands of slashes; only as many are looked at as prefixes can have.
+        let mut end = path.len();
+        if end > self.longest_prefix {
+            let reach = &path[..=self.longest_prefix];
+            end = reach.iter().rposition(|&byte| byte == b'/')?;
+        }
         loop {
-            let prefix = &request.path[..end];
+            let prefix = &path[..end];
             if let Some(route) = self.prefixes.get(prefix).and_then(first) {
                 return Some(route);
             }
@@ -178,8 +190,9 @@ impl Candidate {
 
 fn is_header(name: &str, value: &[u8], request: &RouteRequest<'_>) -> bool {
     match request.cors.kind() {
-        RequestKind::Preflight => request.cors.requests_header(name.as_bytes()),
-        RequestKind::NotCors | RequestKind::Actual => request
+        RequestKind::Preflight if request.cors.requests_header(name.as_bytes()) => true,
+        // What a proxy in front adds is on the preflight too, without being announced.
+        _ => request
             .headers
             .get_all(name)
             .iter()

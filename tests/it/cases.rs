@@ -220,11 +220,13 @@ fn run_engine(case: &Case) -> Expectation {
             (case.upstream.status, true)
         }
     };
-    decision.plan().apply(
-        rule.responding_policy(),
-        headers.get(header::ORIGIN),
-        &mut response,
-    );
+    if !matches!(decision, Decision::Preflight(PreflightDecision::Handled(_))) {
+        decision.plan().apply(
+            rule.responding_policy(),
+            headers.get(header::ORIGIN),
+            &mut response,
+        );
+    }
     Expectation {
         outcome: outcome.to_owned(),
         reason: reason.map(|reason| reason.as_str().to_owned()),

@@ -76,6 +76,9 @@ fn malformed_requests_are_refused_without_a_panic() {
         "GET http://b.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n",
         "GET /a/../b HTTP/1.1\r\nHost: a.test\r\n\r\n",
         "GET /a/%2e%2E/b HTTP/1.1\r\nHost: a.test\r\n\r\n",
+        "GET /a/..%2fb HTTP/1.1\r\nHost: a.test\r\n\r\n",
+        "GET /a/..;/b HTTP/1.1\r\nHost: a.test\r\n\r\n",
+        "GET b.test HTTP/1.1\r\nHost: a.test\r\n\r\n",
         "GET * HTTP/1.1\r\nHost: a.test\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
         "\r\n\r\n\0\0\0\r\n\r\n",
@@ -96,6 +99,30 @@ fn a_header_past_its_limit_is_answered_with_431() {
     assert_eq!(gateway.send(&get("/", &padding(3000))).status, 200);
     let preflight = PREFLIGHT.replace("\r\n\r\n", &format!("\r\n{}\r\n", padding(5000)));
     assert_eq!(gateway.send(&preflight).status, 431, "for preflights too");
+}
+
+#[test]
+fn a_request_that_is_too_large_is_told_so_where_a_script_can_read_it() {
+    let upstream = Upstream::start(Answer::ok());
+    let address = upstream.address.to_string();
+    let gateway = gateway_with(&address, "limits: { max_request_header_bytes: 4KiB }\n");
+    let padding = format!("{ORIGIN}X-Padding: {}\r\n", "x".repeat(5000));
+    let response = gateway.send(&get("/", &padding));
+    assert_eq!(response.status, 431);
+    assert_allowed(&response);
+}
+
+#[test]
+fn an_answer_does_not_wait_for_a_body_that_does_not_come() {
+    let upstream = Upstream::start(Answer::ok());
+    let gateway = gateway(&upstream);
+    let mut client = Client::connect(gateway.address);
+    let preflight = PREFLIGHT.replace("\r\n\r\n", "\r\nContent-Length: 10\r\n\r\n");
+    assert_eq!(client.exchange(&preflight).status, 204);
+    assert!(
+        client.is_closed(),
+        "what would follow can't be told from the body"
+    );
 }
 
 #[test]

@@ -47,6 +47,30 @@ fn an_endpoint_that_is_down_costs_no_request() {
 }
 
 #[test]
+fn nor_does_it_where_many_ask_at_once() {
+    let up = Upstream::start(Answer::ok());
+    let gateway = gateway(&format!(
+        "{{ endpoints: ['{}', '{}'] }}",
+        nobody(),
+        up.address
+    ));
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let ask = || {
+            let mut client = Client::connect(gateway.address);
+            (0..25)
+                .map(|_| client.exchange(GET).status)
+                .collect::<Vec<_>>()
+        };
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
+        threads
+            .into_iter()
+            .flat_map(|t| t.join().expect("no panic"))
+            .collect()
+    });
+    assert_eq!(statuses, [200; 200]);
+}
+
+#[test]
 fn a_name_is_resolved_while_the_gateway_runs() {
     let up = Upstream::start(Answer::ok());
     let gateway = gateway(&format!(

@@ -5,7 +5,8 @@ use super::{Compiler, OFF, PASSTHROUGH, unknown_name};
 use crate::config::raw::{OneOrMany, RawCors, RawMatch, RawRoute, Seq};
 use crate::config::route_match::{HostMatch, PathMatch, RouteMatch, check_method};
 use crate::config::{Route, UNMATCHED, Upstream};
-use crate::cors::Rule;
+use crate::cors::{NORMALIZED_METHODS, Rule};
+use std::sync::Arc;
 
 /// A route with what of it is right.
 struct RouteDraft {
@@ -162,7 +163,15 @@ impl Compiler<'_> {
         }
         for (path, method) in self.optional_list(&format!("{path}.methods"), methods) {
             match check_method(&method) {
-                Ok(()) => matches.methods.push(method),
+                Ok(()) => {
+                    let upper = method.to_ascii_uppercase();
+                    if method != upper && NORMALIZED_METHODS.contains(&upper.as_str()) {
+                        let message =
+                            format!("methods are compared with case: this is not `{upper}`");
+                        self.warn(&path, message, format!("write `{upper}`"));
+                    }
+                    matches.methods.push(method);
+                }
                 Err((message, hint)) => self.error(&path, message, hint),
             }
         }
@@ -171,6 +180,10 @@ impl Compiler<'_> {
                 let lower = name.to_ascii_lowercase();
                 if matches.headers.iter().any(|(known, _)| *known == lower) {
                     let message = format!("`{name}` stands here twice: names have no case");
+                    self.error(&format!("{path}.headers.{name}"), message, None);
+                }
+                if value.0 == "*" {
+                    let message = "a header is compared with its exact value; `*` is no wildcard";
                     self.error(&format!("{path}.headers.{name}"), message, None);
                 }
                 matches.headers.push((lower, value.0));
@@ -198,24 +211,51 @@ impl Compiler<'_> {
         self.one_or_many(path, raw)
     }
 
+    /// Reports the first of the earlier routes that this one clashes with.
     fn check_unique(&mut self, route: &RouteDraft, earlier: &[RouteDraft]) {
         let path = &route.path;
-        for other in earlier {
-            if other.name == route.name {
-                let message = format!("the name `{}` is taken by {}", route.name, other.path);
-                self.error(&format!("{path}.name"), message, None);
-            }
-            let (Some(mine), Some(others)) = (&route.matches, &other.matches) else {
-                continue;
-            };
-            if mine.is_ambiguous_with(others) {
-                let message = format!(
-                    "this route matches the same requests as {} (`{}`)",
-                    other.path, other.name
-                );
-                let hint = "tell them apart by host, path, methods or headers".to_owned();
-                self.error(path, message, hint);
-            }
+        if let Some(other) = earlier.iter().find(|other| other.name == route.name) {
+            let message = format!("the name `{}` is taken by {}", route.name, other.path);
+            self.error(&format!("{path}.name"), message, None);
         }
+        let clash = |is_clash: fn(&RouteMatch, &RouteMatch) -> bool| {
+            let mine = route.matches.as_ref()?;
+            let mut earlier = earlier.iter();
+            earlier.find(|other| {
+                other
+                    .matches
+                    .as_ref()
+                    .is_some_and(|others| is_clash(mine, others))
+            })
+        };
+        if let Some(other) = clash(RouteMatch::is_ambiguous_with) {
+            let message = format!(
+                "some requests match this route and {} (`{}`), and neither is more specific",
+                other.path, other.name
+            );
+            let hint = "tell them apart by host, path, methods or headers".to_owned();
+            self.error(path, message, hint);
+        } else if let Some(other) =
+            clash(RouteMatch::is_alike_to_preflights).filter(|other| !has_same_policy(route, other))
+        {
+            let message = format!(
+                "preflights can't tell this route from {} (`{}`): they name headers, not values",
+                other.path, other.name
+            );
+            let hint = "give both the same policy, or tell them apart by host or path".to_owned();
+            self.warn(path, message, hint);
+        }
+    }
+}
+
+fn has_same_policy(a: &RouteDraft, b: &RouteDraft) -> bool {
+    match (&a.rule, &b.rule) {
+        (Some(Rule::Policy(a)), Some(Rule::Policy(b))) => Arc::ptr_eq(a, b),
+        (Some(Rule::Passthrough), Some(Rule::Passthrough)) | (Some(Rule::Off), Some(Rule::Off)) => {
+            true
+        }
+        // What is wrong in one of them is said already.
+        (None, _) | (_, None) => true,
+        _ => false,
     }
 }

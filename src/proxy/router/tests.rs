@@ -145,6 +145,50 @@ fn a_preflight_belongs_to_the_route_of_its_actual_request() {
 }
 
 #[test]
+fn a_path_of_thousands_of_segments_is_looked_at_as_far_as_prefixes_go() {
+    let routes = [
+        route(&[], "/v1/*", &[], &[]),
+        route(&[], "/v1/books/*", &[], &[]),
+        route(&[], "/v1/books/7", &[], &[]),
+    ];
+    let router = Router::new(&routes);
+    let headers = HeaderMap::new();
+    let method = Method::GET;
+    for (start, expected) in [
+        ("/v1", Some(0)),
+        ("/v1/books", Some(1)),
+        ("/v1/books/7", Some(1)),
+        ("/v1/bookshelf", Some(0)),
+        ("/v10", None),
+        ("", None),
+    ] {
+        let path = format!("{start}{}", "/x".repeat(30_000));
+        let found = router.find(&RouteRequest {
+            host: b"a",
+            path: path.as_bytes(),
+            headers: &headers,
+            cors: &CorsRequest::new(&method, &headers),
+        });
+        assert_eq!(found, expected, "{start}");
+    }
+}
+
+#[test]
+fn a_header_that_a_proxy_adds_to_the_preflight_counts_by_its_value() {
+    let routes = [
+        route(&[], "/*", &[], &[("x-country", "de")]),
+        route(&[], "/*", &[], &[]),
+    ];
+    let preflight = [
+        ("origin", "https://a.example"),
+        ("access-control-request-method", "PUT"),
+        ("x-country", "de"),
+    ];
+    assert_eq!(find(&routes, "OPTIONS", "a/", &preflight), Some(0));
+    assert_eq!(find(&routes, "OPTIONS", "a/", &preflight[..2]), Some(1));
+}
+
+#[test]
 fn without_a_route_there_is_none() {
     assert_eq!(find(&[], "GET", "a/", &[]), None);
     assert_eq!(
