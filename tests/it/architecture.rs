@@ -47,6 +47,11 @@ fn assert_absent(layer: &str, words: &[&str]) {
             continue;
         }
         for line in code(&text) {
+            // A group of imports would hide its layers from what follows.
+            assert!(
+                !line.contains("crate::{"),
+                "{file}: one `use crate::…` a layer: {line}"
+            );
             for word in words {
                 assert!(!line.contains(word), "{file} names `{word}`: {line}");
             }

@@ -308,6 +308,57 @@ fn run_gateway(case: &Case) -> Expectation {
     }
 }
 
+// === The same gateway, over HTTP/2 ===
+
+#[test]
+fn every_case_holds_over_http_2() {
+    check_all(run_http2);
+}
+
+fn run_http2(case: &Case) -> Expectation {
+    let upstream = Upstream::start(Answer::new(case.upstream.status, &case.upstream.headers));
+    let gateway = Gateway::start(&case.config(&upstream.address.to_string()));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let response = runtime
+        .expect("a runtime")
+        .block_on(ask_http2(case, &gateway));
+    let upstream_called = !upstream.received().is_empty();
+    let route = gateway.wait_for_request();
+    let (outcome, reason) = counted(&gateway.metrics(), &route);
+    Expectation {
+        outcome,
+        reason,
+        route: Some(route),
+        status: response.status().as_u16(),
+        upstream_called,
+        headers: cors_fields(response.headers()),
+    }
+}
+
+async fn ask_http2(case: &Case, gateway: &Gateway) -> http::Response<h2::RecvStream> {
+    let stream = tokio::net::TcpStream::connect(gateway.address)
+        .await
+        .expect("it listens");
+    let (mut client, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
+    tokio::spawn(connection);
+    let is_host = |(name, _): &&(String, String)| name.eq_ignore_ascii_case("host");
+    let host = case.request.headers.iter().find(is_host);
+    let host = host.map_or("api.example.com", |(_, value)| value.as_str());
+    let mut request = http::Request::builder()
+        .method(case.request.method.as_str())
+        .uri(format!("http://{host}{}", case.request.path));
+    for (name, value) in case.request.headers.iter().filter(|line| !is_host(line)) {
+        request = request.header(name, value);
+    }
+    let request = request.body(()).expect("a request");
+    let (response, _) = client.send_request(request, true).expect("a stream");
+    response
+        .await
+        .unwrap_or_else(|error| panic!("{}: {error}", case.name))
+}
+
 /// What the one request, of `route`, was counted as: its outcome and reason.
 fn counted(page: &str, route: &str) -> (String, Option<String>) {
     let counters: Vec<&str> = page
