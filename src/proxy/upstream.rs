@@ -137,14 +137,8 @@ impl Cluster {
     pub(super) fn log_failure(&self, route: &str, error: &pingora_core::Error) {
         let second = self.started.elapsed().as_secs() + 1;
         if self.logged.swap(second, Ordering::Relaxed) != second {
-            let kind = error.etype().as_str();
-            warn!(
-                upstream = self.name,
-                route,
-                kind,
-                "requests fail: {}",
-                error.reason_str()
-            );
+            let reason = error.etype().as_str();
+            warn!(upstream = self.name, route, "requests fail: {reason}");
         }
     }
 }

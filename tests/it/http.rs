@@ -1,6 +1,6 @@
 //! HTTP as clients speak it, well and badly.
 
-use crate::support::{Answer, Client, Gateway, PATIENCE, Upstream};
+use crate::support::{Answer, Client, Gateway, PATIENCE, Refusing, Upstream};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -234,11 +234,8 @@ fn a_body_goes_through_whole() {
 
 #[test]
 fn the_gateways_own_errors_carry_cors_headers() {
-    // Nobody listens there: the port was free a moment ago and is not handed out again so soon.
-    let nobody = TcpListener::bind("127.0.0.1:0")
-        .and_then(|l| l.local_addr())
-        .expect("a port");
-    let refused = gateway_with(&nobody.to_string(), "").send(&get("/", ORIGIN));
+    let nobody = Refusing::new();
+    let refused = gateway_with(&nobody.address.to_string(), "").send(&get("/", ORIGIN));
     assert_eq!(refused.status, 502);
     assert_allowed(&refused);
 

@@ -1,6 +1,6 @@
 //! Upstreams: endpoints in turn, names, failures, protocols.
 
-use crate::support::{Answer, Client, Gateway, PATIENCE, Upstream};
+use crate::support::{Answer, Client, Gateway, PATIENCE, Refusing, Upstream};
 use std::net::TcpListener;
 use std::time::Instant;
 
@@ -11,11 +11,6 @@ fn gateway(upstream: &str) -> Gateway {
         "upstreams: {{ u: {upstream} }}\n\
          routes: [{{ upstream: u, cors: {{ allow_origins: ['https://app.example.com'] }} }}]\n"
     ))
-}
-
-fn nobody() -> String {
-    let socket = TcpListener::bind("127.0.0.1:0").expect("a port");
-    socket.local_addr().expect("bound").to_string()
 }
 
 #[test]
@@ -33,11 +28,11 @@ fn endpoints_are_used_in_turn() {
 
 #[test]
 fn an_endpoint_that_is_down_costs_no_request() {
+    let down = Refusing::new();
     let up = Upstream::start(Answer::ok());
     let gateway = gateway(&format!(
         "{{ endpoints: ['{}', '{}'] }}",
-        nobody(),
-        up.address
+        down.address, up.address
     ));
     let mut client = Client::connect(gateway.address);
     for _ in 0..6 {
@@ -48,11 +43,11 @@ fn an_endpoint_that_is_down_costs_no_request() {
 
 #[test]
 fn nor_does_it_where_many_ask_at_once() {
+    let down = Refusing::new();
     let up = Upstream::start(Answer::ok());
     let gateway = gateway(&format!(
         "{{ endpoints: ['{}', '{}'] }}",
-        nobody(),
-        up.address
+        down.address, up.address
     ));
     let statuses: Vec<u16> = std::thread::scope(|scope| {
         let ask = || {

@@ -87,6 +87,31 @@ impl Gateway {
     }
 }
 
+/// An address where nobody listens, for as long as the value lives: it is taken, so that nobody else
+/// can get it, and connections to it are refused.
+pub(crate) struct Refusing {
+    pub(crate) address: SocketAddr,
+    _socket: socket2::Socket,
+}
+
+impl Refusing {
+    pub(crate) fn new() -> Self {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)
+            .expect("a socket");
+        let any: SocketAddr = ([127, 0, 0, 1], 0).into();
+        socket.bind(&any.into()).expect("a free port");
+        let address = socket
+            .local_addr()
+            .expect("bound")
+            .as_socket()
+            .expect("an address");
+        Self {
+            address,
+            _socket: socket,
+        }
+    }
+}
+
 /// The value of a label in a line of the metrics page.
 pub(crate) fn label(line: &str, name: &str) -> Option<String> {
     let (_, rest) = line.split_once(&format!("{name}=\""))?;
