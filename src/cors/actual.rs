@@ -3,12 +3,20 @@
 //! <https://fetch.spec.whatwg.org/#cors-protocol-and-http-caches> is why Vary is on responses to
 //! requests without an Origin too, and why a constant `*` is sent to everybody, without Vary.
 
-use super::decision::{Actual, ActualOutcome};
 use super::field::{FieldName, VarySet};
 use super::names::ACCESS_CONTROL;
+use super::outcome::ActualOutcome;
 use super::policy::{Policy, UpstreamCorsHeaders};
 use super::request::{CorsRequest, Field, RequestKind};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+/// What CORS says about a request that is no preflight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Actual {
+    pub outcome: ActualOutcome,
+    /// What becomes of the response's headers.
+    pub plan: HeaderPlan,
+}
 
 /// What becomes of a response's CORS headers. Small and free of borrows, so that it can wait in a
 /// request's context until the response is there.

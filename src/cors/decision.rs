@@ -2,8 +2,9 @@
 //!
 //! *Invariant:* every lane that answers a request calls [`decide`], and nothing else decides.
 
-use super::actual::{self, HeaderPlan};
+use super::actual::{self, Actual, HeaderPlan};
 use super::field::VarySet;
+use super::outcome::{ActualOutcome, PreflightOutcome, Reason};
 use super::policy::{OnRejectedPreflight, Policy};
 use super::preflight::{self, PreflightGrant};
 use super::request::{CorsRequest, RequestKind};
@@ -39,46 +40,6 @@ pub enum PreflightDecision<'a> {
     Rejected(Reason, HeaderPlan),
     /// Forwarded to the upstream, which answers.
     PassedThrough(Reason, HeaderPlan),
-}
-
-/// What CORS says about a request that is no preflight.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Actual {
-    pub outcome: ActualOutcome,
-    /// What becomes of the response's headers.
-    pub plan: HeaderPlan,
-}
-
-/// How a request that is no preflight counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ActualOutcome {
-    /// Not a CORS request, or none that the gateway looks at.
-    NotCors,
-    Allowed,
-    Denied,
-    PassedThrough,
-}
-
-/// Why a preflight ended as it did. A closed set: these are metric labels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Reason {
-    Allowed,
-    OriginNotAllowed,
-    MethodNotAllowed,
-    HeadersNotAllowed,
-    MalformedOrigin,
-    MalformedMethod,
-    MalformedHeaders,
-    NoRoute,
-    RoutePassthrough,
-}
-
-/// What became of a preflight. A closed set: these are metric labels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PreflightOutcome {
-    Handled,
-    Rejected,
-    PassedThrough,
 }
 
 /// Decides. Total: it can't fail, block, allocate or log.
@@ -215,71 +176,6 @@ impl PreflightDecision<'_> {
             Self::Handled(_) => PreflightOutcome::Handled,
             Self::Rejected(..) => PreflightOutcome::Rejected,
             Self::PassedThrough(..) => PreflightOutcome::PassedThrough,
-        }
-    }
-}
-
-// === impl PreflightOutcome ===
-
-impl PreflightOutcome {
-    /// The name, as metrics and logs have it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Handled => "handled",
-            Self::Rejected => "rejected",
-            Self::PassedThrough => "passed_through",
-        }
-    }
-}
-
-// === impl ActualOutcome ===
-
-impl ActualOutcome {
-    /// The name, as metrics and logs have it; `none` is not counted.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NotCors => "none",
-            Self::Allowed => "allowed",
-            Self::Denied => "denied",
-            Self::PassedThrough => "passed_through",
-        }
-    }
-
-    /// `outcome` for a CORS request; a request without an Origin has none.
-    pub(super) fn of_cors(kind: RequestKind, outcome: Self) -> Self {
-        match kind {
-            RequestKind::NotCors => Self::NotCors,
-            RequestKind::Actual | RequestKind::Preflight => outcome,
-        }
-    }
-}
-
-// === impl Reason ===
-
-impl Reason {
-    pub const ALL: [Self; 9] = [
-        Self::Allowed,
-        Self::OriginNotAllowed,
-        Self::MethodNotAllowed,
-        Self::HeadersNotAllowed,
-        Self::MalformedOrigin,
-        Self::MalformedMethod,
-        Self::MalformedHeaders,
-        Self::NoRoute,
-        Self::RoutePassthrough,
-    ];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Allowed => "allowed",
-            Self::OriginNotAllowed => "origin_not_allowed",
-            Self::MethodNotAllowed => "method_not_allowed",
-            Self::HeadersNotAllowed => "headers_not_allowed",
-            Self::MalformedOrigin => "malformed_origin",
-            Self::MalformedMethod => "malformed_method",
-            Self::MalformedHeaders => "malformed_headers",
-            Self::NoRoute => "no_route",
-            Self::RoutePassthrough => "route_passthrough",
         }
     }
 }

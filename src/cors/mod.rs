@@ -34,16 +34,15 @@ mod field;
 mod matcher;
 mod names;
 mod origin;
+mod outcome;
 mod pattern;
 mod policy;
 mod preflight;
 mod regex;
 mod request;
 
-pub use actual::{HeaderPlan, ResponseFields};
-pub use decision::{
-    Actual, ActualOutcome, Decision, PreflightDecision, PreflightOutcome, Reason, Rule, decide,
-};
+pub use actual::{Actual, HeaderPlan, ResponseFields};
+pub use decision::{Decision, PreflightDecision, Rule, decide};
 pub use field::{FieldName, FieldValue, VarySet};
 pub use matcher::{MatcherError, OriginMatcher, PatternId, PatternRef};
 pub use names::{
@@ -51,6 +50,7 @@ pub use names::{
     is_forbidden_request_header, is_token,
 };
 pub use origin::{MAX_ORIGIN_LEN, Origin, OriginError, TupleOrigin};
+pub use outcome::{ActualOutcome, PreflightOutcome, Reason};
 pub use pattern::{
     HostPattern, OriginPattern, PatternError, PatternErrorKind, PortPattern, TuplePattern,
 };

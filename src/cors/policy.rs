@@ -4,14 +4,14 @@
 //! *Invariant:* a policy that would be unsafe or useless has no constructor. [`Policy::new`] is the
 //! only one, it reports every problem at once, and what it returns can't change.
 
+mod check;
+
+pub use check::UNRELATED_ORIGINS;
+
 use super::field::VarySet;
 use super::matcher::{MatcherError, OriginMatcher};
-use super::names::{
-    HEADERS_FORBIDDEN_BUT_HARMLESS, is_cors_field, is_forbidden_method,
-    is_forbidden_request_header, is_safelisted_method, is_token,
-};
-use super::pattern::{HostPattern, OriginPattern, TuplePattern, is_loopback_host};
-use super::regex::RegexPattern;
+use super::names::{is_forbidden_method, is_safelisted_method, is_token};
+use super::pattern::OriginPattern;
 use http::{HeaderValue, StatusCode};
 
 /// A policy as it is written, its origin patterns parsed.
@@ -219,11 +219,7 @@ impl Policy {
     /// | `http://a.example`        | yes         | error unless `insecure_origins`               |
     /// | `https://*.github.io`     | yes         | error unless `public_suffix_wildcards`        |
     pub fn new(spec: PolicySpec) -> Result<Self, Vec<PolicyError>> {
-        let mut errors = Vec::new();
-        check_origins(&spec, &mut errors);
-        check_methods(&spec, &mut errors);
-        check_headers(&spec, &mut errors);
-        check_exposed(&spec, &mut errors);
+        let mut errors = check::problems(&spec);
         let any = spec.origins.iter().any(|p| matches!(p, OriginPattern::Any));
         let any_matches_null = !spec.credentials || spec.dangers.null_with_credentials;
         let origins = match OriginMatcher::new(&spec.origins, any_matches_null) {
@@ -406,238 +402,4 @@ fn without_duplicates(names: Vec<String>) -> Vec<String> {
         }
     }
     unique
-}
-
-fn check_origins(spec: &PolicySpec, errors: &mut Vec<PolicyError>) {
-    if spec.origins.is_empty() {
-        errors.push(PolicyError {
-            field: SpecField::Origins,
-            kind: PolicyErrorKind::NoOrigins,
-        });
-    }
-    for (index, pattern) in spec.origins.iter().enumerate() {
-        let mut refuse = |kind| {
-            errors.push(PolicyError {
-                field: SpecField::Origin(index),
-                kind,
-            });
-        };
-        if matches!(pattern, OriginPattern::Any) && spec.origins.len() > 1 {
-            refuse(PolicyErrorKind::AnyBesideOthers);
-        }
-        if spec.credentials {
-            dangers_of(pattern, spec.dangers, refuse);
-        }
-    }
-}
-
-/// What is dangerous about sending credentials to the origins that `pattern` matches.
-fn dangers_of(pattern: &OriginPattern, allowed: Dangers, mut refuse: impl FnMut(PolicyErrorKind)) {
-    match pattern {
-        OriginPattern::Any => {
-            if !allowed.any_origin_with_credentials {
-                refuse(PolicyErrorKind::AnyOriginWithCredentials("*".to_owned()));
-            }
-        }
-        OriginPattern::Null => {
-            if !allowed.null_with_credentials {
-                refuse(PolicyErrorKind::NullWithCredentials);
-            }
-        }
-        OriginPattern::Regex(regex) => {
-            if !allowed.any_origin_with_credentials && matches_anything(regex) {
-                refuse(PolicyErrorKind::AnyOriginWithCredentials(
-                    regex.text().to_owned(),
-                ));
-            } else if !allowed.insecure_origins && !regex.all_start_with(is_secure_start) {
-                refuse(PolicyErrorKind::InsecureOrigin(regex.text().to_owned()));
-            } else if let Some(suffix) = open_suffix_of(regex).filter(|_| {
-                !allowed.public_suffix_wildcards && !allowed.any_origin_with_credentials
-            }) {
-                refuse(PolicyErrorKind::PublicSuffix {
-                    pattern: regex.text().to_owned(),
-                    suffix,
-                });
-            }
-        }
-        OriginPattern::Tuple(tuple) => {
-            if !allowed.insecure_origins && tuple.scheme() != "https" && !tuple.is_loopback() {
-                refuse(PolicyErrorKind::InsecureOrigin(tuple.text()));
-            }
-            if !allowed.public_suffix_wildcards
-                && let Some(suffix) = public_suffix(tuple)
-            {
-                refuse(PolicyErrorKind::PublicSuffix {
-                    pattern: tuple.text(),
-                    suffix,
-                });
-            }
-        }
-    }
-}
-
-/// Whether origins that start like this are spoken for by nobody on the way. A loopback host must
-/// be closed by its port or by the end, so that `http://localhost.evil.test` is not one.
-fn is_secure_start(start: &str, is_whole: bool) -> bool {
-    let origin = match start.find("://").and_then(|at| start[at + 3..].rfind(':')) {
-        // A port follows, whatever its digits.
-        Some(_) if !start.ends_with(']') => start.rsplit_once(':').map_or(start, |(o, _)| o),
-        _ if is_whole => start,
-        _ => return start.starts_with("https://"),
-    };
-    start.starts_with("https://")
-        || origin
-            .split_once("://")
-            .is_some_and(|(_, host)| is_loopback_host(host))
-}
-
-/// Origins with nothing in common but their scheme. No policy means two of them.
-pub const UNRELATED_ORIGINS: [&str; 6] = [
-    "https://evil.test",
-    "https://a.b.attacker.example",
-    "https://xn--80ak6aa92e.com",
-    "https://evil.co.uk",
-    "https://evil.org",
-    "https://bad.net",
-];
-
-/// Public suffixes below which anybody can have a name, for what regexes say without naming one.
-const OPEN_SUFFIXES: [&str; 16] = [
-    "com",
-    "net",
-    "org",
-    "io",
-    "dev",
-    "app",
-    "co",
-    "co.uk",
-    "de",
-    "github.io",
-    "gitlab.io",
-    "vercel.app",
-    "netlify.app",
-    "pages.dev",
-    "herokuapp.com",
-    "web.app",
-];
-
-fn matches_anything(regex: &RegexPattern) -> bool {
-    ["", ":8443"].iter().any(|port| {
-        let matches = |origin: &&&str| regex.is_match(&format!("{origin}{port}"));
-        UNRELATED_ORIGINS.iter().filter(matches).nth(1).is_some()
-    })
-}
-
-/// A public suffix directly below which the regex takes more than one name.
-fn open_suffix_of(regex: &RegexPattern) -> Option<String> {
-    let named = regex.literal_ends();
-    let named = named.iter().filter_map(|end| {
-        let host = end.split(':').next()?;
-        host.strip_prefix('.').filter(|host| is_public_suffix(host))
-    });
-    named
-        .chain(OPEN_SUFFIXES)
-        .map(str::to_owned)
-        .find(|suffix| {
-            let names = ["evil", "bad", "attacker7", "some-body"];
-            ["", ":8443"].iter().any(|port| {
-                let matches =
-                    |name: &&&str| regex.is_match(&format!("https://{name}.{suffix}{port}"));
-                names.iter().filter(matches).nth(1).is_some()
-            })
-        })
-}
-
-fn is_public_suffix(name: &str) -> bool {
-    // An unlisted top-level name such as `internal` is nobody's registry.
-    psl::suffix(name.as_bytes())
-        .is_some_and(|suffix| suffix.is_known() && suffix.as_bytes() == name.as_bytes())
-}
-
-/// The public suffix that a wildcard stands directly below, or that it covers.
-fn public_suffix(tuple: &TuplePattern) -> Option<String> {
-    if tuple.host_pattern() != HostPattern::Subdomains {
-        return None;
-    }
-    let host = tuple.host().trim_end_matches('.');
-    // `https://*.kawasaki.jp` covers `city.kawasaki.jp`-like suffixes that the list gives as
-    // `*.kawasaki.jp`: a label below the host is a suffix too.
-    let below = format!("x.{host}");
-    let is_suffix = is_public_suffix(host) || is_public_suffix(&below);
-    is_suffix.then(|| host.to_owned())
-}
-
-fn check_methods(spec: &PolicySpec, errors: &mut Vec<PolicyError>) {
-    if spec.methods.any && !spec.methods.names.is_empty() {
-        errors.push(PolicyError {
-            field: SpecField::Methods,
-            kind: PolicyErrorKind::AnyMethodBesideOthers,
-        });
-    }
-    for (index, name) in spec.methods.names.iter().enumerate() {
-        let kind = if !is_token(name.as_bytes()) {
-            PolicyErrorKind::NotAMethod(name.clone())
-        } else if name.starts_with('*') || name.ends_with('*') {
-            PolicyErrorKind::NameWithStar(name.clone())
-        } else if is_forbidden_method(name.as_bytes()) {
-            PolicyErrorKind::ForbiddenMethod(name.clone())
-        } else {
-            continue;
-        };
-        errors.push(PolicyError {
-            field: SpecField::Method(index),
-            kind,
-        });
-    }
-}
-
-fn check_headers(spec: &PolicySpec, errors: &mut Vec<PolicyError>) {
-    for (index, name) in spec.headers.names.iter().enumerate() {
-        let lower = name.to_ascii_lowercase();
-        let kind = if !is_token(name.as_bytes()) {
-            PolicyErrorKind::NotAHeader(name.clone())
-        } else if name.starts_with('*') || name.ends_with('*') {
-            PolicyErrorKind::NameWithStar(name.clone())
-        } else if is_cors_field(&lower) {
-            PolicyErrorKind::CorsField(name.clone())
-        } else if is_forbidden_request_header(&lower)
-            && !HEADERS_FORBIDDEN_BUT_HARMLESS.contains(&lower.as_str())
-        {
-            PolicyErrorKind::ForbiddenHeader(name.clone())
-        } else {
-            continue;
-        };
-        errors.push(PolicyError {
-            field: SpecField::Header(index),
-            kind,
-        });
-    }
-}
-
-fn check_exposed(spec: &PolicySpec, errors: &mut Vec<PolicyError>) {
-    if spec.credentials && spec.expose_headers.any {
-        errors.push(PolicyError {
-            field: SpecField::ExposeHeaders,
-            kind: PolicyErrorKind::AnyExposedWithCredentials,
-        });
-    }
-    for (index, name) in spec.expose_headers.names.iter().enumerate() {
-        let lower = name.to_ascii_lowercase();
-        let kind = if !is_token(name.as_bytes()) {
-            PolicyErrorKind::NotAHeader(name.clone())
-        } else if name.starts_with('*') || name.ends_with('*') {
-            PolicyErrorKind::NameWithStar(name.clone())
-        } else if is_cors_field(&lower) {
-            PolicyErrorKind::CorsField(name.clone())
-        } else if matches!(lower.as_str(), "set-cookie" | "set-cookie2") {
-            // https://fetch.spec.whatwg.org/#forbidden-response-header-name
-            PolicyErrorKind::UnreadableHeader(name.clone())
-        } else {
-            continue;
-        };
-        errors.push(PolicyError {
-            field: SpecField::ExposeHeader(index),
-            kind,
-        });
-    }
 }

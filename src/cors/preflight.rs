@@ -4,9 +4,9 @@
 //! The checks happen here, on the server, as well: a browser is never told yes to something that
 //! the policy forbids, and whoever is not a browser learns nothing.
 
-use super::decision::Reason;
 use super::field::{FieldName, FieldValue};
 use super::names::is_token;
+use super::outcome::Reason;
 use super::policy::{Allowance, Policy};
 use super::request::{CorsRequest, Field};
 

@@ -68,7 +68,9 @@ impl Gateway {
         *route_id = snapshot.find(request, &cors);
         let route = snapshot.route(*route_id);
         let decision = decide(&route.rule, &cors);
-        if let Some(status) = request::answer_alone(session.as_downstream(), &cors, snapshot) {
+        if let Some(status) =
+            request::answer_alone(session.as_downstream(), &cors, &snapshot.limits)
+        {
             *plan = decision.plan();
             return Ok(Verdict::Refuse(status));
         }

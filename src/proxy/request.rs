@@ -1,7 +1,6 @@
 //! What must be right about a request before anybody else looks at it, and what backends are told
 //! about it.
 
-use super::snapshot::Snapshot;
 use crate::config::{Limits, has_dot_segment};
 use crate::cors::{CorsRequest, RequestKind};
 use http::{HeaderValue, StatusCode, Version, header};
@@ -30,9 +29,9 @@ fn is_asterisk(request: &RequestHeader) -> bool {
 pub(super) fn answer_alone(
     session: &ServerSession,
     cors: &CorsRequest<'_>,
-    snapshot: &Snapshot,
+    limits: &Limits,
 ) -> Option<StatusCode> {
-    match check(session, &snapshot.limits) {
+    match check(session, limits) {
         Err(status) => Some(status),
         // The answer of RFC 9110 §9.3.7 for "a no-op type of method". A preflight is never about
         // the server as a whole: it finds no route.

@@ -1,0 +1,100 @@
+//! What became of a request, and why: closed sets, because they are metric labels.
+
+use super::request::RequestKind;
+
+/// How a request that is no preflight counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActualOutcome {
+    /// Not a CORS request, or none that the gateway looks at.
+    NotCors,
+    Allowed,
+    Denied,
+    PassedThrough,
+}
+
+/// Why a preflight ended as it did. A closed set: these are metric labels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    Allowed,
+    OriginNotAllowed,
+    MethodNotAllowed,
+    HeadersNotAllowed,
+    MalformedOrigin,
+    MalformedMethod,
+    MalformedHeaders,
+    NoRoute,
+    RoutePassthrough,
+}
+
+/// What became of a preflight. A closed set: these are metric labels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PreflightOutcome {
+    Handled,
+    Rejected,
+    PassedThrough,
+}
+
+// === impl PreflightOutcome ===
+
+impl PreflightOutcome {
+    /// The name, as metrics and logs have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Handled => "handled",
+            Self::Rejected => "rejected",
+            Self::PassedThrough => "passed_through",
+        }
+    }
+}
+
+// === impl ActualOutcome ===
+
+impl ActualOutcome {
+    /// The name, as metrics and logs have it; `none` is not counted.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotCors => "none",
+            Self::Allowed => "allowed",
+            Self::Denied => "denied",
+            Self::PassedThrough => "passed_through",
+        }
+    }
+
+    /// `outcome` for a CORS request; a request without an Origin has none.
+    pub(super) fn of_cors(kind: RequestKind, outcome: Self) -> Self {
+        match kind {
+            RequestKind::NotCors => Self::NotCors,
+            RequestKind::Actual | RequestKind::Preflight => outcome,
+        }
+    }
+}
+
+// === impl Reason ===
+
+impl Reason {
+    pub const ALL: [Self; 9] = [
+        Self::Allowed,
+        Self::OriginNotAllowed,
+        Self::MethodNotAllowed,
+        Self::HeadersNotAllowed,
+        Self::MalformedOrigin,
+        Self::MalformedMethod,
+        Self::MalformedHeaders,
+        Self::NoRoute,
+        Self::RoutePassthrough,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::OriginNotAllowed => "origin_not_allowed",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::HeadersNotAllowed => "headers_not_allowed",
+            Self::MalformedOrigin => "malformed_origin",
+            Self::MalformedMethod => "malformed_method",
+            Self::MalformedHeaders => "malformed_headers",
+            Self::NoRoute => "no_route",
+            Self::RoutePassthrough => "route_passthrough",
+        }
+    }
+}

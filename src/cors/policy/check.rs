@@ -1,0 +1,254 @@
+//! What makes a [`PolicySpec`] no policy: all of it, in one pass.
+
+use super::{Dangers, NameList, PolicyError, PolicyErrorKind, PolicySpec, SpecField};
+use crate::cors::names::{
+    HEADERS_FORBIDDEN_BUT_HARMLESS, is_cors_field, is_forbidden_method,
+    is_forbidden_request_header, is_token,
+};
+use crate::cors::pattern::{HostPattern, OriginPattern, TuplePattern, is_loopback_host};
+use crate::cors::regex::RegexPattern;
+
+/// Everything that is wrong with `spec`, its patterns taken together aside.
+pub(super) fn problems(spec: &PolicySpec) -> Vec<PolicyError> {
+    let mut errors = Vec::new();
+    check_origins(spec, &mut errors);
+    check_methods(spec, &mut errors);
+    check_headers(spec, &mut errors);
+    check_exposed(spec, &mut errors);
+    errors
+}
+
+fn check_origins(spec: &PolicySpec, errors: &mut Vec<PolicyError>) {
+    if spec.origins.is_empty() {
+        errors.push(PolicyError {
+            field: SpecField::Origins,
+            kind: PolicyErrorKind::NoOrigins,
+        });
+    }
+    for (index, pattern) in spec.origins.iter().enumerate() {
+        let mut refuse = |kind| {
+            errors.push(PolicyError {
+                field: SpecField::Origin(index),
+                kind,
+            });
+        };
+        if matches!(pattern, OriginPattern::Any) && spec.origins.len() > 1 {
+            refuse(PolicyErrorKind::AnyBesideOthers);
+        }
+        if spec.credentials {
+            dangers_of(pattern, spec.dangers, refuse);
+        }
+    }
+}
+
+/// What is dangerous about sending credentials to the origins that `pattern` matches.
+fn dangers_of(pattern: &OriginPattern, allowed: Dangers, mut refuse: impl FnMut(PolicyErrorKind)) {
+    match pattern {
+        OriginPattern::Any => {
+            if !allowed.any_origin_with_credentials {
+                refuse(PolicyErrorKind::AnyOriginWithCredentials("*".to_owned()));
+            }
+        }
+        OriginPattern::Null => {
+            if !allowed.null_with_credentials {
+                refuse(PolicyErrorKind::NullWithCredentials);
+            }
+        }
+        OriginPattern::Regex(regex) => {
+            if !allowed.any_origin_with_credentials && matches_anything(regex) {
+                refuse(PolicyErrorKind::AnyOriginWithCredentials(
+                    regex.text().to_owned(),
+                ));
+            } else if !allowed.insecure_origins && !regex.all_start_with(is_secure_start) {
+                refuse(PolicyErrorKind::InsecureOrigin(regex.text().to_owned()));
+            } else if let Some(suffix) = open_suffix_of(regex).filter(|_| {
+                !allowed.public_suffix_wildcards && !allowed.any_origin_with_credentials
+            }) {
+                refuse(PolicyErrorKind::PublicSuffix {
+                    pattern: regex.text().to_owned(),
+                    suffix,
+                });
+            }
+        }
+        OriginPattern::Tuple(tuple) => {
+            if !allowed.insecure_origins && tuple.scheme() != "https" && !tuple.is_loopback() {
+                refuse(PolicyErrorKind::InsecureOrigin(tuple.text()));
+            }
+            if !allowed.public_suffix_wildcards
+                && let Some(suffix) = public_suffix(tuple)
+            {
+                refuse(PolicyErrorKind::PublicSuffix {
+                    pattern: tuple.text(),
+                    suffix,
+                });
+            }
+        }
+    }
+}
+
+/// Whether origins that start like this are spoken for by nobody on the way. A loopback host must
+/// be closed by its port or by the end, so that `http://localhost.evil.test` is not one.
+fn is_secure_start(start: &str, is_whole: bool) -> bool {
+    let origin = match start.find("://").and_then(|at| start[at + 3..].rfind(':')) {
+        // A port follows, whatever its digits.
+        Some(_) if !start.ends_with(']') => start.rsplit_once(':').map_or(start, |(o, _)| o),
+        _ if is_whole => start,
+        _ => return start.starts_with("https://"),
+    };
+    start.starts_with("https://")
+        || origin
+            .split_once("://")
+            .is_some_and(|(_, host)| is_loopback_host(host))
+}
+
+/// Origins with nothing in common but their scheme. No policy means two of them.
+pub const UNRELATED_ORIGINS: [&str; 6] = [
+    "https://evil.test",
+    "https://a.b.attacker.example",
+    "https://xn--80ak6aa92e.com",
+    "https://evil.co.uk",
+    "https://evil.org",
+    "https://bad.net",
+];
+
+/// Public suffixes below which anybody can have a name, for what regexes say without naming one.
+const OPEN_SUFFIXES: [&str; 16] = [
+    "com",
+    "net",
+    "org",
+    "io",
+    "dev",
+    "app",
+    "co",
+    "co.uk",
+    "de",
+    "github.io",
+    "gitlab.io",
+    "vercel.app",
+    "netlify.app",
+    "pages.dev",
+    "herokuapp.com",
+    "web.app",
+];
+
+fn matches_anything(regex: &RegexPattern) -> bool {
+    ["", ":8443"].iter().any(|port| {
+        let matches = |origin: &&&str| regex.is_match(&format!("{origin}{port}"));
+        UNRELATED_ORIGINS.iter().filter(matches).nth(1).is_some()
+    })
+}
+
+/// A public suffix directly below which the regex takes more than one name.
+fn open_suffix_of(regex: &RegexPattern) -> Option<String> {
+    let named = regex.literal_ends();
+    let named = named.iter().filter_map(|end| {
+        let host = end.split(':').next()?;
+        host.strip_prefix('.').filter(|host| is_public_suffix(host))
+    });
+    named
+        .chain(OPEN_SUFFIXES)
+        .map(str::to_owned)
+        .find(|suffix| {
+            let names = ["evil", "bad", "attacker7", "some-body"];
+            ["", ":8443"].iter().any(|port| {
+                let matches =
+                    |name: &&&str| regex.is_match(&format!("https://{name}.{suffix}{port}"));
+                names.iter().filter(matches).nth(1).is_some()
+            })
+        })
+}
+
+fn is_public_suffix(name: &str) -> bool {
+    // An unlisted top-level name such as `internal` is nobody's registry.
+    psl::suffix(name.as_bytes())
+        .is_some_and(|suffix| suffix.is_known() && suffix.as_bytes() == name.as_bytes())
+}
+
+/// The public suffix that a wildcard stands directly below, or that it covers.
+fn public_suffix(tuple: &TuplePattern) -> Option<String> {
+    if tuple.host_pattern() != HostPattern::Subdomains {
+        return None;
+    }
+    let host = tuple.host().trim_end_matches('.');
+    // `https://*.kawasaki.jp` covers `city.kawasaki.jp`-like suffixes that the list gives as
+    // `*.kawasaki.jp`: a label below the host is a suffix too.
+    let below = format!("x.{host}");
+    let is_suffix = is_public_suffix(host) || is_public_suffix(&below);
+    is_suffix.then(|| host.to_owned())
+}
+
+fn check_methods(spec: &PolicySpec, errors: &mut Vec<PolicyError>) {
+    if spec.methods.any && !spec.methods.names.is_empty() {
+        errors.push(PolicyError {
+            field: SpecField::Methods,
+            kind: PolicyErrorKind::AnyMethodBesideOthers,
+        });
+    }
+    check_names(&spec.methods, SpecField::Method, errors, |name, _| {
+        if !is_token(name.as_bytes()) {
+            Some(PolicyErrorKind::NotAMethod(name.to_owned()))
+        } else if is_forbidden_method(name.as_bytes()) {
+            Some(PolicyErrorKind::ForbiddenMethod(name.to_owned()))
+        } else {
+            None
+        }
+    });
+}
+
+fn check_headers(spec: &PolicySpec, errors: &mut Vec<PolicyError>) {
+    check_names(&spec.headers, SpecField::Header, errors, |name, lower| {
+        let is_harmless = HEADERS_FORBIDDEN_BUT_HARMLESS.contains(&lower);
+        let is_forbidden = is_forbidden_request_header(lower) && !is_harmless;
+        no_header(name, lower)
+            .or_else(|| is_forbidden.then(|| PolicyErrorKind::ForbiddenHeader(name.to_owned())))
+    });
+}
+
+fn check_exposed(spec: &PolicySpec, errors: &mut Vec<PolicyError>) {
+    if spec.credentials && spec.expose_headers.any {
+        errors.push(PolicyError {
+            field: SpecField::ExposeHeaders,
+            kind: PolicyErrorKind::AnyExposedWithCredentials,
+        });
+    }
+    check_names(
+        &spec.expose_headers,
+        SpecField::ExposeHeader,
+        errors,
+        |name, lower| {
+            // https://fetch.spec.whatwg.org/#forbidden-response-header-name
+            let is_hidden = matches!(lower, "set-cookie" | "set-cookie2");
+            no_header(name, lower)
+                .or_else(|| is_hidden.then(|| PolicyErrorKind::UnreadableHeader(name.to_owned())))
+        },
+    );
+}
+
+/// What no list of headers has.
+fn no_header(name: &str, lower: &str) -> Option<PolicyErrorKind> {
+    if !is_token(name.as_bytes()) {
+        Some(PolicyErrorKind::NotAHeader(name.to_owned()))
+    } else if is_cors_field(lower) {
+        Some(PolicyErrorKind::CorsField(name.to_owned()))
+    } else {
+        None
+    }
+}
+
+/// Asks `problem` about every name, as it is written and in lower case.
+fn check_names(
+    list: &NameList,
+    field: fn(usize) -> SpecField,
+    errors: &mut Vec<PolicyError>,
+    problem: impl Fn(&str, &str) -> Option<PolicyErrorKind>,
+) {
+    for (index, name) in list.names.iter().enumerate() {
+        let looks_like_a_pattern = name.starts_with('*') || name.ends_with('*');
+        let kind = problem(name, &name.to_ascii_lowercase())
+            .or_else(|| looks_like_a_pattern.then(|| PolicyErrorKind::NameWithStar(name.clone())));
+        errors.extend(kind.map(|kind| PolicyError {
+            field: field(index),
+            kind,
+        }));
+    }
+}
