@@ -68,10 +68,11 @@ impl Gateway {
         *route_id = snapshot.find(request, &cors);
         let route = snapshot.route(*route_id);
         let decision = decide(&route.rule, &cors);
+        *plan = decision.plan();
+        // Not counted as a preflight or a CORS request: what it would have been can't be trusted.
         if let Some(status) =
             request::answer_alone(session.as_downstream(), &cors, &snapshot.limits)
         {
-            *plan = decision.plan();
             return Ok(Verdict::Refuse(status));
         }
         debug!(
@@ -79,7 +80,6 @@ impl Gateway {
             outcome = decision.outcome(),
             reason = decision.reason()
         );
-        *plan = decision.plan();
         match decision {
             Decision::Preflight(preflight) => {
                 route.metrics.preflight(preflight.reason());
