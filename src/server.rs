@@ -110,6 +110,10 @@ impl Server {
     ///
     /// Where an address can't be listened on. Nothing is left behind then.
     pub fn start(config: Config, file: &Path) -> Result<Self, StartError> {
+        Self::start_on(runtime("control", 1)?, config, file)
+    }
+
+    fn start_on(control: Runtime, config: Config, file: &Path) -> Result<Self, StartError> {
         let bind = |listener: &Listener| Bound::new(listener, file);
         let listeners = config
             .listeners
@@ -135,7 +139,6 @@ impl Server {
             threads => threads,
         };
         let traffic = runtime("traffic", threads)?;
-        let control = runtime("control", 1)?;
         let readiness = Readiness::default();
         let connections = Connections::default();
         let (stop_traffic, traffic_stopped) = watch::channel(false);
@@ -210,19 +213,31 @@ impl Server {
         Ok(())
     }
 
-    /// Serves until SIGTERM, which drains, or SIGINT or a second signal, which end it at once.
+    /// Starts, calls `started`, and serves until SIGTERM, which drains, or SIGINT or a second signal,
+    /// which end it at once.
     ///
     /// # Errors
     ///
-    /// Where signals can't be waited for.
-    pub fn run(self) -> io::Result<()> {
-        let ended = self.control.block_on(self.ended());
-        self.stop();
-        ended
+    /// Those of [`Server::start`] and of `started`.
+    pub fn serve<E: From<StartError>>(
+        config: Config,
+        file: &Path,
+        started: impl FnOnce(&Self) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let control = runtime("control", 1).map_err(StartError::from)?;
+        // First of all, so that no signal meets a process that serves and has no answer to it.
+        let signals = control.block_on(async { Signals::new() });
+        let mut signals = signals.map_err(StartError::from)?;
+        let server = Self::start_on(control, config, file)?;
+        let result = started(&server);
+        if result.is_ok() {
+            server.control.block_on(server.ended(&mut signals));
+        }
+        server.stop();
+        result
     }
 
-    async fn ended(&self) -> io::Result<()> {
-        let mut signals = Signals::new()?;
+    async fn ended(&self, signals: &mut Signals) {
         match signals.next().await {
             Signal::Quit => info!("SIGINT: stopping"),
             Signal::Drain => {
@@ -233,7 +248,6 @@ impl Server {
                 }
             }
         }
-        Ok(())
     }
 
     /// Takes no new connections, lets requests under way finish, and ends as soon as they have.

@@ -40,19 +40,19 @@ pub(super) fn run(options: Options) -> Result<(), CommandError> {
     let text = configuration(gateway, admin, page);
     let config = Config::parse(&text, Path::new("demo"))?;
     start_logging()?;
-    let server = Server::start(config, Path::new("demo"))?;
-    let addresses = server.addresses();
-    let (gateway, admin) = match (addresses.listeners.as_slice(), addresses.admin) {
-        ([gateway], Some(admin)) => (*gateway, admin),
-        _ => return Err("the demo's configuration has one listener and an admin".into()),
-    };
-    let html = PAGE
-        .replace("{{GATEWAY}}", &format!("http://{gateway}"))
-        .replace("{{ADMIN}}", &format!("http://{admin}"));
-    server.add_app("page", DemoApp { html }, socket)?;
-    println!("{}", introduction(gateway, admin, page));
-    server.run()?;
-    Ok(())
+    Server::serve(config, Path::new("demo"), |server| {
+        let addresses = server.addresses();
+        let (gateway, admin) = match (addresses.listeners.as_slice(), addresses.admin) {
+            ([gateway], Some(admin)) => (*gateway, admin),
+            _ => return Err("the demo's configuration has one listener and an admin".into()),
+        };
+        let html = PAGE
+            .replace("{{GATEWAY}}", &format!("http://{gateway}"))
+            .replace("{{ADMIN}}", &format!("http://{admin}"));
+        server.add_app("page", DemoApp { html }, socket)?;
+        println!("{}", introduction(gateway, admin, page));
+        Ok(())
+    })
 }
 
 fn configuration(gateway: SocketAddr, admin: SocketAddr, page: SocketAddr) -> String {

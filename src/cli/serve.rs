@@ -12,6 +12,5 @@ pub(super) fn run(file: &Path) -> Result<(), CommandError> {
     for warning in &config.warnings {
         warn!("{}", warning.located());
     }
-    Server::start(config, file)?.run()?;
-    Ok(())
+    Server::serve(config, file, |_| Ok(()))
 }
