@@ -86,7 +86,7 @@ pub(super) fn read(text: &str) -> Result<Document, Vec<SyntaxError>> {
         };
         let segments: Vec<Segment> = error.path().iter().cloned().collect();
         let misfit = Misfit::new(path_of(&segments), error.inner());
-        let is_last = misfits.len() + 1 == MAX_MISFITS || !take_out(&mut value, &segments);
+        let is_last = misfits.len() + 1 >= MAX_MISFITS || !take_out(&mut value, &segments);
         misfits.push(misfit);
         if is_last {
             break None;
@@ -282,7 +282,8 @@ impl Places {
     fn of(text: &str) -> Self {
         let mut index = Indexer::default();
         for event in Parser::new_from_str(text) {
-            // The text was parsed before. If the two parsers differ, places are coarser, no more.
+            // What is no YAML is reported by the other parser. Where the two differ, places are
+            // coarser, no more.
             let Ok((event, span)) = event else { break };
             index.take(&event, span);
         }

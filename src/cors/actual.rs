@@ -54,11 +54,15 @@ pub trait ResponseFields {
 }
 
 pub(super) fn decide(policy: &Policy, kind: RequestKind, request: &CorsRequest<'_>) -> Actual {
-    let (grant, vary) = match policy.is_constant_any() {
-        // The same for everybody, so that a cache may serve one response to all.
-        true => (Grant::Any, VarySet::Nothing),
-        false if is_allowed(policy, request) => (Grant::RequestOrigin, VarySet::Origin),
-        false => (Grant::Nothing, VarySet::Origin),
+    // A constant is the same for everybody, so that a cache may serve one response to all.
+    let is_constant = policy.is_constant_any();
+    let grant = match is_constant || is_allowed(policy, request) {
+        true => Grant::of_allowed(policy),
+        false => Grant::Nothing,
+    };
+    let vary = match is_constant {
+        true => VarySet::Nothing,
+        false => VarySet::Origin,
     };
     let outcome = match grant {
         Grant::Nothing => ActualOutcome::Denied,
@@ -88,10 +92,7 @@ impl HeaderPlan {
     pub(super) fn allowed_preflight(policy: &Policy) -> Self {
         Self::Policy {
             upstream: UpstreamCorsHeaders::Strip,
-            grant: match policy.is_constant_any() {
-                true => Grant::Any,
-                false => Grant::RequestOrigin,
-            },
+            grant: Grant::of_allowed(policy),
             vary: policy.preflight_vary(),
         }
     }
@@ -163,6 +164,14 @@ impl HeaderPlan {
 }
 
 impl Grant {
+    /// What an allowed origin gets.
+    fn of_allowed(policy: &Policy) -> Self {
+        match policy.is_constant_any() {
+            true => Self::Any,
+            false => Self::RequestOrigin,
+        }
+    }
+
     fn apply(
         self,
         policy: &Policy,

@@ -269,13 +269,37 @@ fn cors_fields(map: &HeaderMap) -> BTreeMap<String, String> {
 
 #[test]
 fn every_case_holds_in_a_running_gateway() {
-    check_all(run_gateway);
+    check_all(|case| run_gateway(case, ask_http1));
 }
 
-fn run_gateway(case: &Case) -> Expectation {
-    let Case { request, .. } = case;
+#[test]
+fn every_case_holds_over_http_2() {
+    check_all(|case| run_gateway(case, ask_http2));
+}
+
+/// Asks once, and notes the answer, what reached the upstream, and what was counted.
+fn run_gateway(
+    case: &Case,
+    ask: impl FnOnce(&Case, &Gateway) -> (u16, BTreeMap<String, String>),
+) -> Expectation {
     let upstream = Upstream::start(Answer::new(case.upstream.status, &case.upstream.headers));
     let gateway = Gateway::start(&case.config(&upstream.address.to_string()));
+    let (status, headers) = ask(case, &gateway);
+    let upstream_called = !upstream.received().is_empty();
+    let route = gateway.wait_for_request();
+    let (outcome, reason) = counted(&gateway.metrics(), &route);
+    Expectation {
+        outcome,
+        reason,
+        route: Some(route),
+        status,
+        upstream_called,
+        headers,
+    }
+}
+
+fn ask_http1(case: &Case, gateway: &Gateway) -> (u16, BTreeMap<String, String>) {
+    let Case { request, .. } = case;
     let mut text = format!("{} {} HTTP/1.1\r\n", request.method, request.path);
     if !request
         .headers
@@ -288,56 +312,26 @@ fn run_gateway(case: &Case) -> Expectation {
         text.push_str(&format!("{name}: {value}\r\n"));
     }
     text.push_str("\r\n");
-    let mut client = Client::connect(gateway.address);
-    let response = client.exchange(&text);
+    let response = Client::connect(gateway.address).exchange(&text);
     assert!(
         response.lines("access-control-allow-origin") <= 1 || case.cors.is_some(),
         "{}",
         case.name
     );
-    let upstream_called = !upstream.received().is_empty();
-    let route = gateway.wait_for_request();
-    let (outcome, reason) = counted(&gateway.metrics(), &route);
-    Expectation {
-        outcome,
-        reason,
-        route: Some(route),
-        status: response.status,
-        upstream_called,
-        headers: response.cors_fields(),
-    }
+    (response.status, response.cors_fields())
 }
 
-// === The same gateway, over HTTP/2 ===
-
-#[test]
-fn every_case_holds_over_http_2() {
-    check_all(run_http2);
-}
-
-fn run_http2(case: &Case) -> Expectation {
-    let upstream = Upstream::start(Answer::new(case.upstream.status, &case.upstream.headers));
-    let gateway = Gateway::start(&case.config(&upstream.address.to_string()));
+fn ask_http2(case: &Case, gateway: &Gateway) -> (u16, BTreeMap<String, String>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     let response = runtime
         .expect("a runtime")
-        .block_on(ask_http2(case, &gateway));
-    let upstream_called = !upstream.received().is_empty();
-    let route = gateway.wait_for_request();
-    let (outcome, reason) = counted(&gateway.metrics(), &route);
-    Expectation {
-        outcome,
-        reason,
-        route: Some(route),
-        status: response.status().as_u16(),
-        upstream_called,
-        headers: cors_fields(response.headers()),
-    }
+        .block_on(send_http2(case, gateway));
+    (response.status().as_u16(), cors_fields(response.headers()))
 }
 
-async fn ask_http2(case: &Case, gateway: &Gateway) -> http::Response<h2::RecvStream> {
+async fn send_http2(case: &Case, gateway: &Gateway) -> http::Response<h2::RecvStream> {
     let stream = tokio::net::TcpStream::connect(gateway.address)
         .await
         .expect("it listens");

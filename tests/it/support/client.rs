@@ -130,12 +130,7 @@ impl Client {
 impl Response {
     /// The field's value, repeated lines joined with commas.
     pub(crate) fn get(&self, name: &str) -> Option<String> {
-        let lines = self
-            .headers
-            .iter()
-            .filter(|(n, _)| n.eq_ignore_ascii_case(name));
-        let values: Vec<&str> = lines.map(|(_, value)| value.as_str()).collect();
-        (!values.is_empty()).then(|| values.join(", "))
+        super::joined(&self.headers, name)
     }
 
     /// The field lines of the name.

@@ -87,6 +87,13 @@ impl Gateway {
     }
 }
 
+/// The value of a field, its lines joined with commas; `None` where there is none.
+fn joined(fields: &[(String, String)], name: &str) -> Option<String> {
+    let lines = fields.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name));
+    let values: Vec<&str> = lines.map(|(_, value)| value.as_str()).collect();
+    (!values.is_empty()).then(|| values.join(", "))
+}
+
 /// An address where nobody listens, for as long as the value lives: it is taken, so that nobody else
 /// can get it, and connections to it are refused.
 pub(crate) struct Refusing {

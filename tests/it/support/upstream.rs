@@ -18,18 +18,13 @@ pub(crate) struct Received {
     pub(crate) body: Vec<u8>,
 }
 
-/// What the upstream writes, byte for byte; then it closes, if it says so.
+/// What the upstream writes to every request, byte for byte.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer(pub(crate) Vec<u8>);
 
 impl Received {
     pub(crate) fn get(&self, name: &str) -> Option<String> {
-        let lines = self
-            .headers
-            .iter()
-            .filter(|(n, _)| n.eq_ignore_ascii_case(name));
-        let values: Vec<&str> = lines.map(|(_, value)| value.as_str()).collect();
-        (!values.is_empty()).then(|| values.join(", "))
+        super::joined(&self.headers, name)
     }
 }
 
