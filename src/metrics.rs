@@ -5,8 +5,8 @@
 
 use crate::cors::{ActualOutcome, Reason, Rule};
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry,
-    TextEncoder,
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts,
+    Registry, TextEncoder,
 };
 use std::time::Duration;
 
@@ -23,6 +23,14 @@ pub struct Metrics {
     cors_requests: IntCounterVec,
     requests: IntCounterVec,
     duration: HistogramVec,
+    connections: ConnectionMetrics,
+}
+
+/// The handles for client connections.
+#[derive(Debug, Clone)]
+pub struct ConnectionMetrics {
+    open: IntGauge,
+    refused: IntCounter,
 }
 
 /// The handles of one route.
@@ -77,6 +85,16 @@ impl Metrics {
                 .buckets(DURATION_BUCKETS.to_vec()),
                 &["route"],
             )?,
+            connections: ConnectionMetrics {
+                open: IntGauge::new(
+                    "corsgate_downstream_connections",
+                    "Open client connections.",
+                )?,
+                refused: IntCounter::new(
+                    "corsgate_downstream_connections_refused_total",
+                    "Client connections over `limits.max_connections`, answered with 503.",
+                )?,
+            },
         };
         let Self {
             registry,
@@ -84,12 +102,20 @@ impl Metrics {
             cors_requests,
             requests,
             duration,
+            connections: ConnectionMetrics { open, refused },
         } = &metrics;
         registry.register(Box::new(preflights.clone()))?;
         registry.register(Box::new(cors_requests.clone()))?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(duration.clone()))?;
+        registry.register(Box::new(open.clone()))?;
+        registry.register(Box::new(refused.clone()))?;
         Ok(metrics)
+    }
+
+    /// The handles for client connections.
+    pub fn connections(&self) -> ConnectionMetrics {
+        self.connections.clone()
     }
 
     /// The handles for the route `name` with this rule.
@@ -124,6 +150,23 @@ impl Metrics {
         let mut page = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut page)?;
         Ok(page)
+    }
+}
+
+// === impl ConnectionMetrics ===
+
+impl ConnectionMetrics {
+    pub fn opened(&self) {
+        self.open.inc();
+    }
+
+    pub fn closed(&self) {
+        self.open.dec();
+    }
+
+    /// One more than there may be.
+    pub fn refused(&self) {
+        self.refused.inc();
     }
 }
 

@@ -7,7 +7,7 @@
 use crate::admin::{Admin, Readiness};
 use crate::config::{Config, Diagnostic, Listener, Severity, UpstreamKind};
 use crate::metrics::Metrics;
-use crate::proxy::{Connections, Echo, EdgeApp, Gateway, Snapshot};
+use crate::proxy::{Connections, Echo, Edge, Snapshot};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use pingora_core::apps::ServerApp;
@@ -140,7 +140,7 @@ impl Server {
         };
         let traffic = runtime("traffic", threads)?;
         let readiness = Readiness::default();
-        let connections = Connections::default();
+        let connections = Connections::new(metrics.connections());
         let (stop_traffic, traffic_stopped) = watch::channel(false);
         let (stop_control, control_stopped) = watch::channel(false);
         let conf = ServerConf {
@@ -149,7 +149,6 @@ impl Server {
             ..ServerConf::default()
         };
         let config_server = config.server;
-        let limits = config.limits;
         let echo_address = echo.as_ref().map(|bound| bound.address);
         let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot::new(
             config,
@@ -157,12 +156,11 @@ impl Server {
             echo_address,
         )));
 
-        let gateway = Gateway::new(Arc::clone(&snapshot));
-        let app = EdgeApp::new(&Arc::new(conf), gateway, connections.clone(), &limits);
+        let edge = Edge::new(&Arc::new(conf), Arc::clone(&snapshot), connections.clone());
         listen(
             "traffic",
             traffic.handle(),
-            app,
+            edge,
             listeners,
             &traffic_stopped,
         );

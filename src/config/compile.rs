@@ -20,11 +20,8 @@ const PASSTHROUGH: &str = "passthrough";
 const OFF: &str = "off";
 
 /// Keys and values that the file format has and this version does not.
-const NOT_YET: [&str; 14] = [
+const NOT_YET: [&str; 11] = [
     "tls",
-    "express_lane",
-    "max_connections",
-    "header_timeout",
     "access_log",
     "health_check",
     "cors_mode",
@@ -365,6 +362,7 @@ impl Compiler<'_> {
     fn server(&mut self, raw: RawServer) -> Server {
         let RawServer {
             threads,
+            express_lane,
             grace_period,
             shutdown_timeout,
         } = raw;
@@ -379,6 +377,7 @@ impl Compiler<'_> {
         }
         Server {
             threads: threads.unwrap_or(defaults.threads),
+            express_lane: express_lane.unwrap_or(defaults.express_lane),
             grace_period: duration(grace_period, defaults.grace_period),
             shutdown_timeout: duration(shutdown_timeout, defaults.shutdown_timeout),
         }
@@ -386,7 +385,9 @@ impl Compiler<'_> {
 
     fn limits(&mut self, raw: RawLimits) -> Limits {
         let RawLimits {
+            max_connections,
             max_request_header_bytes,
+            header_timeout,
             keepalive_timeout,
         } = raw;
         let defaults = Limits::default();
@@ -397,14 +398,26 @@ impl Compiler<'_> {
             let message = format!("{size} bytes are out of range");
             self.error("limits.max_request_header_bytes", message, hint);
         }
+        if max_connections == Some(0) {
+            let hint = "leave it out for the default".to_owned();
+            let message = "a gateway without connections serves nobody";
+            self.error("limits.max_connections", message, hint);
+        }
+        let header_timeout = self.positive(
+            "limits.header_timeout",
+            header_timeout,
+            defaults.header_timeout,
+        );
         let keepalive_timeout = self.positive(
             "limits.keepalive_timeout",
             keepalive_timeout,
             defaults.keepalive_timeout,
         );
         Limits {
+            max_connections: max_connections.unwrap_or(defaults.max_connections),
             max_request_header_bytes: max_request_header_bytes
                 .map_or(defaults.max_request_header_bytes, |RawSize(size)| size),
+            header_timeout,
             keepalive_timeout,
         }
     }

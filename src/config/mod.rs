@@ -52,6 +52,8 @@ pub struct Listener {
 pub struct Server {
     /// Threads for traffic; 0 takes one a core.
     pub threads: usize,
+    /// Whether plain preflights are answered before a proxy session is made for them.
+    pub express_lane: bool,
     /// How long requests may go on after SIGTERM before the log says which hold up the end.
     pub grace_period: Duration,
     /// How long after that they are cut off.
@@ -61,8 +63,12 @@ pub struct Server {
 /// What a client may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
+    /// Open client connections. One more is answered with 503 and closed.
+    pub max_connections: usize,
     /// Request line and header fields together. More is answered with 431.
     pub max_request_header_bytes: u64,
+    /// From a request's first byte to the end of its header. More is answered with 408.
+    pub header_timeout: Duration,
     /// How long an idle connection is kept between two requests.
     pub keepalive_timeout: Duration,
 }
@@ -152,6 +158,7 @@ impl Default for Server {
     fn default() -> Self {
         Self {
             threads: 0,
+            express_lane: true,
             grace_period: Duration::from_secs(5),
             shutdown_timeout: Duration::from_secs(30),
         }
@@ -161,7 +168,9 @@ impl Default for Server {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            max_connections: 20_000,
             max_request_header_bytes: 64 << 10,
+            header_timeout: Duration::from_secs(10),
             keepalive_timeout: Duration::from_secs(60),
         }
     }

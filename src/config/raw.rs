@@ -48,6 +48,7 @@ pub(super) struct RawListener {
 )]
 pub(super) struct RawServer {
     pub threads: Option<usize>,
+    pub express_lane: Option<bool>,
     pub grace_period: Option<RawDuration>,
     pub shutdown_timeout: Option<RawDuration>,
 }
@@ -59,7 +60,9 @@ pub(super) struct RawServer {
     expecting = "a mapping such as `{ keepalive_timeout: 60s }`"
 )]
 pub(super) struct RawLimits {
+    pub max_connections: Option<usize>,
     pub max_request_header_bytes: Option<RawSize>,
+    pub header_timeout: Option<RawDuration>,
     pub keepalive_timeout: Option<RawDuration>,
 }
 

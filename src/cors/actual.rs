@@ -3,7 +3,7 @@
 //! <https://fetch.spec.whatwg.org/#cors-protocol-and-http-caches> is why Vary is on responses to
 //! requests without an Origin too, and why a constant `*` is sent to everybody, without Vary.
 
-use super::field::{FieldName, VarySet};
+use super::field::{FieldName, FieldValue, VarySet};
 use super::names::ACCESS_CONTROL;
 use super::outcome::ActualOutcome;
 use super::policy::{Policy, UpstreamCorsHeaders};
@@ -118,6 +118,41 @@ impl HeaderPlan {
                 vary,
             },
             Self::Vary(_) | Self::Untouched => Self::Vary(vary),
+        }
+    }
+
+    /// Calls `each` with every CORS field of a response that has none of its own: what
+    /// [`HeaderPlan::apply`] makes of an empty one, in the same order. `policy` is the one that made
+    /// the plan, `origin` the request's.
+    pub fn for_each_field<'a>(
+        self,
+        policy: Option<&'a Policy>,
+        origin: Option<&'a [u8]>,
+        mut each: impl FnMut(FieldName, FieldValue<'a>),
+    ) {
+        let vary = match (self, policy) {
+            (Self::Untouched, _) => return,
+            (Self::Vary(vary), _) | (Self::Policy { vary, .. }, None) => vary,
+            (Self::Policy { grant, vary, .. }, Some(policy)) => {
+                let allow_origin = match grant {
+                    Grant::Nothing => None,
+                    Grant::Any => Some(FieldValue::Static("*")),
+                    Grant::RequestOrigin => origin.map(FieldValue::Echo),
+                };
+                if let Some(value) = allow_origin {
+                    each(FieldName::AllowOrigin, value);
+                    if policy.allows_credentials() {
+                        each(FieldName::AllowCredentials, FieldValue::Static("true"));
+                    }
+                    if let Some(list) = policy.expose_headers() {
+                        each(FieldName::ExposeHeaders, FieldValue::Rendered(list));
+                    }
+                }
+                vary
+            }
+        };
+        if vary != VarySet::Nothing {
+            each(FieldName::Vary, FieldValue::Static(vary.as_str()));
         }
     }
 

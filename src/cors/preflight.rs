@@ -11,7 +11,7 @@ use super::policy::{Allowance, Policy};
 use super::request::{CorsRequest, Field};
 
 /// Permission for one preflight: the answer's fields, not yet bytes.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct PreflightGrant<'a> {
     policy: &'a Policy,
     request: &'a CorsRequest<'a>,

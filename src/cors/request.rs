@@ -108,11 +108,28 @@ impl<'a> CorsRequest<'a> {
 
 impl<'a> FromIterator<&'a [u8]> for Field<'a> {
     fn from_iter<I: IntoIterator<Item = &'a [u8]>>(lines: I) -> Self {
-        let mut lines = lines.into_iter();
-        match (lines.next(), lines.next()) {
-            (None, _) => Self::Absent,
-            (Some(line), None) => Self::One(line),
-            (Some(_), Some(_)) => Self::Many,
+        let mut field = Self::Absent;
+        for line in lines {
+            field.push(line);
+        }
+        field
+    }
+}
+
+impl<'a> Field<'a> {
+    /// Adds a line behind the others.
+    pub fn push(&mut self, line: &'a [u8]) {
+        *self = match self {
+            Self::Absent => Self::One(line),
+            Self::One(_) | Self::Many => Self::Many,
+        };
+    }
+
+    /// The value, where there is one line.
+    pub fn one(self) -> Option<&'a [u8]> {
+        match self {
+            Self::One(line) => Some(line),
+            Self::Absent | Self::Many => None,
         }
     }
 }

@@ -1,33 +1,40 @@
 //! The pingora adapter: which phase does what. Thin: CORS is decided in [`crate::cors`], routes are
 //! found in `router`, responses are made in `respond`.
 
-mod connection;
+mod connections;
 mod ctx;
 mod echo;
+mod express;
 mod request;
 mod respond;
 mod router;
 mod snapshot;
 mod upstream;
+mod verdict;
 
-pub use connection::{Connections, EdgeApp};
+pub use connections::Connections;
 pub use ctx::Ctx;
 pub use echo::Echo;
+pub use express::Edge;
 pub use snapshot::Snapshot;
 
-use crate::cors::{CorsRequest, Decision, PreflightDecision, Reason, decide};
+use crate::config::normalized_path;
+use crate::cors::CorsRequest;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
+use bytes::Bytes;
+use express::Wire;
 use http::StatusCode;
 use pingora_core::modules::http::HttpModules;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorSource, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session};
+use router::RouteRequest;
 use std::sync::Arc;
 use std::time::Duration;
-use tracing::debug;
 use upstream::TUNNEL_TIMEOUT;
+use verdict::Verdict;
 
 /// How long a client may take none of what is written to it.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -42,9 +49,8 @@ pub struct Gateway {
 }
 
 /// What `request_filter` found out: either the answer, or that the request goes on.
-enum Verdict {
+enum Step {
     Answer(Box<ResponseHeader>),
-    Refuse(StatusCode),
     Forward,
 }
 
@@ -56,51 +62,32 @@ impl Gateway {
     }
 
     /// Finds the route, decides, counts. The plan for the response's headers waits in `ctx`.
-    fn decide(&self, session: &Session, ctx: &mut Ctx) -> Result<Verdict> {
-        let request = session.req_header();
-        let Ctx {
-            snapshot,
-            route: route_id,
-            plan,
-            ..
-        } = ctx;
+    fn judge(session: &Session, ctx: &mut Ctx) -> Result<Step> {
+        let downstream = session.as_downstream();
+        let request = downstream.req_header();
         let cors = CorsRequest::new(&request.method, &request.headers);
-        *route_id = snapshot.find(request, &cors);
-        let route = snapshot.route(*route_id);
-        let decision = decide(&route.rule, &cors);
-        *plan = decision.plan();
+        let path = normalized_path(request.uri.path());
+        let route_request = RouteRequest {
+            host: request::authority(request),
+            path: &path,
+            fields: &request.headers,
+            cors: &cors,
+        };
+        let verdict = Verdict::on(&ctx.snapshot, &route_request);
+        ctx.route = verdict.route_id;
+        ctx.plan = verdict.plan();
+        let header_bytes = request::header_bytes(downstream);
         // Not counted as a preflight or a CORS request: what it would have been can't be trusted.
         if let Some(status) =
-            request::answer_alone(session.as_downstream(), &cors, &snapshot.limits)
+            request::answer_alone(request, header_bytes, &cors, &ctx.snapshot.limits)
         {
-            return Ok(Verdict::Refuse(status));
+            let answer = respond::own_answer(session, ctx, status);
+            return answer.to_header().map(Step::Answer);
         }
-        debug!(
-            route = route.name,
-            outcome = decision.outcome(),
-            reason = decision.reason()
-        );
-        match decision {
-            Decision::Preflight(preflight) => {
-                route.metrics.preflight(preflight.reason());
-                match preflight {
-                    PreflightDecision::Handled(grant) => {
-                        respond::handled(&grant).map(Verdict::Answer)
-                    }
-                    PreflightDecision::Rejected(Reason::NoRoute, _) => {
-                        Ok(Verdict::Refuse(StatusCode::NOT_FOUND))
-                    }
-                    PreflightDecision::Rejected(..) => Ok(Verdict::Refuse(StatusCode::FORBIDDEN)),
-                    PreflightDecision::PassedThrough(..) => Ok(Verdict::Forward),
-                }
-            }
-            Decision::Actual(actual) => {
-                route.metrics.cors_request(actual.outcome);
-                match route.cluster {
-                    Some(_) => Ok(Verdict::Forward),
-                    None => Ok(Verdict::Refuse(StatusCode::NOT_FOUND)),
-                }
-            }
+        verdict.count();
+        match verdict.answer() {
+            Some(answer) => answer.to_header().map(Step::Answer),
+            None => Ok(Step::Forward),
         }
     }
 }
@@ -116,26 +103,20 @@ impl ProxyHttp for Gateway {
     /// None: the default one costs every request allocations for a compression that is off.
     fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
 
-    async fn early_request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<()> {
+    async fn early_request_filter(&self, session: &mut Session, _ctx: &mut Ctx) -> Result<()> {
         let downstream = session.as_downstream_mut();
-        downstream.set_pipelining_enabled(true);
         downstream.set_write_timeout(Some(WRITE_TIMEOUT));
-        // pingora takes an HTTP/1.1 client for one that may stay for ever. Where it has already
-        // decided to close, it must not be told otherwise.
-        if downstream.get_keepalive().is_some() {
-            let seconds = ctx.snapshot.limits.keepalive_timeout.as_secs().max(1);
-            downstream.set_keepalive(Some(seconds));
+        if Wire::of(session).is_some_and(|wire| !wire.can_be_reused()) {
+            session.set_keepalive(None);
         }
         Ok(())
     }
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
-        match self.decide(session, ctx)? {
-            Verdict::Answer(header) => respond::send(session, header).await?,
-            Verdict::Refuse(status) => respond::refuse(session, ctx, status).await?,
-            Verdict::Forward => return Ok(false),
+        match Self::judge(session, ctx)? {
+            Step::Answer(header) => respond::send(session, header).await.map(|()| true),
+            Step::Forward => Ok(false),
         }
-        Ok(true)
     }
 
     async fn upstream_peer(&self, session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
@@ -179,6 +160,19 @@ impl ProxyHttp for Gateway {
         request::forward(session.as_downstream(), upstream_request)
     }
 
+    async fn request_body_filter(
+        &self,
+        session: &mut Session,
+        _body: &mut Option<Bytes>,
+        end_of_stream: bool,
+        _ctx: &mut Ctx,
+    ) -> Result<()> {
+        if end_of_stream && let Some(wire) = Wire::of(session) {
+            wire.end_request();
+        }
+        Ok(())
+    }
+
     async fn response_filter(
         &self,
         session: &mut Session,
@@ -189,6 +183,10 @@ impl ProxyHttp for Gateway {
         if !response.status.is_informational() {
             respond::apply_cors(session, ctx, response);
             respond::end_where_draining(session);
+        } else if response.status == StatusCode::SWITCHING_PROTOCOLS
+            && let Some(wire) = Wire::of(session)
+        {
+            wire.end_http();
         }
         Ok(())
     }

@@ -27,24 +27,24 @@ fn is_asterisk(request: &RequestHeader) -> bool {
 /// The status of requests that are answered before any route is looked for: those that can't be
 /// trusted to mean one thing, and `OPTIONS *`.
 pub(super) fn answer_alone(
-    session: &ServerSession,
+    request: &RequestHeader,
+    header_bytes: usize,
     cors: &CorsRequest<'_>,
     limits: &Limits,
 ) -> Option<StatusCode> {
-    match check(session, limits) {
+    match check(request, header_bytes, limits) {
         Err(status) => Some(status),
         // The answer of RFC 9110 §9.3.7 for "a no-op type of method". A preflight is never about
         // the server as a whole: it finds no route.
-        Ok(()) if is_asterisk(session.req_header()) && cors.kind() != RequestKind::Preflight => {
+        Ok(()) if is_asterisk(request) && cors.kind() != RequestKind::Preflight => {
             Some(StatusCode::NO_CONTENT)
         }
         Ok(()) => None,
     }
 }
 
-fn check(session: &ServerSession, limits: &Limits) -> Result<(), StatusCode> {
-    let request = session.req_header();
-    if header_bytes(session) > limits.max_request_header_bytes {
+fn check(request: &RequestHeader, header_bytes: usize, limits: &Limits) -> Result<(), StatusCode> {
+    if header_bytes as u64 > limits.max_request_header_bytes {
         return Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
     }
     // RFC 9112 §3.2: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1
@@ -71,19 +71,20 @@ fn is_target(target: &[u8]) -> bool {
     target.starts_with(b"/") || target == b"*" || is_absolute()
 }
 
-fn header_bytes(session: &ServerSession) -> u64 {
+/// How long the request line and the fields are: as they came on HTTP/1, decoded on HTTP/2.
+pub(super) fn header_bytes(session: &ServerSession) -> usize {
     match session.as_http1() {
-        Some(http1) => http1.get_headers_raw_bytes().len() as u64,
-        None => {
-            let request = session.req_header();
-            let fields: usize = request
-                .headers
-                .iter()
-                .map(|(name, value)| name.as_str().len() + value.len())
-                .sum();
-            (fields + request.raw_path().len()) as u64
-        }
+        Some(http1) => http1.get_headers_raw_bytes().len(),
+        None => decoded_header_bytes(session.req_header()),
     }
+}
+
+pub(super) fn decoded_header_bytes(request: &RequestHeader) -> usize {
+    let fields = request.headers.iter();
+    let fields: usize = fields
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    fields + request.raw_path().len()
 }
 
 /// Tells the backend who asked, how, and for which host; and makes the target a path.

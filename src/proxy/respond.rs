@@ -4,7 +4,8 @@
 //! shortcut can forget them.
 
 use super::ctx::Ctx;
-use crate::cors::{PreflightGrant, ResponseFields};
+use super::snapshot::Route;
+use crate::cors::{FieldName, FieldValue, HeaderPlan, Policy, PreflightGrant, ResponseFields};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use once_cell::sync::Lazy;
@@ -25,38 +26,122 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 /// what pingora adds.
 const FIELDS: usize = 12;
 
-/// The header of a response without a body.
-fn empty(status: StatusCode) -> Result<Box<ResponseHeader>> {
-    // Most answers are this one; a copy is cheaper than a new one.
-    static NO_CONTENT: Lazy<Option<ResponseHeader>> =
-        Lazy::new(|| ResponseHeader::build(StatusCode::NO_CONTENT, Some(FIELDS)).ok());
-    if let (StatusCode::NO_CONTENT, Some(header)) = (status, &*NO_CONTENT) {
-        return Ok(Box::new(header.clone()));
-    }
-    let mut header = ResponseHeader::build(status, Some(FIELDS))?;
-    if status != StatusCode::NO_CONTENT {
-        // RFC 9110 §8.6 forbids it with 204; anything else would end with the connection.
-        header.insert_header("Content-Length", "0")?;
-    }
-    Ok(Box::new(header))
+/// An answer that the gateway makes itself: a status, CORS fields, and no body.
+pub(super) struct Answer<'a> {
+    pub status: StatusCode,
+    fields: Fields<'a>,
 }
 
-/// The answer to an allowed preflight.
-pub(super) fn handled(grant: &PreflightGrant<'_>) -> Result<Box<ResponseHeader>> {
-    let mut header = empty(grant.status())?;
-    grant.for_each_field(|name, value| {
-        if let Some(value) = value.to_header_value() {
-            header.set(name.as_str(), value);
+enum Fields<'a> {
+    Grant(PreflightGrant<'a>),
+    Plan {
+        plan: HeaderPlan,
+        policy: Option<&'a Policy>,
+        origin: Option<&'a [u8]>,
+    },
+}
+
+// === impl Answer ===
+
+impl<'a> Answer<'a> {
+    /// The answer to an allowed preflight.
+    pub(super) fn handled(grant: PreflightGrant<'a>) -> Self {
+        Self {
+            status: grant.status(),
+            fields: Fields::Grant(grant),
         }
-    });
-    Ok(header)
-}
+    }
 
-/// Sends a response without a body, with the CORS headers that the request's plan says.
-pub(super) async fn refuse(session: &mut Session, ctx: &Ctx, status: StatusCode) -> Result<()> {
-    let mut header = empty(status)?;
-    apply_cors(session, ctx, &mut header);
-    send(session, header).await
+    /// Any other answer, to a request of `route` with this plan and origin.
+    pub(super) fn refusal(
+        status: StatusCode,
+        route: &'a Route,
+        plan: HeaderPlan,
+        origin: Option<&'a [u8]>,
+    ) -> Self {
+        let policy = route.rule.responding_policy();
+        Self {
+            status,
+            fields: Fields::Plan {
+                plan,
+                policy,
+                origin,
+            },
+        }
+    }
+
+    /// The answer to what can't be taken for a request, so that no policy is known.
+    pub(super) fn bare(status: StatusCode) -> Self {
+        Self {
+            status,
+            fields: Fields::Plan {
+                plan: HeaderPlan::Untouched,
+                policy: None,
+                origin: None,
+            },
+        }
+    }
+
+    fn for_each_field(&self, each: impl FnMut(FieldName, FieldValue<'a>)) {
+        match &self.fields {
+            Fields::Grant(grant) => grant.for_each_field(each),
+            Fields::Plan {
+                plan,
+                policy,
+                origin,
+            } => plan.for_each_field(*policy, *origin, each),
+        }
+    }
+
+    /// RFC 9110 §8.6 forbids the length with 204; anything else would end with the connection.
+    fn has_length(&self) -> bool {
+        self.status != StatusCode::NO_CONTENT
+    }
+
+    /// The answer as pingora sends it, which adds Date and Connection.
+    pub(super) fn to_header(&self) -> Result<Box<ResponseHeader>> {
+        // Most answers are this one; a copy is cheaper than a new one.
+        static NO_CONTENT: Lazy<Option<ResponseHeader>> =
+            Lazy::new(|| ResponseHeader::build(StatusCode::NO_CONTENT, Some(FIELDS)).ok());
+        let mut header = match (self.status, &*NO_CONTENT) {
+            (StatusCode::NO_CONTENT, Some(header)) => Box::new(header.clone()),
+            (status, _) => Box::new(ResponseHeader::build(status, Some(FIELDS))?),
+        };
+        if self.has_length() {
+            header.insert_header("Content-Length", "0")?;
+        }
+        self.for_each_field(|name, value| {
+            if let Some(value) = value.to_header_value() {
+                header.set(name.as_str(), value);
+            }
+        });
+        Ok(header)
+    }
+
+    /// The same answer as an HTTP/1.1 response, written behind what is in `out`.
+    pub(super) fn write_http1(&self, date: &[u8], keep_alive: bool, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"HTTP/1.1 ");
+        out.extend_from_slice(self.status.as_str().as_bytes());
+        out.push(b' ');
+        let phrase = self.status.canonical_reason().unwrap_or_default();
+        out.extend_from_slice(phrase.as_bytes());
+        out.extend_from_slice(b"\r\n");
+        if self.has_length() {
+            out.extend_from_slice(b"Content-Length: 0\r\n");
+        }
+        self.for_each_field(|name, value| {
+            out.extend_from_slice(name.as_str().as_bytes());
+            out.extend_from_slice(b": ");
+            value.write_to(out);
+            out.extend_from_slice(b"\r\n");
+        });
+        out.extend_from_slice(b"Date: ");
+        out.extend_from_slice(date);
+        out.extend_from_slice(match keep_alive {
+            true => b"\r\nConnection: keep-alive\r\n\r\n".as_slice(),
+            false => b"\r\nConnection: close\r\n\r\n",
+        });
+    }
 }
 
 /// Ends the connection with this response where the process is about to end.
@@ -96,8 +181,7 @@ fn has_small_body(request: &pingora_http::RequestHeader) -> bool {
 /// The response to a request that could not be served. The connection ends with it.
 pub(super) async fn fail(session: &mut Session, ctx: &Ctx, status: StatusCode) {
     let answer = async {
-        let mut header = empty(status)?;
-        apply_cors(session, ctx, &mut header);
+        let header = own_answer(session, ctx, status).to_header()?;
         let downstream = session.as_downstream_mut();
         downstream.write_error_response(*header, Bytes::new()).await
     };
@@ -106,7 +190,14 @@ pub(super) async fn fail(session: &mut Session, ctx: &Ctx, status: StatusCode) {
     }
 }
 
-/// Makes the CORS headers of `response` what the request's plan says.
+/// The gateway's own answer to the request of `session`, for which `ctx` has the plan.
+pub(super) fn own_answer<'a>(session: &'a Session, ctx: &'a Ctx, status: StatusCode) -> Answer<'a> {
+    let origin = session.req_header().headers.get(header::ORIGIN);
+    let origin = origin.map(HeaderValue::as_bytes);
+    Answer::refusal(status, ctx.route(), ctx.plan, origin)
+}
+
+/// Makes the CORS headers of an upstream's `response` what the request's plan says.
 pub(super) fn apply_cors(session: &Session, ctx: &Ctx, response: &mut ResponseHeader) {
     let policy = ctx.route().rule.responding_policy();
     let origin = session.req_header().headers.get(header::ORIGIN);

@@ -43,9 +43,16 @@ type HeaderPredicate = (Box<str>, Box<[u8]>);
 pub(super) struct RouteRequest<'a> {
     /// With or without a port; empty where there is none.
     pub host: &'a [u8],
+    /// In RFC 3986's normal form: [`crate::config::normalized_path`].
     pub path: &'a [u8],
-    pub headers: &'a HeaderMap,
+    pub fields: &'a dyn RequestFields,
     pub cors: &'a CorsRequest<'a>,
+}
+
+/// The fields of a request, wherever they lie.
+pub(super) trait RequestFields {
+    /// Whether there is a line of `name`, which is in lower case, with exactly this value.
+    fn has(&self, name: &str, value: &[u8]) -> bool;
 }
 
 // === impl Router ===
@@ -192,11 +199,23 @@ fn is_header(name: &str, value: &[u8], request: &RouteRequest<'_>) -> bool {
     match request.cors.kind() {
         RequestKind::Preflight if request.cors.requests_header(name.as_bytes()) => true,
         // What a proxy in front adds is on the preflight too, without being announced.
-        _ => request
-            .headers
-            .get_all(name)
-            .iter()
-            .any(|sent| sent.as_bytes() == value),
+        _ => request.fields.has(name, value),
+    }
+}
+
+// === impl RequestFields ===
+
+impl RequestFields for HeaderMap {
+    fn has(&self, name: &str, value: &[u8]) -> bool {
+        let mut lines = self.get_all(name).iter();
+        lines.any(|line| line.as_bytes() == value)
+    }
+}
+
+impl RequestFields for &[httparse::Header<'_>] {
+    fn has(&self, name: &str, value: &[u8]) -> bool {
+        self.iter()
+            .any(|field| field.name.eq_ignore_ascii_case(name) && field.value == value)
     }
 }
 

@@ -2,10 +2,9 @@
 
 use super::router::{RouteRequest, Router};
 use super::upstream::Cluster;
-use crate::config::{Config, Endpoint, Limits, UNMATCHED, UpstreamKind, normalized_path};
-use crate::cors::{CorsRequest, Rule};
+use crate::config::{Config, Endpoint, Limits, UNMATCHED, UpstreamKind};
+use crate::cors::Rule;
 use crate::metrics::{Metrics, RouteMetrics};
-use pingora_http::RequestHeader;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -13,6 +12,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Snapshot {
     pub(super) limits: Limits,
+    pub(super) express_lane: bool,
     router: Router,
     /// The configured ones in their order, and then the one for what none of them matches.
     routes: Vec<Route>,
@@ -69,6 +69,7 @@ impl Snapshot {
         });
         Self {
             limits: config.limits,
+            express_lane: config.server.express_lane,
             router,
             routes,
             clusters,
@@ -80,13 +81,8 @@ impl Snapshot {
         RouteId(self.routes.len() - 1)
     }
 
-    pub(super) fn find(&self, request: &RequestHeader, cors: &CorsRequest<'_>) -> RouteId {
-        let found = self.router.find(&RouteRequest {
-            host: super::request::authority(request),
-            path: &normalized_path(request.uri.path()),
-            headers: &request.headers,
-            cors,
-        });
+    pub(super) fn find(&self, request: &RouteRequest<'_>) -> RouteId {
+        let found = self.router.find(request);
         found.map_or(self.unmatched(), RouteId)
     }
 

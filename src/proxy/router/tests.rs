@@ -34,7 +34,7 @@ fn find(routes: &[RouteMatch], method: &str, url: &str, fields: &[(&str, &str)])
     Router::new(routes).find(&RouteRequest {
         host: host.as_bytes(),
         path: path.as_bytes(),
-        headers: &headers,
+        fields: &headers,
         cors: &CorsRequest::new(&method, &headers),
     })
 }
@@ -166,7 +166,7 @@ fn a_path_of_thousands_of_segments_is_looked_at_as_far_as_prefixes_go() {
         let found = router.find(&RouteRequest {
             host: b"a",
             path: path.as_bytes(),
-            headers: &headers,
+            fields: &headers,
             cors: &CorsRequest::new(&method, &headers),
         });
         assert_eq!(found, expected, "{start}");

@@ -1,0 +1,213 @@
+//! The header of one HTTP/1.1 request, read where it lies: how long it is, how the request is
+//! framed, and whether it is a preflight so plain that it needs no session.
+
+use crate::config::{Limits, has_dot_segment};
+use crate::cors::{CorsRequest, Field};
+use std::mem::MaybeUninit;
+
+/// As many fields as pingora takes.
+const MAX_FIELDS: usize = 256;
+
+/// Longer targets are pingora's to judge.
+const MAX_TARGET: usize = 8 << 10;
+
+/// Room for the fields of one header. Not initialized: most of it is never used.
+pub(super) type Slots<'b> = [MaybeUninit<httparse::Header<'b>>; MAX_FIELDS];
+
+pub(super) const fn slots<'b>() -> Slots<'b> {
+    [const { MaybeUninit::uninit() }; MAX_FIELDS]
+}
+
+/// What a connection's bytes begin with.
+pub(super) enum Head<'h, 'b> {
+    Partial,
+    Whole(WholeHead<'h, 'b>),
+    /// No header for all that is known here. pingora has the last word: it mends some, and answers
+    /// the others.
+    Unreadable,
+}
+
+/// The whole header of a request.
+pub(super) struct WholeHead<'h, 'b> {
+    bytes: &'b [u8],
+    method: &'b str,
+    target: &'b str,
+    version: u8,
+    fields: &'h [httparse::Header<'b>],
+}
+
+/// What follows a header and still belongs to its request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Body {
+    Length(u64),
+    /// Its end is found by whoever reads it.
+    Chunked,
+    /// Whether there is one, and where it ends, is not certain.
+    Unframed,
+}
+
+/// A preflight with nothing in it that anybody could read in two ways.
+pub(super) struct PlainPreflight<'b> {
+    pub host: &'b [u8],
+    pub path: &'b str,
+    pub cors: CorsRequest<'b>,
+}
+
+// === impl Head ===
+
+impl<'h, 'b> Head<'h, 'b> {
+    pub(super) fn parse(bytes: &'b [u8], slots: &'h mut Slots<'b>) -> Self {
+        let mut request = httparse::Request::new(&mut []);
+        match request.parse_with_uninit_headers(bytes, slots) {
+            Ok(httparse::Status::Partial) => Self::Partial,
+            Ok(httparse::Status::Complete(len)) => Self::Whole(WholeHead {
+                bytes: &bytes[..len],
+                method: request.method.unwrap_or_default(),
+                target: request.path.unwrap_or_default(),
+                version: request.version.unwrap_or_default(),
+                fields: request.headers,
+            }),
+            // pingora mends targets, and waits for the rest of the header without a deadline.
+            Err(httparse::Error::Token | httparse::Error::Version)
+                if bytes.first().is_some_and(u8::is_ascii_alphanumeric)
+                    && !has_empty_line(bytes) =>
+            {
+                Self::Partial
+            }
+            Err(_) => Self::Unreadable,
+        }
+    }
+}
+
+// === impl WholeHead ===
+
+impl<'h, 'b> WholeHead<'h, 'b> {
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(super) fn fields(&self) -> &'h [httparse::Header<'b>] {
+        self.fields
+    }
+
+    /// RFC 9112 §6.3, for requests. What is doubtful is not guessed.
+    pub(super) fn body(&self) -> Body {
+        let mut length = None;
+        let mut is_chunked = false;
+        for field in self.fields {
+            if field.name.eq_ignore_ascii_case("transfer-encoding") {
+                if is_chunked || !field.value.eq_ignore_ascii_case(b"chunked") {
+                    return Body::Unframed;
+                }
+                is_chunked = true;
+            } else if field.name.eq_ignore_ascii_case("content-length") {
+                match digits(field.value) {
+                    Some(digits) if length.is_none() => length = Some(digits),
+                    _ => return Body::Unframed,
+                }
+            }
+        }
+        match (length, is_chunked) {
+            (Some(_), true) => Body::Unframed,
+            (None, true) => Body::Chunked,
+            (length, false) => Body::Length(length.unwrap_or(0)),
+        }
+    }
+
+    /// The preflight, if the request is one and plain: one Host, one Origin, a target that is a
+    /// path, CRLF after each line, no body, and nothing said about the connection that isn't so
+    /// anyway. All others take the way through a session, where pingora and `request` judge them.
+    pub(super) fn plain_preflight(&self, limits: &Limits) -> Option<PlainPreflight<'b>> {
+        if self.method != "OPTIONS"
+            || self.version != 1
+            || self.len() as u64 > limits.max_request_header_bytes
+            || !self.has_crlf_only()
+        {
+            return None;
+        }
+        let mut host = None;
+        let mut has_connection = false;
+        let mut cors = CorsRequest {
+            method: b"OPTIONS",
+            ..CorsRequest::default()
+        };
+        for field in self.fields {
+            let is = |name: &str| field.name.eq_ignore_ascii_case(name);
+            // By length first: a browser sends a dozen fields, and few have these.
+            match field.name.len() {
+                4 if is("host") => {
+                    if host.replace(field.value).is_some() {
+                        return None;
+                    }
+                }
+                6 if is("origin") => cors.origin.push(field.value),
+                29 if is("access-control-request-method") => cors.request_method.push(field.value),
+                30 if is("access-control-request-headers") => {
+                    cors.request_headers.push(field.value);
+                }
+                38 if is("access-control-request-private-network") => {
+                    cors.request_private_network.push(field.value);
+                }
+                10 if is("connection") => {
+                    if has_connection || !field.value.eq_ignore_ascii_case(b"keep-alive") {
+                        return None;
+                    }
+                    has_connection = true;
+                }
+                6 if is("expect") => return None,
+                7 if is("upgrade") => return None,
+                14 if is("content-length") => return None,
+                17 if is("transfer-encoding") => return None,
+                _ => {}
+            }
+        }
+        let host = host.filter(|host| is_plain_host(host))?;
+        let is_preflight =
+            matches!(cors.origin, Field::One(_)) && cors.request_method != Field::Absent;
+        let path = plain_path(self.target)?;
+        is_preflight.then_some(PlainPreflight { host, path, cors })
+    }
+
+    /// Whether every line ends with CRLF. httparse, like pingora, takes a bare LF as well.
+    fn has_crlf_only(&self) -> bool {
+        let start = self.bytes.as_ptr().addr();
+        let follows_crlf = |at: usize| self.bytes[..at].ends_with(b"\r\n");
+        self.bytes.ends_with(b"\r\n\r\n")
+            && self
+                .fields
+                .iter()
+                .all(|field| follows_crlf(field.name.as_ptr().addr() - start))
+    }
+}
+
+/// Whether there is a line without anything in it: the end of a header.
+pub(super) fn has_empty_line(bytes: &[u8]) -> bool {
+    memchr::memchr_iter(b'\n', bytes).any(|at| {
+        let next = &bytes[at + 1..];
+        next.starts_with(b"\n") || next.starts_with(b"\r\n")
+    })
+}
+
+fn digits(value: &[u8]) -> Option<u64> {
+    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(value).ok()?.parse().ok()
+}
+
+/// A name or an address, and a port: nothing that a reader of authorities could stumble over.
+fn is_plain_host(host: &[u8]) -> bool {
+    let is_plain =
+        |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':');
+    !host.is_empty() && host.iter().all(is_plain)
+}
+
+/// The path of a target in origin-form, if all its bytes are those that RFC 3986 gives to paths and
+/// queries, and nobody could resolve it to another one.
+fn plain_path(target: &str) -> Option<&str> {
+    let is_plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@%?".contains(&byte);
+    let is_plain = target.len() <= MAX_TARGET && target.bytes().all(is_plain);
+    let path = target.split('?').next().unwrap_or(target);
+    (is_plain && path.starts_with('/') && !has_dot_segment(path)).then_some(path)
+}

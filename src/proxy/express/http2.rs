@@ -1,0 +1,181 @@
+//! HTTP/2: a connection's streams, each from its decoded header.
+//!
+//! Preflights that the gateway answers itself are answered where they are accepted, with one frame
+//! and without a task or a proxy session. Every other stream is handed to pingora.
+
+use super::Edge;
+use super::clock::Deadline;
+use super::wire::Wire;
+use crate::config::normalized_path;
+use crate::cors::{CorsRequest, RequestKind};
+use crate::proxy::request;
+use crate::proxy::router::RouteRequest;
+use crate::proxy::verdict::Verdict;
+use parking_lot::Mutex;
+use pingora_core::apps::HttpServerApp as _;
+use pingora_core::protocols::http::ServerSession;
+use pingora_core::protocols::http::v2::server::{H2Accept, HttpSession, handshake};
+use pingora_core::protocols::{
+    Digest, GetProxyDigest as _, GetSocketDigest as _, GetTimingDigest as _, Ssl as _,
+};
+use pingora_core::server::ShutdownWatch;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use tracing::debug;
+
+/// A client that has sent so many malformed requests on a connection loses it.
+const MAX_MALFORMED: usize = 32;
+
+/// The streams of a connection that are with pingora.
+#[derive(Debug)]
+struct Streams {
+    open: usize,
+    /// When the last one ended, or was answered here.
+    last: Instant,
+}
+
+struct OpenStream(Arc<Mutex<Streams>>);
+
+/// Serves a connection to its end.
+pub(super) async fn serve(edge: &Arc<Edge>, mut wire: Box<Wire>, shutdown: &ShutdownWatch) {
+    let limits = edge.snapshot.load().limits;
+    wire.allow_http2(limits.header_timeout);
+    let digest = Arc::new(Digest {
+        ssl_digest: wire.get_ssl_digest(),
+        timing_digest: wire.get_timing_digest(),
+        proxy_digest: wire.get_proxy_digest(),
+        socket_digest: wire.get_socket_digest(),
+    });
+    let mut connection = match handshake(wire, edge.proxy.h2_options()).await {
+        Ok(connection) => connection,
+        Err(error) => return debug!(%error, "no HTTP/2 connection came about"),
+    };
+    let streams = Arc::new(Mutex::new(Streams {
+        open: 0,
+        last: Instant::now(),
+    }));
+    let mut idle = Deadline::new(Instant::now() + limits.keepalive_timeout);
+    let mut stopping = shutdown.clone();
+    let mut is_draining = false;
+    let mut malformed = 0;
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            _ = stopping.wait_for(|&stopping| stopping), if !is_draining => {
+                connection.graceful_shutdown();
+                is_draining = true;
+                continue;
+            }
+            accepted = HttpSession::from_h2_conn(&mut connection, digest.clone()) => accepted,
+            () = poll_fn(|cx| idle.poll(cx)) => {
+                match idle_until(&streams, limits.keepalive_timeout) {
+                    until if until <= Instant::now() => return,
+                    until => idle.set(until),
+                }
+                continue;
+            }
+        };
+        match accepted {
+            Ok(Some(H2Accept::Session(mut session))) => {
+                if edge.answer_http2(&mut session) {
+                    streams.lock().last = Instant::now();
+                } else {
+                    hand_over(edge, session, OpenStream::new(&streams), shutdown);
+                }
+            }
+            Ok(Some(H2Accept::Rejected)) => {
+                malformed += 1;
+                if malformed >= MAX_MALFORMED {
+                    return;
+                }
+            }
+            Ok(None) => return,
+            Err(error) => return debug!(%error, "an HTTP/2 connection ended"),
+        }
+    }
+}
+
+/// When the connection has been idle for long enough, as it looks now.
+fn idle_until(streams: &Mutex<Streams>, timeout: Duration) -> Instant {
+    let streams = streams.lock();
+    match streams.open {
+        0 => streams.last + timeout,
+        _ => Instant::now() + timeout,
+    }
+}
+
+fn hand_over(edge: &Arc<Edge>, session: HttpSession, open: OpenStream, shutdown: &ShutdownWatch) {
+    let edge = Arc::clone(edge);
+    let shutdown = shutdown.clone();
+    tokio::spawn(async move {
+        let session = ServerSession::new_http2(session);
+        edge.proxy.process_new_http(session, &shutdown).await;
+        drop(open);
+    });
+}
+
+// === impl Edge ===
+
+impl Edge {
+    /// Answers a preflight that is the gateway's to answer; says whether it was one.
+    fn answer_http2(&self, session: &mut HttpSession) -> bool {
+        let now = Instant::now();
+        let snapshot = self.snapshot.load();
+        if !snapshot.express_lane {
+            return false;
+        }
+        let request = session.req_header();
+        if request.method != http::Method::OPTIONS {
+            return false;
+        }
+        let cors = CorsRequest::new(&request.method, &request.headers);
+        let bytes = request::decoded_header_bytes(request);
+        if cors.kind() != RequestKind::Preflight
+            || request::answer_alone(request, bytes, &cors, &snapshot.limits).is_some()
+        {
+            return false;
+        }
+        let path = normalized_path(request.uri.path());
+        let route_request = RouteRequest {
+            host: request::authority(request),
+            path: &path,
+            fields: &request.headers,
+            cors: &cors,
+        };
+        let verdict = Verdict::on(&snapshot, &route_request);
+        let route = verdict.route_id;
+        let Some(answer) = verdict.answer() else {
+            return false;
+        };
+        let Ok(header) = answer.to_header() else {
+            return false;
+        };
+        verdict.count();
+        let status = answer.status.as_u16();
+        if let Err(error) = session.write_response_header(header, true) {
+            debug!(%error, "a client did not wait for its answer");
+        }
+        let metrics = &snapshot.route(route).metrics;
+        metrics.request(Some(status), now.elapsed());
+        true
+    }
+}
+
+// === impl OpenStream ===
+
+impl OpenStream {
+    fn new(streams: &Arc<Mutex<Streams>>) -> Self {
+        streams.lock().open += 1;
+        Self(Arc::clone(streams))
+    }
+}
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        let mut streams = self.0.lock();
+        streams.open -= 1;
+        streams.last = Instant::now();
+    }
+}

@@ -1,0 +1,87 @@
+//! The express lane: a client's connection from its first byte, in front of pingora's proxy.
+//!
+//! Preflights that are plain, and the gateway's own to answer, are answered here, from the bytes on
+//! HTTP/1.1 and from the decoded header on HTTP/2, before there is a session. Everything else goes
+//! on to pingora as it came. Which route a request has, what is decided, how it is answered and what
+//! is counted is asked of the same code as in `request_filter`; switched off, all goes that way.
+
+mod clock;
+mod frames;
+mod head;
+mod http1;
+mod http2;
+mod wire;
+
+pub(super) use wire::Wire;
+
+use super::Gateway;
+use super::connections::Connections;
+use super::snapshot::Snapshot;
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use pingora_core::apps::{HttpServerApp as _, ServerApp};
+use pingora_core::protocols::http::v2::server::default_h2_options;
+use pingora_core::protocols::{ALPN, Ssl as _, Stream};
+use pingora_core::server::ShutdownWatch;
+use pingora_core::server::configuration::ServerConf;
+use pingora_proxy::{HttpProxy, http_proxy};
+use std::sync::Arc;
+
+/// The application behind a traffic listener.
+pub struct Edge {
+    proxy: Arc<HttpProxy<Gateway>>,
+    snapshot: Arc<ArcSwap<Snapshot>>,
+    connections: Connections,
+}
+
+// === impl Edge ===
+
+impl Edge {
+    pub fn new(
+        conf: &Arc<ServerConf>,
+        snapshot: Arc<ArcSwap<Snapshot>>,
+        connections: Connections,
+    ) -> Self {
+        let mut proxy = http_proxy(conf, Gateway::new(Arc::clone(&snapshot)));
+        let mut h2 = default_h2_options();
+        // HTTP/2 ends a connection over this; with room to spare, a 431 says the same more gently.
+        let header_bytes = snapshot.load().limits.max_request_header_bytes;
+        let header_bytes = u32::try_from(header_bytes).unwrap_or(u32::MAX);
+        h2.max_header_list_size(header_bytes.saturating_mul(4));
+        proxy.h2_options = Some(h2);
+        Self {
+            proxy: Arc::new(proxy),
+            snapshot,
+            connections,
+        }
+    }
+}
+
+#[async_trait]
+impl ServerApp for Edge {
+    async fn process_new(
+        self: &Arc<Self>,
+        stream: Stream,
+        shutdown: &ShutdownWatch,
+    ) -> Option<Stream> {
+        let wire = Box::new(Wire::new(stream));
+        let max_connections = self.snapshot.load().limits.max_connections;
+        let Some(_open) = self.connections.open(max_connections) else {
+            http1::send_away(wire).await;
+            return None;
+        };
+        let is_http2 = wire.selected_alpn_proto() == Some(ALPN::H2);
+        let http2 = match is_http2 {
+            true => Some(wire),
+            false => http1::serve(self, wire, shutdown).await,
+        };
+        if let Some(wire) = http2 {
+            http2::serve(self, wire, shutdown).await;
+        }
+        None
+    }
+
+    async fn cleanup(&self) {
+        self.proxy.http_cleanup().await;
+    }
+}

@@ -1,0 +1,73 @@
+//! What is decided about one request, by whichever lane it came: its route, the decision, and what
+//! is counted.
+//!
+//! *Invariant:* every lane asks here, so that none can decide, answer or count differently.
+
+use super::respond::Answer;
+use super::router::RouteRequest;
+use super::snapshot::{Route, RouteId, Snapshot};
+use crate::cors::{CorsRequest, Decision, HeaderPlan, PreflightDecision, Reason, decide};
+use http::StatusCode;
+use tracing::debug;
+
+/// The decision about one request, and the route under whose rule it was made.
+pub(super) struct Verdict<'a> {
+    pub route_id: RouteId,
+    route: &'a Route,
+    request: &'a CorsRequest<'a>,
+    decision: Decision<'a>,
+}
+
+// === impl Verdict ===
+
+impl<'a> Verdict<'a> {
+    /// Finds the route and decides. Counts nothing: a lane may still leave the request to another.
+    pub(super) fn on(snapshot: &'a Snapshot, request: &RouteRequest<'a>) -> Self {
+        let route_id = snapshot.find(request);
+        let route = snapshot.route(route_id);
+        Self {
+            route_id,
+            route,
+            request: request.cors,
+            decision: decide(&route.rule, request.cors),
+        }
+    }
+
+    /// What becomes of the response's CORS headers, whoever makes it.
+    pub(super) fn plan(&self) -> HeaderPlan {
+        self.decision.plan()
+    }
+
+    /// Counts the decision. Once for each request, by the lane that acts on it.
+    pub(super) fn count(&self) {
+        debug!(
+            route = self.route.name,
+            outcome = self.decision.outcome(),
+            reason = self.decision.reason()
+        );
+        match &self.decision {
+            Decision::Preflight(preflight) => self.route.metrics.preflight(preflight.reason()),
+            Decision::Actual(actual) => self.route.metrics.cors_request(actual.outcome),
+        }
+    }
+
+    /// The gateway's own answer; `None` where the upstream has to be asked.
+    pub(super) fn answer(&self) -> Option<Answer<'a>> {
+        let (status, plan) = match &self.decision {
+            Decision::Preflight(PreflightDecision::Handled(grant)) => {
+                return Some(Answer::handled(*grant));
+            }
+            Decision::Preflight(PreflightDecision::Rejected(Reason::NoRoute, plan)) => {
+                (StatusCode::NOT_FOUND, *plan)
+            }
+            Decision::Preflight(PreflightDecision::Rejected(_, plan)) => {
+                (StatusCode::FORBIDDEN, *plan)
+            }
+            Decision::Preflight(PreflightDecision::PassedThrough(..)) => return None,
+            Decision::Actual(_) if self.route.cluster.is_some() => return None,
+            Decision::Actual(actual) => (StatusCode::NOT_FOUND, actual.plan),
+        };
+        let origin = self.request.origin.one();
+        Some(Answer::refusal(status, self.route, plan, origin))
+    }
+}
