@@ -33,7 +33,7 @@ use tracing::{debug, info, warn};
 
 /// What pingora would reserve for every connection is 64 KiB. Few headers need more than this in
 /// one read, and those take two.
-const READ_BUFFER: usize = 8 << 10;
+const READ_BUFFER: usize = 0;
 const WRITE_BUFFER: usize = 1460;
 
 /// A client that vanished without a word is found out within two minutes, in a tunnel as well.

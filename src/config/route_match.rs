@@ -176,8 +176,10 @@ pub fn normalized_path(path: &str) -> Cow<'_, [u8]> {
 /// Browsers resolve dot segments, `%2e` too, before they send: none of theirs is refused.
 pub fn has_dot_segment(path: &str) -> bool {
     // Nearly every path is plain and is looked at where it lies.
-    if !path.contains(['%', '\\']) {
-        return path.split('/').any(is_dot_segment);
+    if !path.bytes().any(|byte| matches!(byte, b'%' | b'\\')) {
+        let has_dot_after_slash = path.as_bytes().windows(2).any(|pair| pair == b"/.");
+        let may_have = has_dot_after_slash || path.starts_with('.');
+        return may_have && path.split('/').any(is_dot_segment);
     }
     // There are backends that decode separators before they resolve.
     let normal = normalized(path)

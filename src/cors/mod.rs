@@ -58,6 +58,6 @@ pub use policy::{
     Dangers, NameList, OnRejectedPreflight, Policy, PolicyError, PolicyErrorKind, PolicySpec,
     PreflightStatus, SpecField, UNRELATED_ORIGINS, UpstreamCorsHeaders,
 };
-pub use preflight::PreflightGrant;
+pub use preflight::{AnswerValue, PreflightGrant, RequestValue};
 pub use regex::{RegexError, RegexPattern};
 pub use request::{CorsRequest, Field, FieldLines, MAX_FIELD_LINES, RequestKind};

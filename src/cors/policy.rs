@@ -341,7 +341,8 @@ impl Policy {
         self.credentials
     }
 
-    pub(super) fn preflight_status(&self) -> StatusCode {
+    /// The status of the answer to a preflight that the policy allows.
+    pub fn preflight_status(&self) -> StatusCode {
         self.preflight_status
     }
 

@@ -19,6 +19,23 @@ pub struct PreflightGrant<'a> {
     method: &'a [u8],
 }
 
+/// A field's value in the answer to an allowed preflight.
+#[derive(Debug, Clone, Copy)]
+pub enum AnswerValue<'a> {
+    /// The same for every request.
+    Fixed(FieldValue<'a>),
+    OfRequest(RequestValue),
+}
+
+/// A value that is made of the request's.
+#[derive(Debug, Clone, Copy)]
+pub enum RequestValue {
+    Origin,
+    Method,
+    Names,
+    PrivateNetwork,
+}
+
 /// Runs the steps. The first that fails is the reason.
 pub(super) fn check<'a>(
     policy: &'a Policy,
@@ -90,41 +107,79 @@ impl<'a> PreflightGrant<'a> {
 
     /// Calls `each` with every field of the answer, in the order in which they are sent.
     pub fn for_each_field(&self, mut each: impl FnMut(FieldName, FieldValue<'a>)) {
-        let policy = self.policy;
-        match policy.is_constant_any() {
-            true => each(FieldName::AllowOrigin, FieldValue::Static("*")),
-            false => each(FieldName::AllowOrigin, FieldValue::Echo(self.origin)),
+        self.policy
+            .for_each_preflight_field(|name, value| match value {
+                AnswerValue::Fixed(value) => each(name, value),
+                AnswerValue::OfRequest(value) => {
+                    if let Some(value) = self.value(value) {
+                        each(name, value);
+                    }
+                }
+            });
+    }
+
+    /// What a value is made of in the request; `None`: the answer is without the field.
+    pub fn value(&self, value: RequestValue) -> Option<FieldValue<'a>> {
+        let names = &self.request.request_headers;
+        match value {
+            RequestValue::Origin => Some(FieldValue::Echo(self.origin)),
+            RequestValue::Method => Some(FieldValue::Echo(self.method)),
+            RequestValue::Names => {
+                let has_any = names.elements().next().is_some();
+                has_any.then_some(FieldValue::EchoNames(names))
+            }
+            RequestValue::PrivateNetwork => {
+                let is_asked = self.request.request_private_network == Field::One(b"true");
+                is_asked.then_some(FieldValue::Static("true"))
+            }
         }
-        if policy.allows_credentials() {
-            each(FieldName::AllowCredentials, FieldValue::Static("true"));
+    }
+}
+
+// === impl Policy ===
+
+impl Policy {
+    /// Calls `each` with every field of the answer to a preflight that the policy allows, in the
+    /// order in which they are sent, as far as it is known without the request.
+    pub fn for_each_preflight_field<'a>(
+        &'a self,
+        mut each: impl FnMut(FieldName, AnswerValue<'a>),
+    ) {
+        use AnswerValue::{Fixed, OfRequest};
+        match self.is_constant_any() {
+            true => each(FieldName::AllowOrigin, Fixed(FieldValue::Static("*"))),
+            false => each(FieldName::AllowOrigin, OfRequest(RequestValue::Origin)),
         }
-        match policy.methods() {
-            Allowance::None => {}
-            Allowance::List(list) => each(FieldName::AllowMethods, FieldValue::Rendered(list)),
-            Allowance::Echo => each(FieldName::AllowMethods, FieldValue::Echo(self.method)),
+        if self.allows_credentials() {
+            let value = FieldValue::Static("true");
+            each(FieldName::AllowCredentials, Fixed(value));
         }
-        let headers = &self.request.request_headers;
-        match policy.headers() {
-            Allowance::None => {}
-            Allowance::List(list) => each(FieldName::AllowHeaders, FieldValue::Rendered(list)),
-            Allowance::Echo if headers.elements().next().is_none() => {}
-            Allowance::Echo => each(FieldName::AllowHeaders, FieldValue::EchoNames(headers)),
+        for (name, allowance, echo) in [
+            (
+                FieldName::AllowMethods,
+                self.methods(),
+                RequestValue::Method,
+            ),
+            (FieldName::AllowHeaders, self.headers(), RequestValue::Names),
+        ] {
+            match allowance {
+                Allowance::None => {}
+                Allowance::List(list) => each(name, Fixed(FieldValue::Rendered(list))),
+                Allowance::Echo => each(name, OfRequest(echo)),
+            }
         }
-        if let Some(list) = policy.expose_headers() {
-            each(FieldName::ExposeHeaders, FieldValue::Rendered(list));
+        if let Some(list) = self.expose_headers() {
+            each(FieldName::ExposeHeaders, Fixed(FieldValue::Rendered(list)));
         }
-        if let Some(seconds) = policy.max_age() {
-            each(FieldName::MaxAge, FieldValue::Rendered(seconds));
+        if let Some(seconds) = self.max_age() {
+            each(FieldName::MaxAge, Fixed(FieldValue::Rendered(seconds)));
         }
         // https://wicg.github.io/private-network-access/#headers, which browsers have given up.
-        if policy.allows_private_network()
-            && self.request.request_private_network == Field::One(b"true")
-        {
-            each(FieldName::AllowPrivateNetwork, FieldValue::Static("true"));
+        if self.allows_private_network() {
+            let value = OfRequest(RequestValue::PrivateNetwork);
+            each(FieldName::AllowPrivateNetwork, value);
         }
-        each(
-            FieldName::Vary,
-            FieldValue::Static(policy.preflight_vary().as_str()),
-        );
+        let vary = FieldValue::Static(self.preflight_vary().as_str());
+        each(FieldName::Vary, Fixed(vary));
     }
 }

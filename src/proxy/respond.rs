@@ -5,7 +5,10 @@
 
 use super::ctx::Ctx;
 use super::snapshot::Route;
-use crate::cors::{FieldName, FieldValue, HeaderPlan, Policy, PreflightGrant, ResponseFields};
+use crate::cors::{
+    AnswerValue, FieldName, FieldValue, HeaderPlan, Policy, PreflightGrant, RequestValue,
+    ResponseFields,
+};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use once_cell::sync::Lazy;
@@ -26,6 +29,17 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 /// what pingora adds.
 const FIELDS: usize = 12;
 
+/// The answer to an allowed preflight of one policy as HTTP/1.1 has it: what is the same for every
+/// request, as bytes, and what isn't.
+#[derive(Debug, Default)]
+pub(super) struct PreflightTemplate(Vec<Part>);
+
+#[derive(Debug)]
+enum Part {
+    Bytes(Vec<u8>),
+    Line(FieldName, RequestValue),
+}
+
 /// An answer that the gateway makes itself: a status, CORS fields, and no body.
 pub(super) struct Answer<'a> {
     pub status: StatusCode,
@@ -33,7 +47,7 @@ pub(super) struct Answer<'a> {
 }
 
 enum Fields<'a> {
-    Grant(PreflightGrant<'a>),
+    Grant(PreflightGrant<'a>, &'a PreflightTemplate),
     Plan {
         plan: HeaderPlan,
         policy: Option<&'a Policy>,
@@ -45,10 +59,10 @@ enum Fields<'a> {
 
 impl<'a> Answer<'a> {
     /// The answer to an allowed preflight.
-    pub(super) fn handled(grant: PreflightGrant<'a>) -> Self {
+    pub(super) fn handled(grant: PreflightGrant<'a>, template: &'a PreflightTemplate) -> Self {
         Self {
             status: grant.status(),
-            fields: Fields::Grant(grant),
+            fields: Fields::Grant(grant, template),
         }
     }
 
@@ -84,18 +98,13 @@ impl<'a> Answer<'a> {
 
     fn for_each_field(&self, each: impl FnMut(FieldName, FieldValue<'a>)) {
         match &self.fields {
-            Fields::Grant(grant) => grant.for_each_field(each),
+            Fields::Grant(grant, _) => grant.for_each_field(each),
             Fields::Plan {
                 plan,
                 policy,
                 origin,
             } => plan.for_each_field(*policy, *origin, each),
         }
-    }
-
-    /// RFC 9110 §8.6 forbids the length with 204; anything else would end with the connection.
-    fn has_length(&self) -> bool {
-        self.status != StatusCode::NO_CONTENT
     }
 
     /// The answer as pingora sends it, which adds Date and Connection.
@@ -107,7 +116,7 @@ impl<'a> Answer<'a> {
             (StatusCode::NO_CONTENT, Some(header)) => Box::new(header.clone()),
             (status, _) => Box::new(ResponseHeader::build(status, Some(FIELDS))?),
         };
-        if self.has_length() {
+        if has_length(self.status) {
             header.insert_header("Content-Length", "0")?;
         }
         self.for_each_field(|name, value| {
@@ -120,27 +129,74 @@ impl<'a> Answer<'a> {
 
     /// The same answer as an HTTP/1.1 response, written behind what is in `out`.
     pub(super) fn write_http1(&self, date: &[u8], keep_alive: bool, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"HTTP/1.1 ");
-        out.extend_from_slice(self.status.as_str().as_bytes());
-        out.push(b' ');
-        let phrase = self.status.canonical_reason().unwrap_or_default();
-        out.extend_from_slice(phrase.as_bytes());
-        out.extend_from_slice(b"\r\n");
-        if self.has_length() {
-            out.extend_from_slice(b"Content-Length: 0\r\n");
+        match &self.fields {
+            Fields::Grant(grant, template) => template.write(grant, out),
+            Fields::Plan { .. } => {
+                write_start(self.status, out);
+                self.for_each_field(|name, value| write_field(name, value, out));
+            }
         }
-        self.for_each_field(|name, value| {
-            out.extend_from_slice(name.as_str().as_bytes());
-            out.extend_from_slice(b": ");
-            value.write_to(out);
-            out.extend_from_slice(b"\r\n");
-        });
         out.extend_from_slice(b"Date: ");
         out.extend_from_slice(date);
         out.extend_from_slice(match keep_alive {
             true => b"\r\nConnection: keep-alive\r\n\r\n".as_slice(),
             false => b"\r\nConnection: close\r\n\r\n",
         });
+    }
+}
+
+/// RFC 9110 §8.6 forbids the length with 204; anything else would end with the connection.
+fn has_length(status: StatusCode) -> bool {
+    status != StatusCode::NO_CONTENT
+}
+
+/// The status line, and what comes before CORS fields.
+fn write_start(status: StatusCode, out: &mut Vec<u8>) {
+    let phrase = status.canonical_reason().unwrap_or_default();
+    for part in ["HTTP/1.1 ", status.as_str(), " ", phrase, "\r\n"] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    if has_length(status) {
+        out.extend_from_slice(b"Content-Length: 0\r\n");
+    }
+}
+
+fn write_field(name: FieldName, value: FieldValue<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(name.as_str().as_bytes());
+    out.extend_from_slice(b": ");
+    value.write_to(out);
+    out.extend_from_slice(b"\r\n");
+}
+
+// === impl PreflightTemplate ===
+
+impl PreflightTemplate {
+    pub(super) fn new(policy: &Policy) -> Self {
+        let mut bytes = Vec::new();
+        let mut parts = Vec::new();
+        write_start(policy.preflight_status(), &mut bytes);
+        policy.for_each_preflight_field(|name, value| match value {
+            AnswerValue::Fixed(value) => write_field(name, value, &mut bytes),
+            AnswerValue::OfRequest(value) => {
+                parts.push(Part::Bytes(std::mem::take(&mut bytes)));
+                parts.push(Part::Line(name, value));
+            }
+        });
+        parts.push(Part::Bytes(bytes));
+        Self(parts)
+    }
+
+    fn write(&self, grant: &PreflightGrant<'_>, out: &mut Vec<u8>) {
+        for part in &self.0 {
+            match part {
+                Part::Bytes(bytes) => out.extend_from_slice(bytes),
+                Part::Line(name, value) => {
+                    if let Some(value) = grant.value(*value) {
+                        write_field(*name, value, out);
+                    }
+                }
+            }
+        }
     }
 }
 

@@ -8,21 +8,26 @@
 
 use crate::config::{HostMatch, PathMatch, RouteMatch};
 use crate::cors::{CorsRequest, RequestKind};
+use foldhash::quality::RandomState;
 use http::HeaderMap;
 use std::collections::HashMap;
+
+/// By the bytes of a host or a path. Clients choose what is looked up and not what is in it, so that
+/// a quick hash will do.
+type Table<T> = HashMap<Box<[u8]>, T, RandomState>;
 
 /// Routes by host, then by path.
 #[derive(Debug, Default)]
 pub(super) struct Router {
-    exact_hosts: HashMap<Box<[u8]>, PathTable>,
-    wildcard_hosts: HashMap<Box<[u8]>, PathTable>,
+    exact_hosts: Table<PathTable>,
+    wildcard_hosts: Table<PathTable>,
     any_host: PathTable,
 }
 
 #[derive(Debug, Default)]
 struct PathTable {
-    exact: HashMap<Box<[u8]>, Vec<Candidate>>,
-    prefixes: HashMap<Box<[u8]>, Vec<Candidate>>,
+    exact: Table<Vec<Candidate>>,
+    prefixes: Table<Vec<Candidate>>,
     /// The lengths of the longest keys: of a longer path no more is ever hashed.
     longest_exact: usize,
     longest_prefix: usize,
@@ -84,6 +89,9 @@ impl Router {
 
     /// The route of a request; `None` where none matches.
     pub(super) fn find(&self, request: &RouteRequest<'_>) -> Option<usize> {
+        if self.exact_hosts.is_empty() && self.wildcard_hosts.is_empty() {
+            return self.any_host.find(request);
+        }
         let mut buffer = [0; MAX_HOST_LEN];
         if let Some(host) = host_name(request.host, &mut buffer) {
             if let Some(table) = self.exact_hosts.get(host)

@@ -1,5 +1,6 @@
 //! One compiled configuration as traffic sees it: immutable, and pinned by each request.
 
+use super::respond::PreflightTemplate;
 use super::router::{RouteRequest, Router};
 use super::upstream::Cluster;
 use crate::config::{Config, Endpoint, Limits, UNMATCHED, UpstreamKind};
@@ -27,6 +28,8 @@ pub(super) struct Route {
     /// `None` where no route matched.
     pub cluster: Option<Arc<Cluster>>,
     pub metrics: RouteMetrics,
+    /// Empty where the rule answers no preflight with permission.
+    pub preflight: PreflightTemplate,
 }
 
 /// A route's place in its snapshot.
@@ -53,20 +56,13 @@ impl Snapshot {
         let mut routes: Vec<Route> = config
             .routes
             .into_iter()
-            .map(|route| Route {
-                metrics: metrics.route(&route.name, &route.rule),
-                name: route.name,
-                rule: route.rule,
-                cluster: Some(Arc::clone(&clusters[route.upstream])),
+            .map(|route| {
+                let cluster = Arc::clone(&clusters[route.upstream]);
+                Route::new(route.name, route.rule, Some(cluster), metrics)
             })
             .collect();
         let no_route = Rule::NoRoute(config.default_policy);
-        routes.push(Route {
-            metrics: metrics.route(UNMATCHED, &no_route),
-            name: UNMATCHED.to_owned(),
-            rule: no_route,
-            cluster: None,
-        });
+        routes.push(Route::new(UNMATCHED.to_owned(), no_route, None, metrics));
         Self {
             limits: config.limits,
             express_lane: config.server.express_lane,
@@ -98,6 +94,21 @@ impl Snapshot {
             tasks.spawn(async move { cluster.keep_resolved().await });
         }
         while tasks.join_next().await.is_some() {}
+    }
+}
+
+// === impl Route ===
+
+impl Route {
+    fn new(name: String, rule: Rule, cluster: Option<Arc<Cluster>>, metrics: &Metrics) -> Self {
+        let policy = rule.responding_policy();
+        Self {
+            metrics: metrics.route(&name, &rule),
+            preflight: policy.map(PreflightTemplate::new).unwrap_or_default(),
+            name,
+            rule,
+            cluster,
+        }
     }
 }
 

@@ -55,7 +55,7 @@ impl<'a> Verdict<'a> {
     pub(super) fn answer(&self) -> Option<Answer<'a>> {
         let (status, plan) = match &self.decision {
             Decision::Preflight(PreflightDecision::Handled(grant)) => {
-                return Some(Answer::handled(*grant));
+                return Some(Answer::handled(*grant, &self.route.preflight));
             }
             Decision::Preflight(PreflightDecision::Rejected(Reason::NoRoute, plan)) => {
                 (StatusCode::NOT_FOUND, *plan)

@@ -50,7 +50,6 @@ pub(super) enum Body {
 pub(super) struct PlainPreflight<'b> {
     pub host: &'b [u8],
     pub path: &'b str,
-    pub cors: CorsRequest<'b>,
 }
 
 // === impl Head ===
@@ -116,8 +115,12 @@ impl<'h, 'b> WholeHead<'h, 'b> {
 
     /// The preflight, if the request is one and plain: one Host, one Origin, a target that is a
     /// path, CRLF after each line, no body, and nothing said about the connection that isn't so
-    /// anyway. All others take the way through a session, where pingora and `request` judge them.
-    pub(super) fn plain_preflight(&self, limits: &Limits) -> Option<PlainPreflight<'b>> {
+    /// anyway. What CORS looks at is put into `cors`. All others take the way through a session, where pingora and `request` judge them.
+    pub(super) fn plain_preflight(
+        &self,
+        limits: &Limits,
+        cors: &mut CorsRequest<'b>,
+    ) -> Option<PlainPreflight<'b>> {
         if self.method != "OPTIONS"
             || self.version != 1
             || self.len() as u64 > limits.max_request_header_bytes
@@ -125,21 +128,14 @@ impl<'h, 'b> WholeHead<'h, 'b> {
         {
             return None;
         }
-        let mut host = None;
+        let mut host = Field::Absent;
         let mut has_connection = false;
-        let mut cors = CorsRequest {
-            method: b"OPTIONS",
-            ..CorsRequest::default()
-        };
+        cors.method = b"OPTIONS";
         for field in self.fields {
             let is = |name: &str| field.name.eq_ignore_ascii_case(name);
             // By length first: a browser sends a dozen fields, and few have these.
             match field.name.len() {
-                4 if is("host") => {
-                    if host.replace(field.value).is_some() {
-                        return None;
-                    }
-                }
+                4 if is("host") => host.push(field.value),
                 6 if is("origin") => cors.origin.push(field.value),
                 29 if is("access-control-request-method") => cors.request_method.push(field.value),
                 30 if is("access-control-request-headers") => {
@@ -161,17 +157,17 @@ impl<'h, 'b> WholeHead<'h, 'b> {
                 _ => {}
             }
         }
-        let host = host.filter(|host| is_plain_host(host))?;
+        let host = host.one().filter(|host| is_plain_host(host))?;
         let is_preflight =
             matches!(cors.origin, Field::One(_)) && cors.request_method != Field::Absent;
         let path = plain_path(self.target)?;
-        is_preflight.then_some(PlainPreflight { host, path, cors })
+        is_preflight.then_some(PlainPreflight { host, path })
     }
 
     /// Whether every line ends with CRLF. httparse, like pingora, takes a bare LF as well.
     fn has_crlf_only(&self) -> bool {
         let start = self.bytes.as_ptr().addr();
-        let follows_crlf = |at: usize| self.bytes[..at].ends_with(b"\r\n");
+        let follows_crlf = |at: usize| matches!(self.bytes[..at], [.., b'\r', b'\n']);
         self.bytes.ends_with(b"\r\n\r\n")
             && self
                 .fields
@@ -197,17 +193,182 @@ fn digits(value: &[u8]) -> Option<u64> {
 
 /// A name or an address, and a port: nothing that a reader of authorities could stumble over.
 fn is_plain_host(host: &[u8]) -> bool {
-    let is_plain =
-        |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':');
-    !host.is_empty() && host.iter().all(is_plain)
+    static PLAIN: [bool; 256] = alphanumeric_and(b".-_:");
+    !host.is_empty() && host.iter().all(|&byte| PLAIN[usize::from(byte)])
 }
 
 /// The path of a target in origin-form, if all its bytes are those that RFC 3986 gives to paths and
 /// queries, and nobody could resolve it to another one.
 fn plain_path(target: &str) -> Option<&str> {
-    let is_plain =
-        |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@%?".contains(&byte);
+    static PLAIN: [bool; 256] = alphanumeric_and(b"/-._~!$&'()*+,;=:@%?");
+    let is_plain = |byte: u8| PLAIN[usize::from(byte)];
     let is_plain = target.len() <= MAX_TARGET && target.bytes().all(is_plain);
-    let path = target.split('?').next().unwrap_or(target);
+    let path = match memchr::memchr(b'?', target.as_bytes()) {
+        Some(at) => &target[..at],
+        None => target,
+    };
     (is_plain && path.starts_with('/') && !has_dot_segment(path)).then_some(path)
+}
+
+const fn alphanumeric_and(others: &[u8]) -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut at = 0;
+    while at < others.len() {
+        table[others[at] as usize] = true;
+        at += 1;
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PREFLIGHT: &str = "OPTIONS /v1/books?q=1 HTTP/1.1\r\nHost: api.example.com:8080\r\n\
+        Origin: https://app.example.com\r\nAccess-Control-Request-Method: PUT\r\n\r\n";
+
+    fn limits() -> Limits {
+        Limits {
+            max_request_header_bytes: 1024,
+            ..Limits::default()
+        }
+    }
+
+    fn with_head<T>(request: &str, then: impl FnOnce(&WholeHead<'_, '_>) -> T) -> T {
+        let mut slots = slots();
+        match Head::parse(request.as_bytes(), &mut slots) {
+            Head::Whole(head) => then(&head),
+            Head::Partial => panic!("{request:?} is not whole"),
+            Head::Unreadable => panic!("{request:?} can't be read"),
+        }
+    }
+
+    fn is_plain(request: &str) -> bool {
+        let plain = |head: &WholeHead<'_, '_>| {
+            let mut cors = CorsRequest::default();
+            head.plain_preflight(&limits(), &mut cors).is_some()
+        };
+        with_head(request, plain)
+    }
+
+    #[test]
+    fn a_browsers_preflight_is_plain() {
+        with_head(PREFLIGHT, |head| {
+            let mut cors = CorsRequest::default();
+            let PlainPreflight { host, path } = head
+                .plain_preflight(&limits(), &mut cors)
+                .expect("it is plain");
+            assert_eq!(host, b"api.example.com:8080");
+            assert_eq!(path, "/v1/books");
+            assert_eq!(cors.origin, Field::One(b"https://app.example.com"));
+            assert_eq!(cors.request_method, Field::One(b"PUT"));
+        });
+        for also in [
+            "connection: Keep-Alive",
+            "X-Other: a, b",
+            "Access-Control-Request-Method: PUT",
+            "ACCESS-CONTROL-REQUEST-HEADERS: a",
+            "X-Empty:",
+        ] {
+            let request = PREFLIGHT.replace("\r\n\r\n", &format!("\r\n{also}\r\n\r\n"));
+            assert!(is_plain(&request), "{also}");
+        }
+    }
+
+    #[test]
+    fn what_could_be_read_in_two_ways_is_not_plain() {
+        for field in [
+            "Host: other.example.com",
+            "Origin: https://app.example.com",
+            "Content-Length: 0",
+            "Transfer-Encoding: chunked",
+            "Expect: 100-continue",
+            "Upgrade: websocket",
+            "Connection: close",
+            "Connection: keep-alive, x-other",
+            "Connection: keep-alive\r\nConnection: keep-alive",
+        ] {
+            let request = PREFLIGHT.replace("\r\n\r\n", &format!("\r\n{field}\r\n\r\n"));
+            assert!(!is_plain(&request), "{field}");
+        }
+        for (this, instead) in [
+            ("OPTIONS", "GET"),
+            ("OPTIONS", "options"),
+            ("/v1/books?q=1", "*"),
+            ("/v1/books?q=1", "http://api.example.com/v1/books"),
+            ("/v1/books", "/v1/../books"),
+            ("/v1/books", "/v1/%2e%2E/books"),
+            ("/v1/books", "/v1/b|ooks"),
+            ("q=1", "q=#1"),
+            ("HTTP/1.1", "HTTP/1.0"),
+            ("Host: api.example.com:8080\r\n", ""),
+            ("Host: api.example.com:8080", "Host:"),
+            ("Host: api.example.com:8080", "Host: a@api.example.com"),
+            ("Origin: https://app.example.com\r\n", ""),
+            ("Access-Control-Request-Method: PUT\r\n", ""),
+            ("HTTP/1.1\r\n", "HTTP/1.1\n"),
+            ("example.com\r\n", "example.com\n"),
+            ("PUT\r\n\r\n", "PUT\n\r\n"),
+            ("PUT\r\n\r\n", "PUT\r\n\n"),
+            ("q=1", &"q".repeat(1024)),
+        ] {
+            let request = PREFLIGHT.replacen(this, instead, 1);
+            assert_ne!(request, PREFLIGHT, "{this} was replaced");
+            assert!(!is_plain(&request), "{instead:?} for {this:?}");
+        }
+    }
+
+    #[test]
+    fn a_body_ends_where_its_length_says_or_is_not_guessed_at() {
+        for (fields, body) in [
+            ("", Body::Length(0)),
+            ("Content-Length: 5\r\n", Body::Length(5)),
+            ("content-length: 005\r\n", Body::Length(5)),
+            ("Content-Length: +5\r\n", Body::Unframed),
+            ("Content-Length: 5, 5\r\n", Body::Unframed),
+            ("Content-Length:\r\n", Body::Unframed),
+            ("Content-Length: 99999999999999999999\r\n", Body::Unframed),
+            ("Content-Length: 5\r\nContent-Length: 5\r\n", Body::Unframed),
+            ("Transfer-Encoding: Chunked\r\n", Body::Chunked),
+            ("Transfer-Encoding: gzip, chunked\r\n", Body::Unframed),
+            (
+                "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+                Body::Unframed,
+            ),
+            (
+                "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+                Body::Unframed,
+            ),
+        ] {
+            let request = format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+            assert_eq!(with_head(&request, |head| head.body()), body, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn a_target_that_pingora_mends_is_waited_for_and_no_other_garbage() {
+        let parse = |bytes: &str| {
+            let mut slots = slots();
+            match Head::parse(bytes.as_bytes(), &mut slots) {
+                Head::Whole(_) => "whole",
+                Head::Partial => "partial",
+                Head::Unreadable => "unreadable",
+            }
+        };
+        for (bytes, expected) in [
+            ("GET /a b HTTP/1.1\r\nHost: a\r\n", "partial"),
+            ("GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", "unreadable"),
+            ("\u{16}\u{3}\u{1} TLS", "unreadable"),
+            ("GET / HTTP/1.1\r\nbad name: a\r\n", "unreadable"),
+            ("GET / HTTP/1.1\r\nHost: a\r\n", "partial"),
+            ("GET / HTTP/1.1\nHost: a\n\n", "whole"),
+        ] {
+            assert_eq!(parse(bytes), expected, "{bytes:?}");
+        }
+    }
 }

@@ -9,6 +9,7 @@ use super::clock::{Date, Deadline};
 use super::head::{Body, Head, PlainPreflight, WholeHead, has_empty_line, slots};
 use super::wire::Wire;
 use crate::config::{Limits, normalized_path};
+use crate::cors::CorsRequest;
 use crate::proxy::WRITE_TIMEOUT;
 use crate::proxy::respond::Answer;
 use crate::proxy::router::RouteRequest;
@@ -22,7 +23,7 @@ use pingora_core::server::ShutdownWatch;
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout};
@@ -68,6 +69,8 @@ struct Connection<'e> {
     seen: usize,
     is_first: bool,
     stopping: ShutdownWatch,
+    /// Whether the connection's task is woken when the process is about to end.
+    is_registered: bool,
 }
 
 /// What has to be done next, and what is still to be sent before.
@@ -161,6 +164,7 @@ impl<'e> Connection<'e> {
             seen: 0,
             is_first: true,
             stopping,
+            is_registered: false,
         }
     }
 
@@ -191,12 +195,28 @@ impl<'e> Connection<'e> {
                 });
             }
             // A request that has begun to come is still served.
-            if self.header_since.is_none() {
-                ready!(stop.poll(cx));
+            if self.header_since.is_none() && self.poll_stop(stop, cx).is_ready() {
                 return Poll::Ready(Next::End.into());
             }
             Poll::Pending
         })
+    }
+
+    /// Ready when the process is about to end. `stop` is polled once: it wakes this connection's
+    /// task whenever that comes to be, and until then a flag tells as much with less ado.
+    fn poll_stop(
+        &mut self,
+        stop: Pin<&mut impl Future<Output = ()>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        if !self.is_registered {
+            self.is_registered = true;
+            return stop.poll(cx);
+        }
+        match self.is_stopping() {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
     }
 
     fn turn(&mut self, received: &[u8], desk: &mut Desk, cx: &mut Context<'_>) -> Turn {
@@ -314,16 +334,17 @@ impl<'e> Connection<'e> {
         if !snapshot.express_lane {
             return false;
         }
-        let Some(preflight) = head.plain_preflight(&snapshot.limits) else {
+        let mut cors = CorsRequest::default();
+        let Some(PlainPreflight { host, path }) = head.plain_preflight(&snapshot.limits, &mut cors)
+        else {
             return false;
         };
-        let PlainPreflight { host, path, cors } = &preflight;
         let path = normalized_path(path);
         let route_request = RouteRequest {
             host,
             path: &path,
             fields: &head.fields(),
-            cors,
+            cors: &cors,
         };
         let verdict = Verdict::on(snapshot, &route_request);
         let route = verdict.route_id;
@@ -389,6 +410,7 @@ impl<'e> Connection<'e> {
             mut wire,
             mut deadline,
             stopping,
+            is_registered,
             ..
         } = self;
         wire.allow(body);
@@ -408,6 +430,7 @@ impl<'e> Connection<'e> {
             seen: 0,
             is_first: false,
             stopping,
+            is_registered,
         })
     }
 
