@@ -9,6 +9,7 @@ use crate::config::{Config, Diagnostic, Listener, Severity, UpstreamKind};
 use crate::metrics::Metrics;
 use crate::proxy::{Connections, Echo, Edge, Snapshot};
 use arc_swap::ArcSwap;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use parking_lot::Mutex;
 use pingora_core::apps::ServerApp;
 use pingora_core::listeners::{L4BufferSettings, ListenerConfig, TcpSocketOptions};
@@ -226,6 +227,7 @@ impl Server {
         // First of all, so that no signal meets a process that serves and has no answer to it.
         let signals = control.block_on(async { Signals::new() });
         let mut signals = signals.map_err(StartError::from)?;
+        provide_descriptors(config.limits.max_connections);
         let server = Self::start_on(control, config, file)?;
         let result = started(&server);
         if result.is_ok() {
@@ -300,6 +302,24 @@ impl Signals {
                 }
             }
         }
+    }
+}
+
+/// Takes as many file descriptors as the process may have, and says so where they are too few for
+/// `connections`. Many systems start a process with 1024.
+fn provide_descriptors(connections: usize) {
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
+        return;
+    };
+    let limit = match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
+        Ok(()) => hard,
+        Err(_) => soft,
+    };
+    if limit < connections as u64 {
+        warn!(
+            "the process may have {limit} file descriptors, fewer than limits.max_connections: \
+             {connections}; raise the one (`ulimit -n`, LimitNOFILE=) or lower the other"
+        );
     }
 }
 

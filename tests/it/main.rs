@@ -6,6 +6,8 @@ mod cases;
 mod cli;
 mod config;
 mod http;
+mod lanes;
+mod limits;
 mod metrics;
 mod support;
 mod upstreams;

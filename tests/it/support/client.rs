@@ -1,6 +1,7 @@
 use super::PATIENCE;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 /// A client that sends what it is told, byte for byte.
 pub(crate) struct Client {
@@ -30,6 +31,25 @@ impl Client {
 
     pub(crate) fn write(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).expect("the server reads");
+    }
+
+    /// Writes to somebody who may have closed already, which the next read says.
+    pub(crate) fn try_write(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes);
+    }
+
+    /// Whether bytes have come, or the end, before the time has passed.
+    pub(crate) fn has_news_within(&mut self, time: Duration) -> bool {
+        if !self.buffer.is_empty() {
+            return true;
+        }
+        self.stream.set_read_timeout(Some(time)).expect("a timeout");
+        let mut byte = [0];
+        let peeked = self.stream.peek(&mut byte);
+        let patience = Some(PATIENCE);
+        self.stream.set_read_timeout(patience).expect("a timeout");
+        // An end, or a reset, is left for the next read to find.
+        peeked.map_err(|e| e.kind()) != Err(std::io::ErrorKind::WouldBlock)
     }
 
     /// Sends `request` and reads the final response to it.

@@ -28,9 +28,14 @@ impl Gateway {
     /// Starts a gateway with everything that `config` says beside `listeners`, `admin` and
     /// `server`.
     pub(crate) fn start(config: &str) -> Self {
+        Self::start_with("express_lane: true", config)
+    }
+
+    /// The same with what `server` says, beside the number of threads, in its section.
+    pub(crate) fn start_with(server: &str, config: &str) -> Self {
         let text = format!(
             "listeners: [{{ address: '127.0.0.1:0' }}]\nadmin: {{ address: '127.0.0.1:0' }}\n\
-             server: {{ threads: 1 }}\n{config}"
+             server: {{ threads: 1, {server} }}\n{config}"
         );
         let file = Path::new("test.yaml");
         let config = Config::parse(&text, file).unwrap_or_else(|e| panic!("{e}\nin\n{text}"));
