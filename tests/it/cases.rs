@@ -269,21 +269,35 @@ fn cors_fields(map: &HeaderMap) -> BTreeMap<String, String> {
 
 #[test]
 fn every_case_holds_in_a_running_gateway() {
-    check_all(|case| run_gateway(case, ask_http1));
+    check_all(|case| run_gateway(case, WITH_LANE, ask_http1));
 }
 
 #[test]
 fn every_case_holds_over_http_2() {
-    check_all(|case| run_gateway(case, ask_http2));
+    check_all(|case| run_gateway(case, WITH_LANE, ask_http2));
 }
+
+#[test]
+fn and_without_the_express_lane() {
+    check_all(|case| run_gateway(case, WITHOUT_LANE, ask_http1));
+}
+
+#[test]
+fn and_without_it_over_http_2() {
+    check_all(|case| run_gateway(case, WITHOUT_LANE, ask_http2));
+}
+
+const WITH_LANE: &str = "express_lane: true";
+const WITHOUT_LANE: &str = "express_lane: false";
 
 /// Asks once, and notes the answer, what reached the upstream, and what was counted.
 fn run_gateway(
     case: &Case,
+    server: &str,
     ask: impl FnOnce(&Case, &Gateway) -> (u16, BTreeMap<String, String>),
 ) -> Expectation {
     let upstream = Upstream::start(Answer::new(case.upstream.status, &case.upstream.headers));
-    let gateway = Gateway::start(&case.config(&upstream.address.to_string()));
+    let gateway = Gateway::start_with(server, &case.config(&upstream.address.to_string()));
     let (status, headers) = ask(case, &gateway);
     let upstream_called = !upstream.received().is_empty();
     let route = gateway.wait_for_request();
