@@ -177,8 +177,8 @@ pub fn normalized_path(path: &str) -> Cow<'_, [u8]> {
 pub fn has_dot_segment(path: &str) -> bool {
     // Nearly every path is plain and is looked at where it lies.
     if !path.bytes().any(|byte| matches!(byte, b'%' | b'\\')) {
-        let has_dot_after_slash = path.as_bytes().windows(2).any(|pair| pair == b"/.");
-        let may_have = has_dot_after_slash || path.starts_with('.');
+        let is_start = |pair: &[u8]| matches!(pair, [b'/', b'.']);
+        let may_have = path.starts_with('.') || path.as_bytes().windows(2).any(is_start);
         return may_have && path.split('/').any(is_dot_segment);
     }
     // There are backends that decode separators before they resolve.

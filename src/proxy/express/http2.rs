@@ -11,16 +11,19 @@ use crate::cors::{CorsRequest, RequestKind};
 use crate::proxy::request;
 use crate::proxy::router::RouteRequest;
 use crate::proxy::verdict::Verdict;
+use bytes::Bytes;
 use parking_lot::Mutex;
 use pingora_core::apps::HttpServerApp as _;
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::http::v2::server::{H2Accept, HttpSession, handshake};
 use pingora_core::protocols::{
-    Digest, GetProxyDigest as _, GetSocketDigest as _, GetTimingDigest as _, Ssl as _,
+    Digest, GetProxyDigest as _, GetSocketDigest as _, GetTimingDigest as _, Ssl as _, Stream,
 };
 use pingora_core::server::ShutdownWatch;
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::time::Instant;
 use tracing::debug;
@@ -28,11 +31,16 @@ use tracing::debug;
 /// A client that has sent so many malformed requests on a connection loses it.
 const MAX_MALFORMED: usize = 32;
 
+/// So many streams are taken before any is answered.
+const MAX_TAKEN: usize = 32;
+
+type Connection = h2::server::Connection<Stream, Bytes>;
+
 /// The streams of a connection that are with pingora.
 #[derive(Debug)]
 struct Streams {
     open: usize,
-    /// When the last one ended, or was answered here.
+    /// When the last one came, or ended.
     last: Instant,
 }
 
@@ -68,7 +76,7 @@ pub(super) async fn serve(edge: &Arc<Edge>, mut wire: Box<Wire>, shutdown: &Shut
                 is_draining = true;
                 continue;
             }
-            accepted = HttpSession::from_h2_conn(&mut connection, digest.clone()) => accepted,
+            accepted = accept(&mut connection, &digest) => accepted,
             () = poll_fn(|cx| idle.poll(cx)) => {
                 match idle_until(&streams, limits.keepalive_timeout) {
                     until if until <= Instant::now() => return,
@@ -77,24 +85,41 @@ pub(super) async fn serve(edge: &Arc<Edge>, mut wire: Box<Wire>, shutdown: &Shut
                 continue;
             }
         };
-        match accepted {
-            Ok(Some(H2Accept::Session(mut session))) => {
-                if edge.answer_http2(&mut session) {
-                    streams.lock().last = Instant::now();
-                } else {
-                    hand_over(edge, session, OpenStream::new(&streams), shutdown);
+        streams.lock().last = Instant::now();
+        for accepted in accepted {
+            match accepted {
+                Ok(Some(H2Accept::Session(mut session))) => {
+                    if !edge.answer_http2(&mut session) {
+                        hand_over(edge, session, OpenStream::new(&streams), shutdown);
+                    }
                 }
-            }
-            Ok(Some(H2Accept::Rejected)) => {
-                malformed += 1;
-                if malformed >= MAX_MALFORMED {
-                    return;
+                Ok(Some(H2Accept::Rejected)) => {
+                    malformed += 1;
+                    if malformed >= MAX_MALFORMED {
+                        return;
+                    }
                 }
+                Ok(None) => return,
+                Err(error) => return debug!(%error, "an HTTP/2 connection ended"),
             }
-            Ok(None) => return,
-            Err(error) => return debug!(%error, "an HTTP/2 connection ended"),
         }
     }
+}
+
+type Accepted = pingora_core::Result<Option<H2Accept>>;
+
+/// Waits for a stream, and takes those that have come with it. Asked for a stream, the connection
+/// sends what it has to; with the answers made after all have been taken, they are sent together.
+async fn accept(connection: &mut Connection, digest: &Arc<Digest>) -> Vec<Accepted> {
+    let mut all = vec![HttpSession::from_h2_conn(connection, Arc::clone(digest)).await];
+    while all.len() < MAX_TAKEN && matches!(all.last(), Some(Ok(Some(_)))) {
+        let mut next = pin!(HttpSession::from_h2_conn(connection, Arc::clone(digest)));
+        match poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx))).await {
+            Poll::Ready(next) => all.push(next),
+            Poll::Pending => break,
+        }
+    }
+    all
 }
 
 /// When the connection has been idle for long enough, as it looks now.

@@ -1,0 +1,116 @@
+"""One stretch of load on one server, and what came of it."""
+
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Self
+
+import traffic
+from console import BenchError
+from process import Server, neighbours_cpu_seconds
+from traffic import Request
+
+_SCRIPT = Path(__file__).parent / "load.lua"
+
+
+@dataclass(frozen=True)
+class Sample:
+    requests: int
+    seconds: float
+    # Of the server under load.
+    cpu_seconds: float
+    # How many cores were busy with what has nothing to do with the benchmark.
+    neighbours: float
+
+    @property
+    def rate(self) -> float:
+        return self.requests / self.seconds
+
+    @property
+    def busy(self) -> float:
+        """How many cores the server kept busy. Where one core is its own and this is clearly less
+        than one, something else was the limit: the load generator, the backend, a neighbour."""
+        return self.cpu_seconds / self.seconds
+
+    @property
+    def per_cpu_second(self) -> float:
+        return self.requests / self.cpu_seconds
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The medians of some samples, and between which rates they lie."""
+
+    rate: float
+    slowest: float
+    fastest: float
+    busy: float
+    per_cpu_second: float
+    # The most in any of them.
+    neighbours: float
+
+    @classmethod
+    def of(cls, samples: list[Sample]) -> Self:
+        rates = [sample.rate for sample in samples]
+        return cls(
+            rate=median(rates),
+            slowest=min(rates),
+            fastest=max(rates),
+            busy=median(sample.busy for sample in samples),
+            per_cpu_second=median(sample.per_cpu_second for sample in samples),
+            neighbours=max(sample.neighbours for sample in samples),
+        )
+
+
+def wrk(server: Server, requests: Path, seconds: int, depth: int = 1) -> Sample:
+    """Load over HTTP/1.1 with what `write_requests` wrote, `depth` of them at once a connection."""
+    url = f"http://127.0.0.1:{server.port}{traffic.PATH}"
+    options = ["-t1", "-c64", f"-d{seconds}s", "-s", str(_SCRIPT)]
+    command = ["wrk", *options, url, "--", str(requests), str(depth)]
+    output, cpu_seconds, neighbours = _under_load(server, command, seconds)
+    found = dict(re.findall(r"(\w+)=(\d+)", output.rpartition("RESULT ")[2]))
+    result = {name: int(value) for name, value in found.items()}
+    if not result.get("requests"):
+        raise BenchError(f"wrk counts no requests to {server.name}")
+    for error in ("connect", "read", "write", "status", "timeout"):
+        if result[error]:
+            raise BenchError(f"{server.name} had {result[error]} {error} errors under load")
+    return Sample(result["requests"], result["microseconds"] / 1e6, cpu_seconds, neighbours)
+
+
+def h2load(server: Server, request: Request, seconds: int) -> Sample:
+    url = f"http://127.0.0.1:{server.port}{traffic.PATH}"
+    headers = [f"--header={field}" for field in request.http2()]
+    command = ["h2load", "-t1", "-c8", "-m16", f"--duration={seconds}", *headers, url]
+    output, cpu_seconds, neighbours = _under_load(server, command, seconds)
+    counts = re.search(r"(\d+) done, (\d+) succeeded, (\d+) failed, (\d+) errored", output)
+    codes = re.search(r"(\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", output)
+    if not counts or not codes or counts[1] == "0":
+        raise BenchError(f"h2load counts no requests to {server.name}")
+    done = counts[1]
+    if counts.groups() != (done, done, "0", "0") or codes.groups() != (done, "0", "0", "0"):
+        raise BenchError(f"{server.name} had errors under load: {counts[0]}; {codes[0]}")
+    return Sample(int(done), float(seconds), cpu_seconds, neighbours)
+
+
+def write_requests(requests: list[Request], file: Path) -> None:
+    file.write_bytes(b"".join(request.http1() + b"\0" for request in requests))
+
+
+def _under_load(server: Server, command: list[str], seconds: int) -> tuple[str, float, float]:
+    """The output of `command`, and the CPU time of the server and of neighbours meanwhile."""
+    before = server.cpu_seconds()
+    neighbours_before = neighbours_cpu_seconds()
+    try:
+        run = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30)
+    except subprocess.TimeoutExpired as error:
+        raise BenchError(f"{command[0]} does not end; {server.name} may have stopped") from error
+    cpu_seconds = server.cpu_seconds() - before
+    if cpu_seconds == 0:
+        raise BenchError(f"{server.name} got no CPU time; measure when the machine is quieter")
+    neighbours = max(0.0, neighbours_cpu_seconds() - neighbours_before) / seconds
+    if run.returncode:
+        raise BenchError(f"{command[0]} failed on {server.name}: {run.stderr.strip()[-500:]}")
+    return run.stdout, cpu_seconds, neighbours

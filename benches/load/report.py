@@ -1,0 +1,199 @@
+"""Results as Markdown: what was measured beside what is expected."""
+
+import os
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench import Bench, WorkResult
+from gateway import CONNECTIONS, DEPTH, REQUESTS, Memory
+from measure import Summary
+from patience import QUIET
+from process import LOAD_CORE, SERVER_CORE
+from targets import TARGETS
+
+_MEMORY_MIB = 40
+_IDLE_KIB = 12
+_SCALING = 1.7
+# Less than that of its core, and a server was not what limited the load.
+_SATURATED = 0.95
+
+_COLUMNS = (
+    "",
+    "requests/s",
+    "min – max",
+    "core busy",
+    "ratio",
+    "by CPU time",
+    "expected",
+    "met",
+)
+
+
+@dataclass
+class Results:
+    date: str
+    command: str
+    bench: Bench
+    versions: dict[str, str]
+    # Targets that could not be had at all, with the reason.
+    unavailable: dict[str, str]
+    works: list[WorkResult] = field(default_factory=list)
+    memory: Memory | None = None
+    scaling: tuple[Summary, Summary] | None = None
+
+
+def markdown(results: Results) -> str:
+    sections = [_head(results), *map(_work, results.works)]
+    if results.memory:
+        sections.append(_memory(results.memory))
+    if results.scaling:
+        sections.append(_scaling(*results.scaling))
+    return "\n\n".join(sections) + "\n"
+
+
+def _head(results: Results) -> str:
+    bench = results.bench
+    lines = [
+        f"# Side by side with other gateways, {results.date}",
+        "",
+        f"`{results.command}`",
+        "",
+        f"Machine: {os.cpu_count()} cores of {_cpu_model()}; Linux {platform.release()}.",
+        "",
+        f"The server under load has core {SERVER_CORE} for itself, with one worker each. The load "
+        f"generator and the backend (nginx, one worker) share core {LOAD_CORE}. Without TLS, "
+        "without access logs, connections kept alive. The headers are those of Chrome. Targets "
+        f"take turns: {bench.rounds} rounds of {bench.seconds} s each after one to warm up, and "
+        "again where other programs disturbed one. Before that each has answered every request of "
+        "the load, and origins that are not allowed, as it should; under load no request failed. "
+        "All have the same policy: `benches/load/templates`.",
+        "",
+        "A ratio is corsgate's median by the target's: of requests/s, and of requests by the "
+        "server's CPU time. Where one of the two kept clearly less than its core busy, it was not "
+        "the limit, but the load generator or the backend was; then the ratio by CPU time is the "
+        "one that has to meet what is expected.",
+        "",
+        "The peers are the builds in the wheels of `benches/load/requirements.txt`, unless the "
+        "command names others with `--program`. nginx's is compiled for size (`-Os`), and slower "
+        "for it than one compiled for speed.",
+        "",
+        *_table(("program", "version"), results.versions.items()),
+    ]
+    lines += [f"\nNot measured: {name}: {why}" for name, why in results.unavailable.items()]
+    return "\n".join(lines)
+
+
+def _work(result: WorkResult) -> str:
+    ours = result.summaries.get("corsgate")
+    rows = []
+    for name, theirs in result.summaries.items():
+        mark = "" if theirs.busy >= _SATURATED else "\\*"
+        row = [
+            TARGETS[name].title,
+            f"{theirs.rate:,.0f}",
+            f"{theirs.slowest:,.0f} – {theirs.fastest:,.0f}",
+            f"{theirs.busy:.0%}{mark}",
+        ]
+        expected = result.work.expected.get(name)
+        if ours and expected:
+            ratio = ours.rate / theirs.rate
+            by_cpu = ours.per_cpu_second / theirs.per_cpu_second
+            saturated = min(ours.busy, theirs.busy) >= _SATURATED
+            met = (ratio if saturated else by_cpu) >= expected
+            row += [f"{ratio:.2f}", f"{by_cpu:.2f}", f"≥ {expected:.2f}", _yes(met)]
+        else:
+            row += [""] * 4
+        rows.append(row)
+    lines = [f"## {result.work.name}", "", result.work.about, "", *_table(_COLUMNS, rows)]
+    if any(theirs.busy < _SATURATED for theirs in result.summaries.values()):
+        lines += ["", "\\* The server was not the limit."]
+    lines += _neighbours(result.summaries.values())
+    lines += [f"\nLeft out: {name}: {why}" for name, why in result.excluded.items()]
+    return "\n".join(lines)
+
+
+def _memory(memory: Memory) -> str:
+    mib, kib = 2**20, 2**10
+    rows = [
+        ("after start", f"{memory.at_start / mib:.1f} MiB", *_at_most_mib(memory.at_start)),
+        (
+            f"after {REQUESTS:,} preflights",
+            f"{memory.after_requests / mib:.1f} MiB",
+            *_at_most_mib(memory.after_requests),
+        ),
+    ]
+    idle = (("preflight", memory.idle_after_preflight), ("GET", memory.idle_after_get))
+    for kind, grown in idle:
+        rows.append(
+            (
+                f"growth for each idle connection, after one {kind}",
+                f"{grown / kib:.1f} KiB",
+                f"≤ {_IDLE_KIB} KiB",
+                _yes(grown <= _IDLE_KIB * kib),
+            )
+        )
+    about = (
+        "corsgate's resident memory: with 100,000 exact origins; and with one, by how much it "
+        f"grows for each of {CONNECTIONS:,} connections that have served one request and stay open."
+    )
+    return "\n".join(
+        ["## memory", "", about, "", *_table(("", "measured", "expected", "met"), rows)]
+    )
+
+
+def _scaling(one: Summary, two: Summary) -> str:
+    by_cpu = 2 * two.per_cpu_second / one.per_cpu_second
+    by_clock = two.rate / one.rate
+    rows = [
+        (title, f"{of.rate:,.0f}", f"{of.busy:.2f}", f"{of.per_cpu_second:,.0f}")
+        for title, of in (("1 worker", one), ("2 workers", two))
+    ]
+    columns = ("", "requests/s", "cores busy", "requests by CPU second")
+    about = (
+        f"corsgate with one worker on core {SERVER_CORE}, and with two on both cores; preflights, "
+        f"{DEPTH} written at once on each of 64 connections. With two workers the load generator "
+        f"takes its part of core {LOAD_CORE} away from them, so that requests by the clock say "
+        "too little. What two cores would do is twice what two workers do by CPU second: what "
+        "they cost each other, in caches and locks, is in that."
+    )
+    verdict = (
+        f"By CPU time: {by_cpu:.2f} times one worker; expected ≥ {_SCALING}; "
+        f"met: {_yes(by_cpu >= _SCALING)}. "
+        f"By the clock, beside the load generator: {by_clock:.2f} times."
+    )
+    lines = ["## scaling", "", about, "", *_table(columns, rows), "", verdict]
+    return "\n".join([*lines, *_neighbours([one, two])])
+
+
+def _at_most_mib(measured: int) -> tuple[str, str]:
+    return f"≤ {_MEMORY_MIB} MiB", _yes(measured <= _MEMORY_MIB * 2**20)
+
+
+def _neighbours(summaries: Iterable[Summary]) -> list[str]:
+    most = max((summary.neighbours for summary in summaries), default=0.0)
+    if most <= QUIET:
+        return []
+    return [
+        "",
+        f"Programs that are no part of this kept up to {most:.2f} cores busy during a turn: "
+        "measure again when the machine is quieter.",
+    ]
+
+
+def _yes(met: bool) -> str:
+    return "yes" if met else "**no**"
+
+
+def _table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
+    columns = list(columns)
+    lines = [columns, ["---"] * len(columns), *rows]
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def _cpu_model() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()

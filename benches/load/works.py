@@ -1,0 +1,74 @@
+"""What there is to do, and how much more of it corsgate is expected to do than each peer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import origins
+import traffic
+from origins import Policy
+from traffic import Request
+
+
+@dataclass(frozen=True)
+class Work:
+    name: str
+    about: str
+    policy: Policy
+    request: Callable[[str], Request]
+    # By the name of a target, in the order in which they take turns: corsgate's requests a second
+    # must be at least this many times the target's.
+    expected: dict[str, float]
+    http2: bool = False
+
+    def requests(self) -> list[Request]:
+        return [self.request(origin) for origin in origins.samples(self.policy)]
+
+
+WORKS = (
+    Work(
+        "preflight-one",
+        "Preflights over HTTP/1.1, one allowed origin. `wrk -t1 -c64`.",
+        origins.ONE,
+        traffic.preflight,
+        {
+            "nginx": 1.25,
+            "haproxy": 1.3,
+            "envoy": 3.3,
+            "traefik": 4.5,
+            "caddy": 4.5,
+            "bare": 0.95,
+        },
+    ),
+    Work(
+        "preflight-many",
+        "Preflights over HTTP/1.1, 10,000 exact origins and 1,000 regexes. 4,096 different origins "
+        "take turns: half of them exact, half for the regexes, spread evenly over all patterns, "
+        "and shuffled. `wrk -t1 -c64`.",
+        origins.MANY,
+        traffic.preflight,
+        {
+            "nginx": 5,
+            "haproxy": 1.2,
+            "envoy": 15,
+            "traefik": 10,
+            "caddy": 10,
+            "bare": 0.85,
+        },
+    ),
+    Work(
+        "preflight-h2",
+        "Preflights over HTTP/2 without TLS, one allowed origin. `h2load -t1 -c8 -m16`.",
+        origins.ONE,
+        traffic.preflight,
+        {"nginx": 1.0, "envoy": 1.9},
+        http2=True,
+    ),
+    Work(
+        "proxied-get",
+        "GETs with an Origin over HTTP/1.1, forwarded to a backend that answers with 1 KiB. "
+        "`wrk -t1 -c64`.",
+        origins.ONE,
+        traffic.get,
+        {"nginx": 1.0, "haproxy": 0.7, "envoy": 2.0, "traefik": 3, "caddy": 3},
+    ),
+)
