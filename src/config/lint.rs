@@ -4,7 +4,7 @@ use super::compile::Compiler;
 use super::origins::Source;
 use crate::cors::{
     HEADERS_FORBIDDEN_BUT_HARMLESS, NORMALIZED_METHODS, Origin, OriginMatcher, OriginPattern,
-    PatternRef, PolicySpec, RegexPattern, UNRELATED_ORIGINS,
+    PatternRef, PolicySpec, RegexPattern, TuplePattern, UNRELATED_ORIGINS,
 };
 use std::collections::HashSet;
 
@@ -107,9 +107,17 @@ fn dangers(compiler: &mut Compiler<'_>, path: &str, spec: &PolicySpec) {
     }
 }
 
+/// What makes a pattern the same as another.
+#[derive(PartialEq, Eq, Hash)]
+enum Key<'a> {
+    Tuple(&'a TuplePattern),
+    Text(String),
+}
+
 /// Patterns that are there twice, or that another one covers.
 fn duplicates(compiler: &mut Compiler<'_>, spec: &PolicySpec, sources: &[Source]) {
-    let mut seen: HashSet<String> = HashSet::with_capacity(spec.origins.len());
+    // There may be hundreds of thousands: none of them is copied.
+    let mut seen: HashSet<Key<'_>> = HashSet::with_capacity(spec.origins.len());
     let wide: Vec<OriginPattern> = spec
         .origins
         .iter()
@@ -121,8 +129,12 @@ fn duplicates(compiler: &mut Compiler<'_>, spec: &PolicySpec, sources: &[Source]
         .ok()
         .filter(|_| !wide.is_empty());
     for (pattern, source) in spec.origins.iter().zip(sources) {
-        let text = pattern.text();
-        if !seen.insert(text.clone()) {
+        let key = match pattern {
+            OriginPattern::Tuple(tuple) => Key::Tuple(tuple),
+            other => Key::Text(other.text()),
+        };
+        if !seen.insert(key) {
+            let text = pattern.text();
             warn_at(
                 compiler,
                 source,
@@ -132,6 +144,7 @@ fn duplicates(compiler: &mut Compiler<'_>, spec: &PolicySpec, sources: &[Source]
             continue;
         }
         let Some(wide) = &wide else { continue };
+        let text = pattern.text();
         // Others cover this one if they match every kind of origin that it does.
         let by_another = |example: &String| match wide.find(example.as_bytes()) {
             Ok(Some(id)) => Some(wide.pattern(id)).filter(|p| *p != PatternRef::Text(&text)),

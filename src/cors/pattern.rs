@@ -25,7 +25,7 @@ pub enum OriginPattern {
 }
 
 /// A pattern made of a scheme, a host and a port.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TuplePattern {
     pub(super) scheme: String,
     /// Without the `*.` of a wildcard.
@@ -35,7 +35,7 @@ pub struct TuplePattern {
 }
 
 /// How the host of a [`TuplePattern`] is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HostPattern {
     /// The host itself.
     Exact,
@@ -44,7 +44,7 @@ pub enum HostPattern {
 }
 
 /// How the port of a [`TuplePattern`] is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PortPattern {
     /// No port is written: the scheme's default.
     Default,

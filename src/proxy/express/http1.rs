@@ -6,36 +6,28 @@
 
 use super::Edge;
 use super::clock::{Date, Deadline};
-use super::head::{Body, Head, PlainPreflight, WholeHead, has_empty_line, slots};
+use super::desk::{Desk, Moment, Next, bounded};
+use super::head::{Body, has_empty_line};
+use super::stop::Stop;
 use super::wire::Wire;
-use crate::config::{Limits, normalized_path};
-use crate::cors::CorsRequest;
+use crate::config::Limits;
 use crate::proxy::WRITE_TIMEOUT;
 use crate::proxy::respond::Answer;
-use crate::proxy::router::RouteRequest;
-use crate::proxy::snapshot::{RouteId, Snapshot};
-use crate::proxy::verdict::Verdict;
 use bytes::{Buf as _, BytesMut};
 use http::StatusCode;
 use pingora_core::apps::HttpServerApp as _;
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::server::ShutdownWatch;
 use std::cell::RefCell;
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout};
 
-/// RFC 9113 §3.4.
-const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
 /// So much is read at once.
 const INPUT: usize = 16 << 10;
-
-/// pingora reads no longer headers.
-const MAX_HEADER: u64 = (1 << 20) - 1;
 
 /// How long a client that is sent away may go on sending, so that what it was told is not lost with
 /// the reset of the connection.
@@ -51,13 +43,6 @@ struct Scratch {
     desk: Desk,
 }
 
-/// Where answers are written.
-struct Desk {
-    output: Vec<u8>,
-    answered: Vec<(RouteId, StatusCode)>,
-    date: Date,
-}
-
 /// A connection between two requests.
 struct Connection<'e> {
     edge: &'e Edge,
@@ -68,9 +53,7 @@ struct Connection<'e> {
     /// How much of what is held is known to be no whole header.
     seen: usize,
     is_first: bool,
-    stopping: ShutdownWatch,
-    /// Whether the connection's task is woken when the process is about to end.
-    is_registered: bool,
+    stop: Stop,
 }
 
 /// What has to be done next, and what is still to be sent before.
@@ -79,31 +62,15 @@ struct Turn {
     next: Next,
 }
 
-enum Next {
-    /// Wait for more.
-    Read,
-    /// pingora serves this request.
-    Request(BytesMut, Body),
-    /// The connection speaks HTTP/2.
-    Http2,
-    Refuse(StatusCode),
-    End,
-}
-
 /// Serves a connection. What is returned is one that speaks HTTP/2, from its first byte.
 pub(super) async fn serve(
     edge: &Edge,
     wire: Box<Wire>,
     shutdown: &ShutdownWatch,
 ) -> Option<Box<Wire>> {
-    let mut stop = shutdown.clone();
-    let mut stop = pin!(async move {
-        // An error is the end of whoever could have said so.
-        let _ = stop.wait_for(|&stopping| stopping).await;
-    });
     let mut connection = Connection::new(edge, wire, shutdown);
     loop {
-        let Turn { unsent, next } = poll_fn(|cx| connection.poll_turn(stop.as_mut(), cx)).await;
+        let Turn { unsent, next } = poll_fn(|cx| connection.poll_turn(cx)).await;
         if let Some(unsent) = unsent
             && !connection.send(&unsent).await
         {
@@ -152,10 +119,6 @@ async fn farewell(mut wire: Box<Wire>, status: StatusCode) {
 impl<'e> Connection<'e> {
     fn new(edge: &'e Edge, wire: Box<Wire>, shutdown: &ShutdownWatch) -> Self {
         let keepalive = edge.snapshot.load().limits.keepalive_timeout;
-        let mut stopping = shutdown.clone();
-        if *shutdown.borrow() {
-            stopping.mark_changed();
-        }
         Self {
             edge,
             wire,
@@ -163,22 +126,13 @@ impl<'e> Connection<'e> {
             header_since: None,
             seen: 0,
             is_first: true,
-            stopping,
-            is_registered: false,
+            stop: Stop::new(shutdown),
         }
-    }
-
-    fn is_stopping(&self) -> bool {
-        !matches!(self.stopping.has_changed(), Ok(false))
     }
 
     /// Takes what has come, or what is here already, answers what can be answered, and says what is
     /// next.
-    fn poll_turn(
-        &mut self,
-        stop: Pin<&mut impl Future<Output = ()>>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Turn> {
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
         SCRATCH.with_borrow_mut(|Scratch { input, desk }| {
             if self.wire.held().len() > self.seen {
                 return Poll::Ready(self.turn(&[], desk, cx));
@@ -195,38 +149,25 @@ impl<'e> Connection<'e> {
                 });
             }
             // A request that has begun to come is still served.
-            if self.header_since.is_none() && self.poll_stop(stop, cx).is_ready() {
+            if self.header_since.is_none() && self.stop.poll(cx).is_ready() {
                 return Poll::Ready(Next::End.into());
             }
             Poll::Pending
         })
     }
 
-    /// Ready when the process is about to end. `stop` is polled once: it wakes this connection's
-    /// task whenever that comes to be, and until then a flag tells as much with less ado.
-    fn poll_stop(
-        &mut self,
-        stop: Pin<&mut impl Future<Output = ()>>,
-        cx: &mut Context<'_>,
-    ) -> Poll<()> {
-        if !self.is_registered {
-            self.is_registered = true;
-            return stop.poll(cx);
-        }
-        match self.is_stopping() {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
-        }
-    }
-
     fn turn(&mut self, received: &[u8], desk: &mut Desk, cx: &mut Context<'_>) -> Turn {
         let now = Instant::now();
+        let moment = Moment {
+            now,
+            is_first: self.is_first,
+            is_stopping: self.stop.is_set(),
+        };
         let snapshot = self.edge.snapshot.load();
-        desk.output.clear();
-        desk.answered.clear();
+        desk.clear();
         // Nearly always a request comes whole, and is looked at where it was read.
         let (rest, next) = if self.wire.held().is_empty() {
-            let (done, next) = self.look(&snapshot, received, desk, now);
+            let (done, next) = desk.look(&snapshot, received, &moment);
             let rest = match &received[done..] {
                 [] => BytesMut::new(),
                 rest => BytesMut::from(rest),
@@ -236,23 +177,21 @@ impl<'e> Connection<'e> {
             let mut held = self.wire.take_held();
             held.extend_from_slice(received);
             let (done, next) = match self.may_be_whole(&held) {
-                true => self.look(&snapshot, &held, desk, now),
-                false => (0, self.bounded(&snapshot.limits, held.len())),
+                true => desk.look(&snapshot, &held, &moment),
+                false => (0, bounded(&snapshot.limits, held.len())),
             };
             held.advance(done);
             (held, next)
         };
-        self.wait_from(now, &snapshot.limits, &rest, !desk.answered.is_empty());
+        self.wait_from(now, &snapshot.limits, &rest, desk.has_answered());
         self.wire.hold(rest);
-        self.is_first &= matches!(next, Next::Read) && desk.answered.is_empty();
+        self.is_first &= matches!(next, Next::Read) && !desk.has_answered();
         let unsent = match desk.output.is_empty() {
             true => Ok(None),
             false => self.start_sending(&desk.output, cx),
         };
-        let elapsed = now.elapsed();
-        for (route, status) in &desk.answered {
-            let metrics = &snapshot.route(*route).metrics;
-            metrics.request(Some(status.as_u16()), elapsed);
+        if desk.has_answered() {
+            desk.count(&snapshot, now.elapsed());
         }
         match unsent {
             Ok(unsent) => Turn { unsent, next },
@@ -265,97 +204,6 @@ impl<'e> Connection<'e> {
     fn may_be_whole(&self, held: &[u8]) -> bool {
         let unseen = &held[self.seen.saturating_sub(3)..];
         self.seen == 0 || has_empty_line(unseen)
-    }
-
-    /// What to do with so much of a header that isn't whole.
-    fn bounded(&self, limits: &Limits, len: usize) -> Next {
-        // Between the limit and this there is room to read the request, and to tell a page's
-        // script, with the CORS headers it needs, what was wrong with it.
-        let most = limits.max_request_header_bytes.saturating_mul(4);
-        match len as u64 > most.min(MAX_HEADER) {
-            true => Next::Refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
-            false => Next::Read,
-        }
-    }
-
-    /// Answers the plain preflights at the beginning of `bytes`. Returns how much of them is done
-    /// with, and what is next.
-    fn look(
-        &self,
-        snapshot: &Snapshot,
-        bytes: &[u8],
-        desk: &mut Desk,
-        now: Instant,
-    ) -> (usize, Next) {
-        let mut done = 0;
-        loop {
-            done += empty_lines(&bytes[done..]);
-            let rest = &bytes[done..];
-            if rest.is_empty() {
-                return (done, Next::Read);
-            }
-            if self.is_first && done == 0 && is_http2(rest) {
-                return match rest.len() >= HTTP2_PREFACE.len() {
-                    true => (0, Next::Http2),
-                    false => (0, Next::Read),
-                };
-            }
-            let mut slots = slots();
-            match Head::parse(rest, &mut slots) {
-                Head::Partial => return (done, self.bounded(&snapshot.limits, rest.len())),
-                Head::Unreadable => {
-                    let all = BytesMut::from(rest);
-                    return (bytes.len(), Next::Request(all, Body::Unframed));
-                }
-                Head::Whole(head) => {
-                    done += head.len();
-                    let keep_alive = !self.is_stopping();
-                    if !self.answer(snapshot, &head, keep_alive, desk, now) {
-                        let header = BytesMut::from(&rest[..head.len()]);
-                        return (done, Next::Request(header, head.body()));
-                    }
-                    if !keep_alive {
-                        return (bytes.len(), Next::End);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Writes the answer to a plain preflight; says whether it was one.
-    fn answer(
-        &self,
-        snapshot: &Snapshot,
-        head: &WholeHead<'_, '_>,
-        keep_alive: bool,
-        desk: &mut Desk,
-        now: Instant,
-    ) -> bool {
-        if !snapshot.express_lane {
-            return false;
-        }
-        let mut cors = CorsRequest::default();
-        let Some(PlainPreflight { host, path }) = head.plain_preflight(&snapshot.limits, &mut cors)
-        else {
-            return false;
-        };
-        let path = normalized_path(path);
-        let route_request = RouteRequest {
-            host,
-            path: &path,
-            fields: &head.fields(),
-            cors: &cors,
-        };
-        let verdict = Verdict::on(snapshot, &route_request);
-        let route = verdict.route_id;
-        let Some(answer) = verdict.answer() else {
-            return false;
-        };
-        verdict.count();
-        let date = desk.date.value(now);
-        answer.write_http1(date, keep_alive, &mut desk.output);
-        desk.answered.push((route, answer.status));
-        true
     }
 
     /// Sets the deadline for what comes after what was done at `now`, `rest` being left.
@@ -409,8 +257,7 @@ impl<'e> Connection<'e> {
             edge,
             mut wire,
             mut deadline,
-            stopping,
-            is_registered,
+            stop,
             ..
         } = self;
         wire.allow(body);
@@ -429,8 +276,7 @@ impl<'e> Connection<'e> {
             header_since: None,
             seen: 0,
             is_first: false,
-            stopping,
-            is_registered,
+            stop,
         })
     }
 
@@ -446,32 +292,13 @@ impl<'e> Connection<'e> {
     }
 }
 
-/// How many bytes of empty lines there are: RFC 9112 §2.2 has servers ignore them before a request.
-fn empty_lines(bytes: &[u8]) -> usize {
-    let mut rest = bytes;
-    while let [b'\n', after @ ..] | [b'\r', b'\n', after @ ..] = rest {
-        rest = after;
-    }
-    bytes.len() - rest.len()
-}
-
-/// Whether the bytes are HTTP/2's preface, as far as they go. `P` alone may be a POST.
-fn is_http2(bytes: &[u8]) -> bool {
-    let known = bytes.len().min(HTTP2_PREFACE.len());
-    known >= 3 && bytes[..known] == HTTP2_PREFACE[..known]
-}
-
 // === impl Scratch ===
 
 impl Scratch {
     fn new() -> Self {
         Self {
             input: vec![0; INPUT].into(),
-            desk: Desk {
-                output: Vec::new(),
-                answered: Vec::new(),
-                date: Date::new(),
-            },
+            desk: Desk::new(),
         }
     }
 }

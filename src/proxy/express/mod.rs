@@ -6,10 +6,12 @@
 //! is counted is asked of the same code as in `request_filter`; switched off, all goes that way.
 
 mod clock;
+mod desk;
 mod frames;
 mod head;
 mod http1;
 mod http2;
+mod stop;
 mod wire;
 
 pub(super) use wire::Wire;
