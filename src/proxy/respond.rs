@@ -239,7 +239,13 @@ pub(super) async fn fail(session: &mut Session, ctx: &Ctx, status: StatusCode) {
     let answer = async {
         let header = own_answer(session, ctx, status).to_header()?;
         let downstream = session.as_downstream_mut();
-        downstream.write_error_response(*header, Bytes::new()).await
+        downstream
+            .write_error_response(*header, Bytes::new())
+            .await?;
+        if !downstream.is_http2() {
+            downstream.shutdown().await;
+        }
+        Ok::<(), Box<pingora_core::Error>>(())
     };
     if let Err(error) = answer.await {
         warn!(route = ctx.route().name, %error, "can't answer that the request failed");

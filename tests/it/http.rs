@@ -141,6 +141,45 @@ fn pipelined_requests_are_answered_in_their_order() {
 }
 
 #[test]
+fn a_request_behind_a_body_is_answered_however_the_body_is_framed() {
+    let upstream = Upstream::start(Answer::ok());
+    let gateway = gateway(&upstream);
+    for body in [
+        "Content-Length: 0\r\n\r\n",
+        "Content-Length: 5\r\n\r\nhello",
+        "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "Transfer-Encoding: chunked\r\n\r\n4\r\n\r\n\r\n\r\n5;x=y\r\nhello\r\n0\r\n\r\n",
+        "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nTrailer: t\r\n\r\n",
+    ] {
+        let mut client = Client::connect(gateway.address);
+        let post = format!("POST / HTTP/1.1\r\nHost: a.test\r\n{body}");
+        // In one piece, so that whoever reads the body could read what comes behind it.
+        client.write(format!("{post}{PREFLIGHT}{post}{}", get("/", ORIGIN)).as_bytes());
+        let statuses: Vec<u16> = (0..4)
+            .map_while(|_| client.read(false).map(|response| response.status))
+            .collect();
+        assert_eq!(statuses, [200, 204, 200, 200], "{body:?}");
+    }
+}
+
+#[test]
+fn an_upload_that_is_refused_gets_to_read_why() {
+    const LENGTH: usize = 4 << 20;
+    let refusing = Refusing::new();
+    let gateway = gateway_with(&refusing.address.to_string(), "");
+    for (host, status) in [("b.test", 404), ("a.test", 502)] {
+        let mut client = Client::connect(gateway.address);
+        let head =
+            format!("POST / HTTP/1.1\r\nHost: {host}\r\n{ORIGIN}Content-Length: {LENGTH}\r\n\r\n");
+        // All of it, before anything is read: as browsers do.
+        client.write(head.as_bytes());
+        client.write(&vec![b'x'; LENGTH]);
+        let response = client.read(false).expect("an answer, and no reset");
+        assert_eq!(response.status, status);
+    }
+}
+
+#[test]
 fn refusals_keep_the_connection() {
     let upstream = Upstream::start(Answer::ok());
     let gateway = gateway(&upstream);

@@ -23,15 +23,11 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _};
+use tokio::io::{AsyncWrite as _, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout};
 
 /// So much is read at once.
 const INPUT: usize = 16 << 10;
-
-/// How long a client that is sent away may go on sending, so that what it was told is not lost with
-/// the reset of the connection.
-const LINGER: Duration = Duration::from_secs(1);
 
 thread_local! {
     /// What a connection needs while it is being looked at, and only then: idle ones hold no buffer.
@@ -101,14 +97,9 @@ async fn farewell(mut wire: Box<Wire>, status: StatusCode) {
     let mut bytes = Vec::new();
     let mut date = Date::new();
     Answer::bare(status).write_http1(date.value(Instant::now()), false, &mut bytes);
-    let told = timeout(LINGER, async {
+    let told = timeout(WRITE_TIMEOUT, async {
         wire.write_all(&bytes).await?;
-        wire.shutdown().await?;
-        // Closed with bytes unread, the connection would be reset, and the answer lost.
-        wire.allow(Body::Unframed);
-        let mut rest = [0; 1024];
-        while wire.read(&mut rest).await? > 0 {}
-        std::io::Result::Ok(())
+        wire.shutdown().await
     });
     // Nobody is left to be told of an error.
     let _ = told.await;

@@ -2,8 +2,8 @@
 //!
 //! pingora reads ahead, and what it has read too far it keeps to itself. So that the next request on
 //! the connection can be looked at here again, pingora is given an allowance: the length of the
-//! request's body. What the client sends after it is held back. That the client has gone is
-//! still told.
+//! request's body, or where that is chunked, what may be the rest of it. What the client sends after
+//! it is held back. That the client has gone is still told.
 
 use super::frames::FrameClock;
 use super::head::Body;
@@ -22,10 +22,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::time::{Sleep, sleep};
 
 /// So much of what follows a request is taken from the socket while the request is being served.
 const MAX_AHEAD: usize = 16 << 10;
+
+/// How long a client may go on sending behind an answer that was the last.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// No end that is known here.
 const UNLIMITED: u64 = u64::MAX;
@@ -40,7 +44,11 @@ pub(in crate::proxy) struct Wire {
     /// have the session, and with it this, by shared reference.
     allowance: AtomicU64,
     body: Body,
+    /// How much of the end of a chunked body, `CR LF CR LF`, was passed on last.
+    end_matched: usize,
     has_ended: bool,
+    /// Runs while the client of a connection that is being closed finishes.
+    patience: Option<Pin<Box<Sleep>>>,
     /// On HTTP/2: what an unfinished frame may take.
     frames: Option<FrameClock>,
 }
@@ -54,7 +62,9 @@ impl Wire {
             held: BytesMut::new(),
             allowance: AtomicU64::new(0),
             body: Body::Length(0),
+            end_matched: 0,
             has_ended: false,
+            patience: None,
             frames: None,
         }
     }
@@ -73,6 +83,7 @@ impl Wire {
     /// Lets pingora read the body of the request whose header it gets.
     pub(super) fn allow(&mut self, body: Body) {
         self.body = body;
+        self.end_matched = 0;
         *self.allowance.get_mut() = match body {
             Body::Length(length) => length,
             Body::Chunked | Body::Unframed => UNLIMITED,
@@ -145,6 +156,39 @@ impl Wire {
         }
     }
 
+    /// Takes what a client still sends behind the last answer. Closed with bytes unread the connection
+    /// would be reset, and with it would go the answer: an upload that is refused would look like a
+    /// broken network.
+    fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut unread = [0; 4096];
+        while let Poll::Ready(read) = self.poll_receive(cx, &mut unread) {
+            if matches!(read, Ok(0) | Err(_)) {
+                return Poll::Ready(());
+            }
+        }
+        let patience = self.patience.get_or_insert_with(|| Box::pin(sleep(LINGER)));
+        patience.as_mut().poll(cx)
+    }
+
+    /// How much of the first `n` bytes held may be passed on of a chunked body: up to an empty line,
+    /// which is its end or lies in it. So it is never read past, wherever in it that is: RFC 9112
+    /// §7.1.
+    fn up_to_an_end(&mut self, n: usize) -> usize {
+        const END: &[u8; 4] = b"\r\n\r\n";
+        for (at, &byte) in self.held[..n].iter().enumerate() {
+            self.end_matched = match byte {
+                byte if byte == END[self.end_matched] => self.end_matched + 1,
+                b'\r' => 1,
+                _ => 0,
+            };
+            if self.end_matched == END.len() {
+                self.end_matched = 0;
+                return at + 1;
+            }
+        }
+        n
+    }
+
     fn poll_stream(
         &mut self,
         cx: &mut Context<'_>,
@@ -152,8 +196,16 @@ impl Wire {
         allowance: u64,
     ) -> Poll<io::Result<()>> {
         let room = usize::try_from(allowance).unwrap_or(usize::MAX);
+        if self.body == Body::Chunked && self.held.is_empty() && !self.has_ended {
+            let mut chunk = [0; 4096];
+            let n = ready!(self.poll_receive(cx, &mut chunk))?;
+            self.held.extend_from_slice(&chunk[..n]);
+        }
         if !self.held.is_empty() {
-            let n = room.min(buf.remaining()).min(self.held.len());
+            let mut n = room.min(buf.remaining()).min(self.held.len());
+            if self.body == Body::Chunked {
+                n = self.up_to_an_end(n);
+            }
             buf.put_slice(&self.held[..n]);
             self.held.advance(n);
             if self.held.is_empty() {
@@ -212,7 +264,8 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+        self.poll_discard(cx).map(Ok)
     }
 
     fn poll_write_vectored(
@@ -233,7 +286,8 @@ impl AsyncWrite for Wire {
 #[async_trait]
 impl Shutdown for Wire {
     async fn shutdown(&mut self) {
-        Shutdown::shutdown(&mut *self.stream).await;
+        // An error is the end as well.
+        let _ = AsyncWriteExt::shutdown(self).await;
     }
 }
 
