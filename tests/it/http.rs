@@ -142,8 +142,10 @@ fn pipelined_requests_are_answered_in_their_order() {
 
 #[test]
 fn a_request_behind_a_body_is_answered_however_the_body_is_framed() {
-    let upstream = Upstream::start(Answer::ok());
-    let gateway = gateway(&upstream);
+    let gateway = Gateway::start(
+        "upstreams: { u: { echo: true } }\n\
+         routes: [{ upstream: u, cors: { allow_origins: ['https://app.example.com'], allow_methods: [PUT] } }]",
+    );
     for body in [
         "Content-Length: 0\r\n\r\n",
         "Content-Length: 5\r\n\r\nhello",
