@@ -1,7 +1,7 @@
 //! The response fields of the CORS protocol, and their values before they are bytes.
 
 use super::request::FieldLines;
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue, header};
 
 /// A response field that CORS may set: <https://fetch.spec.whatwg.org/#http-responses>.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +53,23 @@ impl FieldName {
             Self::MaxAge => "Access-Control-Max-Age",
             Self::AllowPrivateNetwork => "Access-Control-Allow-Private-Network",
             Self::Vary => "Vary",
+        }
+    }
+}
+
+impl From<FieldName> for HeaderName {
+    fn from(name: FieldName) -> Self {
+        const PRIVATE_NETWORK: HeaderName =
+            HeaderName::from_static("access-control-allow-private-network");
+        match name {
+            FieldName::AllowOrigin => header::ACCESS_CONTROL_ALLOW_ORIGIN,
+            FieldName::AllowCredentials => header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
+            FieldName::AllowMethods => header::ACCESS_CONTROL_ALLOW_METHODS,
+            FieldName::AllowHeaders => header::ACCESS_CONTROL_ALLOW_HEADERS,
+            FieldName::ExposeHeaders => header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            FieldName::MaxAge => header::ACCESS_CONTROL_MAX_AGE,
+            FieldName::AllowPrivateNetwork => PRIVATE_NETWORK,
+            FieldName::Vary => header::VARY,
         }
     }
 }
@@ -131,6 +148,23 @@ impl VarySet {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_the_same_in_both_forms() {
+        for name in [
+            FieldName::AllowOrigin,
+            FieldName::AllowCredentials,
+            FieldName::AllowMethods,
+            FieldName::AllowHeaders,
+            FieldName::ExposeHeaders,
+            FieldName::MaxAge,
+            FieldName::AllowPrivateNetwork,
+            FieldName::Vary,
+        ] {
+            let lower = name.as_str().to_ascii_lowercase();
+            assert_eq!(HeaderName::from(name).as_str(), lower);
+        }
+    }
 
     #[test]
     fn a_vary_value_is_its_names_joined() {

@@ -1,6 +1,7 @@
 //! What CORS looks at in a request: borrowed facts, and what kind of request they make.
 
 use super::names::is_token;
+use http::{HeaderName, header};
 
 /// How many lines of one field are looked at. Browsers send one; a cloud's gateway has been seen to
 /// split Access-Control-Request-Headers into one line a name.
@@ -56,22 +57,22 @@ pub enum RequestKind {
 impl<'a> CorsRequest<'a> {
     /// The facts in a header map.
     pub fn new(method: &'a http::Method, headers: &'a http::HeaderMap) -> Self {
-        let lines = |name: &str| {
-            headers
-                .get_all(name)
-                .into_iter()
-                .map(http::HeaderValue::as_bytes)
+        // By names that are parsed already: a look-up by text parses it each time.
+        const PRIVATE_NETWORK: HeaderName =
+            HeaderName::from_static("access-control-request-private-network");
+        let lines = |name: HeaderName| {
+            let values = headers.get_all(name).into_iter();
+            values.map(http::HeaderValue::as_bytes)
         };
         let mut request = Self {
             method: method.as_str().as_bytes(),
-            origin: lines("origin").collect(),
+            origin: lines(header::ORIGIN).collect(),
             ..Self::default()
         };
         if method == http::Method::OPTIONS {
-            request.request_method = lines("access-control-request-method").collect();
-            request.request_headers = lines("access-control-request-headers").collect();
-            request.request_private_network =
-                lines("access-control-request-private-network").collect();
+            request.request_method = lines(header::ACCESS_CONTROL_REQUEST_METHOD).collect();
+            request.request_headers = lines(header::ACCESS_CONTROL_REQUEST_HEADERS).collect();
+            request.request_private_network = lines(PRIVATE_NETWORK).collect();
         }
         request
     }

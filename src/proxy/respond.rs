@@ -29,10 +29,14 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 /// what pingora adds.
 const FIELDS: usize = 12;
 
-/// The answer to an allowed preflight of one policy as HTTP/1.1 has it: what is the same for every
-/// request, as bytes, and what isn't.
+/// The answer to an allowed preflight of one policy, as far as it is the same for every request.
 #[derive(Debug, Default)]
-pub(super) struct PreflightTemplate(Vec<Part>);
+pub(super) struct PreflightTemplate {
+    http1: Vec<Part>,
+    /// With something in the place of what isn't the same.
+    http2: HeaderMap,
+    variable: Vec<(FieldName, RequestValue)>,
+}
 
 #[derive(Debug)]
 enum Part {
@@ -127,10 +131,25 @@ impl<'a> Answer<'a> {
         Ok(header)
     }
 
+    /// The same answer for HTTP/2, where names have no case.
+    pub(super) fn to_http2_header(&self) -> Box<ResponseHeader> {
+        let (mut parts, ()) = http::Response::new(()).into_parts();
+        parts.status = self.status;
+        parts.headers = match &self.fields {
+            Fields::Grant(grant, template) => template.http2_fields(grant),
+            Fields::Plan { .. } => {
+                let mut fields = http2_start(self.status);
+                self.for_each_field(|name, value| insert(&mut fields, name, value));
+                fields
+            }
+        };
+        Box::new(parts.into())
+    }
+
     /// The same answer as an HTTP/1.1 response, written behind what is in `out`.
     pub(super) fn write_http1(&self, date: &[u8], keep_alive: bool, out: &mut Vec<u8>) {
         match &self.fields {
-            Fields::Grant(grant, template) => template.write(grant, out),
+            Fields::Grant(grant, template) => template.write_http1(grant, out),
             Fields::Plan { .. } => {
                 write_start(self.status, out);
                 self.for_each_field(|name, value| write_field(name, value, out));
@@ -161,6 +180,22 @@ fn write_start(status: StatusCode, out: &mut Vec<u8>) {
     }
 }
 
+/// What an HTTP/2 answer has before CORS fields, and a place for its date.
+fn http2_start(status: StatusCode) -> HeaderMap {
+    let mut fields = HeaderMap::with_capacity(FIELDS);
+    if has_length(status) {
+        fields.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
+    fields.insert(header::DATE, HeaderValue::from_static(""));
+    fields
+}
+
+fn insert(fields: &mut HeaderMap, name: FieldName, value: FieldValue<'_>) {
+    if let Some(value) = value.to_header_value() {
+        fields.insert(HeaderName::from(name), value);
+    }
+}
+
 fn write_field(name: FieldName, value: FieldValue<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(name.as_str().as_bytes());
     out.extend_from_slice(b": ");
@@ -173,21 +208,45 @@ fn write_field(name: FieldName, value: FieldValue<'_>, out: &mut Vec<u8>) {
 impl PreflightTemplate {
     pub(super) fn new(policy: &Policy) -> Self {
         let mut bytes = Vec::new();
-        let mut parts = Vec::new();
+        let mut http1 = Vec::new();
+        let mut http2 = http2_start(policy.preflight_status());
+        let mut variable = Vec::new();
         write_start(policy.preflight_status(), &mut bytes);
         policy.for_each_preflight_field(|name, value| match value {
-            AnswerValue::Fixed(value) => write_field(name, value, &mut bytes),
+            AnswerValue::Fixed(value) => {
+                write_field(name, value, &mut bytes);
+                insert(&mut http2, name, value);
+            }
             AnswerValue::OfRequest(value) => {
-                parts.push(Part::Bytes(std::mem::take(&mut bytes)));
-                parts.push(Part::Line(name, value));
+                http1.push(Part::Bytes(std::mem::take(&mut bytes)));
+                http1.push(Part::Line(name, value));
+                insert(&mut http2, name, FieldValue::Static(""));
+                variable.push((name, value));
             }
         });
-        parts.push(Part::Bytes(bytes));
-        Self(parts)
+        http1.push(Part::Bytes(bytes));
+        Self {
+            http1,
+            http2,
+            variable,
+        }
     }
 
-    fn write(&self, grant: &PreflightGrant<'_>, out: &mut Vec<u8>) {
-        for part in &self.0 {
+    fn http2_fields(&self, grant: &PreflightGrant<'_>) -> HeaderMap {
+        let mut fields = self.http2.clone();
+        for (name, value) in &self.variable {
+            match grant.value(*value) {
+                Some(value) => insert(&mut fields, *name, value),
+                None => {
+                    fields.remove(HeaderName::from(*name));
+                }
+            }
+        }
+        fields
+    }
+
+    fn write_http1(&self, grant: &PreflightGrant<'_>, out: &mut Vec<u8>) {
+        for part in &self.http1 {
             match part {
                 Part::Bytes(bytes) => out.extend_from_slice(bytes),
                 Part::Line(name, value) => {

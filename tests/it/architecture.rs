@@ -133,7 +133,10 @@ fn only_one_file_names_the_yaml_crates() {
 fn only_one_file_edits_the_cors_headers_of_responses() {
     assert_only_in("Access-Control-Allow", &["cors/field.rs"]);
     // The demo's backend stands for somebody else's.
-    assert_only_in("ACCESS_CONTROL_ALLOW", &["cors/actual.rs", "cli/demo.rs"]);
+    assert_only_in(
+        "ACCESS_CONTROL_ALLOW",
+        &["cors/actual.rs", "cors/field.rs", "cli/demo.rs"],
+    );
     assert_only_in(".plan.apply(", &["proxy/respond.rs"]);
     assert_only_in(
         "for_each_field(",

@@ -86,12 +86,16 @@ pub(super) async fn serve(edge: &Arc<Edge>, mut wire: Box<Wire>, shutdown: &Shut
             }
         };
         streams.lock().last = Instant::now();
-        for accepted in accepted {
+        for mut accepted in accepted {
+            // Where it lies: a session is large, and most are done with here.
+            if let Ok(Some(H2Accept::Session(session))) = &mut accepted
+                && edge.answer_http2(session)
+            {
+                continue;
+            }
             match accepted {
-                Ok(Some(H2Accept::Session(mut session))) => {
-                    if !edge.answer_http2(&mut session) {
-                        hand_over(edge, session, OpenStream::new(&streams), shutdown);
-                    }
+                Ok(Some(H2Accept::Session(session))) => {
+                    hand_over(edge, session, OpenStream::new(&streams), shutdown);
                 }
                 Ok(Some(H2Accept::Rejected)) => {
                     malformed += 1;
@@ -174,12 +178,9 @@ impl Edge {
         let Some(answer) = verdict.answer() else {
             return false;
         };
-        let Ok(header) = answer.to_header() else {
-            return false;
-        };
         verdict.count();
         let status = answer.status.as_u16();
-        if let Err(error) = session.write_response_header(header, true) {
+        if let Err(error) = session.write_response_header(answer.to_http2_header(), true) {
             debug!(%error, "a client did not wait for its answer");
         }
         let metrics = &snapshot.route(route).metrics;
