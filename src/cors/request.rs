@@ -216,7 +216,7 @@ mod tests {
         let headers = fields
             .iter()
             .map(|name| (name.parse().unwrap(), http::HeaderValue::from_static("")))
-            .collect::<Vec<(http::HeaderName, _)>>();
+            .collect::<Vec<(HeaderName, _)>>();
         CorsRequest::new(&method, &headers.into_iter().collect()).kind()
     }
 
