@@ -32,8 +32,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
-/// What pingora would reserve for every connection is 64 KiB. Few headers need more than this in
-/// one read, and those take two.
+/// What pingora would reserve for every connection is 64 KiB. Whoever reads has a buffer already.
 const READ_BUFFER: usize = 0;
 const WRITE_BUFFER: usize = 1460;
 

@@ -12,12 +12,28 @@ pub struct Connections(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     open: AtomicUsize,
+    refused: AtomicUsize,
     all_closed: Notify,
     metrics: ConnectionMetrics,
 }
 
+/// What becomes of one more connection.
+pub(super) enum Admission {
+    Open(OpenConnection),
+    /// One too many; it is told so.
+    Refused(RefusedConnection),
+    /// One too many, and so many are being told already that it isn't.
+    Dropped,
+}
+
 /// One open connection. It is closed with the value.
 pub(super) struct OpenConnection(Connections);
+
+/// One that is being told that there is no room for it.
+pub(super) struct RefusedConnection(Connections);
+
+/// Telling takes until the client has closed, and a descriptor for as long.
+const MAX_REFUSED: usize = 128;
 
 // === impl Connections ===
 
@@ -25,24 +41,29 @@ impl Connections {
     pub fn new(metrics: ConnectionMetrics) -> Self {
         Self(Arc::new(Shared {
             open: AtomicUsize::new(0),
+            refused: AtomicUsize::new(0),
             all_closed: Notify::new(),
             metrics,
         }))
     }
 
-    /// Counts one more; `None` where there are `max` already.
-    pub(super) fn open(&self, max: usize) -> Option<OpenConnection> {
-        let Shared { open, metrics, .. } = &*self.0;
-        let one_more = |open| (open < max).then_some(open + 1);
-        if open
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more)
-            .is_err()
-        {
-            metrics.refused();
-            return None;
+    /// Counts one more, where there are fewer than `max`.
+    pub(super) fn admit(&self, max: usize) -> Admission {
+        let Shared {
+            open,
+            refused,
+            metrics,
+            ..
+        } = &*self.0;
+        if one_more(open, max) {
+            metrics.opened();
+            return Admission::Open(OpenConnection(self.clone()));
         }
-        metrics.opened();
-        Some(OpenConnection(self.clone()))
+        metrics.refused();
+        match one_more(refused, MAX_REFUSED) {
+            true => Admission::Refused(RefusedConnection(self.clone())),
+            false => Admission::Dropped,
+        }
     }
 
     pub fn count(&self) -> usize {
@@ -64,12 +85,26 @@ impl Connections {
     }
 }
 
+fn one_more(count: &AtomicUsize, max: usize) -> bool {
+    let one_more = |count| (count < max).then_some(count + 1);
+    count
+        .fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more)
+        .is_ok()
+}
+
+impl Drop for RefusedConnection {
+    fn drop(&mut self) {
+        self.0.0.refused.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 impl Drop for OpenConnection {
     fn drop(&mut self) {
         let Shared {
             open,
             all_closed,
             metrics,
+            ..
         } = &*self.0.0;
         metrics.closed();
         if open.fetch_sub(1, Ordering::AcqRel) == 1 {

@@ -207,9 +207,13 @@ impl ProxyHttp for Gateway {
         }
     }
 
-    async fn logging(&self, session: &mut Session, _e: Option<&Error>, ctx: &mut Ctx) {
+    async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Ctx) {
         let status = session.response_written().map(|r| r.status.as_u16());
         ctx.route().metrics.request(status, ctx.started.elapsed());
+        if error.is_some() {
+            // The request is over; that its client may take its time is not counted.
+            respond::close(session).await;
+        }
     }
 
     /// Clients go away all the time; that is not this program's error.

@@ -298,13 +298,7 @@ pub(super) async fn fail(session: &mut Session, ctx: &Ctx, status: StatusCode) {
     let answer = async {
         let header = own_answer(session, ctx, status).to_header()?;
         let downstream = session.as_downstream_mut();
-        downstream
-            .write_error_response(*header, Bytes::new())
-            .await?;
-        if !downstream.is_http2() {
-            downstream.shutdown().await;
-        }
-        Ok::<(), Box<pingora_core::Error>>(())
+        downstream.write_error_response(*header, Bytes::new()).await
     };
     if let Err(error) = answer.await {
         warn!(route = ctx.route().name, %error, "can't answer that the request failed");
@@ -316,6 +310,14 @@ pub(super) fn own_answer<'a>(session: &'a Session, ctx: &'a Ctx, status: StatusC
     let origin = session.req_header().headers.get(header::ORIGIN);
     let origin = origin.map(HeaderValue::as_bytes);
     Answer::refusal(status, ctx.route(), ctx.plan, origin)
+}
+
+/// Ends the connection of a request that failed, without losing what it was answered.
+pub(super) async fn close(session: &mut Session) {
+    let downstream = session.as_downstream_mut();
+    if !downstream.is_http2() {
+        downstream.shutdown().await;
+    }
 }
 
 /// Makes the CORS headers of an upstream's `response` what the request's plan says.

@@ -304,6 +304,18 @@ fn the_gateways_own_errors_carry_cors_headers() {
 }
 
 #[test]
+fn a_failure_takes_as_long_as_it_took_whatever_its_client_does_then() {
+    let nobody = Refusing::new();
+    let gateway = gateway_with(&nobody.address.to_string(), "");
+    let mut client = Client::connect(gateway.address);
+    assert_eq!(client.exchange(&get("/", "")).status, 502);
+    // The client keeps its end open, and the gateway waits for it to close.
+    assert_eq!(gateway.wait_for_request(), "r");
+    let seconds = gateway.metric("corsgate_request_duration_seconds_sum{route=\"r\"}");
+    assert!(seconds < 1.0, "{seconds}");
+}
+
+#[test]
 fn interim_responses_are_left_alone() {
     let answer = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n\
                   HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";

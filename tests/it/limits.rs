@@ -83,14 +83,21 @@ fn a_header_that_drips_is_answered_with_408() {
 #[test]
 fn so_is_one_that_never_goes_on() {
     in_both_lanes("header_timeout: 1s", |gateway| {
-        let mut client = Client::connect(gateway.address);
-        let started = Instant::now();
-        client.write(PREFLIGHT.trim_end().as_bytes());
-        let response = client.read(false).expect("a last word");
-        assert_eq!(response.status, 408);
-        assert!(started.elapsed() >= AT_LEAST);
-        assert!(started.elapsed() < PATIENCE / 2);
-        assert!(client.is_closed());
+        for start in [
+            PREFLIGHT.trim_end(),
+            // Targets that could be mended, if the rest came.
+            "GET /a b HTTP/1.1\r\nHost: a.test\r\n",
+            "_X /a b HTTP/1.1\r\nHost: a.test\r\n",
+        ] {
+            let mut client = Client::connect(gateway.address);
+            let started = Instant::now();
+            client.write(start.as_bytes());
+            let response = client.read(false).expect("a last word");
+            assert_eq!(response.status, 408, "{start:?}");
+            assert!(started.elapsed() >= AT_LEAST);
+            assert!(started.elapsed() < PATIENCE / 2);
+            assert!(client.is_closed());
+        }
     });
 }
 
@@ -155,6 +162,20 @@ fn silence_ends_a_connection_without_a_word() {
             assert!(client.exchange(request).status < 300);
             closes(client);
         }
+    });
+}
+
+#[test]
+fn empty_lines_are_silence() {
+    in_both_lanes("keepalive_timeout: 1s, header_timeout: 30s", |gateway| {
+        let mut client = Client::connect(gateway.address);
+        let started = Instant::now();
+        while !client.has_news_within(DRIP) {
+            assert!(started.elapsed() < PATIENCE / 3, "it waits for a request");
+            client.try_write(b"\r\n");
+        }
+        assert!(started.elapsed() >= AT_LEAST, "too early");
+        assert!(client.is_closed(), "nothing was asked");
     });
 }
 

@@ -43,6 +43,8 @@ pub(super) enum Next {
     /// The connection speaks HTTP/2.
     Http2,
     Refuse(StatusCode),
+    /// The answer said that it was the last.
+    Close,
     End,
 }
 
@@ -101,7 +103,7 @@ impl Desk {
                         return (done, Next::Request(header, head.body()));
                     }
                     if moment.is_stopping {
-                        return (bytes.len(), Next::End);
+                        return (bytes.len(), Next::Close);
                     }
                 }
             }

@@ -68,8 +68,7 @@ impl<'h, 'b> Head<'h, 'b> {
             }),
             // pingora mends targets, and waits for the rest of the header without a deadline.
             Err(httparse::Error::Token | httparse::Error::Version)
-                if bytes.first().is_some_and(u8::is_ascii_alphanumeric)
-                    && !has_empty_line(bytes) =>
+                if bytes.first().is_some_and(u8::is_ascii_graphic) && !has_empty_line(bytes) =>
             {
                 Self::Partial
             }
@@ -362,6 +361,7 @@ mod tests {
         };
         for (bytes, expected) in [
             ("GET /a b HTTP/1.1\r\nHost: a\r\n", "partial"),
+            ("_X /a b HTTP/1.1\r\nHost: a\r\n", "partial"),
             ("GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", "unreadable"),
             ("\u{16}\u{3}\u{1} TLS", "unreadable"),
             ("GET / HTTP/1.1\r\nbad name: a\r\n", "unreadable"),

@@ -11,7 +11,6 @@ use super::head::{Body, has_empty_line};
 use super::stop::Stop;
 use super::wire::Wire;
 use crate::config::Limits;
-use crate::proxy::WRITE_TIMEOUT;
 use crate::proxy::respond::Answer;
 use bytes::{Buf as _, BytesMut};
 use http::StatusCode;
@@ -24,7 +23,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncWrite as _, AsyncWriteExt as _};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 /// So much is read at once.
 const INPUT: usize = 16 << 10;
@@ -82,6 +81,11 @@ pub(super) async fn serve(
                 connection.refuse(status).await;
                 return None;
             }
+            Next::Close => {
+                // Nobody is left to be told of an error.
+                let _ = connection.wire.shutdown().await;
+                return None;
+            }
             Next::End => return None,
         }
     }
@@ -97,12 +101,10 @@ async fn farewell(mut wire: Box<Wire>, status: StatusCode) {
     let mut bytes = Vec::new();
     let mut date = Date::new();
     Answer::bare(status).write_http1(date.value(Instant::now()), false, &mut bytes);
-    let told = timeout(WRITE_TIMEOUT, async {
-        wire.write_all(&bytes).await?;
-        wire.shutdown().await
-    });
     // Nobody is left to be told of an error.
-    let _ = told.await;
+    if wire.write_all(&bytes).await.is_ok() {
+        let _ = wire.shutdown().await;
+    }
 }
 
 // === impl Connection ===
@@ -194,7 +196,7 @@ impl<'e> Connection<'e> {
     /// would cost its length squared.
     fn may_be_whole(&self, held: &[u8]) -> bool {
         let unseen = &held[self.seen.saturating_sub(3)..];
-        self.seen == 0 || has_empty_line(unseen)
+        self.seen == 0 || held.starts_with(b"\r\n") || has_empty_line(unseen)
     }
 
     /// Sets the deadline for what comes after what was done at `now`, `rest` being left.
@@ -204,8 +206,10 @@ impl<'e> Connection<'e> {
             self.header_since = None;
         }
         if rest.is_empty() {
-            self.header_since = None;
-            self.deadline.set(now + limits.keepalive_timeout);
+            // Empty lines alone are no sign of life.
+            if has_answered || self.header_since.take().is_some() {
+                self.deadline.set(now + limits.keepalive_timeout);
+            }
         } else {
             let since = *self.header_since.get_or_insert(now);
             self.deadline.set(since + limits.header_timeout);
@@ -230,11 +234,7 @@ impl<'e> Connection<'e> {
 
     /// Sends what is left; says whether the client took it.
     async fn send(&mut self, unsent: &[u8]) -> bool {
-        let sent = async {
-            self.wire.write_all(unsent).await?;
-            self.wire.flush().await
-        };
-        matches!(timeout(WRITE_TIMEOUT, sent).await, Ok(Ok(())))
+        self.wire.write_all(unsent).await.is_ok() && self.wire.flush().await.is_ok()
     }
 
     /// Has pingora serve a request, and comes back for the next.
@@ -248,9 +248,13 @@ impl<'e> Connection<'e> {
             edge,
             mut wire,
             mut deadline,
-            stop,
+            mut stop,
             ..
         } = self;
+        if stop.is_set() {
+            // With a task's budget used up, pingora would see the end before the request.
+            tokio::task::yield_now().await;
+        }
         wire.allow(body);
         let mut session = ServerSession::new_http1(wire);
         session.set_pipelined_prefix(header);

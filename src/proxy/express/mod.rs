@@ -17,7 +17,7 @@ mod wire;
 pub(super) use wire::Wire;
 
 use super::Gateway;
-use super::connections::Connections;
+use super::connections::{Admission, Connections};
 use super::snapshot::Snapshot;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
@@ -68,9 +68,13 @@ impl ServerApp for Edge {
     ) -> Option<Stream> {
         let wire = Box::new(Wire::new(stream));
         let max_connections = self.snapshot.load().limits.max_connections;
-        let Some(_open) = self.connections.open(max_connections) else {
-            http1::send_away(wire).await;
-            return None;
+        let _open = match self.connections.admit(max_connections) {
+            Admission::Open(open) => open,
+            Admission::Refused(_refused) => {
+                http1::send_away(wire).await;
+                return None;
+            }
+            Admission::Dropped => return None,
         };
         let is_http2 = wire.selected_alpn_proto() == Some(ALPN::H2);
         let http2 = match is_http2 {

@@ -3,6 +3,7 @@
 use pingora_core::server::ShutdownWatch;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use tokio::task::unconstrained;
 
 /// Asked with every request, so that it has to cost next to nothing: a flag is looked at, and the
 /// wake-up is asked for once.
@@ -20,10 +21,11 @@ pub(super) struct Stop {
 impl Stop {
     pub(super) fn new(shutdown: &ShutdownWatch) -> Self {
         let mut changes = shutdown.clone();
-        let wake_up = async move {
+        // Whatever is left of the task's budget when it is polled, which is once.
+        let wake_up = unconstrained(async move {
             // An error is the end of whoever could have said so.
             let _ = changes.wait_for(|&stopping| stopping).await;
-        };
+        });
         let mut watch = shutdown.clone();
         let is_set = *watch.borrow_and_update();
         Self {

@@ -3,10 +3,11 @@
 //! pingora reads ahead, and what it has read too far it keeps to itself. So that the next request on
 //! the connection can be looked at here again, pingora is given an allowance: the length of the
 //! request's body, or where that is chunked, what may be the rest of it. What the client sends after
-//! it is held back. That the client has gone is still told.
+//! it is held back. That the client has gone is still told, unless it has left another request.
 
 use super::frames::FrameClock;
 use super::head::Body;
+use crate::proxy::WRITE_TIMEOUT;
 use async_trait::async_trait;
 use bytes::{Buf as _, BytesMut};
 use pingora_core::protocols::raw_connect::ProxyDigest;
@@ -30,6 +31,8 @@ const MAX_AHEAD: usize = 16 << 10;
 
 /// How long a client may go on sending behind an answer that was the last.
 const LINGER: Duration = Duration::from_secs(2);
+/// And so many bytes of it are taken.
+const MAX_DISCARDED: usize = 64 << 20;
 
 /// No end that is known here.
 const UNLIMITED: u64 = u64::MAX;
@@ -47,8 +50,11 @@ pub(in crate::proxy) struct Wire {
     /// How much of the end of a chunked body, `CR LF CR LF`, was passed on last.
     end_matched: usize,
     has_ended: bool,
+    /// Runs while the client takes nothing of what is written.
+    stalled: Option<Pin<Box<Sleep>>>,
     /// Runs while the client of a connection that is being closed finishes.
     patience: Option<Pin<Box<Sleep>>>,
+    discarded: usize,
     /// On HTTP/2: what an unfinished frame may take.
     frames: Option<FrameClock>,
 }
@@ -64,7 +70,9 @@ impl Wire {
             body: Body::Length(0),
             end_matched: 0,
             has_ended: false,
+            stalled: None,
             patience: None,
+            discarded: 0,
             frames: None,
         }
     }
@@ -160,14 +168,35 @@ impl Wire {
     /// would be reset, and with it would go the answer: an upload that is refused would look like a
     /// broken network.
     fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // Before the reading, which may use up the task's budget, and with it the timer's turn.
+        let patience = self.patience.get_or_insert_with(|| Box::pin(sleep(LINGER)));
+        if patience.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
         let mut unread = [0; 4096];
-        while let Poll::Ready(read) = self.poll_receive(cx, &mut unread) {
-            if matches!(read, Ok(0) | Err(_)) {
-                return Poll::Ready(());
+        loop {
+            match ready!(self.poll_receive(cx, &mut unread)) {
+                Ok(n @ 1..) if self.discarded < MAX_DISCARDED => self.discarded += n,
+                Ok(_) | Err(_) => return Poll::Ready(()),
             }
         }
-        let patience = self.patience.get_or_insert_with(|| Box::pin(sleep(LINGER)));
-        patience.as_mut().poll(cx)
+    }
+
+    /// Passes on what was `written`; an error, where the client has taken nothing for too long.
+    fn in_time<T>(
+        &mut self,
+        written: Poll<io::Result<T>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let stalled = self
+            .stalled
+            .get_or_insert_with(|| Box::pin(sleep(WRITE_TIMEOUT)));
+        ready!(stalled.as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
     /// How much of the first `n` bytes held may be passed on of a chunked body: up to an empty line,
@@ -256,15 +285,18 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.in_time(written, cx)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        self.in_time(flushed, cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+        let ended = Pin::new(&mut self.stream).poll_shutdown(cx);
+        ready!(self.in_time(ended, cx))?;
         self.poll_discard(cx).map(Ok)
     }
 
@@ -273,7 +305,8 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.in_time(written, cx)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -347,3 +380,80 @@ impl GetSocketDigest for Wire {
 
 /// Nobody peeks: what a connection begins with is known before pingora gets it.
 impl Peek for Wire {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, duplex};
+    use tokio::time::Instant;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_nothing_is_given_up() {
+        let (ours, theirs) = duplex(64);
+        let mut wire = Wire::new(Box::new(ours));
+        let started = Instant::now();
+        let error = wire.write_all(&[0; 65]).await.expect_err("nobody reads");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(started.elapsed().as_secs(), WRITE_TIMEOUT.as_secs());
+        drop(theirs);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_reads_slowly_is_not() {
+        let (ours, mut theirs) = duplex(64);
+        let mut wire = Wire::new(Box::new(ours));
+        let reader = tokio::spawn(async move {
+            for _ in 0..10 {
+                sleep(WRITE_TIMEOUT / 2).await;
+                theirs.read_exact(&mut [0; 64]).await.expect("it comes");
+            }
+        });
+        wire.write_all(&[0; 640]).await.expect("somebody reads");
+        reader.await.expect("no panic");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn closing_waits_for_the_client_and_not_for_ever() {
+        let (ours, mut theirs) = duplex(64);
+        let mut wire = Wire::new(Box::new(ours));
+        let started = Instant::now();
+        let (closed, sent) = tokio::join!(AsyncWriteExt::shutdown(&mut wire), async {
+            // All of it is taken, though nobody has a use for it.
+            theirs.write_all(&[0; 1000]).await
+        });
+        closed.expect("closed");
+        sent.expect("taken");
+        assert_eq!(started.elapsed().as_secs(), LINGER.as_secs());
+        drop(theirs);
+    }
+
+    /// What is read of a connection on which `sent` comes, in reads of `size` bytes.
+    async fn read(body: Body, sent: &[u8], size: usize) -> Vec<u8> {
+        let (ours, mut theirs) = duplex(1024);
+        theirs.write_all(sent).await.expect("there is room");
+        let mut wire = Wire::new(Box::new(ours));
+        wire.allow(body);
+        let mut all = Vec::new();
+        let mut piece = vec![0; size];
+        loop {
+            let read = tokio::time::timeout(Duration::from_secs(1), wire.read(&mut piece)).await;
+            let Ok(Ok(n @ 1..)) = read else { return all };
+            all.extend_from_slice(&piece[..n]);
+            if body == Body::Chunked && all.ends_with(b"0\r\n\r\n") {
+                // As when pingora has found the end.
+                wire.end_request();
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_is_read_to_its_end_and_no_further() {
+        let chunked = b"4\r\n\r\n\r\n\r\n1\r\na\r\n0\r\n\r\n";
+        for size in 1..=40 {
+            let behind = [chunked, b"GET / HTTP/1.1\r\n\r\n".as_slice()].concat();
+            assert_eq!(read(Body::Chunked, &behind, size).await, chunked, "{size}");
+            assert_eq!(read(Body::Length(7), &behind, size).await, chunked[..7]);
+            assert_eq!(read(Body::Length(0), &behind, size).await, b"");
+        }
+    }
+}
