@@ -67,12 +67,7 @@ impl Gateway {
         let request = downstream.req_header();
         let cors = CorsRequest::new(&request.method, &request.headers);
         let path = normalized_path(request.uri.path());
-        let route_request = RouteRequest {
-            host: request::authority(request),
-            path: &path,
-            fields: &request.headers,
-            cors: &cors,
-        };
+        let route_request = RouteRequest::new(request, &path, &cors);
         let verdict = Verdict::on(&ctx.snapshot, &route_request);
         ctx.route = verdict.route_id;
         ctx.plan = verdict.plan();

@@ -10,6 +10,7 @@ use crate::config::{HostMatch, PathMatch, RouteMatch};
 use crate::cors::{CorsRequest, RequestKind};
 use foldhash::quality::RandomState;
 use http::HeaderMap;
+use pingora_http::RequestHeader;
 use std::collections::HashMap;
 
 /// By the bytes of a host or a path. Clients choose what is looked up and not what is in it, so that
@@ -58,6 +59,24 @@ pub(super) struct RouteRequest<'a> {
 pub(super) trait RequestFields {
     /// Whether there is a line of `name`, which is in lower case, with exactly this value.
     fn has(&self, name: &str, value: &[u8]) -> bool;
+}
+
+// === impl RouteRequest ===
+
+impl<'a> RouteRequest<'a> {
+    /// What a parsed header says; `path` is its own in normal form.
+    pub(super) fn new(
+        request: &'a RequestHeader,
+        path: &'a [u8],
+        cors: &'a CorsRequest<'a>,
+    ) -> Self {
+        Self {
+            host: super::request::authority(request),
+            path,
+            fields: &request.headers,
+            cors,
+        }
+    }
 }
 
 // === impl Router ===

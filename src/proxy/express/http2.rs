@@ -167,13 +167,7 @@ impl Edge {
             return false;
         }
         let path = normalized_path(request.uri.path());
-        let route_request = RouteRequest {
-            host: request::authority(request),
-            path: &path,
-            fields: &request.headers,
-            cors: &cors,
-        };
-        let verdict = Verdict::on(&snapshot, &route_request);
+        let verdict = Verdict::on(&snapshot, &RouteRequest::new(request, &path, &cors));
         let route = verdict.route_id;
         let Some(answer) = verdict.answer() else {
             return false;
