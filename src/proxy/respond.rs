@@ -35,7 +35,6 @@ pub(super) struct PreflightTemplate {
     http1: Vec<Part>,
     /// With something in the place of what isn't the same.
     http2: HeaderMap,
-    variable: Vec<(FieldName, RequestValue)>,
 }
 
 #[derive(Debug)]
@@ -210,7 +209,6 @@ impl PreflightTemplate {
         let mut bytes = Vec::new();
         let mut http1 = Vec::new();
         let mut http2 = http2_start(policy.preflight_status());
-        let mut variable = Vec::new();
         write_start(policy.preflight_status(), &mut bytes);
         policy.for_each_preflight_field(|name, value| match value {
             AnswerValue::Fixed(value) => {
@@ -221,20 +219,18 @@ impl PreflightTemplate {
                 http1.push(Part::Bytes(std::mem::take(&mut bytes)));
                 http1.push(Part::Line(name, value));
                 insert(&mut http2, name, FieldValue::Static(""));
-                variable.push((name, value));
             }
         });
         http1.push(Part::Bytes(bytes));
-        Self {
-            http1,
-            http2,
-            variable,
-        }
+        Self { http1, http2 }
     }
 
     fn http2_fields(&self, grant: &PreflightGrant<'_>) -> HeaderMap {
         let mut fields = self.http2.clone();
-        for (name, value) in &self.variable {
+        for part in &self.http1 {
+            let Part::Line(name, value) = part else {
+                continue;
+            };
             match grant.value(*value) {
                 Some(value) => insert(&mut fields, *name, value),
                 None => {

@@ -1,7 +1,7 @@
 //! The case files: policy, request, expected outcome and *all* CORS headers. Each case runs through
 //! the pure engine and through a running gateway before an upstream that records what reaches it.
 
-use crate::support::{Answer, Client, Gateway, Upstream, label};
+use crate::support::{Answer, Client, Gateway, Upstream, WITH_LANE, WITHOUT_LANE, label};
 use corsgate::config::{Config, UNMATCHED};
 use corsgate::cors::{CorsRequest, Decision, PreflightDecision, Reason, Rule, decide};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
@@ -286,9 +286,6 @@ fn and_without_the_express_lane() {
 fn and_without_it_over_http_2() {
     check_all(|case| run_gateway(case, WITHOUT_LANE, ask_http2));
 }
-
-const WITH_LANE: &str = "express_lane: true";
-const WITHOUT_LANE: &str = "express_lane: false";
 
 /// Asks once, and notes the answer, what reached the upstream, and what was counted.
 fn run_gateway(

@@ -1,6 +1,6 @@
 //! HTTP as clients speak it, well and badly.
 
-use crate::support::{Answer, Client, Gateway, PATIENCE, Refusing, Upstream};
+use crate::support::{Answer, Client, Gateway, PATIENCE, Refusing, Upstream, read_head};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -337,12 +337,7 @@ fn a_websocket_goes_through_and_its_101_is_left_alone() {
     let address = listener.local_addr().expect("bound").to_string();
     let backend = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().expect("a connection");
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            stream.read_exact(&mut byte).expect("a request");
-            head.push(byte[0]);
-        }
+        read_head(&mut stream);
         let answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nping";
         stream.write_all(answer).expect("sent");
         let mut pong = [0; 4];

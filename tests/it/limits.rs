@@ -1,14 +1,16 @@
 //! What a client may take: connections, the time for a header, the size of one. Each test runs with
 //! the express lane and without it: what is not answered there must end in the same way.
 
-use crate::support::{Answer, Client, Gateway, PATIENCE, Upstream};
+use crate::support::{
+    Answer, Client, Gateway, PATIENCE, Upstream, WITH_LANE, WITHOUT_LANE, read_head,
+};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-const LANES: [&str; 2] = ["express_lane: true", "express_lane: false"];
+const LANES: [&str; 2] = [WITH_LANE, WITHOUT_LANE];
 
 /// The time-outs that are tested. Timers are coarse: nothing may happen much earlier.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -325,12 +327,7 @@ fn an_http_2_request_may_take_longer_than_its_header() {
         let (go_on, may_go_on) = mpsc::channel();
         let backend = thread::spawn(move || {
             let (mut stream, _) = listener.accept().expect("a connection");
-            let mut head = Vec::new();
-            while !head.ends_with(b"\r\n\r\n") {
-                let mut byte = [0];
-                stream.read_exact(&mut byte).expect("a request");
-                head.push(byte[0]);
-            }
+            read_head(&mut stream);
             may_go_on.recv().expect("the word");
             stream.write_all(&Answer::ok().0).expect("it waits");
         });

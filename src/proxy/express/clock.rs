@@ -1,10 +1,10 @@
-//! What passes while a connection's next request is waited for: its deadline, and the date.
+//! Time as a connection sees it: the deadline of its next request, countdowns, and the date.
 
 use std::future::Future as _;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 /// A deadline that is moved with every request. The timer itself is left to run, and looks at the
 /// deadline when it ends: nearly always it has been moved on, and moving a timer costs more than a
@@ -13,6 +13,10 @@ pub(super) struct Deadline {
     timer: Pin<Box<Sleep>>,
     at: Instant,
 }
+
+/// A time-out that runs only while there is something to wait for.
+#[derive(Debug, Default)]
+pub(super) struct Countdown(Option<Pin<Box<Sleep>>>);
 
 /// The time of day as a Date field's value, made once a second.
 pub(super) struct Date {
@@ -46,6 +50,21 @@ impl Deadline {
             }
             self.timer.as_mut().reset(self.at);
         }
+    }
+}
+
+// === impl Countdown ===
+
+impl Countdown {
+    /// Ready when `timeout` has passed since this was first asked.
+    pub(super) fn poll(&mut self, timeout: Duration, cx: &mut Context<'_>) -> Poll<()> {
+        let timer = self.0.get_or_insert_with(|| Box::pin(sleep(timeout)));
+        timer.as_mut().poll(cx)
+    }
+
+    /// Nothing is waited for any more.
+    pub(super) fn stop(&mut self) {
+        self.0 = None;
     }
 }
 

@@ -1,5 +1,6 @@
 //! What an HTTP/1.1 connection's bytes ask for: answers written on the spot, or what else to do.
 
+use super::HEADER_ROOM;
 use super::clock::Date;
 use super::head::{Body, Head, PlainPreflight, WholeHead, slots};
 use crate::config::{Limits, normalized_path};
@@ -149,9 +150,8 @@ impl Desk {
 
 /// What to do with so much of a header that isn't whole.
 pub(super) fn bounded(limits: &Limits, len: usize) -> Next {
-    // Between the limit and this there is room to read the request, and to tell a page's script,
-    // with the CORS headers it needs, what was wrong with it.
-    let most = limits.max_request_header_bytes.saturating_mul(4);
+    let limit = limits.max_request_header_bytes;
+    let most = limit.saturating_mul(HEADER_ROOM.into());
     match len as u64 > most.min(MAX_HEADER) {
         true => Next::Refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
         false => Next::Read,

@@ -3,11 +3,10 @@
 //!
 //! HTTP/2's own library waits for ever. Only the frames' outlines are read here: RFC 9113 §4.1.
 
+use super::clock::Countdown;
 use std::io;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::time::{Instant, Sleep, sleep_until};
 
 /// The length of the connection preface: RFC 9113 §3.4.
 const PREFACE: u32 = 24;
@@ -24,7 +23,7 @@ pub(super) struct FrameClock {
     timeout: Duration,
     outline: Outline,
     /// Runs while something is unfinished.
-    timer: Option<Pin<Box<Sleep>>>,
+    countdown: Countdown,
 }
 
 /// Where in the sequence of frames a connection is.
@@ -48,7 +47,7 @@ impl FrameClock {
         Self {
             timeout,
             outline: Outline::new(),
-            timer: None,
+            countdown: Countdown::default(),
         }
     }
 
@@ -61,15 +60,12 @@ impl FrameClock {
         read: &[u8],
     ) -> Poll<io::Result<()>> {
         if self.outline.advance(read) {
-            self.timer = None;
+            self.countdown.stop();
         }
         if polled.is_ready() || self.outline.is_idle() {
             return polled;
         }
-        let timer = self
-            .timer
-            .get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + self.timeout)));
-        match timer.as_mut().poll(cx) {
+        match self.countdown.poll(self.timeout, cx) {
             Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             Poll::Pending => polled,
         }

@@ -91,13 +91,8 @@ pub(super) async fn serve(
     }
 }
 
-/// Tells a client that there is no room for it.
-pub(super) async fn send_away(wire: Box<Wire>) {
-    farewell(wire, StatusCode::SERVICE_UNAVAILABLE).await;
-}
-
 /// Answers what is no request, and closes.
-async fn farewell(mut wire: Box<Wire>, status: StatusCode) {
+pub(super) async fn farewell(mut wire: Box<Wire>, status: StatusCode) {
     let mut bytes = Vec::new();
     let mut date = Date::new();
     Answer::bare(status).write_http1(date.value(Instant::now()), false, &mut bytes);
@@ -239,39 +234,29 @@ impl<'e> Connection<'e> {
 
     /// Has pingora serve a request, and comes back for the next.
     async fn hand_over(
-        self,
+        mut self,
         header: BytesMut,
         body: Body,
         shutdown: &ShutdownWatch,
     ) -> Option<Self> {
-        let Self {
-            edge,
-            mut wire,
-            mut deadline,
-            mut stop,
-            ..
-        } = self;
-        if stop.is_set() {
+        if self.stop.is_set() {
             // With a task's budget used up, pingora would see the end before the request.
             tokio::task::yield_now().await;
         }
-        wire.allow(body);
-        let mut session = ServerSession::new_http1(wire);
+        self.wire.allow(body);
+        let mut session = ServerSession::new_http1(self.wire);
         session.set_pipelined_prefix(header);
-        let reused = edge.proxy.process_new_http(session, shutdown).await?;
+        let reused = self.edge.proxy.process_new_http(session, shutdown).await?;
         // The settings are for whoever lets pingora read the next header.
         let (stream, _settings) = reused.consume();
-        let wire = Wire::back(stream)?;
-        let keepalive = edge.snapshot.load().limits.keepalive_timeout;
-        deadline.set(Instant::now() + keepalive);
+        let keepalive = self.edge.snapshot.load().limits.keepalive_timeout;
+        self.deadline.set(Instant::now() + keepalive);
         Some(Self {
-            edge,
-            wire,
-            deadline,
+            wire: Wire::back(stream)?,
             header_since: None,
             seen: 0,
             is_first: false,
-            stop,
+            ..self
         })
     }
 

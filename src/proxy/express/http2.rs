@@ -5,6 +5,7 @@
 
 use super::Edge;
 use super::clock::Deadline;
+use super::stop::Stop;
 use super::wire::Wire;
 use crate::config::normalized_path;
 use crate::cors::{CorsRequest, RequestKind};
@@ -65,13 +66,13 @@ pub(super) async fn serve(edge: &Arc<Edge>, mut wire: Box<Wire>, shutdown: &Shut
         last: Instant::now(),
     }));
     let mut idle = Deadline::new(Instant::now() + limits.keepalive_timeout);
-    let mut stopping = shutdown.clone();
+    let mut stop = Stop::new(shutdown);
     let mut is_draining = false;
     let mut malformed = 0;
     loop {
         let accepted = tokio::select! {
             biased;
-            _ = stopping.wait_for(|&stopping| stopping), if !is_draining => {
+            () = poll_fn(|cx| stop.poll(cx)), if !is_draining => {
                 connection.graceful_shutdown();
                 is_draining = true;
                 continue;

@@ -21,6 +21,7 @@ use super::connections::{Admission, Connections};
 use super::snapshot::Snapshot;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
+use http::StatusCode;
 use pingora_core::apps::{HttpServerApp as _, ServerApp};
 use pingora_core::protocols::http::v2::server::default_h2_options;
 use pingora_core::protocols::{ALPN, Ssl as _, Stream};
@@ -28,6 +29,11 @@ use pingora_core::server::ShutdownWatch;
 use pingora_core::server::configuration::ServerConf;
 use pingora_proxy::{HttpProxy, http_proxy};
 use std::sync::Arc;
+
+/// Headers up to so many times their limit are read, to tell a page's script, with the CORS headers
+/// it needs, what was wrong with the request. Past it there is no answer on HTTP/2, and a bare one
+/// on HTTP/1.1.
+const HEADER_ROOM: u32 = 4;
 
 /// The application behind a traffic listener.
 pub struct Edge {
@@ -46,10 +52,9 @@ impl Edge {
     ) -> Self {
         let mut proxy = http_proxy(conf, Gateway::new(Arc::clone(&snapshot)));
         let mut h2 = default_h2_options();
-        // HTTP/2 ends a connection over this; with room to spare, a 431 says the same more gently.
         let header_bytes = snapshot.load().limits.max_request_header_bytes;
         let header_bytes = u32::try_from(header_bytes).unwrap_or(u32::MAX);
-        h2.max_header_list_size(header_bytes.saturating_mul(4));
+        h2.max_header_list_size(header_bytes.saturating_mul(HEADER_ROOM));
         proxy.h2_options = Some(h2);
         Self {
             proxy: Arc::new(proxy),
@@ -71,7 +76,7 @@ impl ServerApp for Edge {
         let _open = match self.connections.admit(max_connections) {
             Admission::Open(open) => open,
             Admission::Refused(_refused) => {
-                http1::send_away(wire).await;
+                http1::farewell(wire, StatusCode::SERVICE_UNAVAILABLE).await;
                 return None;
             }
             Admission::Dropped => return None,

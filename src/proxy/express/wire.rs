@@ -5,6 +5,7 @@
 //! request's body, or where that is chunked, what may be the rest of it. What the client sends after
 //! it is held back. That the client has gone is still told, unless it has left another request.
 
+use super::clock::Countdown;
 use super::frames::FrameClock;
 use super::head::Body;
 use crate::proxy::WRITE_TIMEOUT;
@@ -24,7 +25,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::time::{Sleep, sleep};
 
 /// So much of what follows a request is taken from the socket while the request is being served.
 const MAX_AHEAD: usize = 16 << 10;
@@ -51,9 +51,9 @@ pub(in crate::proxy) struct Wire {
     end_matched: usize,
     has_ended: bool,
     /// Runs while the client takes nothing of what is written.
-    stalled: Option<Pin<Box<Sleep>>>,
+    stalled: Countdown,
     /// Runs while the client of a connection that is being closed finishes.
-    patience: Option<Pin<Box<Sleep>>>,
+    patience: Countdown,
     discarded: usize,
     /// On HTTP/2: what an unfinished frame may take.
     frames: Option<FrameClock>,
@@ -70,8 +70,8 @@ impl Wire {
             body: Body::Length(0),
             end_matched: 0,
             has_ended: false,
-            stalled: None,
-            patience: None,
+            stalled: Countdown::default(),
+            patience: Countdown::default(),
             discarded: 0,
             frames: None,
         }
@@ -169,8 +169,7 @@ impl Wire {
     /// broken network.
     fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // Before the reading, which may use up the task's budget, and with it the timer's turn.
-        let patience = self.patience.get_or_insert_with(|| Box::pin(sleep(LINGER)));
-        if patience.as_mut().poll(cx).is_ready() {
+        if self.patience.poll(LINGER, cx).is_ready() {
             return Poll::Ready(());
         }
         let mut unread = [0; 4096];
@@ -189,13 +188,10 @@ impl Wire {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            self.stalled = None;
+            self.stalled.stop();
             return written;
         }
-        let stalled = self
-            .stalled
-            .get_or_insert_with(|| Box::pin(sleep(WRITE_TIMEOUT)));
-        ready!(stalled.as_mut().poll(cx));
+        ready!(self.stalled.poll(WRITE_TIMEOUT, cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
@@ -225,7 +221,7 @@ impl Wire {
         allowance: u64,
     ) -> Poll<io::Result<()>> {
         let room = usize::try_from(allowance).unwrap_or(usize::MAX);
-        if self.body == Body::Chunked && self.held.is_empty() && !self.has_ended {
+        if self.body == Body::Chunked && self.held.is_empty() {
             let mut chunk = [0; 4096];
             let n = ready!(self.poll_receive(cx, &mut chunk))?;
             self.held.extend_from_slice(&chunk[..n]);
@@ -385,7 +381,7 @@ impl Peek for Wire {}
 mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt, duplex};
-    use tokio::time::Instant;
+    use tokio::time::{Instant, sleep};
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_takes_nothing_is_given_up() {

@@ -9,7 +9,7 @@ mod framing;
 mod generate;
 mod mutate;
 
-use crate::support::{Gateway, PATIENCE};
+use crate::support::{Gateway, PATIENCE, WITH_LANE, WITHOUT_LANE};
 use compare::{Answer, Asked, Difference, Pair};
 use generate::Stream;
 use std::collections::BTreeMap;
@@ -181,8 +181,8 @@ impl Twins {
     fn start(backend: SocketAddr, more: &str) -> Self {
         let config = CONFIG.replace("BACKEND", &backend.to_string()) + more;
         Self {
-            with: Gateway::start_with("express_lane: true", &config),
-            without: Gateway::start_with("express_lane: false", &config),
+            with: Gateway::start_with(WITH_LANE, &config),
+            without: Gateway::start_with(WITHOUT_LANE, &config),
         }
     }
 

@@ -5,7 +5,7 @@ mod client;
 mod upstream;
 
 pub(crate) use client::{Client, Response};
-pub(crate) use upstream::{Answer, Upstream};
+pub(crate) use upstream::{Answer, Upstream, read_head};
 
 use corsgate::config::Config;
 use corsgate::server::Server;
@@ -16,6 +16,10 @@ use std::time::{Duration, Instant};
 
 /// Longer than anything here takes on a slow machine; a test that waits for it fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// For [`Gateway::start_with`].
+pub(crate) const WITH_LANE: &str = "express_lane: true";
+pub(crate) const WITHOUT_LANE: &str = "express_lane: false";
 
 /// A running gateway; it ends with the value.
 pub(crate) struct Gateway {
@@ -28,7 +32,7 @@ impl Gateway {
     /// Starts a gateway with everything that `config` says beside `listeners`, `admin` and
     /// `server`.
     pub(crate) fn start(config: &str) -> Self {
-        Self::start_with("express_lane: true", config)
+        Self::start_with(WITH_LANE, config)
     }
 
     /// The same with what `server` says, beside the number of threads, in its section.

@@ -1,4 +1,4 @@
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -80,6 +80,16 @@ fn serve(stream: TcpStream, answer: &Answer, log: &Mutex<Vec<Received>>) {
         if writer.write_all(&answer.0).is_err() {
             return;
         }
+    }
+}
+
+/// Reads a request's header to its end, and nothing behind it.
+pub(crate) fn read_head(stream: &mut TcpStream) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).expect("a request");
+        head.push(byte[0]);
     }
 }
 
