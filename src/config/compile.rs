@@ -20,13 +20,12 @@ const PASSTHROUGH: &str = "passthrough";
 const OFF: &str = "off";
 
 /// Keys and values that the file format has and this version does not.
-const NOT_YET: [&str; 11] = [
+const NOT_YET: [&str; 10] = [
     "tls",
     "access_log",
     "health_check",
     "cors_mode",
     "block_disallowed_origins",
-    "debug_header",
     "client_ca",
     "client_certificate",
     "h2",

@@ -111,6 +111,7 @@ pub(super) struct RawPolicy {
     pub on_rejected_preflight: Option<RawOnRejectedPreflight>,
     pub upstream_cors_headers: Option<RawUpstreamCorsHeaders>,
     pub allow_private_network: Option<bool>,
+    pub debug_header: Option<bool>,
     pub dangerously_allow_any_origin_with_credentials: Option<bool>,
     pub dangerously_allow_null_with_credentials: Option<bool>,
     pub dangerously_allow_insecure_origins: Option<bool>,

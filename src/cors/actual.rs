@@ -5,9 +5,10 @@
 
 use super::field::{FieldName, FieldValue, VarySet};
 use super::names::ACCESS_CONTROL;
-use super::outcome::ActualOutcome;
+use super::outcome::{ActualOutcome, Reason};
 use super::policy::{Policy, UpstreamCorsHeaders};
-use super::request::{CorsRequest, Field, RequestKind};
+use super::preflight::check_origin;
+use super::request::{CorsRequest, RequestKind};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// What CORS says about a request that is no preflight.
@@ -31,6 +32,8 @@ pub enum HeaderPlan {
         upstream: UpstreamCorsHeaders,
         grant: Grant,
         vary: VarySet,
+        /// What the policy's debug header says; `None` where there is nothing to say, or no such header.
+        reason: Option<Reason>,
     },
 }
 
@@ -56,9 +59,9 @@ pub trait ResponseFields {
 pub(super) fn decide(policy: &Policy, kind: RequestKind, request: &CorsRequest<'_>) -> Actual {
     // A constant is the same for everybody, so that a cache may serve one response to all.
     let is_constant = policy.is_constant_any();
-    let grant = match is_constant || is_allowed(policy, request) {
-        true => Grant::of_allowed(policy),
-        false => Grant::Nothing,
+    let (grant, denial) = match (is_constant, check_origin(policy, request)) {
+        (true, _) | (false, Ok(_)) => (Grant::of_allowed(policy), None),
+        (false, Err(reason)) => (Grant::Nothing, Some(reason)),
     };
     let vary = match is_constant {
         true => VarySet::Nothing,
@@ -74,14 +77,9 @@ pub(super) fn decide(policy: &Policy, kind: RequestKind, request: &CorsRequest<'
             upstream: policy.upstream_cors_headers(),
             grant,
             vary,
+            // Without an Origin nothing was denied.
+            reason: denial.filter(|_| policy.has_debug_header() && kind != RequestKind::NotCors),
         },
-    }
-}
-
-fn is_allowed(policy: &Policy, request: &CorsRequest<'_>) -> bool {
-    match request.origin {
-        Field::One(origin) => matches!(policy.origins().find(origin), Ok(Some(_))),
-        Field::Absent | Field::Many => false,
     }
 }
 
@@ -94,30 +92,35 @@ impl HeaderPlan {
             upstream: UpstreamCorsHeaders::Strip,
             grant: Grant::of_allowed(policy),
             vary: policy.preflight_vary(),
+            reason: None,
         }
     }
 
-    /// The answer to a preflight that `policy` refuses, whoever gives it.
-    pub(super) fn denied_preflight(policy: &Policy) -> Self {
+    /// The answer to a preflight that `policy` refuses for `reason`, whoever gives it.
+    pub(super) fn denied_preflight(policy: &Policy, reason: Reason) -> Self {
         Self::Policy {
             // `keep` is for responses to actual requests: an upstream's yes to a preflight that
             // the policy refuses must not get out.
             upstream: UpstreamCorsHeaders::Strip,
             grant: Grant::Nothing,
             vary: policy.preflight_vary(),
+            reason: policy.has_debug_header().then_some(reason),
         }
     }
 
-    pub(super) fn with_vary(self, vary: VarySet) -> Self {
-        match self {
+    /// The answer to a preflight that no route matches, with what `policy` says to its origin: it
+    /// can't succeed on a 404, but with these headers the browser's console shows that it was one.
+    pub(super) fn unrouted_preflight(policy: &Policy, request: &CorsRequest<'_>) -> Self {
+        match decide(policy, RequestKind::Actual, request).plan {
             Self::Policy {
                 upstream, grant, ..
             } => Self::Policy {
                 upstream,
                 grant,
-                vary,
+                vary: policy.preflight_vary(),
+                reason: policy.has_debug_header().then_some(Reason::NoRoute),
             },
-            Self::Vary(_) | Self::Untouched => Self::Vary(vary),
+            other @ (Self::Vary(_) | Self::Untouched) => other,
         }
     }
 
@@ -133,7 +136,15 @@ impl HeaderPlan {
         let vary = match (self, policy) {
             (Self::Untouched, _) => return,
             (Self::Vary(vary), _) | (Self::Policy { vary, .. }, None) => vary,
-            (Self::Policy { grant, vary, .. }, Some(policy)) => {
+            (
+                Self::Policy {
+                    grant,
+                    vary,
+                    reason,
+                    ..
+                },
+                Some(policy),
+            ) => {
                 let allow_origin = match grant {
                     Grant::Nothing => None,
                     Grant::Any => Some(FieldValue::Static("*")),
@@ -147,6 +158,9 @@ impl HeaderPlan {
                     if let Some(list) = policy.expose_headers() {
                         each(FieldName::ExposeHeaders, FieldValue::Rendered(list));
                     }
+                }
+                if let Some(reason) = reason {
+                    each(FieldName::Reason, FieldValue::Static(reason.as_str()));
                 }
                 vary
             }
@@ -171,11 +185,16 @@ impl HeaderPlan {
                     upstream,
                     grant,
                     vary,
+                    reason,
                 },
                 Some(policy),
             ) => {
                 strip(upstream, grant, response);
                 grant.apply(policy, origin, response);
+                if let Some(reason) = reason {
+                    let value = HeaderValue::from_static(reason.as_str());
+                    response.set(FieldName::Reason.as_str(), value);
+                }
                 // With `fill` an upstream may have named one origin where ours is the same for all.
                 let is_constant = || {
                     let mut lines = response

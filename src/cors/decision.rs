@@ -77,20 +77,16 @@ fn decide_preflight<'a>(policy: &'a Policy, request: &'a CorsRequest<'a>) -> Pre
         Ok(grant) => return PreflightDecision::Handled(grant),
         Err(reason) => reason,
     };
-    let plan = HeaderPlan::denied_preflight(policy);
+    let plan = HeaderPlan::denied_preflight(policy, reason);
     match policy.on_rejected_preflight() {
         OnRejectedPreflight::Respond => PreflightDecision::Rejected(reason, plan),
         OnRejectedPreflight::Forward => PreflightDecision::PassedThrough(reason, plan),
     }
 }
 
-/// A preflight can't succeed on a 404, but with these headers the browser's console shows that
-/// it was one.
 fn no_route_plan(policy: Option<&Policy>, request: &CorsRequest<'_>) -> HeaderPlan {
     match policy {
-        Some(policy) => actual::decide(policy, RequestKind::Actual, request)
-            .plan
-            .with_vary(policy.preflight_vary()),
+        Some(policy) => HeaderPlan::unrouted_preflight(policy, request),
         None => HeaderPlan::Vary(VarySet::Preflight),
     }
 }

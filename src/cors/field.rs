@@ -13,6 +13,8 @@ pub enum FieldName {
     ExposeHeaders,
     MaxAge,
     AllowPrivateNetwork,
+    /// Our own: why a request got no permission, where the policy has a debug header.
+    Reason,
     Vary,
 }
 
@@ -52,6 +54,7 @@ impl FieldName {
             Self::ExposeHeaders => "Access-Control-Expose-Headers",
             Self::MaxAge => "Access-Control-Max-Age",
             Self::AllowPrivateNetwork => "Access-Control-Allow-Private-Network",
+            Self::Reason => "X-Corsgate-Reason",
             Self::Vary => "Vary",
         }
     }
@@ -61,6 +64,7 @@ impl From<FieldName> for HeaderName {
     fn from(name: FieldName) -> Self {
         const PRIVATE_NETWORK: HeaderName =
             HeaderName::from_static("access-control-allow-private-network");
+        const REASON: HeaderName = HeaderName::from_static("x-corsgate-reason");
         match name {
             FieldName::AllowOrigin => header::ACCESS_CONTROL_ALLOW_ORIGIN,
             FieldName::AllowCredentials => header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
@@ -69,6 +73,7 @@ impl From<FieldName> for HeaderName {
             FieldName::ExposeHeaders => header::ACCESS_CONTROL_EXPOSE_HEADERS,
             FieldName::MaxAge => header::ACCESS_CONTROL_MAX_AGE,
             FieldName::AllowPrivateNetwork => PRIVATE_NETWORK,
+            FieldName::Reason => REASON,
             FieldName::Vary => header::VARY,
         }
     }
@@ -159,6 +164,7 @@ mod tests {
             FieldName::ExposeHeaders,
             FieldName::MaxAge,
             FieldName::AllowPrivateNetwork,
+            FieldName::Reason,
             FieldName::Vary,
         ] {
             let lower = name.as_str().to_ascii_lowercase();

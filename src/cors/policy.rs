@@ -29,6 +29,8 @@ pub struct PolicySpec {
     pub on_rejected_preflight: OnRejectedPreflight,
     pub upstream_cors_headers: UpstreamCorsHeaders,
     pub private_network: bool,
+    /// Whether refusals say why, in a field of our own.
+    pub debug_header: bool,
     pub dangers: Dangers,
 }
 
@@ -98,6 +100,7 @@ pub struct Policy {
     on_rejected_preflight: OnRejectedPreflight,
     upstream_cors_headers: UpstreamCorsHeaders,
     private_network: bool,
+    debug_header: bool,
 }
 
 /// What an answer's list of methods or headers is made of.
@@ -248,6 +251,7 @@ impl Policy {
             on_rejected_preflight,
             upstream_cors_headers,
             private_network,
+            debug_header,
             dangers: _,
         } = spec;
         let any_method = methods.any;
@@ -285,6 +289,7 @@ impl Policy {
             on_rejected_preflight,
             upstream_cors_headers,
             private_network,
+            debug_header,
         }
     }
 
@@ -356,6 +361,10 @@ impl Policy {
 
     pub(super) fn allows_private_network(&self) -> bool {
         self.private_network
+    }
+
+    pub(super) fn has_debug_header(&self) -> bool {
+        self.debug_header
     }
 
     pub(super) fn preflight_vary(&self) -> VarySet {

@@ -59,7 +59,10 @@ pub(super) fn check<'a>(
 }
 
 /// CORS check: <https://fetch.spec.whatwg.org/#cors-check>.
-fn check_origin<'a>(policy: &Policy, request: &CorsRequest<'a>) -> Result<&'a [u8], Reason> {
+pub(super) fn check_origin<'a>(
+    policy: &Policy,
+    request: &CorsRequest<'a>,
+) -> Result<&'a [u8], Reason> {
     let Field::One(origin) = request.origin else {
         return Err(Reason::MalformedOrigin);
     };

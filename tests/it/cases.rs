@@ -1,7 +1,9 @@
 //! The case files: policy, request, expected outcome and *all* CORS headers. Each case runs through
 //! the pure engine and through a running gateway before an upstream that records what reaches it.
 
-use crate::support::{Answer, Client, Gateway, Upstream, WITH_LANE, WITHOUT_LANE, label};
+use crate::support::{
+    Answer, Client, Gateway, Upstream, WITH_LANE, WITHOUT_LANE, is_cors_field, label,
+};
 use corsgate::config::{Config, UNMATCHED};
 use corsgate::cors::{CorsRequest, Decision, PreflightDecision, Reason, Rule, decide};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
@@ -253,7 +255,7 @@ fn map(lines: &[(String, String)]) -> HeaderMap {
 fn cors_fields(map: &HeaderMap) -> BTreeMap<String, String> {
     let names = map.keys().map(HeaderName::as_str);
     names
-        .filter(|name| *name == "vary" || name.starts_with("access-control-"))
+        .filter(|name| is_cors_field(name))
         .map(|name| {
             let lines: Vec<&str> = map
                 .get_all(name)

@@ -67,6 +67,7 @@ impl Compiler<'_> {
             on_rejected_preflight,
             upstream_cors_headers,
             allow_private_network,
+            debug_header,
             dangerously_allow_any_origin_with_credentials,
             dangerously_allow_null_with_credentials,
             dangerously_allow_insecure_origins,
@@ -111,6 +112,7 @@ impl Compiler<'_> {
                 Some(RawUpstreamCorsHeaders::Strip) | None => UpstreamCorsHeaders::Strip,
             },
             private_network: allow_private_network.unwrap_or(false),
+            debug_header: debug_header.unwrap_or(false),
             dangers: Dangers {
                 any_origin_with_credentials: dangerously_allow_any_origin_with_credentials
                     .unwrap_or(false),

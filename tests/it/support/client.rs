@@ -168,10 +168,15 @@ impl Response {
             .iter()
             .map(|(name, _)| name.to_ascii_lowercase());
         names
-            .filter(|name| name == "vary" || name.starts_with("access-control-"))
+            .filter(|name| is_cors_field(name))
             .map(|name| (name.clone(), self.get(&name).unwrap_or_default()))
             .collect()
     }
+}
+
+/// Whether a response's field, in lower case, is one that CORS decides.
+pub(crate) fn is_cors_field(name: &str) -> bool {
+    name == "vary" || name == "x-corsgate-reason" || name.starts_with("access-control-")
 }
 
 fn parse_head(buffer: &[u8]) -> Option<(Response, usize)> {

@@ -4,7 +4,7 @@
 mod client;
 mod upstream;
 
-pub(crate) use client::{Client, Response};
+pub(crate) use client::{Client, Response, is_cors_field};
 pub(crate) use upstream::{Answer, Upstream, read_head};
 
 use corsgate::config::Config;
