@@ -3,10 +3,10 @@
 //! *Invariant:* label values come from closed enums and configured names, never from a request.
 //! Handles are resolved when routes are compiled; recording is one atomic add.
 
-use crate::cors::{ActualOutcome, Reason, Rule};
+use crate::cors::{ActualOutcome, PreflightOutcome, Reason, Rule};
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts,
-    Registry, TextEncoder,
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder,
 };
 use std::time::Duration;
 
@@ -24,6 +24,9 @@ pub struct Metrics {
     requests: IntCounterVec,
     duration: HistogramVec,
     connections: ConnectionMetrics,
+    reloads: IntCounterVec,
+    last_reload_successful: IntGauge,
+    config_info: IntGaugeVec,
 }
 
 /// The handles for client connections.
@@ -44,6 +47,10 @@ pub struct RouteMetrics {
     requests: [IntCounter; CODE_CLASSES.len()],
     duration: Histogram,
 }
+
+/// The values of `result`.
+const APPLIED: &str = "applied";
+const REJECTED: &str = "rejected";
 
 /// `none`: the client was gone before there was a status.
 const CODE_CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
@@ -95,6 +102,22 @@ impl Metrics {
                     "Client connections over `limits.max_connections`, answered with 503.",
                 )?,
             },
+            reloads: counter(
+                "corsgate_config_reloads_total",
+                "Attempts to take a new configuration, by what became of them.",
+                &["result"],
+            )?,
+            last_reload_successful: IntGauge::new(
+                "corsgate_config_last_reload_successful",
+                "Whether the configuration that was read last is the one that is served.",
+            )?,
+            config_info: IntGaugeVec::new(
+                Opts::new(
+                    "corsgate_config_info",
+                    "Always 1; the label names the content of the configuration that is served.",
+                ),
+                &["hash"],
+            )?,
         };
         let Self {
             registry,
@@ -103,6 +126,9 @@ impl Metrics {
             requests,
             duration,
             connections: ConnectionMetrics { open, refused },
+            reloads,
+            last_reload_successful,
+            config_info,
         } = &metrics;
         registry.register(Box::new(preflights.clone()))?;
         registry.register(Box::new(cors_requests.clone()))?;
@@ -110,12 +136,62 @@ impl Metrics {
         registry.register(Box::new(duration.clone()))?;
         registry.register(Box::new(open.clone()))?;
         registry.register(Box::new(refused.clone()))?;
+        registry.register(Box::new(reloads.clone()))?;
+        registry.register(Box::new(last_reload_successful.clone()))?;
+        registry.register(Box::new(config_info.clone()))?;
+        for result in [APPLIED, REJECTED] {
+            reloads.with_label_values(&[result]);
+        }
         Ok(metrics)
     }
 
     /// The handles for client connections.
     pub fn connections(&self) -> ConnectionMetrics {
         self.connections.clone()
+    }
+
+    /// The configuration with this hash is served from now on.
+    pub fn serves(&self, hash: &str) {
+        self.config_info.reset();
+        self.config_info.with_label_values(&[hash]).set(1);
+        self.last_reload_successful.set(1);
+    }
+
+    /// A new configuration is served.
+    pub fn reload_applied(&self, hash: &str) {
+        self.reloads.with_label_values(&[APPLIED]).inc();
+        self.serves(hash);
+    }
+
+    /// A new configuration can't be served.
+    pub fn reload_rejected(&self) {
+        self.reloads.with_label_values(&[REJECTED]).inc();
+        self.last_reload_successful.set(0);
+    }
+
+    /// Removes the series of a route that there is no more. Requests that are still on it count on
+    /// and are seen by nobody.
+    pub fn forget_route(&self, name: &str) {
+        for outcome in PreflightOutcome::ALL {
+            for reason in Reason::ALL {
+                // What was never counted can't be removed, which is as well.
+                let labels = [name, outcome.as_str(), reason.as_str()];
+                let _ = self.preflights.remove_label_values(&labels);
+            }
+        }
+        for outcome in [
+            ActualOutcome::Allowed,
+            ActualOutcome::Denied,
+            ActualOutcome::PassedThrough,
+        ] {
+            let _ = self
+                .cors_requests
+                .remove_label_values(&[name, outcome.as_str()]);
+        }
+        for class in CODE_CLASSES {
+            let _ = self.requests.remove_label_values(&[name, class]);
+        }
+        let _ = self.duration.remove_label_values(&[name]);
     }
 
     /// The handles for the route `name` with this rule.

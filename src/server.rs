@@ -4,46 +4,32 @@
 //! half-started. Traffic has a runtime of its own; admin, echo and name resolution share a small
 //! one, so that neither can starve the other.
 
+mod listen;
+mod reload;
+mod signals;
+mod watcher;
+
 use crate::admin::{Admin, Readiness};
-use crate::config::{Config, Diagnostic, Listener, Severity, UpstreamKind};
+use crate::config::{self, Config, Diagnostic, Listener};
 use crate::metrics::Metrics;
-use crate::proxy::{Connections, Echo, Edge, Snapshot};
-use arc_swap::ArcSwap;
+use crate::proxy::{Connections, Edge};
+use listen::{Bound, listen};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use parking_lot::Mutex;
 use pingora_core::apps::ServerApp;
-use pingora_core::listeners::{L4BufferSettings, ListenerConfig, TcpSocketOptions};
-use pingora_core::protocols::TcpKeepalive;
-use pingora_core::server::Fds;
 use pingora_core::server::configuration::ServerConf;
-use pingora_core::services::Service as _;
-use pingora_core::services::listening::Service;
+use reload::{Reloader, Trigger, has_echo};
+use signals::{Signal, Signals};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::num::NonZero;
-use std::os::fd::IntoRawFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
-use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::time::timeout;
-use tracing::{debug, info, warn};
-
-/// What pingora would reserve for every connection is 64 KiB. Whoever reads has a buffer already.
-const READ_BUFFER: usize = 0;
-const WRITE_BUFFER: usize = 1460;
-
-/// A client that vanished without a word is found out within two minutes, in a tunnel as well.
-const TCP_KEEPALIVE: TcpKeepalive = TcpKeepalive {
-    idle: Duration::from_secs(60),
-    interval: Duration::from_secs(15),
-    count: 4,
-    #[cfg(target_os = "linux")]
-    user_timeout: Duration::ZERO,
-};
+use tracing::{info, warn};
 
 /// How often a request is sent again after its upstream failed: see `Gateway::fail_to_connect`.
 const MAX_RETRIES: usize = 3;
@@ -58,6 +44,7 @@ pub struct Server {
     stop_control: watch::Sender<bool>,
     readiness: Readiness,
     connections: Connections,
+    reloader: Arc<Reloader>,
     addresses: Addresses,
     grace_period: Duration,
     shutdown_timeout: Duration,
@@ -83,24 +70,6 @@ pub enum StartError {
     Metrics(#[from] prometheus::Error),
 }
 
-/// What ends a server.
-enum Signal {
-    Drain,
-    Quit,
-}
-
-struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-    hangup: tokio::signal::unix::Signal,
-}
-
-/// A socket that listens, before anybody accepts on it.
-struct Bound {
-    address: SocketAddr,
-    socket: TcpListener,
-}
-
 // === impl Server ===
 
 impl Server {
@@ -120,21 +89,27 @@ impl Server {
             .iter()
             .map(bind)
             .collect::<Result<Vec<_>, _>>()?;
-        let admin = config.admin.as_ref().map(bind).transpose()?;
-        let metrics_listener = config.metrics.as_ref().map(bind).transpose()?;
-        let has_echo = config
-            .upstreams
-            .iter()
-            .any(|u| matches!(u.kind, UpstreamKind::Echo));
-        let echo = has_echo.then(Bound::loopback).transpose()?;
+        let admin = config.admin.clone();
+        let admin_bound = admin.as_ref().map(|admin| bind(&admin.listener));
+        let admin_bound = admin_bound.transpose()?;
+        let metrics_bound = config.metrics.as_ref().map(bind).transpose()?;
+        let echo = has_echo(&config.upstreams)
+            .then(Bound::loopback)
+            .transpose()?;
         let addresses = Addresses {
             listeners: listeners.iter().map(|bound| bound.address).collect(),
-            admin: admin.as_ref().map(|bound| bound.address),
-            metrics: metrics_listener.as_ref().map(|bound| bound.address),
+            admin: admin_bound.as_ref().map(|bound| bound.address),
+            metrics: metrics_bound.as_ref().map(|bound| bound.address),
         };
 
         let metrics = Metrics::new()?;
-        let threads = match config.server.threads {
+        let config::Server {
+            threads,
+            grace_period,
+            shutdown_timeout,
+            ..
+        } = config.server;
+        let threads = match threads {
             0 => available_parallelism().map_or(1, NonZero::get),
             threads => threads,
         };
@@ -143,35 +118,32 @@ impl Server {
         let connections = Connections::new(metrics.connections());
         let (stop_traffic, traffic_stopped) = watch::channel(false);
         let (stop_control, control_stopped) = watch::channel(false);
+        let reloader = {
+            let _on_control = control.enter();
+            Reloader::new(config, file, metrics.clone(), echo, &control_stopped)
+        };
+        let reloader = Arc::new(reloader);
         let conf = ServerConf {
             threads,
             max_retries: MAX_RETRIES,
             ..ServerConf::default()
         };
-        let config_server = config.server;
-        let echo_address = echo.as_ref().map(|bound| bound.address);
-        let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot::new(
-            config,
-            &metrics,
-            echo_address,
-        )));
-
-        let edge = Edge::new(&Arc::new(conf), Arc::clone(&snapshot), connections.clone());
-        listen(
-            "traffic",
-            traffic.handle(),
-            edge,
-            listeners,
-            &traffic_stopped,
-        );
-        for (name, bound) in [("admin", admin), ("metrics", metrics_listener)] {
-            let app = Admin::new(metrics.clone(), readiness.clone());
-            let sockets = bound.into_iter().collect();
-            listen(name, control.handle(), app, sockets, &control_stopped);
+        let snapshot = Arc::clone(reloader.snapshot());
+        let edge = Edge::new(&Arc::new(conf), snapshot, connections.clone());
+        let handle = traffic.handle();
+        listen("traffic", handle, edge, listeners, &traffic_stopped);
+        let handle = control.handle();
+        if let Some((bound, admin)) = admin_bound.zip(admin) {
+            let (metrics, readiness) = (metrics.clone(), readiness.clone());
+            let console = Arc::clone(&reloader);
+            let app = Admin::new(metrics, readiness, console, admin.hosts);
+            listen("admin", handle, app, vec![bound], &control_stopped);
         }
-        let sockets = echo.into_iter().collect();
-        listen("echo", control.handle(), Echo, sockets, &control_stopped);
-        control.spawn(async move { snapshot.load_full().keep_resolved().await });
+        if let Some(bound) = metrics_bound {
+            let app = Admin::for_metrics(metrics, readiness.clone());
+            listen("metrics", handle, app, vec![bound], &control_stopped);
+        }
+        control.spawn(watcher::watch(Arc::clone(&reloader)));
         readiness.set(true);
         Ok(Self {
             traffic,
@@ -180,9 +152,10 @@ impl Server {
             stop_control,
             readiness,
             connections,
+            reloader,
             addresses,
-            grace_period: config_server.grace_period,
-            shutdown_timeout: config_server.shutdown_timeout,
+            grace_period,
+            shutdown_timeout,
         })
     }
 
@@ -237,16 +210,27 @@ impl Server {
     }
 
     async fn ended(&self, signals: &mut Signals) {
-        match signals.next().await {
-            Signal::Quit => info!("SIGINT: stopping"),
-            Signal::Drain => {
-                info!("SIGTERM: draining {} connections", self.connections.count());
-                tokio::select! {
-                    () = self.drained() => {}
-                    _ = signals.next() => info!("a second signal: stopping"),
-                }
+        loop {
+            match signals.next().await {
+                Signal::Reload => self.reload(),
+                Signal::Quit => return info!("SIGINT: stopping"),
+                Signal::Drain => break,
             }
         }
+        info!("SIGTERM: draining {} connections", self.connections.count());
+        tokio::select! {
+            () = self.drained() => {}
+            () = stop_signal(signals) => info!("a second signal: stopping"),
+        }
+    }
+
+    /// Reads the configuration again, while signals are still listened to.
+    fn reload(&self) {
+        let reloader = Arc::clone(&self.reloader);
+        self.control.spawn(async move {
+            // What came of it is in the log, and nobody else has asked.
+            let _ = reloader.reload(Trigger::Signal).await;
+        });
     }
 
     /// Takes no new connections, lets requests under way finish, and ends as soon as they have.
@@ -280,28 +264,9 @@ impl Server {
     }
 }
 
-// === impl Signals ===
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) -> Signal {
-        loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return Signal::Drain,
-                _ = self.interrupt.recv() => return Signal::Quit,
-                _ = self.hangup.recv() => {
-                    warn!("SIGHUP: this version does not reload; restart it for a new configuration");
-                }
-            }
-        }
-    }
+/// Waits for a signal that stops.
+async fn stop_signal(signals: &mut Signals) {
+    while matches!(signals.next().await, Signal::Reload) {}
 }
 
 /// Takes as many file descriptors as the process may have, and says so where they are too few for
@@ -328,79 +293,4 @@ fn runtime(name: &str, threads: usize) -> io::Result<Runtime> {
         .worker_threads(threads)
         .enable_all()
         .build()
-}
-
-/// Accepts on sockets that listen already. pingora finds them in its table of inherited ones.
-fn listen<A>(
-    name: &str,
-    runtime: &Handle,
-    app: A,
-    sockets: Vec<Bound>,
-    stopped: &watch::Receiver<bool>,
-) where
-    A: ServerApp + Send + Sync + 'static,
-{
-    if sockets.is_empty() {
-        return;
-    }
-    let mut service = Service::new(name.to_owned(), app);
-    let mut fds = Fds::new();
-    for Bound { address, socket } in sockets {
-        // The port is news where the configuration says 0; nobody configured the echo upstream.
-        match name {
-            "echo" => debug!("{name}: listening on {address}"),
-            _ => info!("{name}: listening on {address}"),
-        }
-        let address = address.to_string();
-        let buffers = L4BufferSettings::new(READ_BUFFER, WRITE_BUFFER);
-        let mut options = TcpSocketOptions::default();
-        options.tcp_keepalive = Some(TCP_KEEPALIVE);
-        service.add_listener(
-            ListenerConfig::tcp(address.clone())
-                .l4_buffer(buffers)
-                .tcp_socket_options(options),
-        );
-        fds.add(address, socket.into_raw_fd());
-    }
-    let fds = Arc::new(Mutex::new(fds));
-    let stopped = stopped.clone();
-    runtime.spawn(async move { service.start_service(Some(fds), stopped, 1).await });
-}
-
-// === impl Bound ===
-
-impl Bound {
-    fn new(listener: &Listener, file: &Path) -> Result<Self, StartError> {
-        let address = listener.address;
-        TcpListener::bind(address)
-            .and_then(Self::of)
-            .map_err(|error| {
-                let hint = match error.kind() {
-                    io::ErrorKind::AddrInUse => {
-                        "another program listens there: choose another port"
-                    }
-                    io::ErrorKind::AddrNotAvailable => "this machine does not have that address",
-                    io::ErrorKind::PermissionDenied => "ports below 1024 need CAP_NET_BIND_SERVICE",
-                    _ => "see the reason above",
-                };
-                StartError::Listen(Box::new(Diagnostic {
-                    severity: Severity::Error,
-                    file: file.to_owned(),
-                    place: listener.place,
-                    path: listener.path.clone(),
-                    message: format!("can't listen on {address}: {error}"),
-                    hint: Some(hint.to_owned()),
-                }))
-            })
-    }
-
-    fn loopback() -> io::Result<Self> {
-        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(Self::of)
-    }
-
-    fn of(socket: TcpListener) -> io::Result<Self> {
-        socket.set_nonblocking(true)?;
-        let address = socket.local_addr()?;
-        Ok(Self { address, socket })
-    }
 }

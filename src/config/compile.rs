@@ -6,10 +6,12 @@ mod upstreams;
 
 use super::error::{ConfigError, Diagnostic, Severity};
 use super::raw::{
-    OneOrMany, RawConfig, RawDuration, RawLimits, RawListener, RawServer, RawSize, Seq,
+    OneOrMany, RawAdmin, RawConfig, RawDuration, RawLimits, RawListener, RawServer, RawSize, Seq,
 };
+use super::route_match::HostMatch;
+use super::sources::Sources;
 use super::yaml::{self, Misfit, Places, SyntaxError, Unknown};
-use super::{Config, Limits, Listener, Server};
+use super::{Admin, Config, Limits, Listener, Server};
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -33,7 +35,7 @@ const NOT_YET: [&str; 10] = [
     "consistent_hash",
 ];
 
-pub(super) fn compile(text: &str, file: &Path) -> Result<Config, ConfigError> {
+pub(super) fn compile(text: &str, file: &Path, sources: Sources) -> Result<Config, ConfigError> {
     let document = match yaml::read(text) {
         Ok(document) => document,
         Err(errors) => {
@@ -45,12 +47,14 @@ pub(super) fn compile(text: &str, file: &Path) -> Result<Config, ConfigError> {
             };
             return Err(ConfigError {
                 diagnostics: errors.into_iter().map(diagnostic).collect(),
+                sources,
             });
         }
     };
     let mut compiler = Compiler {
         file,
         places: &document.places,
+        sources,
         refused: HashSet::new(),
         diagnostics: Vec::new(),
         errors: 0,
@@ -60,13 +64,14 @@ pub(super) fn compile(text: &str, file: &Path) -> Result<Config, ConfigError> {
     }
     // Where the file could not be read to its end, what seems to be missing may be there.
     let config = document.raw.and_then(|raw| compiler.config(raw));
-    compiler.finish(config)
+    compiler.finish(config, document.resolved)
 }
 
 /// The file, and what has been found wrong with it so far.
 pub(super) struct Compiler<'a> {
     file: &'a Path,
     places: &'a Places,
+    pub(super) sources: Sources,
     /// The paths of values that did not fit: what depends on them is not reported as missing.
     refused: HashSet<String>,
     diagnostics: Vec<Diagnostic>,
@@ -167,16 +172,20 @@ impl Compiler<'_> {
         self.refused.insert(path);
     }
 
-    fn finish(mut self, config: Option<Config>) -> Result<Config, ConfigError> {
+    fn finish(mut self, config: Option<Config>, document: String) -> Result<Config, ConfigError> {
         self.diagnostics
             .sort_by_key(|a| (a.file != self.file, a.place));
         match config {
             Some(config) if self.error_count() == 0 => Ok(Config {
                 warnings: self.diagnostics,
+                hash: self.sources.hash(&document),
+                document,
+                sources: self.sources,
                 ..config
             }),
             _ => Err(ConfigError {
                 diagnostics: self.diagnostics,
+                sources: self.sources,
             }),
         }
     }
@@ -277,9 +286,10 @@ impl Compiler<'_> {
             default_policy,
         } = raw;
         let listeners = self.listeners(listeners);
-        let admin = admin.and_then(|raw| self.listener("admin", raw));
+        let admin = admin.and_then(|raw| self.admin(raw));
         let metrics = metrics.and_then(|raw| self.listener("metrics", raw));
-        self.check_apart(&listeners, admin.as_ref(), metrics.as_ref());
+        let admin_listener = admin.as_ref().map(|admin| &admin.listener);
+        self.check_apart(&listeners, admin_listener, metrics.as_ref());
         let server = self.server(server);
         let limits = self.limits(limits);
         let upstreams = self.upstreams(upstreams);
@@ -301,6 +311,9 @@ impl Compiler<'_> {
             routes: routes?,
             default_policy,
             warnings: Vec::new(),
+            document: String::new(),
+            hash: String::new(),
+            sources: Sources::default(),
         })
     }
 
@@ -310,6 +323,28 @@ impl Compiler<'_> {
             .into_iter()
             .filter_map(|(path, raw)| self.listener(&path, raw))
             .collect()
+    }
+
+    fn admin(&mut self, raw: RawAdmin) -> Option<Admin> {
+        let RawAdmin { address, hosts } = raw;
+        let mut names = Vec::new();
+        for (path, text) in self.elements("admin.hosts", hosts.unwrap_or_default()) {
+            match HostMatch::parse(&text) {
+                Ok(HostMatch::Exact(name)) => names.push(name),
+                Ok(HostMatch::Subdomains(_)) => {
+                    let message = format!(
+                        "`{text}` is not a host: a wildcard would let in names that others own"
+                    );
+                    self.error(&path, message, "write each name".to_owned());
+                }
+                Err((message, hint)) => self.error(&path, message, hint),
+            }
+        }
+        let listener = self.listener("admin", RawListener { address })?;
+        Some(Admin {
+            listener,
+            hosts: names,
+        })
     }
 
     fn listener(&mut self, parent: &str, raw: RawListener) -> Option<Listener> {

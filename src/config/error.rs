@@ -1,5 +1,6 @@
 //! What is wrong with a configuration, and where.
 
+use super::sources::Sources;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -40,6 +41,8 @@ pub struct Located<'a>(&'a Diagnostic);
 pub struct ConfigError {
     /// The errors, and the warnings among them, in the order of the file.
     pub diagnostics: Vec<Diagnostic>,
+    /// What was read before it turned out: whoever waits for it to be mended watches these.
+    pub sources: Sources,
 }
 
 // === impl Diagnostic ===
@@ -60,6 +63,11 @@ impl Diagnostic {
     /// Where and what, without how bad: for where that is said already.
     pub fn located(&self) -> Located<'_> {
         Located(self)
+    }
+
+    /// Where and what, with the hint, on one line: for a log.
+    pub fn one_line(&self) -> String {
+        self.located().to_string().replace("\n  ", "; ")
     }
 
     fn write_located(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

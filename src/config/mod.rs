@@ -12,10 +12,12 @@ mod lint;
 mod origins;
 mod raw;
 mod route_match;
+mod sources;
 mod yaml;
 
 pub use error::{ConfigError, Diagnostic, Located, Place, Severity};
 pub use route_match::{HostMatch, PathMatch, RouteMatch, has_dot_segment, normalized_path};
+pub use sources::Sources;
 
 use crate::cors::{Policy, Rule};
 use std::net::SocketAddr;
@@ -27,7 +29,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Config {
     pub listeners: Vec<Listener>,
-    pub admin: Option<Listener>,
+    pub admin: Option<Admin>,
     pub metrics: Option<Listener>,
     pub server: Server,
     pub limits: Limits,
@@ -36,10 +38,23 @@ pub struct Config {
     /// For responses to what no route matches.
     pub default_policy: Option<Arc<Policy>>,
     pub warnings: Vec<Diagnostic>,
+    /// The file as it was understood: aliases and merge keys resolved.
+    pub document: String,
+    /// A short name for the content: the same content has the same one in every process.
+    pub hash: String,
+    pub sources: Sources,
+}
+
+/// The admin listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admin {
+    pub listener: Listener,
+    /// Host names that it is asked by, beside addresses and `localhost`; in lower case.
+    pub hosts: Vec<String>,
 }
 
 /// Where to listen, and where the file says so.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
     pub address: SocketAddr,
     /// The path in the file, such as `listeners[0].address`, and its place.
@@ -74,7 +89,7 @@ pub struct Limits {
 }
 
 /// A backend.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upstream {
     pub name: String,
     pub kind: UpstreamKind,
@@ -84,7 +99,7 @@ pub struct Upstream {
     pub read_timeout: Duration,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UpstreamKind {
     /// The built-in one, which answers with what it was sent.
     Echo,
@@ -131,12 +146,14 @@ impl Config {
     ///
     /// Everything that is wrong with it, in the order of the file; also the files it names.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        match std::fs::read_to_string(path) {
-            Ok(text) => Self::parse(&text, path),
+        let mut sources = Sources::default();
+        match sources.read(path) {
+            Ok(text) => compile::compile(&text, path, sources),
             Err(error) => {
                 let message = format!("can't read the configuration: {error}");
                 Err(ConfigError {
                     diagnostics: vec![Diagnostic::of_file(path, message)],
+                    sources,
                 })
             }
         }
@@ -148,7 +165,7 @@ impl Config {
     ///
     /// As [`Config::load`].
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        compile::compile(text, path)
+        compile::compile(text, path, Sources::default())
     }
 }
 

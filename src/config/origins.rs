@@ -85,7 +85,7 @@ fn read_file(compiler: &mut Compiler<'_>, path: &str, name: &str, origins: &mut 
         return compiler.error(&format!("{path}.file"), "the file's name is empty", None);
     }
     let file = compiler.relative(Path::new(name));
-    let text = match std::fs::read_to_string(&file) {
+    let text = match compiler.sources.read(&file) {
         Ok(text) => text,
         Err(error) => {
             let message = format!("can't read `{}`: {error}", file.display());

@@ -21,7 +21,7 @@ pub(super) type Seq<T> = Vec<Option<T>>;
 )]
 pub(super) struct RawConfig {
     pub listeners: Option<Seq<RawListener>>,
-    pub admin: Option<RawListener>,
+    pub admin: Option<RawAdmin>,
     pub metrics: Option<RawListener>,
     pub server: RawServer,
     pub limits: RawLimits,
@@ -38,6 +38,16 @@ pub(super) struct RawConfig {
 )]
 pub(super) struct RawListener {
     pub address: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a mapping such as `{ address: 127.0.0.1:9901 }`"
+)]
+pub(super) struct RawAdmin {
+    pub address: Option<String>,
+    pub hosts: Option<Seq<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -20,6 +20,8 @@ pub(super) struct Document {
     /// `None` where there was more wrong than could be taken out.
     pub raw: Option<RawConfig>,
     pub places: Places,
+    /// The document as it was read, aliases and merge keys resolved.
+    pub resolved: String,
     pub misfits: Vec<Misfit>,
 }
 
@@ -77,6 +79,7 @@ pub(super) fn read(text: &str) -> Result<Document, Vec<SyntaxError>> {
     if value.is_null() {
         value = Value::Mapping(serde_yaml::Mapping::new());
     }
+    let resolved = serde_yaml::to_string(&value).unwrap_or_default();
     let mut misfits = Vec::new();
     take_out_empty_keys(&mut value, "", &mut misfits);
     let raw = loop {
@@ -95,6 +98,7 @@ pub(super) fn read(text: &str) -> Result<Document, Vec<SyntaxError>> {
     Ok(Document {
         raw,
         places,
+        resolved,
         misfits,
     })
 }

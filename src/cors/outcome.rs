@@ -37,6 +37,8 @@ pub enum PreflightOutcome {
 // === impl PreflightOutcome ===
 
 impl PreflightOutcome {
+    pub const ALL: [Self; 3] = [Self::Handled, Self::Rejected, Self::PassedThrough];
+
     /// The name, as metrics and logs have it.
     pub fn as_str(self) -> &'static str {
         match self {

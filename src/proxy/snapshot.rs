@@ -8,6 +8,7 @@ use crate::cors::Rule;
 use crate::metrics::{Metrics, RouteMetrics};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tokio::task::JoinSet;
 
 /// Everything a request is served by.
 #[derive(Debug)]
@@ -39,17 +40,28 @@ pub(super) struct RouteId(usize);
 // === impl Snapshot ===
 
 impl Snapshot {
-    /// `echo` is where the built-in upstream listens.
-    pub fn new(config: Config, metrics: &Metrics, echo: Option<SocketAddr>) -> Self {
+    /// `echo` is where the built-in upstream listens. Upstreams that are the same in `previous` are
+    /// taken from there, with what has been learned of them.
+    pub fn new(
+        config: Config,
+        metrics: &Metrics,
+        echo: Option<SocketAddr>,
+        previous: Option<&Self>,
+    ) -> Self {
+        let previous = previous.map_or([].as_slice(), |previous| &previous.clusters);
         let clusters: Vec<Arc<Cluster>> = config
             .upstreams
-            .iter()
+            .into_iter()
             .map(|upstream| {
                 let endpoints = match &upstream.kind {
                     UpstreamKind::Endpoints(endpoints) => endpoints.clone(),
                     UpstreamKind::Echo => echo.map(Endpoint::from).into_iter().collect(),
                 };
-                Arc::new(Cluster::new(upstream, endpoints))
+                let is_same = |known: &&Arc<Cluster>| known.is_of(&upstream, &endpoints);
+                match previous.iter().find(is_same) {
+                    Some(known) => Arc::clone(known),
+                    None => Arc::new(Cluster::new(upstream, endpoints)),
+                }
             })
             .collect();
         let router = Router::new(config.routes.iter().map(|route| &route.matches));
@@ -86,14 +98,25 @@ impl Snapshot {
         &self.routes[index]
     }
 
-    /// Keeps the upstreams' names resolved, for ever.
-    pub async fn keep_resolved(&self) {
-        let mut tasks = tokio::task::JoinSet::new();
-        for cluster in &self.clusters {
-            let cluster = Arc::clone(cluster);
-            tasks.spawn(async move { cluster.keep_resolved().await });
+    /// The names of all routes, as metrics have them.
+    pub fn route_names(&self) -> impl Iterator<Item = &str> {
+        self.routes.iter().map(|route| route.name.as_str())
+    }
+
+    /// Resolves the names of upstreams that have no address yet.
+    pub async fn resolve_first(&self) {
+        let clusters = self.clusters.iter().cloned();
+        let tasks = clusters.map(|cluster| async move { cluster.resolve_first().await });
+        tasks.collect::<JoinSet<()>>().join_all().await;
+    }
+
+    /// Keeps the upstreams' names resolved, for ever. The task does not keep the snapshot.
+    pub fn keep_resolved(&self) -> impl Future<Output = ()> + Send + use<> {
+        let clusters = self.clusters.clone().into_iter();
+        let tasks = clusters.map(|cluster| async move { cluster.keep_resolved().await });
+        async move {
+            tasks.collect::<JoinSet<()>>().join_all().await;
         }
-        while tasks.join_next().await.is_some() {}
     }
 }
 

@@ -5,11 +5,13 @@
 
 use crate::config::{Endpoint, Protocol, Upstream};
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use pingora_core::protocols::ALPN;
 use pingora_core::upstreams::peer::HttpPeer;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+use tokio::time::sleep_until;
 use tracing::{info, warn};
 
 /// How often names are resolved again.
@@ -24,35 +26,55 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// A backend's endpoints.
 #[derive(Debug)]
 pub(super) struct Cluster {
-    name: String,
+    upstream: Upstream,
     endpoints: Vec<Endpoint>,
-    protocol: Protocol,
-    connect_timeout: Duration,
-    read_timeout: Duration,
     addresses: ArcSwap<Vec<SocketAddr>>,
+    resolution: Mutex<Resolution>,
     next: AtomicUsize,
     started: Instant,
     /// The second of the last logged failure, counted from one.
     logged: AtomicU64,
 }
 
+/// What is known of the endpoints' names.
+#[derive(Debug)]
+struct Resolution {
+    /// The addresses that each endpoint had last, which are kept until there are better ones.
+    known: Vec<Vec<SocketAddr>>,
+    is_complete: bool,
+    /// When to ask again.
+    next: Instant,
+}
+
 // === impl Cluster ===
 
 impl Cluster {
     /// A cluster with the addresses that are written as such; names follow.
-    pub(super) fn new(upstream: &Upstream, endpoints: Vec<Endpoint>) -> Self {
+    pub(super) fn new(upstream: Upstream, endpoints: Vec<Endpoint>) -> Self {
         let addresses = endpoints.iter().filter_map(literal_address).collect();
+        let resolution = Resolution {
+            known: vec![Vec::new(); endpoints.len()],
+            is_complete: true,
+            next: Instant::now(),
+        };
         Self {
-            name: upstream.name.clone(),
+            upstream,
             endpoints,
-            protocol: upstream.protocol,
-            connect_timeout: upstream.connect_timeout,
-            read_timeout: upstream.read_timeout,
             addresses: ArcSwap::from_pointee(addresses),
+            resolution: Mutex::new(resolution),
             next: AtomicUsize::new(0),
             started: Instant::now(),
             logged: AtomicU64::new(0),
         }
+    }
+
+    /// Whether it is what these would make: then it is kept, with what it has learned.
+    pub(super) fn is_of(&self, upstream: &Upstream, endpoints: &[Endpoint]) -> bool {
+        self.upstream == *upstream && self.endpoints == endpoints
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.upstream.name
     }
 
     /// How many addresses there are now: as often it makes sense to try.
@@ -73,14 +95,14 @@ impl Cluster {
         let addresses = self.addresses.load();
         let address = addresses.get(turn.checked_rem(addresses.len())?)?;
         let mut peer = HttpPeer::new(*address, false, String::new());
-        peer.options.connection_timeout = Some(self.connect_timeout);
-        peer.options.total_connection_timeout = Some(self.connect_timeout);
+        peer.options.connection_timeout = Some(self.upstream.connect_timeout);
+        peer.options.total_connection_timeout = Some(self.upstream.connect_timeout);
         peer.options.read_timeout = Some(match is_upgrade {
             true => TUNNEL_TIMEOUT,
-            false => self.read_timeout,
+            false => self.upstream.read_timeout,
         });
         peer.options.idle_timeout = Some(IDLE_TIMEOUT);
-        if self.protocol == Protocol::H2c {
+        if self.upstream.protocol == Protocol::H2c {
             // Without TLS there is no negotiation: HTTP/2 at least is HTTP/2 at once.
             peer.options.alpn = ALPN::H2;
             peer.options.max_h2_streams = 100;
@@ -90,47 +112,60 @@ impl Cluster {
 
     /// Resolves the names now and again, for ever. Ends at once where there are none.
     pub(super) async fn keep_resolved(&self) {
-        if self.endpoints.iter().all(|e| literal_address(e).is_some()) {
-            return;
-        }
-        let mut known = vec![Vec::new(); self.endpoints.len()];
-        let mut was_complete = true;
-        loop {
-            let is_complete = self.resolve(&mut known, was_complete).await;
-            was_complete = is_complete;
-            tokio::time::sleep(match is_complete {
-                true => RESOLVE_INTERVAL,
-                false => RETRY_INTERVAL,
-            })
-            .await;
+        while !self.is_literal() {
+            let next = self.resolution.lock().next;
+            sleep_until(next.into()).await;
+            self.resolve().await;
         }
     }
 
-    /// Resolves every endpoint once; `false` where one could not be. `known` has what each had last,
-    /// which is kept until there is better. `is_news`: whether a failure is worth a line in the log,
-    /// which it is once.
-    async fn resolve(&self, known: &mut [Vec<SocketAddr>], is_news: bool) -> bool {
-        let mut is_complete = true;
-        for (endpoint, known) in self.endpoints.iter().zip(known.iter_mut()) {
-            let Endpoint { host, port } = endpoint;
-            match tokio::net::lookup_host((host.as_str(), *port)).await {
+    /// Resolves the names if there is no address yet, so that a request would find none.
+    pub(super) async fn resolve_first(&self) {
+        if self.len() == 0 {
+            self.resolve().await;
+        }
+    }
+
+    fn is_literal(&self) -> bool {
+        self.endpoints.iter().all(|e| literal_address(e).is_some())
+    }
+
+    async fn resolve(&self) {
+        let mut found = Vec::with_capacity(self.endpoints.len());
+        for Endpoint { host, port } in &self.endpoints {
+            found.push(tokio::net::lookup_host((host.as_str(), *port)).await);
+        }
+        let mut resolution = self.resolution.lock();
+        // A failure is worth a line in the log once.
+        let is_news = resolution.is_complete;
+        let Resolution {
+            known, is_complete, ..
+        } = &mut *resolution;
+        *is_complete = true;
+        for ((endpoint, known), found) in self.endpoints.iter().zip(known).zip(found) {
+            match found {
                 Ok(found) => *known = found.collect(),
                 Err(error) => {
-                    is_complete = false;
+                    *is_complete = false;
                     if is_news {
-                        warn!(upstream = self.name, host, %error, "can't resolve; trying on");
+                        let (upstream, host) = (self.name(), &endpoint.host);
+                        warn!(upstream, host, %error, "can't resolve; trying on");
                     }
                 }
             }
         }
-        let mut addresses: Vec<SocketAddr> = known.iter().flatten().copied().collect();
+        resolution.next = Instant::now()
+            + match resolution.is_complete {
+                true => RESOLVE_INTERVAL,
+                false => RETRY_INTERVAL,
+            };
+        let mut addresses: Vec<SocketAddr> = resolution.known.iter().flatten().copied().collect();
         addresses.sort_unstable();
         addresses.dedup();
         if addresses != **self.addresses.load() {
-            info!(upstream = self.name, ?addresses, "resolved");
+            info!(upstream = self.name(), ?addresses, "resolved");
             self.addresses.store(addresses.into());
         }
-        is_complete
     }
 
     /// Says that a request failed here, once a second at the most: a backend that is down fails all.
@@ -138,7 +173,7 @@ impl Cluster {
         let second = self.started.elapsed().as_secs() + 1;
         if self.logged.swap(second, Ordering::Relaxed) != second {
             let reason = error.etype().as_str();
-            warn!(upstream = self.name, route, "requests fail: {reason}");
+            warn!(upstream = self.name(), route, "requests fail: {reason}");
         }
     }
 }

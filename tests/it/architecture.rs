@@ -146,7 +146,8 @@ fn only_one_file_edits_the_cors_headers_of_responses() {
 
 #[test]
 fn only_the_server_starts_things() {
-    assert_only_in("runtime::", &["server.rs"]);
+    let server = ["server.rs", "server/listen.rs", "server/reload.rs"];
+    assert_only_in("runtime::", &server);
     assert_only_in("thread::spawn", &[]);
 }
 

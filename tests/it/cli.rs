@@ -1,11 +1,9 @@
 //! The commands, as somebody at a shell has them.
 
-use crate::support::{Client, PATIENCE};
+use crate::support::{Client, File, PATIENCE, Running};
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::process::{Command, Output};
 use std::time::Instant;
 
 fn corsgate(arguments: &[&str]) -> Output {
@@ -17,81 +15,6 @@ fn corsgate(arguments: &[&str]) -> Output {
 
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-/// A file with `text`, in a folder that ends with the value.
-struct File {
-    folder: PathBuf,
-    path: String,
-}
-
-impl File {
-    fn new(text: &str) -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!(
-            "corsgate-cli-{}-{}",
-            std::process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        );
-        let folder = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&folder).expect("a folder");
-        let path = folder.join("corsgate.yaml");
-        std::fs::write(&path, text).expect("written");
-        let path = path.display().to_string();
-        Self { folder, path }
-    }
-}
-
-impl Drop for File {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
-}
-
-/// A program that runs until the value ends.
-struct Running(Child);
-
-impl Running {
-    fn start(arguments: &[&str]) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_corsgate"))
-            .args(arguments)
-            .env_remove("RUST_LOG")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("it runs");
-        Self(child)
-    }
-
-    fn signal(&self, name: &str) {
-        let id = self.0.id().to_string();
-        let status = Command::new("kill")
-            .args(["-s", name, &id])
-            .status()
-            .expect("it runs");
-        assert!(status.success());
-    }
-
-    /// The address in the first line of the log that has `mark`.
-    fn logged_address(&mut self, mark: &str) -> SocketAddr {
-        let log = self.0.stderr.as_mut().expect("piped");
-        let line = BufReader::new(log)
-            .lines()
-            .map_while(Result::ok)
-            .find(|line| line.contains(mark))
-            .expect("it says where it listens");
-        let address = line.rsplit(' ').next().expect("words");
-        address
-            .parse()
-            .unwrap_or_else(|_| panic!("an address at the end of {line}"))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 const MINIMAL: &str = "\
@@ -196,13 +119,12 @@ fn json_is_yaml() {
 fn serve_takes_a_free_port_says_which_and_ends_on_sigterm() {
     let file = File::new(&format!("{MINIMAL}server: {{ grace_period: 1h }}\n"));
     let mut running = Running::start(&["serve", "--config", &file.path]);
-    let address = running.logged_address("traffic: listening on");
+    let address = running.log().address("traffic: listening on");
     let preflight = "OPTIONS / HTTP/1.1\r\nHost: a\r\nOrigin: https://app.example.com\r\n\
                      Access-Control-Request-Method: GET\r\n\r\n";
     // A client that stays does not hold up the end.
     let mut client = Client::connect(address);
     assert_eq!(client.exchange(preflight).status, 204);
-    running.signal("HUP");
     running.signal("TERM");
     let started = Instant::now();
     let status = running.0.wait().expect("it ends");

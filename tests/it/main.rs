@@ -9,5 +9,6 @@ mod http;
 mod lanes;
 mod limits;
 mod metrics;
+mod reload;
 mod support;
 mod upstreams;

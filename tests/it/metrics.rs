@@ -102,11 +102,12 @@ fn nothing_that_a_client_sends_becomes_a_label() {
 }
 
 #[test]
-fn the_admin_listener_serves_three_pages_and_nothing_else() {
+fn the_admin_listener_serves_its_pages_and_nothing_else() {
     let upstream = Upstream::start(Answer::ok());
     let gateway = gateway(&upstream);
     let ask = |line: &str| {
-        Client::connect(gateway.admin).exchange(&format!("{line} HTTP/1.1\r\nHost: a\r\n\r\n"))
+        Client::connect(gateway.admin)
+            .exchange(&format!("{line} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
     };
     assert_eq!(ask("GET /livez").status, 200);
     assert_eq!(ask("GET /readyz").status, 200);

@@ -3,11 +3,11 @@
 //! Preflights that the gateway answers itself are answered where they are accepted, with one frame
 //! and without a task or a proxy session. Every other stream is handed to pingora.
 
-use super::Edge;
 use super::clock::Deadline;
 use super::stop::Stop;
 use super::wire::Wire;
-use crate::config::normalized_path;
+use super::{Edge, HEADER_ROOM};
+use crate::config::{Limits, normalized_path};
 use crate::cors::{CorsRequest, RequestKind};
 use crate::proxy::request;
 use crate::proxy::router::RouteRequest;
@@ -16,7 +16,9 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use pingora_core::apps::HttpServerApp as _;
 use pingora_core::protocols::http::ServerSession;
-use pingora_core::protocols::http::v2::server::{H2Accept, HttpSession, handshake};
+use pingora_core::protocols::http::v2::server::{
+    H2Accept, H2Options, HttpSession, default_h2_options, handshake,
+};
 use pingora_core::protocols::{
     Digest, GetProxyDigest as _, GetSocketDigest as _, GetTimingDigest as _, Ssl as _, Stream,
 };
@@ -57,7 +59,7 @@ pub(super) async fn serve(edge: &Arc<Edge>, mut wire: Box<Wire>, shutdown: &Shut
         proxy_digest: wire.get_proxy_digest(),
         socket_digest: wire.get_socket_digest(),
     });
-    let mut connection = match handshake(wire, edge.proxy.h2_options()).await {
+    let mut connection = match handshake(wire, Some(options(&limits))).await {
         Ok(connection) => connection,
         Err(error) => return debug!(%error, "no HTTP/2 connection came about"),
     };
@@ -109,6 +111,14 @@ pub(super) async fn serve(edge: &Arc<Edge>, mut wire: Box<Wire>, shutdown: &Shut
             }
         }
     }
+}
+
+/// HTTP/2's settings for a connection.
+fn options(limits: &Limits) -> H2Options {
+    let header_bytes = u32::try_from(limits.max_request_header_bytes).unwrap_or(u32::MAX);
+    let mut options = default_h2_options();
+    options.max_header_list_size(header_bytes.saturating_mul(HEADER_ROOM));
+    options
 }
 
 type Accepted = pingora_core::Result<Option<H2Accept>>;

@@ -23,7 +23,6 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use http::StatusCode;
 use pingora_core::apps::{HttpServerApp as _, ServerApp};
-use pingora_core::protocols::http::v2::server::default_h2_options;
 use pingora_core::protocols::{ALPN, Ssl as _, Stream};
 use pingora_core::server::ShutdownWatch;
 use pingora_core::server::configuration::ServerConf;
@@ -50,12 +49,7 @@ impl Edge {
         snapshot: Arc<ArcSwap<Snapshot>>,
         connections: Connections,
     ) -> Self {
-        let mut proxy = http_proxy(conf, Gateway::new(Arc::clone(&snapshot)));
-        let mut h2 = default_h2_options();
-        let header_bytes = snapshot.load().limits.max_request_header_bytes;
-        let header_bytes = u32::try_from(header_bytes).unwrap_or(u32::MAX);
-        h2.max_header_list_size(header_bytes.saturating_mul(HEADER_ROOM));
-        proxy.h2_options = Some(h2);
+        let proxy = http_proxy(conf, Gateway::new(Arc::clone(&snapshot)));
         Self {
             proxy: Arc::new(proxy),
             snapshot,

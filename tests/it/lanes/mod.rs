@@ -215,7 +215,7 @@ impl Twins {
     }
 }
 
-/// Every series of the metrics page but those that are times.
+/// Every series of the metrics page but those that are times, and the configuration's name.
 fn counts(gateway: &Gateway) -> BTreeMap<String, String> {
     let page = gateway.metrics();
     let lines = page.lines().filter(|line| !line.starts_with('#'));
@@ -223,7 +223,8 @@ fn counts(gateway: &Gateway) -> BTreeMap<String, String> {
     series
         .filter(|(name, _)| {
             let is_time = name.contains("_seconds");
-            !is_time || name.contains("_seconds_count")
+            let is_name = name.starts_with("corsgate_config_info");
+            !is_name && (!is_time || name.contains("_seconds_count"))
         })
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()

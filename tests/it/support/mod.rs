@@ -2,9 +2,11 @@
 //! every byte. No port is fixed, nothing sleeps: everything waits for what it is about.
 
 mod client;
+mod process;
 mod upstream;
 
 pub(crate) use client::{Client, Response, is_cors_field};
+pub(crate) use process::{File, Folder, Running};
 pub(crate) use upstream::{Answer, Upstream, read_head};
 
 use corsgate::config::Config;
@@ -43,6 +45,16 @@ impl Gateway {
         );
         let file = Path::new("test.yaml");
         let config = Config::parse(&text, file).unwrap_or_else(|e| panic!("{e}\nin\n{text}"));
+        Self::serve(config, file)
+    }
+
+    /// Starts a gateway with the whole configuration of a file.
+    pub(crate) fn of_file(file: &Path) -> Self {
+        let config = Config::load(file).unwrap_or_else(|e| panic!("{e}"));
+        Self::serve(config, file)
+    }
+
+    fn serve(config: Config, file: &Path) -> Self {
         let server = Server::start(config, file).expect("free ports are found");
         let addresses = server.addresses().clone();
         Self {
@@ -59,7 +71,8 @@ impl Gateway {
 
     /// The admin listener's page of metrics.
     pub(crate) fn metrics(&self) -> String {
-        let page = Client::connect(self.admin).exchange("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+        let page = Client::connect(self.admin)
+            .exchange("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
         assert_eq!(page.status, 200);
         page.body
     }
@@ -89,6 +102,16 @@ impl Gateway {
             }
         }
         panic!("no request was counted");
+    }
+
+    /// What the admin listener answers to a request line.
+    pub(crate) fn ask_admin(&self, line: &str) -> Response {
+        let request = format!("{line} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
+        Client::connect(self.admin).exchange(&request)
+    }
+
+    pub(crate) fn metrics_listener(&self) -> Option<SocketAddr> {
+        self.server.as_ref()?.addresses().metrics
     }
 
     pub(crate) fn drain(mut self) {

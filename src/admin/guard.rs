@@ -1,0 +1,118 @@
+//! Who may ask the admin listener: it is reachable from every browser on the machine.
+//!
+//! A page of any site can send requests to loopback addresses, and a site whose name is made to
+//! resolve to one (DNS rebinding) can read the answers as its own. The first say where they come
+//! from, in Origin and `Sec-Fetch-Site`; the second carry the site's name in Host.
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use std::net::IpAddr;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Why a request is refused; `None` where it isn't. `hosts` are the names that the listener is known
+/// by, in lower case, beside addresses and `localhost`.
+pub(super) fn refusal(headers: &HeaderMap, authority: &[u8], hosts: &[String]) -> Option<String> {
+    let host = host_of(authority);
+    if !is_known(&host, hosts) {
+        let shown = host.escape_default();
+        return Some(format!(
+            "this listener is not known as `{shown}`: ask by address, or list the name in `admin.hosts`"
+        ));
+    }
+    let mut sites = headers.get_all(SEC_FETCH_SITE).iter();
+    if sites.any(|site| site != "same-origin" && site != "none") {
+        return Some("a page of another site may not ask this".to_owned());
+    }
+    let own = [b"http://".as_slice(), authority].concat();
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    if origins.any(|origin| !origin.as_bytes().eq_ignore_ascii_case(&own)) {
+        return Some("a page of another origin may not ask this".to_owned());
+    }
+    None
+}
+
+/// The host in lower case, without its port and the brackets of an IPv6 address.
+fn host_of(authority: &[u8]) -> String {
+    let authority = String::from_utf8_lossy(authority).to_ascii_lowercase();
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => &authority,
+    };
+    let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
+    bare.unwrap_or(host).to_owned()
+}
+
+/// No name server can make an address another's, nor `localhost`, which browsers resolve themselves.
+fn is_known(host: &str, hosts: &[String]) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok() || hosts.iter().any(|known| known == host)
+}
+
+/// Where the request was sent.
+pub(super) fn authority<'a>(uri: &'a http::Uri, headers: &'a HeaderMap) -> &'a [u8] {
+    match uri.authority() {
+        Some(authority) => authority.as_str().as_bytes(),
+        None => headers.get(header::HOST).map_or(b"", HeaderValue::as_bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_refused(host: &str, fields: &[(&'static str, &'static str)]) -> bool {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        refusal(&headers, host.as_bytes(), &["admin.internal".to_owned()]).is_some()
+    }
+
+    #[test]
+    fn pages_of_other_sites_are_refused() {
+        let host = "127.0.0.1:9901";
+        for (fields, refused) in [
+            (&[][..], false),
+            (&[("origin", "http://127.0.0.1:9901")], false),
+            (&[("sec-fetch-site", "same-origin")], false),
+            (&[("sec-fetch-site", "none")], false),
+            (&[("origin", "https://evil.test")], true),
+            (&[("origin", "null")], true),
+            (&[("origin", "http://127.0.0.1")], true),
+            (&[("origin", "https://127.0.0.1:9901")], true),
+            (
+                &[("origin", "http://127.0.0.1:9901"), ("origin", "null")],
+                true,
+            ),
+            (&[("sec-fetch-site", "cross-site")], true),
+            (&[("sec-fetch-site", "same-site")], true),
+            (
+                &[("sec-fetch-site", "none"), ("sec-fetch-site", "cross-site")],
+                true,
+            ),
+        ] {
+            assert_eq!(is_refused(host, fields), refused, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_others_could_own_are_refused() {
+        for (host, refused) in [
+            ("127.0.0.1", false),
+            ("10.1.2.3:9901", false),
+            ("[::1]:9901", false),
+            ("[::1]", false),
+            ("localhost:9901", false),
+            ("LOCALHOST", false),
+            ("admin.internal:9901", false),
+            ("evil.test:9901", true),
+            ("localhost.evil.test", true),
+            ("127.0.0.1.evil.test", true),
+            ("admin.internal.evil.test", true),
+            ("x.admin.internal", true),
+            ("127.0.0.1:9901:1", true),
+            ("", true),
+        ] {
+            assert_eq!(is_refused(host, &[]), refused, "{host}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Sockets that listen, and applications that accept on them.
+
+use super::StartError;
+use crate::config::{Diagnostic, Listener, Severity};
+use parking_lot::Mutex;
+use pingora_core::apps::ServerApp;
+use pingora_core::listeners::{L4BufferSettings, ListenerConfig, TcpSocketOptions};
+use pingora_core::protocols::TcpKeepalive;
+use pingora_core::server::Fds;
+use pingora_core::services::Service as _;
+use pingora_core::services::listening::Service;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::fd::IntoRawFd;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tracing::{debug, info};
+
+/// What pingora would reserve for every connection is 64 KiB. Whoever reads has a buffer already.
+const READ_BUFFER: usize = 0;
+const WRITE_BUFFER: usize = 1460;
+
+/// A client that vanished without a word is found out within two minutes, in a tunnel as well.
+const TCP_KEEPALIVE: TcpKeepalive = TcpKeepalive {
+    idle: Duration::from_secs(60),
+    interval: Duration::from_secs(15),
+    count: 4,
+    #[cfg(target_os = "linux")]
+    user_timeout: Duration::ZERO,
+};
+
+/// A socket that listens, before anybody accepts on it.
+pub(super) struct Bound {
+    pub address: SocketAddr,
+    socket: TcpListener,
+}
+
+/// Accepts on sockets that listen already. pingora finds them in its table of inherited ones.
+pub(super) fn listen<A>(
+    name: &str,
+    runtime: &Handle,
+    app: A,
+    sockets: Vec<Bound>,
+    stopped: &watch::Receiver<bool>,
+) where
+    A: ServerApp + Send + Sync + 'static,
+{
+    if sockets.is_empty() {
+        return;
+    }
+    let mut service = Service::new(name.to_owned(), app);
+    let mut fds = Fds::new();
+    for Bound { address, socket } in sockets {
+        // The port is news where the configuration says 0; nobody configured the echo upstream.
+        match name {
+            "echo" => debug!("{name}: listening on {address}"),
+            _ => info!("{name}: listening on {address}"),
+        }
+        let address = address.to_string();
+        let buffers = L4BufferSettings::new(READ_BUFFER, WRITE_BUFFER);
+        let mut options = TcpSocketOptions::default();
+        options.tcp_keepalive = Some(TCP_KEEPALIVE);
+        service.add_listener(
+            ListenerConfig::tcp(address.clone())
+                .l4_buffer(buffers)
+                .tcp_socket_options(options),
+        );
+        fds.add(address, socket.into_raw_fd());
+    }
+    let fds = Arc::new(Mutex::new(fds));
+    let stopped = stopped.clone();
+    runtime.spawn(async move { service.start_service(Some(fds), stopped, 1).await });
+}
+
+// === impl Bound ===
+
+impl Bound {
+    pub(super) fn new(listener: &Listener, file: &Path) -> Result<Self, StartError> {
+        let address = listener.address;
+        TcpListener::bind(address)
+            .and_then(Self::of)
+            .map_err(|error| {
+                let hint = match error.kind() {
+                    io::ErrorKind::AddrInUse => {
+                        "another program listens there: choose another port"
+                    }
+                    io::ErrorKind::AddrNotAvailable => "this machine does not have that address",
+                    io::ErrorKind::PermissionDenied => "ports below 1024 need CAP_NET_BIND_SERVICE",
+                    _ => "see the reason above",
+                };
+                StartError::Listen(Box::new(Diagnostic {
+                    severity: Severity::Error,
+                    file: file.to_owned(),
+                    place: listener.place,
+                    path: listener.path.clone(),
+                    message: format!("can't listen on {address}: {error}"),
+                    hint: Some(hint.to_owned()),
+                }))
+            })
+    }
+
+    pub(super) fn loopback() -> io::Result<Self> {
+        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(Self::of)
+    }
+
+    pub(super) fn of(socket: TcpListener) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let address = socket.local_addr()?;
+        Ok(Self { address, socket })
+    }
+}

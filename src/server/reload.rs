@@ -1,0 +1,380 @@
+//! Reload: a new snapshot is compiled beside the running one, and swapped in one step.
+//!
+//! *Invariant:* a configuration that can't be served changes nothing but two metrics and a line in
+//! the log. Requests keep the snapshot they began with; the next ones see the new one, whole.
+
+use super::listen::{Bound, listen};
+use crate::admin::{Console, ReloadError};
+use crate::config::{Admin, Config, ConfigError, Diagnostic, Listener, Server, Sources};
+use crate::config::{Upstream, UpstreamKind};
+use crate::metrics::Metrics;
+use crate::proxy::{Echo, Snapshot};
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, spawn_blocking};
+use tokio::time::timeout;
+use tracing::{error, info, warn};
+
+/// How long a new configuration waits for the names of its new upstreams: a request that came
+/// before they have an address would fail.
+const RESOLVE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The running configuration, and the way to another one.
+pub(super) struct Reloader {
+    file: PathBuf,
+    metrics: Metrics,
+    snapshot: Arc<ArcSwap<Snapshot>>,
+    /// What can't change while the process runs.
+    fixed: Fixed,
+    running: Mutex<Running>,
+    /// Held by a reload from its beginning to its end.
+    work: tokio::sync::Mutex<Work>,
+    /// The files to watch. None where the configuration came from no file.
+    files: watch::Sender<Vec<PathBuf>>,
+    stopped: watch::Receiver<bool>,
+}
+
+/// The sections that need a restart.
+#[derive(Debug)]
+struct Fixed {
+    listeners: Vec<SocketAddr>,
+    admin: Option<(SocketAddr, Vec<String>)>,
+    metrics: Option<SocketAddr>,
+    server: Server,
+}
+
+/// What is served, and what was refused since.
+struct Running {
+    document: String,
+    hash: String,
+    since: (SystemTime, Instant),
+    /// When the last attempt was refused, and why; `None` where it was not.
+    refused: Option<(Instant, String)>,
+}
+
+struct Work {
+    /// What the last attempt read.
+    sources: Sources,
+    /// Where the built-in upstream listens, once one is configured.
+    echo: Option<SocketAddr>,
+    /// The task that keeps the upstreams' names resolved.
+    resolver: Option<AbortHandle>,
+}
+
+/// What makes a gateway read its configuration again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trigger {
+    Signal,
+    File,
+    Admin,
+}
+
+// === impl Reloader ===
+
+impl Reloader {
+    /// What `config`, which was read from `file`, needs to run, and to be replaced. Runs on the
+    /// runtime that tasks are to run on.
+    pub(super) fn new(
+        config: Config,
+        file: &Path,
+        metrics: Metrics,
+        echo: Option<Bound>,
+        stopped: &watch::Receiver<bool>,
+    ) -> Self {
+        let fixed = Fixed::of(&config);
+        let running = Running::of(&config);
+        let sources = config.sources.clone();
+        metrics.serves(&config.hash);
+        let echo = echo.map(|bound| start_echo(bound, stopped));
+        let snapshot = Snapshot::new(config, &metrics, echo, None);
+        let resolver = tokio::spawn(snapshot.keep_resolved()).abort_handle();
+        Self {
+            file: file.to_owned(),
+            metrics,
+            snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
+            fixed,
+            running: Mutex::new(running),
+            files: watch::Sender::new(watched(&sources, file)),
+            work: tokio::sync::Mutex::new(Work {
+                sources,
+                echo,
+                resolver: Some(resolver),
+            }),
+            stopped: stopped.clone(),
+        }
+    }
+
+    /// What traffic is served by.
+    pub(super) fn snapshot(&self) -> &Arc<ArcSwap<Snapshot>> {
+        &self.snapshot
+    }
+
+    /// The files that the configuration is made of, whenever there are others.
+    pub(super) fn files(&self) -> watch::Receiver<Vec<PathBuf>> {
+        self.files.subscribe()
+    }
+
+    /// Reads the configuration again, if one of its files has changed. Says whether it did.
+    pub(super) async fn reload_if_changed(&self) -> bool {
+        let mut work = self.work.lock().await;
+        let sources = work.sources.clone();
+        // A panic in there would have been a bug of ours; nothing changed is the safe answer.
+        let has_changed = spawn_blocking(move || sources.have_changed());
+        let has_changed = has_changed.await.unwrap_or(false);
+        if has_changed {
+            // What is wrong is in the log; nobody waits for it here.
+            let _ = self.reload_with(&mut work, Trigger::File).await;
+        }
+        has_changed
+    }
+
+    /// Reads the configuration again, whether or not it has changed, and serves it from now on.
+    pub(super) async fn reload(&self, trigger: Trigger) -> Result<String, ReloadError> {
+        if self.files.borrow().is_empty() {
+            warn!("{trigger}: the configuration came from no file: there is nothing to reload");
+            return Err(ReloadError::NoFile);
+        }
+        let mut work = self.work.lock().await;
+        self.reload_with(&mut work, trigger).await
+    }
+
+    async fn reload_with(&self, work: &mut Work, trigger: Trigger) -> Result<String, ReloadError> {
+        let started = Instant::now();
+        let file = self.file.clone();
+        // Compiling a large file takes a while, and other tasks are not to wait for it.
+        let loaded = spawn_blocking(move || Config::load(&file)).await;
+        let config = match loaded {
+            Ok(Ok(config)) => config,
+            Ok(Err(error)) => return Err(self.refuse(work, trigger, error)),
+            Err(error) => {
+                let message = format!("reading the configuration panicked: {error}");
+                let diagnostics = vec![Diagnostic::of_file(&self.file, message)];
+                let sources = work.sources.clone();
+                let error = ConfigError {
+                    diagnostics,
+                    sources,
+                };
+                return Err(self.refuse(work, trigger, error));
+            }
+        };
+        let echo = match self.echo_for(work, &config.upstreams) {
+            Ok(echo) => echo,
+            Err(error) => {
+                let message = format!("the built-in upstream can't listen: {error}");
+                let error = ConfigError {
+                    diagnostics: vec![Diagnostic::of_file(&self.file, message)],
+                    sources: config.sources,
+                };
+                return Err(self.refuse(work, trigger, error));
+            }
+        };
+        for warning in &config.warnings {
+            warn!("{}", warning.located());
+        }
+        let restart = self.fixed.differences(&config);
+        let running = Running::of(&config);
+        let hash = running.hash.clone();
+        let sources = config.sources.clone();
+        let config = Config {
+            server: self.fixed.server,
+            ..config
+        };
+        let previous = self.snapshot.load_full();
+        let snapshot = Snapshot::new(config, &self.metrics, echo, Some(&previous));
+        if timeout(RESOLVE_PATIENCE, snapshot.resolve_first())
+            .await
+            .is_err()
+        {
+            warn!(
+                "the new upstreams' names are not resolved yet; their requests get a 503 until then"
+            );
+        }
+        let resolver = tokio::spawn(snapshot.keep_resolved()).abort_handle();
+        if let Some(previous) = work.resolver.replace(resolver) {
+            previous.abort();
+        }
+        let gone = |name: &&str| !snapshot.route_names().any(|known| known == *name);
+        let forgotten: Vec<String> = previous
+            .route_names()
+            .filter(gone)
+            .map(str::to_owned)
+            .collect();
+        self.snapshot.store(Arc::new(snapshot));
+        drop(previous);
+        *self.running.lock() = running;
+        self.metrics.reload_applied(&hash);
+        for name in forgotten {
+            self.metrics.forget_route(&name);
+        }
+        self.remember(work, sources);
+        let took = started.elapsed();
+        let (file, trigger) = (self.file.display(), trigger.to_string());
+        info!(trigger, hash, ?took, "{file}: reloaded");
+        for section in &restart {
+            warn!("`{section}` has changed: restart to apply it; everything else is in force");
+        }
+        Ok(match restart.as_slice() {
+            [] => format!("reloaded: {hash}"),
+            sections => {
+                let sections = sections.join(", ");
+                format!("reloaded: {hash}; a restart is needed for: {sections}")
+            }
+        })
+    }
+
+    /// Counts and tells that a configuration can't be served. Nothing else happens.
+    fn refuse(&self, work: &mut Work, trigger: Trigger, error: ConfigError) -> ReloadError {
+        self.metrics.reload_rejected();
+        let all: Vec<String> = error.diagnostics.iter().map(Diagnostic::one_line).collect();
+        let (count, trigger) = (all.len(), trigger.to_string());
+        error!(
+            trigger,
+            "the configuration is refused, the one before stays in force: {count} found: {}",
+            all.join(" | ")
+        );
+        let text = error.to_string();
+        self.running.lock().refused = Some((Instant::now(), text.clone()));
+        self.remember(work, error.sources);
+        ReloadError::Refused(text)
+    }
+
+    fn remember(&self, work: &mut Work, sources: Sources) {
+        let files = watched(&sources, &self.file);
+        work.sources = sources;
+        self.files.send_if_modified(|known| {
+            let is_new = *known != files;
+            *known = files;
+            is_new
+        });
+    }
+
+    /// Where the built-in upstream listens, if there is one.
+    fn echo_for(
+        &self,
+        work: &mut Work,
+        upstreams: &[Upstream],
+    ) -> std::io::Result<Option<SocketAddr>> {
+        if work.echo.is_none() && has_echo(upstreams) {
+            work.echo = Some(start_echo(Bound::loopback()?, &self.stopped));
+        }
+        Ok(work.echo)
+    }
+}
+
+#[async_trait]
+impl Console for Reloader {
+    fn config(&self) -> String {
+        let Running {
+            document,
+            hash,
+            since: (time, instant),
+            refused,
+        } = &*self.running.lock();
+        let age = |instant: &Instant| {
+            let seconds = Duration::from_secs(instant.elapsed().as_secs());
+            humantime::format_duration(seconds).to_string()
+        };
+        let mut page = format!(
+            "# file: {}\n# hash: {hash}\n# since: {}\n# age: {}\n",
+            self.file.display(),
+            humantime::format_rfc3339_seconds(*time),
+            age(instant)
+        );
+        if let Some((when, why)) = refused {
+            page.push_str(&format!("# refused {} ago:\n", age(when)));
+            for line in why.lines() {
+                page.push_str(&format!("#   {line}\n"));
+            }
+        }
+        page + document
+    }
+
+    async fn reload(&self) -> Result<String, ReloadError> {
+        Self::reload(self, Trigger::Admin).await
+    }
+}
+
+/// Whether an upstream is the built-in one.
+pub(super) fn has_echo(upstreams: &[Upstream]) -> bool {
+    let is_echo = |upstream: &Upstream| matches!(upstream.kind, UpstreamKind::Echo);
+    upstreams.iter().any(is_echo)
+}
+
+fn start_echo(bound: Bound, stopped: &watch::Receiver<bool>) -> SocketAddr {
+    let address = bound.address;
+    listen("echo", &Handle::current(), Echo, vec![bound], stopped);
+    address
+}
+
+/// The files to watch: none where the configuration itself is not one of them.
+fn watched(sources: &Sources, file: &Path) -> Vec<PathBuf> {
+    match sources.contains(file) {
+        true => sources.paths().map(Path::to_owned).collect(),
+        false => Vec::new(),
+    }
+}
+
+// === impl Fixed ===
+
+impl Fixed {
+    fn of(config: &Config) -> Self {
+        let address = |listener: &Listener| listener.address;
+        let admin = |admin: &Admin| (admin.listener.address, admin.hosts.clone());
+        Self {
+            listeners: config.listeners.iter().map(address).collect(),
+            admin: config.admin.as_ref().map(admin),
+            metrics: config.metrics.as_ref().map(address),
+            server: config.server,
+        }
+    }
+
+    /// The sections that are not what they were when the process started.
+    fn differences(&self, config: &Config) -> Vec<&'static str> {
+        let Self {
+            listeners,
+            admin,
+            metrics,
+            server,
+        } = Self::of(config);
+        [
+            ("listeners", listeners != self.listeners),
+            ("admin", admin != self.admin),
+            ("metrics", metrics != self.metrics),
+            ("server", server != self.server),
+        ]
+        .into_iter()
+        .filter_map(|(section, is_different)| is_different.then_some(section))
+        .collect()
+    }
+}
+
+// === impl Running ===
+
+impl Running {
+    fn of(config: &Config) -> Self {
+        Self {
+            document: config.document.clone(),
+            hash: config.hash.clone(),
+            since: (SystemTime::now(), Instant::now()),
+            refused: None,
+        }
+    }
+}
+
+impl fmt::Display for Trigger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Signal => "SIGHUP",
+            Self::File => "a file has changed",
+            Self::Admin => "POST /reload",
+        })
+    }
+}
