@@ -40,6 +40,7 @@ mod policy;
 mod preflight;
 mod regex;
 mod request;
+mod scan;
 
 pub use actual::{Actual, HeaderPlan, ResponseFields};
 pub use decision::{Decision, PreflightDecision, Rule, decide};
@@ -61,3 +62,4 @@ pub use policy::{
 pub use preflight::{AnswerValue, PreflightGrant, RequestValue};
 pub use regex::{RegexError, RegexPattern};
 pub use request::{CorsRequest, Field, FieldLines, MAX_FIELD_LINES, RequestKind};
+pub use scan::{Probe, ProbeKind, probes};
