@@ -11,6 +11,7 @@ use pingora_core::apps::http_app::ServeHttp;
 use pingora_core::protocols::http::ServerSession;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::process::ExitCode;
 
 const PAGE: &str = include_str!("demo/page.html");
 
@@ -27,7 +28,7 @@ pub(super) struct Options {
     page: SocketAddr,
 }
 
-pub(super) fn run(options: Options) -> Result<(), CommandError> {
+pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
     let Options {
         gateway,
         admin,
@@ -51,8 +52,9 @@ pub(super) fn run(options: Options) -> Result<(), CommandError> {
             .replace("{{ADMIN}}", &format!("http://{admin}"));
         server.add_app("page", DemoApp { html }, socket)?;
         println!("{}", introduction(gateway, admin, page));
-        Ok(())
-    })
+        Ok::<(), CommandError>(())
+    })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn configuration(gateway: SocketAddr, admin: SocketAddr, page: SocketAddr) -> String {

@@ -2,7 +2,10 @@
 
 mod check;
 mod demo;
+mod error;
 mod serve;
+
+use error::CommandError;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -45,9 +48,6 @@ enum Command {
     Demo(demo::Options),
 }
 
-/// What every command fails with, told on stderr; the exit status is 1.
-type CommandError = Box<dyn std::error::Error>;
-
 /// Runs the command that the arguments ask for. Usage errors exit with 2.
 pub fn main() -> ExitCode {
     let Cli { command } = Cli::parse();
@@ -56,21 +56,10 @@ pub fn main() -> ExitCode {
         Command::Check { file } => check::run(&file),
         Command::Demo(options) => demo::run(options),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            say(&error.to_string());
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// Writes a message to stderr. Diagnostics say by themselves that they are errors.
-fn say(message: &str) {
-    match message.starts_with("error:") || message.starts_with("warning:") {
-        true => eprintln!("{message}"),
-        false => eprintln!("error: {message}"),
-    }
+    result.unwrap_or_else(|error| {
+        eprintln!("{error}");
+        ExitCode::FAILURE
+    })
 }
 
 /// Logs go to stderr. pingora speaks of every client that goes away as an error: it is heard where

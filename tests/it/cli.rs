@@ -106,6 +106,26 @@ fn a_taken_port_is_named_and_nothing_is_left_half_started() {
 }
 
 #[test]
+fn every_failure_says_once_that_it_is_an_error() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("bound");
+    let good = File::new(MINIMAL);
+    let bad = File::new(&MINIMAL.replace("demo: {", "dem: {"));
+    let used = File::new(&MINIMAL.replace("127.0.0.1:0", &address.to_string()));
+    for (file, filter) in [(&good, "a=b=c"), (&bad, ""), (&used, "off")] {
+        let output = Command::new(env!("CARGO_BIN_EXE_corsgate"))
+            .args(["serve", "--config", &file.path])
+            .env("RUST_LOG", filter)
+            .output()
+            .expect("it runs");
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{message}");
+        assert!(message.starts_with("error: "), "{message}");
+        assert_eq!(message.matches("error: ").count(), 1, "{message}");
+    }
+}
+
+#[test]
 fn json_is_yaml() {
     let file = File::new(
         "{\n\t\"listeners\": [{\"address\": \"127.0.0.1:0\"}],\n\t\"upstreams\": {\"demo\": {\"echo\": true}},\n\
