@@ -45,7 +45,7 @@ pub enum VarySet {
 
 impl FieldName {
     /// The name as HTTP/1.1 programs write it.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::AllowOrigin => "Access-Control-Allow-Origin",
             Self::AllowCredentials => "Access-Control-Allow-Credentials",

@@ -29,6 +29,7 @@
 //! ```
 
 mod actual;
+pub mod browser;
 mod decision;
 mod field;
 mod matcher;

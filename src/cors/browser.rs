@@ -1,0 +1,445 @@
+//! The browser's side: what it asks before a script's request, and what it makes of the answers.
+//!
+//! The other side of [`preflight`](super::preflight) and [`actual`](super::actual), written from the
+//! Fetch standard's text alone, so that the two can be compared:
+//! <https://fetch.spec.whatwg.org/#http-cors-protocol>.
+//!
+//! *Invariant:* nothing here knows a policy. What a server meant to allow does not count, only what
+//! it sent.
+
+mod miss;
+mod refusal;
+mod safelist;
+
+pub use miss::{MethodMiss, OriginMiss, Star};
+pub use refusal::{Refusal, ScriptError};
+
+use super::field::FieldName;
+use super::names::{
+    NORMALIZED_METHODS, is_cors_field, is_forbidden_method, is_forbidden_request_header,
+    is_safelisted_method, is_token,
+};
+use http::{HeaderMap, HeaderName, StatusCode};
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// What a script asks its browser for, by `fetch(url, { method, headers, credentials })`.
+#[derive(Debug, Clone, Copy)]
+pub struct ScriptRequest<'a> {
+    /// As the script wrote it; [`ScriptRequest::method`] is what is sent.
+    pub method: &'a str,
+    /// The page's serialized origin, or `null`.
+    pub origin: &'a str,
+    /// Those that the script sets. A character is a byte, as in JavaScript's `ByteString`.
+    pub headers: &'a [(String, String)],
+    /// Whether the credentials mode is `include`.
+    pub credentials: bool,
+}
+
+/// Why a browser asks before it sends a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PreflightCause {
+    /// The method, as it is sent, is not safelisted.
+    Method(String),
+    /// The header, in lower case, is not safelisted: its name, its value, or all values together.
+    Header(String),
+}
+
+/// Permission to send the actual request, and what a browser remembers of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreflightPermit {
+    /// Access-Control-Allow-Methods.
+    pub methods: Vec<String>,
+    /// Access-Control-Allow-Headers.
+    pub headers: Vec<String>,
+    /// For how many seconds, before the browser's own cap.
+    pub max_age: u64,
+}
+
+/// Permission to read a response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResponsePermit {
+    /// The names of the response's fields that the script can read, in lower case and sorted.
+    pub readable: Vec<String>,
+    /// Those that it can't.
+    pub hidden: Vec<String>,
+}
+
+/// What a preflight permits is remembered for so long where the answer doesn't say:
+/// <https://fetch.spec.whatwg.org/#http-access-control-max-age>.
+pub const DEFAULT_MAX_AGE: u64 = 5;
+
+/// <https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name>
+const SAFELISTED_RESPONSE_HEADERS: [&str; 7] = [
+    "cache-control",
+    "content-language",
+    "content-length",
+    "content-type",
+    "expires",
+    "last-modified",
+    "pragma",
+];
+
+/// <https://fetch.spec.whatwg.org/#forbidden-response-header-name>
+const FORBIDDEN_RESPONSE_HEADERS: [&str; 2] = ["set-cookie", "set-cookie2"];
+
+/// <https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name>
+const NON_WILDCARD_HEADER: &str = "authorization";
+
+// === impl ScriptRequest ===
+
+impl<'a> ScriptRequest<'a> {
+    /// Whether `fetch()` takes the arguments at all.
+    ///
+    /// # Errors
+    ///
+    /// Where it throws a `TypeError` instead: <https://fetch.spec.whatwg.org/#dom-request> and
+    /// <https://fetch.spec.whatwg.org/#concept-headers-append>.
+    pub fn check(&self) -> Result<(), ScriptError> {
+        if !is_token(self.method.as_bytes()) {
+            return Err(ScriptError::NoMethod(self.method.to_owned()));
+        }
+        if is_forbidden_method(self.method.as_bytes()) {
+            return Err(ScriptError::ForbiddenMethod(self.method.to_owned()));
+        }
+        for (name, value) in self.headers {
+            if !is_token(name.as_bytes()) {
+                return Err(ScriptError::NoHeaderName(name.clone()));
+            }
+            if !is_header_value(normalized(value)) {
+                return Err(ScriptError::NoHeaderValue {
+                    name: name.clone(),
+                    value: value.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The method as it is sent: <https://fetch.spec.whatwg.org/#concept-method-normalize>.
+    pub fn method(&self) -> &'a str {
+        NORMALIZED_METHODS
+            .into_iter()
+            .find(|method| method.eq_ignore_ascii_case(self.method))
+            .unwrap_or(self.method)
+    }
+
+    /// The script's headers as they are sent: names in lower case, white space around values gone,
+    /// without those that the browser drops.
+    pub fn sent_headers(&self) -> impl Iterator<Item = (String, &'a str)> {
+        self.headers()
+            .filter(|(name, value)| !is_dropped(name, value))
+    }
+
+    /// The names, in lower case, that no script may set: the browser drops them and says nothing.
+    pub fn dropped_headers(&self) -> Vec<String> {
+        self.headers()
+            .filter(|(name, value)| is_dropped(name, value))
+            .map(|(name, _)| name)
+            .collect()
+    }
+
+    /// Why the browser asks first; empty where it doesn't.
+    ///
+    /// The condition for a preflight in step 5 of "main fetch":
+    /// <https://fetch.spec.whatwg.org/#concept-main-fetch>.
+    pub fn preflight_causes(&self) -> Vec<PreflightCause> {
+        let method = self.method();
+        let unsafe_method = (!is_safelisted_method(method.as_bytes()))
+            .then(|| PreflightCause::Method(method.to_owned()));
+        let names = self.unsafe_names().into_iter().map(PreflightCause::Header);
+        unsafe_method.into_iter().chain(names).collect()
+    }
+
+    /// The preflight's own fields. Steps 2 to 5 of CORS-preflight fetch:
+    /// <https://fetch.spec.whatwg.org/#cors-preflight-fetch>.
+    pub fn preflight_fields(&self) -> Vec<(&'static str, String)> {
+        let mut fields = vec![
+            ("Origin", self.origin.to_owned()),
+            ("Access-Control-Request-Method", self.method().to_owned()),
+        ];
+        let names: Vec<String> = self.unsafe_names().into_iter().collect();
+        if !names.is_empty() {
+            // Without a space behind the comma: that is how all browsers do it.
+            fields.push(("Access-Control-Request-Headers", names.join(",")));
+        }
+        fields
+    }
+
+    /// Whether the answer to the preflight permits the request: CORS-preflight fetch, from step 7.
+    ///
+    /// # Errors
+    ///
+    /// The first thing for which a browser would refuse. The standard asks for the CORS check and
+    /// for the status in one condition: the status comes first here, because an answer of 404 or 500
+    /// mostly lacks CORS headers for that reason.
+    pub fn judge_preflight(
+        &self,
+        status: StatusCode,
+        fields: &HeaderMap,
+    ) -> Result<PreflightPermit, Refusal> {
+        if is_redirect(status) {
+            return Err(Refusal::PreflightRedirected {
+                status: status.as_u16(),
+            });
+        }
+        // An "ok status": https://fetch.spec.whatwg.org/#ok-status
+        if !status.is_success() {
+            return Err(Refusal::PreflightStatus {
+                status: status.as_u16(),
+            });
+        }
+        self.cors_check(fields)?;
+        let methods = Tokens::of(fields, FieldName::AllowMethods)
+            .map_err(|value| Refusal::AllowMethodsUnreadable { value })?;
+        let headers = Tokens::of(fields, FieldName::AllowHeaders)
+            .map_err(|value| Refusal::AllowHeadersUnreadable { value })?;
+        self.check_method(&methods)?;
+        self.check_headers(&headers)?;
+        Ok(PreflightPermit {
+            methods: methods.0,
+            headers: headers.0,
+            max_age: max_age(fields).unwrap_or(DEFAULT_MAX_AGE),
+        })
+    }
+
+    /// Whether the script may read the response to the actual request, and what of it: a
+    /// [CORS check](https://fetch.spec.whatwg.org/#cors-check) and a
+    /// [CORS filtered response](https://fetch.spec.whatwg.org/#concept-filtered-response-cors).
+    ///
+    /// # Errors
+    ///
+    /// The first thing for which a browser would refuse.
+    pub fn judge_response(&self, fields: &HeaderMap) -> Result<ResponsePermit, Refusal> {
+        self.cors_check(fields)?;
+        // What can't be parsed exposes nothing, and is no error.
+        let exposed = Tokens::of(fields, FieldName::ExposeHeaders).unwrap_or_default();
+        let exposes_all = !self.credentials && exposed.has_star();
+        let names: BTreeSet<&str> = fields.keys().map(HeaderName::as_str).collect();
+        let (readable, hidden) = names.into_iter().partition::<Vec<_>, _>(|name| {
+            !FORBIDDEN_RESPONSE_HEADERS.contains(name)
+                && (exposes_all
+                    || SAFELISTED_RESPONSE_HEADERS.contains(name)
+                    || exposed.has_name(name))
+        });
+        let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
+        Ok(ResponsePermit {
+            readable: owned(readable),
+            hidden: owned(hidden),
+        })
+    }
+
+    /// <https://fetch.spec.whatwg.org/#cors-check>
+    fn cors_check(&self, fields: &HeaderMap) -> Result<(), Refusal> {
+        let origin = self.origin.to_owned();
+        let Some(allowed) = combined(fields, FieldName::AllowOrigin) else {
+            return Err(Refusal::AllowOriginMissing { origin });
+        };
+        match allowed.as_slice() {
+            b"*" if !self.credentials => return Ok(()),
+            b"*" => return Err(Refusal::AnyOriginWithCredentials { origin }),
+            allowed if allowed == self.origin.as_bytes() => {}
+            allowed => {
+                let value = text(allowed);
+                return Err(match value.contains([',', ' ', ';']) {
+                    true => Refusal::AllowOriginSeveral {
+                        lines: lines(fields, FieldName::AllowOrigin),
+                        value,
+                        origin,
+                    },
+                    false => Refusal::AllowOriginOther {
+                        miss: OriginMiss::between(&value, self.origin),
+                        value,
+                        origin,
+                    },
+                });
+            }
+        }
+        if !self.credentials {
+            return Ok(());
+        }
+        match combined(fields, FieldName::AllowCredentials) {
+            None => Err(Refusal::AllowCredentialsMissing),
+            Some(value) if value == b"true" => Ok(()),
+            Some(value) => Err(Refusal::AllowCredentialsNotTrue {
+                value: text(&value),
+            }),
+        }
+    }
+
+    /// Step 7.5 of CORS-preflight fetch.
+    fn check_method(&self, allowed: &Tokens) -> Result<(), Refusal> {
+        let method = self.method();
+        let is_allowed = allowed.0.iter().any(|m| m == method)
+            || is_safelisted_method(method.as_bytes())
+            || (!self.credentials && allowed.has_star());
+        match is_allowed {
+            true => Ok(()),
+            false => Err(Refusal::MethodNotAllowed {
+                miss: MethodMiss::between(&allowed.0, method, self.credentials),
+                method: method.to_owned(),
+                allowed: allowed.0.join(", "),
+            }),
+        }
+    }
+
+    /// Steps 7.6 and 7.7.
+    fn check_headers(&self, allowed: &Tokens) -> Result<(), Refusal> {
+        let names = self.unsafe_names();
+        // The name that no `*` covers is looked for before the others.
+        let (fixed, others): (Vec<&String>, Vec<&String>) =
+            names.iter().partition(|name| *name == NON_WILDCARD_HEADER);
+        for name in fixed.into_iter().chain(others) {
+            let star = match allowed.has_star() {
+                false => Star::Absent,
+                true if name == NON_WILDCARD_HEADER => Star::NeverAuthorization,
+                true if self.credentials => Star::LiteralWithCredentials,
+                true => continue,
+            };
+            if !allowed.has_name(name) {
+                return Err(Refusal::HeaderNotAllowed {
+                    header: name.clone(),
+                    allowed: allowed.0.join(", "),
+                    star,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// <https://fetch.spec.whatwg.org/#cors-unsafe-request-header-names>
+    fn unsafe_names(&self) -> BTreeSet<String> {
+        /// More than this of safelisted values together is no longer safe.
+        const MAX_SAFELISTED: usize = 1024;
+        let (safe, mut names): (Vec<_>, Vec<_>) = self
+            .sent_headers()
+            .partition(|(name, value)| safelist::is_safelisted(name, value));
+        let size: usize = safe.iter().map(|(_, value)| value.chars().count()).sum();
+        if size > MAX_SAFELISTED {
+            names.extend(safe);
+        }
+        names.into_iter().map(|(name, _)| name).collect()
+    }
+
+    fn headers(&self) -> impl Iterator<Item = (String, &'a str)> {
+        let headers = self.headers.iter();
+        headers.map(|(name, value)| (name.to_ascii_lowercase(), normalized(value)))
+    }
+}
+
+/// <https://fetch.spec.whatwg.org/#redirect-status>
+pub fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+/// <https://fetch.spec.whatwg.org/#concept-header-value-normalize>
+fn normalized(value: &str) -> &str {
+    value.trim_matches(['\t', '\n', '\r', ' '])
+}
+
+/// <https://fetch.spec.whatwg.org/#header-value>, and one byte a character.
+fn is_header_value(value: &str) -> bool {
+    value
+        .chars()
+        .all(|c| !matches!(c, '\0' | '\n' | '\r') && c <= '\u{ff}')
+}
+
+/// <https://fetch.spec.whatwg.org/#forbidden-request-header>. `name` is in lower case.
+fn is_dropped(name: &str, value: &str) -> bool {
+    match name {
+        "access-control-request-headers" | "access-control-request-method" => true,
+        // The operator's list is stricter: it has CORS's response fields, too, which harm nobody.
+        _ if is_cors_field(name) => false,
+        "x-http-method" | "x-http-method-override" | "x-method-override" => value
+            .split(',')
+            .any(|method| is_forbidden_method(method.trim_matches(['\t', ' ']).as_bytes())),
+        _ => is_forbidden_request_header(name),
+    }
+}
+
+/// The values of all lines of the field, joined as a browser joins them before it looks at them:
+/// <https://fetch.spec.whatwg.org/#concept-header-list-get>.
+fn combined(fields: &HeaderMap, name: FieldName) -> Option<Vec<u8>> {
+    let lines: Vec<&[u8]> = fields
+        .get_all(HeaderName::from(name))
+        .iter()
+        .map(|value| value.as_bytes().trim_ascii())
+        .collect();
+    (!lines.is_empty()).then(|| lines.join(b", ".as_slice()))
+}
+
+fn lines(fields: &HeaderMap, name: FieldName) -> usize {
+    fields.get_all(HeaderName::from(name)).iter().count()
+}
+
+/// Bytes of a server, for a message: what isn't seen is escaped.
+fn text(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for &byte in bytes {
+        match byte {
+            b' '..=b'~' => text.push(char::from(byte)),
+            _ => text.push_str(&byte.escape_ascii().to_string()),
+        }
+    }
+    text
+}
+
+/// `delta-seconds`, once: everything else means the default.
+fn max_age(fields: &HeaderMap) -> Option<u64> {
+    let value = combined(fields, FieldName::MaxAge)?;
+    let digits = std::str::from_utf8(&value).ok()?;
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    // A number that is too long is the longest there is.
+    is_number.then(|| digits.parse().unwrap_or(u64::MAX))
+}
+
+// === impl PreflightCause ===
+
+impl fmt::Display for PreflightCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Method(method) => {
+                write!(f, "the method `{method}` is none of GET, HEAD and POST")
+            }
+            Self::Header(name) if safelist::has_name(name) => {
+                write!(f, "`{name}` has a value that needs permission")
+            }
+            Self::Header(name) => write!(f, "the header `{name}` needs permission"),
+        }
+    }
+}
+
+// === impl Tokens ===
+
+/// The tokens of a list field, as written.
+#[derive(Debug, Default)]
+struct Tokens(Vec<String>);
+
+impl Tokens {
+    /// <https://fetch.spec.whatwg.org/#extract-header-list-values>. The error is the value.
+    fn of(fields: &HeaderMap, name: FieldName) -> Result<Self, String> {
+        let Some(value) = combined(fields, name) else {
+            return Ok(Self::default());
+        };
+        value
+            .split(|&byte| byte == b',')
+            .map(<[u8]>::trim_ascii)
+            // RFC 9110 §5.6.1.2: empty elements are skipped.
+            .filter(|element| !element.is_empty())
+            .map(|element| is_token(element).then(|| text(element)))
+            .collect::<Option<Vec<_>>>()
+            .map(Self)
+            .ok_or_else(|| text(&value))
+    }
+
+    fn has_star(&self) -> bool {
+        self.0.iter().any(|token| token == "*")
+    }
+
+    fn has_name(&self, name: &str) -> bool {
+        self.0.iter().any(|token| token.eq_ignore_ascii_case(name))
+    }
+}
+
+#[cfg(test)]
+mod tests;

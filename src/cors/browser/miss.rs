@@ -1,0 +1,164 @@
+//! The nearest miss: what an answer has instead of what a browser compares with.
+
+use std::fmt;
+
+/// How a value of Access-Control-Allow-Origin misses the origin, where that is plain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OriginMiss {
+    Empty,
+    /// `null` for an origin that isn't, or the other way round.
+    Null,
+    Quotes,
+    Case,
+    TrailingSlash,
+    Path,
+    /// `https://*.example.com`.
+    Wildcard,
+    MissingScheme,
+    Scheme,
+    /// `:443` or `:80`, which browsers leave out.
+    DefaultPort,
+    Port,
+    /// One is a subdomain of the other.
+    Subdomain,
+}
+
+/// Why a method that seems to be listed isn't.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MethodMiss {
+    /// The list has it in this spelling.
+    Case(String),
+    /// `*` is a method's name where credentials are included.
+    LiteralStar,
+}
+
+/// What a `*` in Access-Control-Allow-Headers means for the name that isn't allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Star {
+    Absent,
+    /// `*` is a header's name where credentials are included.
+    LiteralWithCredentials,
+    /// `*` stands for every name but `authorization`.
+    NeverAuthorization,
+}
+
+// === impl OriginMiss ===
+
+impl OriginMiss {
+    /// What `value` lacks to be `origin`; `None` where it is another origin altogether.
+    pub(super) fn between(value: &str, origin: &str) -> Option<Self> {
+        let is_quoted = |quote: char| value.trim_matches(quote) == origin;
+        Some(match value {
+            "" => Self::Empty,
+            "null" => Self::Null,
+            _ if origin == "null" => Self::Null,
+            _ if is_quoted('"') || is_quoted('\'') => Self::Quotes,
+            _ if value.eq_ignore_ascii_case(origin) => Self::Case,
+            _ if value.trim_end_matches('/') == origin => Self::TrailingSlash,
+            _ if value
+                .strip_prefix(origin)
+                .is_some_and(|rest| rest.starts_with('/')) =>
+            {
+                Self::Path
+            }
+            _ if value.contains('*') => Self::Wildcard,
+            _ => return Self::between_parts(value, origin),
+        })
+    }
+
+    fn between_parts(value: &str, origin: &str) -> Option<Self> {
+        let (scheme, authority) = origin.split_once("://")?;
+        let (host, port) = host_and_port(authority);
+        let Some((value_scheme, value_authority)) = value.split_once("://") else {
+            let names_host = value == authority || value == host;
+            return names_host.then_some(Self::MissingScheme);
+        };
+        let (value_host, value_port) = host_and_port(value_authority);
+        if value_host == host {
+            return Some(match value_scheme == scheme {
+                false => Self::Scheme,
+                true if port.is_none() && value_port == default_port(scheme) => Self::DefaultPort,
+                true => Self::Port,
+            });
+        }
+        let below = |name: &str, parent: &str| {
+            name.strip_suffix(parent)
+                .is_some_and(|labels| labels.ends_with('.'))
+        };
+        (below(value_host, host) || below(host, value_host)).then_some(Self::Subdomain)
+    }
+}
+
+/// The port as written; an IPv6 address keeps its brackets.
+fn host_and_port(authority: &str) -> (&str, Option<&str>) {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (authority, None),
+    }
+}
+
+fn default_port(scheme: &str) -> Option<&'static str> {
+    match scheme {
+        "https" => Some("443"),
+        "http" => Some("80"),
+        _ => None,
+    }
+}
+
+impl fmt::Display for OriginMiss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "it is empty",
+            Self::Null => "`null` is the origin of pages that have none, and only theirs",
+            Self::Quotes => "it is in quotes",
+            Self::Case => "upper and lower case differ",
+            Self::TrailingSlash => "an origin has no slash at its end",
+            Self::Path => "an origin has no path",
+            Self::Wildcard => "browsers know no `*` inside an origin",
+            Self::MissingScheme => "the scheme is missing",
+            Self::Scheme => "the schemes differ",
+            Self::DefaultPort => "a browser leaves the default port out",
+            Self::Port => "the ports differ",
+            Self::Subdomain => "one host is a subdomain of the other",
+        })
+    }
+}
+
+// === impl MethodMiss ===
+
+impl MethodMiss {
+    pub(super) fn between(allowed: &[String], method: &str, credentials: bool) -> Option<Self> {
+        let other_case = allowed.iter().find(|m| m.eq_ignore_ascii_case(method));
+        let has_star = allowed.iter().any(|m| m == "*");
+        match other_case {
+            Some(spelling) => Some(Self::Case(spelling.clone())),
+            None => (credentials && has_star).then_some(Self::LiteralStar),
+        }
+    }
+}
+
+impl fmt::Display for MethodMiss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Case(spelling) => write!(f, "`{spelling}` is another method"),
+            Self::LiteralStar => {
+                f.write_str("with credentials `*` is the name of a method, and no wildcard")
+            }
+        }
+    }
+}
+
+// === impl Star ===
+
+impl Star {
+    /// Why the `*` that is there does not help.
+    pub(super) fn why(self) -> Option<&'static str> {
+        match self {
+            Self::Absent => None,
+            Self::LiteralWithCredentials => {
+                Some("with credentials `*` is the name of a header, and no wildcard")
+            }
+            Self::NeverAuthorization => Some("`*` never covers `authorization`"),
+        }
+    }
+}
