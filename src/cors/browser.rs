@@ -7,6 +7,7 @@
 //! *Invariant:* nothing here knows a policy. What a server meant to allow does not count, only what
 //! it sent.
 
+mod fields;
 mod miss;
 mod refusal;
 mod safelist;
@@ -19,6 +20,7 @@ use super::names::{
     NORMALIZED_METHODS, is_cors_field, is_forbidden_method, is_forbidden_request_header,
     is_safelisted_method, is_token,
 };
+use fields::{Tokens, combined, lines, max_age, text};
 use http::{HeaderMap, HeaderName, StatusCode};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -357,42 +359,6 @@ fn is_dropped(name: &str, value: &str) -> bool {
     }
 }
 
-/// The values of all lines of the field, joined as a browser joins them before it looks at them:
-/// <https://fetch.spec.whatwg.org/#concept-header-list-get>.
-fn combined(fields: &HeaderMap, name: FieldName) -> Option<Vec<u8>> {
-    let lines: Vec<&[u8]> = fields
-        .get_all(HeaderName::from(name))
-        .iter()
-        .map(|value| value.as_bytes().trim_ascii())
-        .collect();
-    (!lines.is_empty()).then(|| lines.join(b", ".as_slice()))
-}
-
-fn lines(fields: &HeaderMap, name: FieldName) -> usize {
-    fields.get_all(HeaderName::from(name)).iter().count()
-}
-
-/// Bytes of a server, for a message: what isn't seen is escaped.
-fn text(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for &byte in bytes {
-        match byte {
-            b' '..=b'~' => text.push(char::from(byte)),
-            _ => text.push_str(&byte.escape_ascii().to_string()),
-        }
-    }
-    text
-}
-
-/// `delta-seconds`, once: everything else means the default.
-fn max_age(fields: &HeaderMap) -> Option<u64> {
-    let value = combined(fields, FieldName::MaxAge)?;
-    let digits = std::str::from_utf8(&value).ok()?;
-    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    // A number that is too long is the longest there is.
-    is_number.then(|| digits.parse().unwrap_or(u64::MAX))
-}
-
 // === impl PreflightCause ===
 
 impl fmt::Display for PreflightCause {
@@ -406,38 +372,6 @@ impl fmt::Display for PreflightCause {
             }
             Self::Header(name) => write!(f, "the header `{name}` needs permission"),
         }
-    }
-}
-
-// === impl Tokens ===
-
-/// The tokens of a list field, as written.
-#[derive(Debug, Default)]
-struct Tokens(Vec<String>);
-
-impl Tokens {
-    /// <https://fetch.spec.whatwg.org/#extract-header-list-values>. The error is the value.
-    fn of(fields: &HeaderMap, name: FieldName) -> Result<Self, String> {
-        let Some(value) = combined(fields, name) else {
-            return Ok(Self::default());
-        };
-        value
-            .split(|&byte| byte == b',')
-            .map(<[u8]>::trim_ascii)
-            // RFC 9110 §5.6.1.2: empty elements are skipped.
-            .filter(|element| !element.is_empty())
-            .map(|element| is_token(element).then(|| text(element)))
-            .collect::<Option<Vec<_>>>()
-            .map(Self)
-            .ok_or_else(|| text(&value))
-    }
-
-    fn has_star(&self) -> bool {
-        self.0.iter().any(|token| token == "*")
-    }
-
-    fn has_name(&self, name: &str) -> bool {
-        self.0.iter().any(|token| token.eq_ignore_ascii_case(name))
     }
 }
 
