@@ -6,9 +6,10 @@
 //! | `/livez`         | 200 while the process serves                                        |
 //! | `/readyz`        | 200 while traffic is taken, 503 before that and once it is draining |
 //! | `/config`        | the running configuration, its hash and its age                     |
+//! | `/explain`       | what would become of a request, and why                             |
 //! | `POST /reload`   | 200 when the configuration was read again, 422 when it was refused  |
 //!
-//! The last two are on the admin listener alone. There everything but `/livez` and `/readyz` refuses
+//! The last three are on the admin listener alone. There everything but `/livez` and `/readyz` refuses
 //! what a page of another site could have sent: see `guard`.
 
 mod guard;
@@ -42,6 +43,10 @@ pub trait Console: Send + Sync {
     /// The running configuration as YAML, what is known about it in comments before it.
     fn config(&self) -> String;
 
+    /// What would become of the request that a query, or a text that was sent with it, speaks of:
+    /// a content type and a page. The error is what to tell who asked.
+    fn explain(&self, query: &str, pasted: &str) -> Result<(&'static str, String), String>;
+
     /// Reads the configuration again. Says what came of it.
     async fn reload(&self) -> Result<String, ReloadError>;
 }
@@ -56,6 +61,9 @@ pub enum ReloadError {
     Refused(String),
 }
 
+/// A pasted request is read up to this size.
+const MAX_PASTED: usize = 64 << 10;
+
 /// Whether traffic is taken. Cheap to clone; all clones are one.
 #[derive(Debug, Clone, Default)]
 pub struct Readiness(Arc<AtomicBool>);
@@ -67,6 +75,7 @@ enum Page {
     Livez,
     Readyz,
     Config,
+    Explain,
     Reload,
 }
 
@@ -85,11 +94,12 @@ impl Readiness {
 // === impl Page ===
 
 impl Page {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Metrics,
         Self::Livez,
         Self::Readyz,
         Self::Config,
+        Self::Explain,
         Self::Reload,
     ];
 
@@ -99,6 +109,7 @@ impl Page {
             Self::Livez => "/livez",
             Self::Readyz => "/readyz",
             Self::Config => "/config",
+            Self::Explain => "/explain",
             Self::Reload => "/reload",
         }
     }
@@ -106,6 +117,7 @@ impl Page {
     fn allows(self, method: &Method) -> bool {
         match self {
             Self::Reload => *method == Method::POST,
+            Self::Explain => *method == Method::GET || *method == Method::POST,
             _ => *method == Method::GET || *method == Method::HEAD,
         }
     }
@@ -114,13 +126,14 @@ impl Page {
     fn methods(self) -> &'static str {
         match self {
             Self::Reload => "POST",
+            Self::Explain => "GET, POST",
             _ => "GET, HEAD",
         }
     }
 
     /// Whether it needs a gateway to speak of.
     fn is_of_console(self) -> bool {
-        matches!(self, Self::Config | Self::Reload)
+        matches!(self, Self::Config | Self::Explain | Self::Reload)
     }
 
     /// Whether it shows or changes something. Orchestrators ask for the others, by any name.
@@ -160,7 +173,8 @@ impl Admin {
         pages.filter(move |page| has_console || !page.is_of_console())
     }
 
-    async fn answer(&self, request: &pingora_http::RequestHeader) -> Response<Vec<u8>> {
+    async fn answer(&self, session: &mut ServerSession) -> Response<Vec<u8>> {
+        let request = session.req_header();
         let (method, path) = (&request.method, request.uri.path());
         let Some(page) = self.pages().find(|page| page.path() == path) else {
             let known: Vec<&str> = self.pages().map(Page::path).collect();
@@ -191,8 +205,11 @@ impl Admin {
                 let page = console.console.config().into_bytes();
                 http_response::with_body(StatusCode::OK, "application/yaml", page)
             }
+            (Page::Explain, Some(console)) => explain(&*console.console, session).await,
             (Page::Reload, Some(console)) => reload(&*console.console).await,
-            (Page::Config | Page::Reload, None) => http_response::empty(StatusCode::NOT_FOUND),
+            (Page::Config | Page::Explain | Page::Reload, None) => {
+                http_response::empty(StatusCode::NOT_FOUND)
+            }
         }
     }
 
@@ -204,6 +221,24 @@ impl Admin {
                 http_response::empty(StatusCode::INTERNAL_SERVER_ERROR)
             }
         }
+    }
+}
+
+async fn explain(console: &dyn Console, session: &mut ServerSession) -> Response<Vec<u8>> {
+    let mut pasted = Vec::new();
+    while let Ok(Some(chunk)) = session.read_request_body().await {
+        pasted.extend_from_slice(&chunk);
+        if pasted.len() > MAX_PASTED {
+            let message = format!("more than {MAX_PASTED} bytes are no request");
+            return http_response::text(StatusCode::PAYLOAD_TOO_LARGE, &message);
+        }
+    }
+    let query = session.req_header().uri.query().unwrap_or_default();
+    match console.explain(query, &String::from_utf8_lossy(&pasted)) {
+        Ok((content_type, page)) => {
+            http_response::with_body(StatusCode::OK, content_type, page.into_bytes())
+        }
+        Err(error) => http_response::text(StatusCode::BAD_REQUEST, &error),
     }
 }
 
@@ -223,9 +258,8 @@ async fn reload(console: &dyn Console) -> Response<Vec<u8>> {
 #[async_trait]
 impl ServeHttp for Admin {
     async fn response(&self, session: &mut ServerSession) -> Response<Vec<u8>> {
-        let request = session.req_header();
-        let is_head = request.method == Method::HEAD;
-        let mut response = self.answer(request).await;
+        let is_head = session.req_header().method == Method::HEAD;
+        let mut response = self.answer(session).await;
         if is_head {
             response.body_mut().clear();
         }

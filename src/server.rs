@@ -120,7 +120,8 @@ impl Server {
         let (stop_control, control_stopped) = watch::channel(false);
         let reloader = {
             let _on_control = control.enter();
-            Reloader::new(config, file, metrics.clone(), echo, &control_stopped)
+            let bound = &addresses.listeners;
+            Reloader::new(config, bound, file, metrics.clone(), echo, &control_stopped)
         };
         let reloader = Arc::new(reloader);
         let conf = ServerConf {

@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 mod error;
+mod explain;
 mod serve;
 
 use error::CommandError;
@@ -42,6 +43,19 @@ enum Command {
         /// The configuration file.
         file: PathBuf,
     },
+    /// Say what would become of a request, and why, without making one.
+    ///
+    /// Which route and policy, which pattern, every step of the decision, what would have been
+    /// allowed where the answer is no, the response, and what a browser makes of it. Without --url
+    /// it reads a `curl` command, as browsers' tools copy it, or a raw request from stdin; flags
+    /// replace what is pasted.
+    ///
+    ///     corsgate explain --config gate.yaml --url https://api.example.com/v1/books \\
+    ///       --origin https://app.example.com --method PUT --header authorization
+    ///
+    /// The same is at /explain on the admin listener of a running gateway.
+    #[command(verbatim_doc_comment)]
+    Explain(explain::Options),
     /// Try it out: a gateway before a built-in upstream, and a page that sends it requests.
     ///
     /// Needs no configuration and touches nothing outside this machine.
@@ -54,6 +68,7 @@ pub fn main() -> ExitCode {
     let result = match command {
         Command::Serve { config } => serve::run(&config),
         Command::Check { file } => check::run(&file),
+        Command::Explain(options) => explain::run(options),
         Command::Demo(options) => demo::run(options),
     };
     result.unwrap_or_else(|error| {

@@ -203,6 +203,16 @@ impl OriginMatcher {
         }
     }
 
+    /// All patterns: exact ones first seen first, duplicates once.
+    pub fn patterns(&self) -> impl Iterator<Item = PatternRef<'_>> {
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            let id = (at < self.arena.len()).then_some(PatternId(at as u32))?;
+            at += RECORD_HEADER + record(&self.arena, id).1.len();
+            Some(self.pattern(id))
+        })
+    }
+
     /// The pattern text's bytes, and the bytes of all tables beside it.
     pub fn memory_usage(&self) -> (usize, usize) {
         let records = self.exact.len() + self.ports.len();

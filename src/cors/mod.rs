@@ -31,9 +31,11 @@
 mod actual;
 pub mod browser;
 mod decision;
+mod explain;
 mod field;
 mod matcher;
 mod names;
+mod near_miss;
 mod origin;
 mod outcome;
 mod pattern;
@@ -43,8 +45,9 @@ mod regex;
 mod request;
 mod scan;
 
-pub use actual::{Actual, HeaderPlan, ResponseFields};
+pub use actual::{Actual, Grant, HeaderPlan, ResponseFields};
 pub use decision::{Decision, PreflightDecision, Rule, decide};
+pub use explain::{Step, StepName, StepResult, explain};
 pub use field::{FieldName, FieldValue, VarySet};
 pub use matcher::{MatcherError, OriginMatcher, PatternId, PatternRef};
 pub use names::{

@@ -17,6 +17,8 @@ use http::{HeaderValue, StatusCode};
 /// A policy as it is written, its origin patterns parsed.
 #[derive(Debug, Clone, Default)]
 pub struct PolicySpec {
+    /// What people call it; may be empty.
+    pub name: String,
     pub origins: Vec<OriginPattern>,
     /// Methods beside the safelisted GET, HEAD and POST, which are always allowed.
     pub methods: NameList,
@@ -84,6 +86,7 @@ pub struct Dangers {
 /// A compiled policy: immutable, its header values rendered once.
 #[derive(Debug)]
 pub struct Policy {
+    name: Box<str>,
     origins: OriginMatcher,
     constant_any: bool,
     any_method: bool,
@@ -241,6 +244,7 @@ impl Policy {
 
     fn compile(spec: PolicySpec, origins: OriginMatcher, any: bool) -> Self {
         let PolicySpec {
+            name,
             origins: _,
             methods,
             headers,
@@ -271,6 +275,7 @@ impl Policy {
             .collect();
         header_names.sort_by(|a, b| (a.len(), a).cmp(&(b.len(), b)));
         Self {
+            name: name.into(),
             origins,
             constant_any: any && !credentials,
             any_method,
@@ -291,6 +296,11 @@ impl Policy {
             private_network,
             debug_header,
         }
+    }
+
+    /// What people call it; may be empty.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// The origins that may read responses.
@@ -324,6 +334,24 @@ impl Policy {
                 && !name.eq_ignore_ascii_case(b"authorization")
                 && name != b"*"
                 && is_token(name))
+    }
+
+    pub(super) fn allows_any_method(&self) -> bool {
+        self.any_method
+    }
+
+    pub(super) fn allows_any_header(&self) -> bool {
+        self.any_header
+    }
+
+    /// The methods that are listed.
+    pub(super) fn method_names(&self) -> impl Iterator<Item = &[u8]> {
+        self.method_names.iter().map(|name| &**name)
+    }
+
+    /// The headers that are listed, in lower case.
+    pub(super) fn header_names(&self) -> impl Iterator<Item = &[u8]> {
+        self.header_names.iter().map(|name| &**name)
     }
 
     pub(super) fn methods(&self) -> &Allowance {

@@ -73,7 +73,10 @@ pub(super) fn check_origin<'a>(
     }
 }
 
-fn check_method<'a>(policy: &Policy, request: &CorsRequest<'a>) -> Result<&'a [u8], Reason> {
+pub(super) fn check_method<'a>(
+    policy: &Policy,
+    request: &CorsRequest<'a>,
+) -> Result<&'a [u8], Reason> {
     let method = request.requested_method().ok_or(Reason::MalformedMethod)?;
     match policy.allows_method(method) {
         true => Ok(method),
@@ -81,7 +84,7 @@ fn check_method<'a>(policy: &Policy, request: &CorsRequest<'a>) -> Result<&'a [u
     }
 }
 
-fn check_headers(policy: &Policy, request: &CorsRequest<'_>) -> Result<(), Reason> {
+pub(super) fn check_headers(policy: &Policy, request: &CorsRequest<'_>) -> Result<(), Reason> {
     let headers = &request.request_headers;
     if !headers.is_within_bounds() {
         return Err(Reason::MalformedHeaders);

@@ -4,6 +4,7 @@
 mod connections;
 mod ctx;
 mod echo;
+pub mod explain;
 mod express;
 mod request;
 mod respond;
@@ -76,8 +77,7 @@ impl Gateway {
         if let Some(status) =
             request::answer_alone(request, header_bytes, &cors, &ctx.snapshot.limits)
         {
-            let answer = respond::own_answer(session, ctx, status);
-            return answer.to_header().map(Step::Answer);
+            return verdict.refusal(status).to_header().map(Step::Answer);
         }
         verdict.count();
         match verdict.answer() {

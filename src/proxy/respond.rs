@@ -99,6 +99,15 @@ impl<'a> Answer<'a> {
         }
     }
 
+    /// The CORS fields of the answer.
+    pub(super) fn fields(&self) -> Vec<(FieldName, HeaderValue)> {
+        let mut fields = Vec::new();
+        self.for_each_field(|name, value| {
+            fields.extend(value.to_header_value().map(|value| (name, value)));
+        });
+        fields
+    }
+
     fn for_each_field(&self, each: impl FnMut(FieldName, FieldValue<'a>)) {
         match &self.fields {
             Fields::Grant(grant, _) => grant.for_each_field(each),
@@ -164,7 +173,7 @@ impl<'a> Answer<'a> {
 }
 
 /// RFC 9110 §8.6 forbids the length with 204; anything else would end with the connection.
-fn has_length(status: StatusCode) -> bool {
+pub(super) fn has_length(status: StatusCode) -> bool {
     status != StatusCode::NO_CONTENT
 }
 

@@ -214,15 +214,21 @@ impl Candidate {
         if self.methods.is_empty() {
             return true;
         }
-        let method = match cors.kind() {
-            RequestKind::Preflight => cors.requested_method().unwrap_or_default(),
-            RequestKind::NotCors | RequestKind::Actual => cors.method,
-        };
+        let method = requested_method(cors);
         self.methods.iter().any(|allowed| **allowed == *method)
     }
 }
 
-fn is_header(name: &str, value: &[u8], request: &RouteRequest<'_>) -> bool {
+/// The method that a route is found by; of a preflight it is the one it asks for.
+pub(super) fn requested_method<'a>(cors: &CorsRequest<'a>) -> &'a [u8] {
+    match cors.kind() {
+        RequestKind::Preflight => cors.requested_method().unwrap_or_default(),
+        RequestKind::NotCors | RequestKind::Actual => cors.method,
+    }
+}
+
+/// Whether a header predicate is met; by a preflight, where it asks for the header.
+pub(super) fn is_header(name: &str, value: &[u8], request: &RouteRequest<'_>) -> bool {
     match request.cors.kind() {
         RequestKind::Preflight if request.cors.requests_header(name.as_bytes()) => true,
         // What a proxy in front adds is on the preflight too, without being announced.

@@ -3,7 +3,7 @@
 use super::respond::PreflightTemplate;
 use super::router::{RouteRequest, Router};
 use super::upstream::Cluster;
-use crate::config::{Config, Endpoint, Limits, UNMATCHED, UpstreamKind};
+use crate::config::{Config, Endpoint, Limits, RouteMatch, UNMATCHED, UpstreamKind};
 use crate::cors::Rule;
 use crate::metrics::{Metrics, RouteMetrics};
 use std::net::SocketAddr;
@@ -15,6 +15,8 @@ use tokio::task::JoinSet;
 pub struct Snapshot {
     pub(super) limits: Limits,
     pub(super) express_lane: bool,
+    /// Where traffic is taken, for those who ask.
+    pub(super) listeners: Vec<SocketAddr>,
     router: Router,
     /// The configured ones in their order, and then the one for what none of them matches.
     routes: Vec<Route>,
@@ -28,6 +30,8 @@ pub(super) struct Route {
     pub rule: Rule,
     /// `None` where no route matched.
     pub cluster: Option<Arc<Cluster>>,
+    /// `None` where no route matched. The router has its own form of it.
+    pub matches: Option<RouteMatch>,
     pub metrics: RouteMetrics,
     /// Empty where the rule answers no preflight with permission.
     pub preflight: PreflightTemplate,
@@ -68,16 +72,18 @@ impl Snapshot {
         let mut routes: Vec<Route> = config
             .routes
             .into_iter()
-            .map(|route| {
-                let cluster = Arc::clone(&clusters[route.upstream]);
-                Route::new(route.name, route.rule, Some(cluster), metrics)
+            .map(|route| Route {
+                cluster: Some(Arc::clone(&clusters[route.upstream])),
+                matches: Some(route.matches),
+                ..Route::new(route.name, route.rule, metrics)
             })
             .collect();
         let no_route = Rule::NoRoute(config.default_policy);
-        routes.push(Route::new(UNMATCHED.to_owned(), no_route, None, metrics));
+        routes.push(Route::new(UNMATCHED.to_owned(), no_route, metrics));
         Self {
             limits: config.limits,
             express_lane: config.server.express_lane,
+            listeners: config.listeners.iter().map(|l| l.address).collect(),
             router,
             routes,
             clusters,
@@ -98,9 +104,13 @@ impl Snapshot {
         &self.routes[index]
     }
 
+    pub(super) fn routes(&self) -> impl Iterator<Item = &Route> {
+        self.routes.iter()
+    }
+
     /// The names of all routes, as metrics have them.
     pub fn route_names(&self) -> impl Iterator<Item = &str> {
-        self.routes.iter().map(|route| route.name.as_str())
+        self.routes().map(|route| route.name.as_str())
     }
 
     /// Resolves the names of upstreams that have no address yet.
@@ -123,14 +133,16 @@ impl Snapshot {
 // === impl Route ===
 
 impl Route {
-    fn new(name: String, rule: Rule, cluster: Option<Arc<Cluster>>, metrics: &Metrics) -> Self {
+    /// A route that leads nowhere yet.
+    fn new(name: String, rule: Rule, metrics: &Metrics) -> Self {
         let policy = rule.responding_policy();
         Self {
             metrics: metrics.route(&name, &rule),
             preflight: policy.map(PreflightTemplate::new).unwrap_or_default(),
             name,
             rule,
-            cluster,
+            cluster: None,
+            matches: None,
         }
     }
 }

@@ -38,12 +38,26 @@ impl<'a> Verdict<'a> {
         self.decision.plan()
     }
 
+    /// What became of the request, and why, as metrics have it.
+    pub(super) fn outcome(&self) -> &'static str {
+        self.decision.outcome()
+    }
+
+    pub(super) fn reason(&self) -> Option<&'static str> {
+        self.decision.reason()
+    }
+
+    /// The answer to a request that is refused before CORS has a say.
+    pub(super) fn refusal(&self, status: StatusCode) -> Answer<'a> {
+        Answer::refusal(status, self.route, self.plan(), self.request.origin.one())
+    }
+
     /// Counts the decision. Once for each request, by the lane that acts on it.
     pub(super) fn count(&self) {
         debug!(
             route = self.route.name,
-            outcome = self.decision.outcome(),
-            reason = self.decision.reason()
+            outcome = self.outcome(),
+            reason = self.reason()
         );
         match &self.decision {
             Decision::Preflight(preflight) => self.route.metrics.preflight(preflight.reason()),
@@ -53,21 +67,18 @@ impl<'a> Verdict<'a> {
 
     /// The gateway's own answer; `None` where the upstream has to be asked.
     pub(super) fn answer(&self) -> Option<Answer<'a>> {
-        let (status, plan) = match &self.decision {
+        let status = match &self.decision {
             Decision::Preflight(PreflightDecision::Handled(grant)) => {
                 return Some(Answer::handled(*grant, &self.route.preflight));
             }
-            Decision::Preflight(PreflightDecision::Rejected(Reason::NoRoute, plan)) => {
-                (StatusCode::NOT_FOUND, *plan)
+            Decision::Preflight(PreflightDecision::Rejected(Reason::NoRoute, _)) => {
+                StatusCode::NOT_FOUND
             }
-            Decision::Preflight(PreflightDecision::Rejected(_, plan)) => {
-                (StatusCode::FORBIDDEN, *plan)
-            }
+            Decision::Preflight(PreflightDecision::Rejected(..)) => StatusCode::FORBIDDEN,
             Decision::Preflight(PreflightDecision::PassedThrough(..)) => return None,
             Decision::Actual(_) if self.route.cluster.is_some() => return None,
-            Decision::Actual(actual) => (StatusCode::NOT_FOUND, actual.plan),
+            Decision::Actual(_) => StatusCode::NOT_FOUND,
         };
-        let origin = self.request.origin.one();
-        Some(Answer::refusal(status, self.route, plan, origin))
+        Some(self.refusal(status))
     }
 }

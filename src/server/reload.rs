@@ -8,6 +8,7 @@ use crate::admin::{Console, ReloadError};
 use crate::config::{Admin, Config, ConfigError, Diagnostic, Listener, Server, Sources};
 use crate::config::{Upstream, UpstreamKind};
 use crate::metrics::Metrics;
+use crate::proxy::explain::{self, Explained};
 use crate::proxy::{Echo, Snapshot};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
@@ -45,6 +46,8 @@ pub(super) struct Reloader {
 /// The sections that need a restart.
 #[derive(Debug)]
 struct Fixed {
+    /// Where traffic is really taken, port 0 resolved.
+    bound: Vec<Listener>,
     listeners: Vec<SocketAddr>,
     admin: Option<(SocketAddr, Vec<String>)>,
     metrics: Option<SocketAddr>,
@@ -84,16 +87,24 @@ impl Reloader {
     /// runtime that tasks are to run on.
     pub(super) fn new(
         config: Config,
+        bound: &[SocketAddr],
         file: &Path,
         metrics: Metrics,
         echo: Option<Bound>,
         stopped: &watch::Receiver<bool>,
     ) -> Self {
-        let fixed = Fixed::of(&config);
+        let mut fixed = Fixed::of(&config);
+        for (listener, address) in fixed.bound.iter_mut().zip(bound) {
+            listener.address = *address;
+        }
         let running = Running::of(&config);
         let sources = config.sources.clone();
         metrics.serves(&config.hash);
         let echo = echo.map(|bound| start_echo(bound, stopped));
+        let config = Config {
+            listeners: fixed.bound.clone(),
+            ..config
+        };
         let snapshot = Snapshot::new(config, &metrics, echo, None);
         let resolver = tokio::spawn(snapshot.keep_resolved()).abort_handle();
         Self {
@@ -185,6 +196,7 @@ impl Reloader {
         let sources = config.sources.clone();
         let config = Config {
             server: self.fixed.server,
+            listeners: self.fixed.bound.clone(),
             ..config
         };
         let previous = self.snapshot.load_full();
@@ -297,6 +309,12 @@ impl Console for Reloader {
         page + document
     }
 
+    fn explain(&self, query: &str, pasted: &str) -> Result<(&'static str, String), String> {
+        let Explained { content_type, text } =
+            explain::answer(&self.snapshot.load(), query, pasted).map_err(|e| e.to_string())?;
+        Ok((content_type, text))
+    }
+
     async fn reload(&self) -> Result<String, ReloadError> {
         Self::reload(self, Trigger::Admin).await
     }
@@ -329,6 +347,7 @@ impl Fixed {
         let address = |listener: &Listener| listener.address;
         let admin = |admin: &Admin| (admin.listener.address, admin.hosts.clone());
         Self {
+            bound: config.listeners.clone(),
             listeners: config.listeners.iter().map(address).collect(),
             admin: config.admin.as_ref().map(admin),
             metrics: config.metrics.as_ref().map(address),
@@ -339,6 +358,7 @@ impl Fixed {
     /// The sections that are not what they were when the process started.
     fn differences(&self, config: &Config) -> Vec<&'static str> {
         let Self {
+            bound: _,
             listeners,
             admin,
             metrics,

@@ -6,6 +6,9 @@ use crate::support::{
 };
 use corsgate::config::{Config, UNMATCHED};
 use corsgate::cors::{CorsRequest, Decision, PreflightDecision, Reason, Rule, decide};
+use corsgate::metrics::Metrics;
+use corsgate::proxy::Snapshot;
+use corsgate::proxy::explain::{Author, Flags, Question, explain};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use serde::Deserialize;
 use serde_yaml::Value;
@@ -267,6 +270,62 @@ fn cors_fields(map: &HeaderMap) -> BTreeMap<String, String> {
         .collect()
 }
 
+// === Explained ===
+
+#[test]
+fn every_case_is_explained_as_it_is_decided() {
+    check_all(run_explain);
+}
+
+/// What `explain` says of the case's request, as it would be pasted.
+fn run_explain(case: &Case) -> Expectation {
+    let text = format!(
+        "listeners: [{{ address: '127.0.0.1:1' }}]\n{}",
+        case.config("127.0.0.1:2")
+    );
+    let config = Config::parse(&text, Path::new("case.yaml")).expect("it loads");
+    let metrics = Metrics::new().expect("names differ");
+    let snapshot = Snapshot::new(config, &metrics, None, None);
+    let question = Question::of_text(&raw_request(&case.request), Flags::default());
+    let question = question.unwrap_or_else(|e| panic!("{}: {e}", case.name));
+    let report = explain(&snapshot, &question).unwrap_or_else(|e| panic!("{}: {e}", case.name));
+    // A preflight is what is asked about, or what would be asked first.
+    let Some(exchange) = report.request.or(report.preflight) else {
+        panic!("{}: nothing is explained: {}", case.name, report.why);
+    };
+    // The first step that says no has the reason, and there is none where the answer is yes.
+    let no = exchange.steps.iter().find_map(|step| match step.result {
+        "no" => Some(step.reason),
+        _ => None,
+    });
+    let expected = match (exchange.outcome, exchange.reason) {
+        ("rejected" | "passed_through", Some("route_passthrough")) => None,
+        ("rejected" | "passed_through", reason @ Some(_)) => Some(reason),
+        ("denied", _) if exchange.steps.iter().all(|step| step.step != "origin") => no,
+        ("denied", _) => Some(no.expect(&case.name)),
+        ("none", _) => no.filter(|reason| reason.is_none()),
+        _ => None,
+    };
+    assert_eq!(no, expected, "{}: {exchange}", case.name);
+    let upstream_called = exchange.response.from == Author::Upstream;
+    let names = exchange.response.headers.iter();
+    let headers = names
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.clone()))
+        .filter(|(name, _)| is_cors_field(name));
+    Expectation {
+        outcome: exchange.outcome.to_owned(),
+        reason: exchange.reason.map(str::to_owned),
+        route: Some(exchange.route.name.clone()),
+        status: exchange.response.status.unwrap_or(case.upstream.status),
+        upstream_called,
+        // What an upstream sends of its own is not known here.
+        headers: match upstream_called && !case.upstream.headers.is_empty() {
+            true => case.expect.headers.clone(),
+            false => headers.collect(),
+        },
+    }
+}
+
 // === A running gateway ===
 
 #[test]
@@ -312,7 +371,18 @@ fn run_gateway(
 }
 
 fn ask_http1(case: &Case, gateway: &Gateway) -> (u16, BTreeMap<String, String>) {
-    let Case { request, .. } = case;
+    let text = raw_request(&case.request);
+    let response = Client::connect(gateway.address).exchange(&text);
+    assert!(
+        response.lines("access-control-allow-origin") <= 1 || case.cors.is_some(),
+        "{}",
+        case.name
+    );
+    (response.status, response.cors_fields())
+}
+
+/// The request as it is on the wire.
+fn raw_request(request: &Request) -> String {
     let mut text = format!("{} {} HTTP/1.1\r\n", request.method, request.path);
     if !request
         .headers
@@ -325,13 +395,7 @@ fn ask_http1(case: &Case, gateway: &Gateway) -> (u16, BTreeMap<String, String>) 
         text.push_str(&format!("{name}: {value}\r\n"));
     }
     text.push_str("\r\n");
-    let response = Client::connect(gateway.address).exchange(&text);
-    assert!(
-        response.lines("access-control-allow-origin") <= 1 || case.cors.is_some(),
-        "{}",
-        case.name
-    );
-    (response.status, response.cors_fields())
+    text
 }
 
 fn ask_http2(case: &Case, gateway: &Gateway) -> (u16, BTreeMap<String, String>) {

@@ -5,6 +5,7 @@ mod architecture;
 mod cases;
 mod cli;
 mod config;
+mod explain;
 mod http;
 mod lanes;
 mod limits;

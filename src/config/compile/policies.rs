@@ -95,6 +95,7 @@ impl Compiler<'_> {
         let is_complete = has_origins && self.error_count() == before;
         let Origins { patterns, sources } = origins;
         let spec = PolicySpec {
+            name: path.strip_prefix("policies.").unwrap_or(path).to_owned(),
             origins: patterns,
             methods,
             headers,

@@ -1,0 +1,89 @@
+//! `corsgate explain --config FILE`
+
+use super::CommandError;
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::proxy::Snapshot;
+use crate::proxy::explain::{Flags, Question, explain};
+use clap::{Args, ValueEnum};
+use std::io::{IsTerminal as _, Read as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// The configuration file.
+    #[arg(short, long, value_name = "FILE")]
+    config: PathBuf,
+    /// What the script asks for, such as https://api.example.com/v1/books.
+    #[arg(long)]
+    url: Option<String>,
+    /// The origin of the page that the script runs in.
+    #[arg(long)]
+    origin: Option<String>,
+    /// The script's method [default: GET, or the pasted one].
+    #[arg(long)]
+    method: Option<String>,
+    /// A header that the script sets, with its value or by its name alone; may be repeated.
+    #[arg(long = "header", value_name = "NAME[: VALUE]")]
+    headers: Vec<String>,
+    /// The script asks with credentials: `fetch(…, { credentials: "include" })`.
+    #[arg(long)]
+    credentials: bool,
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+/// The exit status of wrong usage, as the argument parser has it.
+const USAGE: u8 = 2;
+
+pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
+    let Options {
+        config,
+        url,
+        origin,
+        method,
+        headers,
+        credentials,
+        format,
+    } = options;
+    let config = Config::load(&config)?;
+    let flags = Flags {
+        url,
+        origin,
+        method,
+        headers,
+        credentials,
+    };
+    let question = match flags.url.is_some() || std::io::stdin().is_terminal() {
+        true => Question::of_flags(flags),
+        false => {
+            let mut pasted = String::new();
+            std::io::stdin()
+                .read_to_string(&mut pasted)
+                .map_err(|error| format!("can't read what is pasted: {error}"))?;
+            Question::of_text(&pasted, flags)
+        }
+    };
+    let metrics = Metrics::new().map_err(|error| error.to_string())?;
+    let snapshot = Snapshot::new(config, &metrics, None, None);
+    let report = match question.and_then(|question| explain(&snapshot, &question)) {
+        Ok(report) => report,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return Ok(ExitCode::from(USAGE));
+        }
+    };
+    match format {
+        Format::Text => print!("{report}"),
+        Format::Json => print!("{}", report.to_json()),
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,252 @@
+//! A decision in words: the steps of [`super::preflight`] and [`super::actual`], one after the other.
+//!
+//! *Invariant:* every step asks the function that the decision asks; nothing is decided here.
+
+use super::decision::Rule;
+use super::matcher::PatternRef;
+use super::near_miss;
+use super::outcome::Reason;
+use super::policy::Policy;
+use super::preflight::{check_headers, check_method, check_origin};
+use super::request::{CorsRequest, Field, RequestKind};
+
+/// One step of a decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    pub name: StepName,
+    pub result: StepResult,
+    /// What was found.
+    pub finding: String,
+    /// What would have been allowed, where that is near.
+    pub near_miss: Option<String>,
+}
+
+/// The steps, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepName {
+    /// What the request is to CORS.
+    Kind,
+    /// What the route says about CORS.
+    Rule,
+    Origin,
+    Method,
+    Headers,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepResult {
+    Yes,
+    /// It says no; the first that does is the reason.
+    No(Reason),
+    /// A step before it has said no: so it would be answered without that.
+    WouldBeNo(Reason),
+}
+
+/// The steps that lead to what [`decide`](super::decide) says.
+pub fn explain(rule: &Rule, request: &CorsRequest<'_>) -> Vec<Step> {
+    let kind = request.kind();
+    let mut steps = vec![
+        Step::yes(StepName::Kind, kind_of(request)),
+        Step::yes(StepName::Rule, rule_of(rule, kind)),
+    ];
+    let policy = match (rule, kind) {
+        (Rule::NoRoute(_), RequestKind::Preflight) => {
+            steps[1].result = StepResult::No(Reason::NoRoute);
+            rule.responding_policy()
+        }
+        (Rule::Off | Rule::Passthrough, _) => None,
+        (_, RequestKind::NotCors) => None,
+        (_, RequestKind::Preflight | RequestKind::Actual) => rule.responding_policy(),
+    };
+    let Some(policy) = policy else { return steps };
+    steps.push(origin_step(policy, request));
+    if kind == RequestKind::Preflight {
+        steps.push(method_step(policy, request));
+        steps.push(headers_step(policy, request));
+    }
+    let mut is_over = false;
+    for step in &mut steps {
+        if let StepResult::No(reason) = step.result {
+            if is_over {
+                step.result = StepResult::WouldBeNo(reason);
+            }
+            is_over = true;
+        }
+    }
+    steps
+}
+
+fn kind_of(request: &CorsRequest<'_>) -> &'static str {
+    match request.kind() {
+        RequestKind::NotCors => "no Origin field: not a CORS request",
+        RequestKind::Preflight => {
+            "OPTIONS with Origin and Access-Control-Request-Method: a preflight"
+        }
+        RequestKind::Actual if request.method == b"OPTIONS" => {
+            "OPTIONS without Access-Control-Request-Method: a CORS request like others, no preflight"
+        }
+        RequestKind::Actual => "an Origin field: a CORS request",
+    }
+}
+
+fn rule_of(rule: &Rule, kind: RequestKind) -> String {
+    let named = |policy: &Policy| match policy.name() {
+        "" => "a policy".to_owned(),
+        name => format!("the policy `{name}`"),
+    };
+    match rule {
+        Rule::Policy(policy) => format!("{} decides", named(policy)),
+        Rule::Passthrough => "`passthrough`: the upstream does its own CORS".to_owned(),
+        Rule::Off => "`off`: nobody looks at CORS here".to_owned(),
+        Rule::NoRoute(Some(policy)) if kind == RequestKind::Preflight => format!(
+            "no route: a preflight can't be allowed; the 404 has the headers of {}",
+            named(policy)
+        ),
+        Rule::NoRoute(Some(policy)) => {
+            format!("no route: the 404 has the headers of {}", named(policy))
+        }
+        Rule::NoRoute(None) => {
+            "no route, and no `default_policy`: the 404 has no CORS headers".to_owned()
+        }
+    }
+}
+
+fn origin_step(policy: &Policy, request: &CorsRequest<'_>) -> Step {
+    let name = StepName::Origin;
+    let shown = match request.origin {
+        Field::One(origin) => quoted(origin),
+        Field::Absent => "the Origin field is missing".to_owned(),
+        Field::Many => "several Origin fields: none is believed".to_owned(),
+    };
+    // The same for everybody, whatever the origin is: only a preflight's is looked at.
+    if policy.is_constant_any() && request.kind() == RequestKind::Actual {
+        return Step::yes(name, "every origin is allowed: `*`");
+    }
+    match check_origin(policy, request) {
+        Ok(origin) => {
+            let found = policy.origins().find(origin).ok().flatten();
+            let pattern = found.map(|id| match policy.origins().pattern(id) {
+                PatternRef::Text(text) => format!("the pattern `{text}`"),
+                PatternRef::Regex(text) => format!("the regex `{text}`"),
+            });
+            let pattern = pattern.unwrap_or_default();
+            Step::yes(name, format!("{shown} is matched by {pattern}"))
+        }
+        Err(reason) => {
+            let finding = match (request.origin, reason) {
+                (Field::One(origin), Reason::MalformedOrigin) => {
+                    let why = policy.origins().find(origin).err();
+                    let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+                    format!("{shown} is no serialized origin{why}")
+                }
+                (Field::One(_), _) => format!("{shown} is matched by no pattern"),
+                (Field::Absent | Field::Many, _) => shown,
+            };
+            let origin = request.origin.one();
+            let near_miss = origin.and_then(|o| near_miss::origin(policy.origins(), o));
+            Step::no(name, reason, finding, near_miss)
+        }
+    }
+}
+
+fn method_step(policy: &Policy, request: &CorsRequest<'_>) -> Step {
+    let name = StepName::Method;
+    match check_method(policy, request) {
+        Ok(method) => {
+            let shown = quoted(method);
+            let is_listed = policy.method_names().any(|listed| listed == method);
+            let why = match policy.allows_any_method() && !is_listed {
+                true => "`allow_methods` has `*`",
+                false if is_listed => "it is in `allow_methods`",
+                false => "GET, HEAD and POST always are",
+            };
+            Step::yes(name, format!("{shown} is allowed: {why}"))
+        }
+        Err(reason) => {
+            let asked = request.request_method.one();
+            let finding = match (asked, reason) {
+                (None, _) => "several Access-Control-Request-Method fields: none is believed",
+                (_, Reason::MalformedMethod) => "it is no method: RFC 9110 has no such token",
+                _ => "it is not in `allow_methods`",
+            };
+            let finding = match asked {
+                Some(method) => format!("{}: {finding}", quoted(method)),
+                None => finding.to_owned(),
+            };
+            let near_miss = asked.and_then(|method| near_miss::method(policy, method));
+            Step::no(name, reason, finding, near_miss)
+        }
+    }
+}
+
+fn headers_step(policy: &Policy, request: &CorsRequest<'_>) -> Step {
+    let name = StepName::Headers;
+    let headers = &request.request_headers;
+    match check_headers(policy, request) {
+        Ok(()) if headers.elements().next().is_none() => {
+            Step::yes(name, "none is asked for".to_owned())
+        }
+        Ok(()) => {
+            let all: Vec<String> = headers.elements().map(quoted).collect();
+            let all = all.join(", ");
+            Step::yes(name, format!("{all}: in `allow_headers`"))
+        }
+        Err(reason) => {
+            let refused: Vec<&[u8]> = headers
+                .elements()
+                .filter(|name| !policy.allows_header(name))
+                .collect();
+            let all: Vec<String> = refused.iter().copied().map(quoted).collect();
+            let finding = match (headers.is_within_bounds(), all.as_slice()) {
+                (false, _) => "Access-Control-Request-Headers is longer than it may be".to_owned(),
+                (true, [one]) => format!("{one} is not in `allow_headers`"),
+                (true, all) => format!("{} are not in `allow_headers`", all.join(", ")),
+            };
+            let misses = refused
+                .into_iter()
+                .filter_map(|name| near_miss::header(policy, name));
+            let near_miss = misses.collect::<Vec<_>>().join("; ");
+            let near_miss = (!near_miss.is_empty()).then_some(near_miss);
+            Step::no(name, reason, finding, near_miss)
+        }
+    }
+}
+
+/// What a client sent, safe to print.
+fn quoted(bytes: &[u8]) -> String {
+    format!("`{}`", bytes.escape_ascii())
+}
+
+// === impl Step ===
+
+impl Step {
+    fn yes(name: StepName, finding: impl Into<String>) -> Self {
+        Self {
+            name,
+            result: StepResult::Yes,
+            finding: finding.into(),
+            near_miss: None,
+        }
+    }
+
+    fn no(name: StepName, reason: Reason, finding: String, near_miss: Option<String>) -> Self {
+        Self {
+            name,
+            result: StepResult::No(reason),
+            finding,
+            near_miss,
+        }
+    }
+}
+
+impl StepName {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Kind => "kind",
+            Self::Rule => "rule",
+            Self::Origin => "origin",
+            Self::Method => "method",
+            Self::Headers => "headers",
+        }
+    }
+}

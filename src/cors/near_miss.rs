@@ -1,0 +1,192 @@
+//! The nearest miss: how a request that is not allowed differs from one that would be.
+//!
+//! For people who ask why, and never for traffic: this may look at every pattern there is.
+//!
+//! *Invariant:* what is said to be allowed was asked of the policy itself.
+
+use super::matcher::{OriginMatcher, PatternRef};
+use super::names::{is_forbidden_method, is_safelisted_method, is_token};
+use super::origin::{Origin, TupleOrigin, default_port};
+use super::pattern::{HostPattern, OriginPattern, PortPattern, TuplePattern};
+use super::policy::Policy;
+
+/// So many letters may be different in a name that was meant.
+const MAX_TYPOS: usize = 2;
+
+/// How `origin`, which no pattern matches, misses one.
+pub(super) fn origin(patterns: &OriginMatcher, origin: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(origin);
+    if origin == b"null" {
+        return Some("nothing but the pattern `null` matches opaque origins".to_owned());
+    }
+    let other_kind = || other_origin(patterns, &text);
+    let Ok(Origin::Tuple(tuple)) = Origin::parse(origin) else {
+        return other_kind();
+    };
+    other_kind()
+        .or_else(|| other_port(patterns, &tuple))
+        .or_else(|| typo(patterns, &tuple))
+}
+
+/// The origin with one thing changed, where that makes it one that is allowed.
+fn other_origin(patterns: &OriginMatcher, text: &str) -> Option<String> {
+    let allowed_by = |changed: &str| match patterns.find(changed.as_bytes()) {
+        Ok(Some(id)) if patterns.pattern(id) != PatternRef::Text("*") => Some(patterns.pattern(id)),
+        _ => None,
+    };
+    changes(text).into_iter().find_map(|(what, changed)| {
+        let pattern = allowed_by(&changed).filter(|_| changed != text)?;
+        Some(match pattern {
+            PatternRef::Text(pattern) if pattern == changed => {
+                format!("{what}: `{changed}` is allowed")
+            }
+            PatternRef::Text(pattern) | PatternRef::Regex(pattern) => {
+                format!("{what}: `{changed}` is allowed by `{pattern}`")
+            }
+        })
+    })
+}
+
+/// What is changed, in the words of the miss, and what it makes of the origin.
+fn changes(text: &str) -> Vec<(String, String)> {
+    let mut changes: Vec<(String, String)> = Vec::new();
+    let mut add = |what: &str, changed: String| changes.push((what.to_owned(), changed));
+    let bare = text.trim().trim_matches(['"', '\'']);
+    add("there is something around it", bare.to_owned());
+    add("it has upper-case letters", text.to_ascii_lowercase());
+    let Some((scheme, rest)) = text.split_once("://") else {
+        add("the scheme is missing", format!("https://{text}"));
+        add("the scheme is missing", format!("http://{text}"));
+        return changes;
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    match rest.len() - authority.len() {
+        0 => {}
+        1 => add("it has a trailing slash", format!("{scheme}://{authority}")),
+        _ => add("it has a path", format!("{scheme}://{authority}")),
+    }
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    let with_port = |scheme: &str, host: &str| match port {
+        Some(port) => format!("{scheme}://{host}:{port}"),
+        None => format!("{scheme}://{host}"),
+    };
+    if let Some(undotted) = host.strip_suffix('.') {
+        add("it has a trailing dot", with_port(scheme, undotted));
+    }
+    if let Some(port) = port {
+        let what = match port.parse() {
+            Ok(port) if default_port(scheme) == Some(port) => {
+                "browsers leave a default port out".to_owned()
+            }
+            _ => format!("port differs: {port}"),
+        };
+        add(&what, format!("{scheme}://{host}"));
+    }
+    for other in ["https", "http"] {
+        let what = format!("scheme is {scheme}");
+        add(&what, with_port(other, host));
+        if let Some(port) = port {
+            let what = format!("{what}, and port differs: {port}");
+            add(&what, format!("{other}://{host}"));
+        }
+    }
+    let what = "the wildcard needs at least one label";
+    add(what, with_port(scheme, &format!("www.{host}")));
+    if let Some((_, parent)) = host.split_once('.') {
+        add("it is a subdomain", with_port(scheme, parent));
+    }
+    changes
+}
+
+/// Another port of the same scheme and host.
+fn other_port(patterns: &OriginMatcher, origin: &TupleOrigin<'_>) -> Option<String> {
+    let is_host_of = |pattern: &TuplePattern| {
+        let host = origin.host();
+        pattern.scheme() == origin.scheme()
+            && match pattern.host_pattern() {
+                HostPattern::Exact => pattern.host() == host,
+                HostPattern::Subdomains => host
+                    .strip_suffix(pattern.host())
+                    .is_some_and(|labels| labels.ends_with('.')),
+            }
+    };
+    let pattern = tuples(patterns).find(is_host_of)?;
+    let text = pattern.text();
+    let port = |port: Option<u16>| match port.or_else(|| default_port(origin.scheme())) {
+        Some(port) => port.to_string(),
+        None => "none".to_owned(),
+    };
+    let wanted = match pattern.port() {
+        PortPattern::Default => port(None),
+        PortPattern::Number(number) => port(Some(number)),
+        PortPattern::Any => return None,
+    };
+    let is = port(origin.port());
+    Some(format!("port differs: {is}, and `{text}` wants {wanted}"))
+}
+
+/// A pattern with a host that is spelled nearly like the origin's.
+fn typo(patterns: &OriginMatcher, origin: &TupleOrigin<'_>) -> Option<String> {
+    let host = origin.host();
+    let nearest = tuples(patterns)
+        .filter(|pattern| pattern.host().len().abs_diff(host.len()) <= MAX_TYPOS)
+        .map(|pattern| (strsim::damerau_levenshtein(pattern.host(), host), pattern))
+        .filter(|(distance, _)| (1..=MAX_TYPOS).contains(distance))
+        .min_by_key(|(distance, _)| *distance);
+    let (_, pattern) = nearest?;
+    Some(format!("it is spelled nearly like `{}`", pattern.text()))
+}
+
+fn tuples(patterns: &OriginMatcher) -> impl Iterator<Item = TuplePattern> {
+    patterns.patterns().filter_map(|pattern| match pattern {
+        PatternRef::Text(text) => match OriginPattern::parse(text) {
+            Ok(OriginPattern::Tuple(tuple)) => Some(tuple),
+            _ => None,
+        },
+        PatternRef::Regex(_) => None,
+    })
+}
+
+/// How a method that is not allowed misses one that is.
+pub(super) fn method(policy: &Policy, method: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(method);
+    if is_forbidden_method(method) {
+        return Some("no script may use it".to_owned());
+    }
+    let upper = text.to_ascii_uppercase();
+    let listed = policy.method_names().map(String::from_utf8_lossy);
+    let listed: Vec<String> = listed.map(String::from).collect();
+    let other_case = listed.iter().find(|name| name.eq_ignore_ascii_case(&text));
+    let safelisted = is_safelisted_method(upper.as_bytes()).then_some(&upper);
+    if let Some(name) = other_case.or(safelisted) {
+        return Some(format!("`{text}` is not `{name}`: methods have a case"));
+    }
+    nearest(&text, listed)
+}
+
+/// How a header that is not allowed misses one that is.
+pub(super) fn header(policy: &Policy, name: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(name).to_ascii_lowercase();
+    if !is_token(name) {
+        return Some(format!("`{}` is no header name", text.escape_default()));
+    }
+    if policy.allows_any_header() && text == "authorization" {
+        return Some("`authorization` is never covered by `*`: list it beside the `*`".to_owned());
+    }
+    let listed = policy.header_names().map(String::from_utf8_lossy);
+    nearest(&text, listed.map(String::from).collect())
+}
+
+/// The name that was most likely meant.
+fn nearest(name: &str, listed: Vec<String>) -> Option<String> {
+    let distance = |listed: &String| strsim::damerau_levenshtein(listed, name);
+    let nearest = listed.iter().min_by_key(|listed| distance(listed))?;
+    let is_near = distance(nearest) <= MAX_TYPOS.min(name.len() / 2);
+    is_near.then(|| format!("`{nearest}` is allowed"))
+}
+
+#[cfg(test)]
+mod tests;

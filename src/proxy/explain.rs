@@ -1,0 +1,534 @@
+//! `explain`: what the gateway does with a request, and why, without a request being made.
+//!
+//! *Invariant:* the route, the decision and the answer are those of [`Verdict`], which traffic asks.
+//! What is told beside them decides nothing.
+
+mod question;
+mod report;
+mod route;
+
+pub use question::{Flags, Question, QuestionError};
+pub use report::{
+    Author, Browser, Exchange, Report, Response, RouteReport, StepReport, Verdict as Ruling,
+};
+
+use super::request;
+use super::respond::{Answer, has_length};
+use super::router::RouteRequest;
+use super::snapshot::{Route, Snapshot};
+use super::verdict::Verdict;
+use crate::config::normalized_path;
+use crate::cors::browser::{Refusal, ScriptRequest};
+use crate::cors::{
+    self, CorsRequest, FieldName, Grant, HeaderPlan, RequestKind, Step, StepResult,
+    UpstreamCorsHeaders,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use pingora_http::RequestHeader;
+use route::Predicates;
+
+/// A response as a browser sees it, as far as it is known without the upstream.
+struct Seen {
+    status: StatusCode,
+    fields: HeaderMap,
+}
+
+/// A report, written.
+pub struct Explained {
+    pub content_type: &'static str,
+    pub text: String,
+}
+
+/// What a browser says to a response; `None` where the upstream decides.
+type Judgement = Option<Result<(), Refusal>>;
+
+/// Answers a query, and what is pasted with it, as text or, with `format=json`, as JSON. The error is
+/// what to tell who asked.
+pub fn answer(snapshot: &Snapshot, query: &str, pasted: &str) -> Result<Explained, QuestionError> {
+    let question = Question::of_text(pasted, Flags::of_query(query)?)?;
+    let report = explain(snapshot, &question)?;
+    let is_json = form_urlencoded::parse(query.as_bytes())
+        .any(|pair| pair == ("format".into(), "json".into()));
+    Ok(match is_json {
+        true => Explained {
+            content_type: "application/json",
+            text: report.to_json(),
+        },
+        false => Explained {
+            content_type: "text/plain; charset=utf-8",
+            text: report.to_string(),
+        },
+    })
+}
+
+/// Explains what becomes of a request under `snapshot`.
+///
+/// # Errors
+///
+/// Where the question is no request: a method that is none, or a field that can't be sent.
+pub fn explain(snapshot: &Snapshot, question: &Question) -> Result<Report, QuestionError> {
+    let header = question.header()?;
+    let request = CorsRequest::new(&header.method, &header.headers);
+    let kind = request.kind();
+    let mut report = Report {
+        method: question.method.clone(),
+        url: question.url(),
+        origin: question.values("origin").next().map(str::to_owned),
+        credentials: question.credentials,
+        listener: listener(snapshot, question),
+        verdict: Ruling::NoCors,
+        why: String::new(),
+        notes: Vec::new(),
+        preflight: None,
+        request: None,
+    };
+    match kind {
+        RequestKind::Preflight => explain_preflight(snapshot, question, &header, &mut report),
+        RequestKind::NotCors => {
+            let (mut exchange, _) = exchange(snapshot, &header, question);
+            exchange.browser.says = "makes no CORS check".to_owned();
+            "no Origin: a browser sends one with every request of a script to another origin"
+                .clone_into(&mut report.why);
+            report.request = Some(exchange);
+        }
+        RequestKind::Actual => return explain_actual(snapshot, question, &header, report),
+    }
+    Ok(report)
+}
+
+/// What is asked about is the browser's own question.
+fn explain_preflight(
+    snapshot: &Snapshot,
+    question: &Question,
+    header: &RequestHeader,
+    report: &mut Report,
+) {
+    let (mut exchange, seen) = exchange(snapshot, header, question);
+    let asked = question.values("access-control-request-headers");
+    let names = asked.flat_map(|line| line.split(',')).map(str::trim);
+    // No value is safelisted where the name was asked for.
+    let headers: Vec<(String, String)> = names
+        .filter(|name| !name.is_empty())
+        .map(|name| (name.to_owned(), "\"".to_owned()))
+        .collect();
+    let method = question.values("access-control-request-method").next();
+    let script = ScriptRequest {
+        method: method.unwrap_or_default(),
+        origin: report.origin.as_deref().unwrap_or_default(),
+        headers: &headers,
+        credentials: question.credentials,
+    };
+    let judgement = judge_preflight(&script, seen.as_ref(), &mut exchange.browser);
+    (report.verdict, report.why) = ruling(&[(&exchange, &judgement)]);
+    report.preflight = Some(exchange);
+}
+
+/// What a script asks for, and what its browser asks before.
+fn explain_actual(
+    snapshot: &Snapshot,
+    question: &Question,
+    header: &RequestHeader,
+    mut report: Report,
+) -> Result<Report, QuestionError> {
+    let (mut exchange_itself, seen) = exchange(snapshot, header, question);
+    let origin = report.origin.clone().unwrap_or_default();
+    if question.is_same_origin(&origin) {
+        exchange_itself.browser.says = "makes no CORS check".to_owned();
+        "the page and the URL have the same origin: a browser asks nothing and checks nothing"
+            .clone_into(&mut report.why);
+        report.request = Some(exchange_itself);
+        return Ok(report);
+    }
+    let headers: Vec<(String, String)> = question
+        .headers
+        .iter()
+        .filter(|(name, _)| !name.eq_ignore_ascii_case("origin"))
+        .cloned()
+        .collect();
+    let script = ScriptRequest {
+        method: &question.method,
+        origin: &origin,
+        headers: &headers,
+        credentials: question.credentials,
+    };
+    if let Err(error) = script.check() {
+        report.verdict = Ruling::Blocked;
+        report.why = format!("nothing is sent: {error}");
+        return Ok(report);
+    }
+    for name in script.dropped_headers() {
+        let note =
+            format!("no script may set `{name}`: a browser leaves it out, or sets it itself");
+        report.notes.push(note);
+    }
+    let causes = script.preflight_causes();
+    let judgement = judge_response(&script, seen.as_ref(), &mut exchange_itself.browser);
+    if causes.is_empty() {
+        report
+            .notes
+            .push("no preflight: method and headers need none".to_owned());
+        (report.verdict, report.why) = ruling(&[(&exchange_itself, &judgement)]);
+        report.request = Some(exchange_itself);
+        return Ok(report);
+    }
+    let causes: Vec<String> = causes.iter().map(ToString::to_string).collect();
+    report
+        .notes
+        .push(format!("a preflight: {}", causes.join(", ")));
+    let asking = Question {
+        method: "OPTIONS".to_owned(),
+        headers: script
+            .preflight_fields()
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+        ..question.clone()
+    };
+    let (mut preflight, seen) = exchange(snapshot, &asking.header()?, &asking);
+    let asked = judge_preflight(&script, seen.as_ref(), &mut preflight.browser);
+    if matches!(asked, Some(Err(_))) {
+        exchange_itself.browser = Browser {
+            permits: None,
+            code: None,
+            says: "never sends it: the preflight was refused".to_owned(),
+        };
+    }
+    let both = [(&preflight, &asked), (&exchange_itself, &judgement)];
+    (report.verdict, report.why) = ruling(&both);
+    report.preflight = Some(preflight);
+    report.request = Some(exchange_itself);
+    Ok(report)
+}
+
+/// What becomes of one request, and what a browser will see of it.
+fn exchange(
+    snapshot: &Snapshot,
+    header: &RequestHeader,
+    question: &Question,
+) -> (Exchange, Option<Seen>) {
+    let request = CorsRequest::new(&header.method, &header.headers);
+    let path = normalized_path(header.uri.path());
+    let route_request = RouteRequest::new(header, &path, &request);
+    let verdict = Verdict::on(snapshot, &route_request);
+    let route = snapshot.route(verdict.route_id);
+    let bytes = request::decoded_header_bytes(header);
+    let alone = request::answer_alone(header, bytes, &request, &snapshot.limits);
+    let steps = cors::explain(&route.rule, &request);
+    let mut steps: Vec<StepReport> = steps.into_iter().map(StepReport::from).collect();
+    let answer = match alone {
+        Some(status) => {
+            steps.insert(0, refused_alone(status));
+            Some(verdict.refusal(status))
+        }
+        None => verdict.answer(),
+    };
+    let plan = verdict.plan();
+    let (response, seen) = match answer {
+        Some(answer) => own_response(&answer),
+        None => upstreams_response(route, plan, &request),
+    };
+    let (outcome, reason) = match alone {
+        Some(_) => ("none", None),
+        None => (verdict.outcome(), verdict.reason()),
+    };
+    let mut headers = vec![("Host".to_owned(), question.authority.clone())];
+    headers.extend(question.headers.iter().cloned());
+    let exchange = Exchange {
+        method: question.method.clone(),
+        target: question.target.clone(),
+        headers,
+        route: route_report(snapshot, route, &route_request),
+        steps,
+        outcome,
+        reason,
+        response,
+        browser: Browser {
+            permits: None,
+            code: None,
+            says: String::new(),
+        },
+    };
+    (exchange, seen)
+}
+
+fn refused_alone(status: StatusCode) -> StepReport {
+    let finding = match status {
+        StatusCode::NO_CONTENT => "`OPTIONS *` is about the server: answered, whatever CORS says",
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+            "the header is longer than `limits.max_request_header_bytes`"
+        }
+        _ => "the target has dot segments, or is no path",
+    };
+    let result = match status {
+        StatusCode::NO_CONTENT => "yes",
+        _ => "no",
+    };
+    StepReport {
+        step: "request",
+        result,
+        reason: None,
+        finding: finding.to_owned(),
+        near_miss: None,
+    }
+}
+
+fn own_response(answer: &Answer<'_>) -> (Response, Option<Seen>) {
+    let fields = answer.fields();
+    let mut headers = Vec::new();
+    if has_length(answer.status) {
+        headers.push(("Content-Length".to_owned(), "0".to_owned()));
+    }
+    headers.extend(fields.iter().map(shown));
+    let response = Response {
+        from: Author::Gateway,
+        status: Some(answer.status.as_u16()),
+        headers,
+        upstream_cors_headers: None,
+    };
+    let seen = Seen {
+        status: answer.status,
+        fields: fields.into_iter().map(named).collect(),
+    };
+    (response, Some(seen))
+}
+
+fn upstreams_response(
+    route: &Route,
+    plan: HeaderPlan,
+    request: &CorsRequest<'_>,
+) -> (Response, Option<Seen>) {
+    // Of an answer without a body nothing but the fields that the plan adds.
+    let added = Answer::refusal(StatusCode::NO_CONTENT, route, plan, request.origin.one()).fields();
+    let (is_known, words) = match plan {
+        HeaderPlan::Untouched | HeaderPlan::Vary(_) => (false, "are left alone"),
+        HeaderPlan::Policy {
+            upstream, grant, ..
+        } => match (upstream, grant) {
+            (UpstreamCorsHeaders::Strip, _) => (true, "are removed"),
+            (UpstreamCorsHeaders::Keep, Grant::Nothing) => (false, "are left as they are"),
+            (UpstreamCorsHeaders::Keep, _) => (true, "are replaced"),
+            (UpstreamCorsHeaders::Fill, _) => (false, "stay, and what is missing is added"),
+        },
+    };
+    let response = Response {
+        from: Author::Upstream,
+        status: None,
+        headers: added.iter().map(shown).collect(),
+        upstream_cors_headers: Some(words),
+    };
+    let seen = Seen {
+        // As good an answer as there can be.
+        status: StatusCode::OK,
+        fields: added.into_iter().map(named).collect(),
+    };
+    (response, is_known.then_some(seen))
+}
+
+fn shown((name, value): &(FieldName, HeaderValue)) -> (String, String) {
+    let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+    (name.as_str().to_owned(), value)
+}
+
+fn named((name, value): (FieldName, HeaderValue)) -> (HeaderName, HeaderValue) {
+    (name.into(), value)
+}
+
+fn route_report(snapshot: &Snapshot, route: &Route, request: &RouteRequest<'_>) -> RouteReport {
+    let name = route.name.clone();
+    if let Some(matches) = &route.matches {
+        return RouteReport {
+            name,
+            upstream: route.cluster.as_ref().map(|c| c.name().to_owned()),
+            because: Predicates::of(matches, request).met,
+            nearest: None,
+        };
+    }
+    let others = snapshot.routes().filter_map(|other| {
+        let predicates = Predicates::of(other.matches.as_ref()?, request);
+        Some((other.name.clone(), predicates.unmet))
+    });
+    let nearest = others.min_by_key(|(_, unmet)| unmet.len());
+    let (nearest, because) = nearest.unzip();
+    RouteReport {
+        name,
+        upstream: None,
+        because: because.unwrap_or_default(),
+        nearest,
+    }
+}
+
+fn listener(snapshot: &Snapshot, question: &Question) -> String {
+    let listeners = &snapshot.listeners;
+    let port = question.port();
+    match listeners.iter().find(|address| address.port() == port) {
+        Some(address) => address.to_string(),
+        None => {
+            let all: Vec<String> = listeners.iter().map(ToString::to_string).collect();
+            format!(
+                "none has the port {port}: whoever has it must lead to {}, which all serve the same",
+                all.join(" or ")
+            )
+        }
+    }
+}
+
+fn judge_preflight(
+    script: &ScriptRequest<'_>,
+    seen: Option<&Seen>,
+    browser: &mut Browser,
+) -> Judgement {
+    let permit = seen.map(|seen| script.judge_preflight(seen.status, &seen.fields));
+    let says = match &permit {
+        Some(Ok(permit)) => format!(
+            "permits the request, and remembers that for {} s",
+            permit.max_age
+        ),
+        Some(Err(refusal)) => format!("refuses: {refusal}"),
+        None => "does what the upstream's answer says".to_owned(),
+    };
+    *browser = Browser::new(permit.as_ref().map(|p| p.as_ref().map(|_| ())), says);
+    permit.map(|permit| permit.map(|_| ()))
+}
+
+fn judge_response(
+    script: &ScriptRequest<'_>,
+    seen: Option<&Seen>,
+    browser: &mut Browser,
+) -> Judgement {
+    let permit = seen.map(|seen| script.judge_response(&seen.fields));
+    let says = match &permit {
+        Some(Ok(_)) => "lets the script read the response".to_owned(),
+        Some(Err(refusal)) => format!("keeps the response from the script: {refusal}"),
+        None => "does what the upstream's response says".to_owned(),
+    };
+    *browser = Browser::new(permit.as_ref().map(|p| p.as_ref().map(|_| ())), says);
+    permit.map(|permit| permit.map(|_| ()))
+}
+
+/// What all judgements come to, and why.
+fn ruling(judged: &[(&Exchange, &Judgement)]) -> (Ruling, String) {
+    for (exchange, judgement) in judged {
+        if let Some(Err(refusal)) = judgement {
+            // What the policy says is nearer to the cause than what a browser makes of it.
+            if exchange.route.upstream.is_none() {
+                let RouteReport {
+                    because, nearest, ..
+                } = &exchange.route;
+                let nearest = nearest.as_ref().map(|nearest| {
+                    format!("; the nearest is `{nearest}`, but {}", because.join("; "))
+                });
+                let why = format!("no route matches{}", nearest.unwrap_or_default());
+                return (Ruling::Blocked, why);
+            }
+            let mut steps = exchange.steps.iter();
+            let why = steps.find(|step| step.result == "no").map(|step| {
+                let near_miss = step.near_miss.as_ref();
+                let near_miss = near_miss.map(|miss| format!("; {miss}"));
+                format!("{}{}", step.finding, near_miss.unwrap_or_default())
+            });
+            return (Ruling::Blocked, why.unwrap_or_else(|| refusal.to_string()));
+        }
+    }
+    if judged.iter().any(|(_, judgement)| judgement.is_none()) {
+        let why = "what the upstream answers reaches the browser".to_owned();
+        return (Ruling::DependsOnUpstream, why);
+    }
+    let why = match judged {
+        [(exchange, _)] if exchange.method == "OPTIONS" => {
+            "the preflight is answered with permission"
+        }
+        [_] => "the script may read the response",
+        _ => "the preflight is answered with permission, and the script may read the response",
+    };
+    // An error with the right headers is still an error.
+    let status = judged
+        .last()
+        .and_then(|(exchange, _)| exchange.response.status);
+    let why = match status {
+        Some(status @ 400..) => format!("{why}, which is a {status} from the gateway"),
+        _ => why.to_owned(),
+    };
+    (Ruling::Allowed, why)
+}
+
+// === impl Question ===
+
+impl Question {
+    fn header(&self) -> Result<RequestHeader, QuestionError> {
+        let method = self.method.as_bytes();
+        let wrong = |what: &str, value: &str| {
+            QuestionError::new(format!("`{}` is no {what}", value.escape_default()))
+        };
+        if !cors::is_token(method) {
+            return Err(wrong("method", &self.method));
+        }
+        let mut header = RequestHeader::build(method, self.target.as_bytes(), None)
+            .map_err(|_| wrong("target", &self.target))?;
+        let host = [("Host".to_owned(), self.authority.clone())];
+        for (name, value) in host.iter().chain(&self.headers) {
+            let value = HeaderValue::from_str(value).map_err(|_| wrong("field value", value))?;
+            header
+                .append_header(name.clone(), value)
+                .map_err(|_| wrong("field name", name))?;
+        }
+        Ok(header)
+    }
+
+    fn url(&self) -> String {
+        format!("{}://{}{}", self.scheme, self.authority, self.target)
+    }
+
+    fn port(&self) -> u16 {
+        let written = self.authority.rsplit_once(':');
+        let written = written.and_then(|(_, port)| port.parse().ok());
+        written.unwrap_or(match self.scheme.as_str() {
+            "https" => 443,
+            _ => 80,
+        })
+    }
+
+    fn is_same_origin(&self, origin: &str) -> bool {
+        let host = match self.authority.rsplit_once(':') {
+            Some((host, port)) if port.parse::<u16>().is_ok() => host,
+            _ => &self.authority,
+        };
+        let default = match self.scheme.as_str() {
+            "https" => 443,
+            _ => 80,
+        };
+        let own = match self.port() {
+            port if port == default => format!("{}://{host}", self.scheme),
+            port => format!("{}://{host}:{port}", self.scheme),
+        };
+        own == origin
+    }
+}
+
+// === impl Browser ===
+
+impl Browser {
+    fn new(permit: Option<Result<(), &Refusal>>, says: String) -> Self {
+        Self {
+            permits: permit.as_ref().map(Result::is_ok),
+            code: permit.and_then(Result::err).map(Refusal::as_str),
+            says,
+        }
+    }
+}
+
+impl From<Step> for StepReport {
+    fn from(step: Step) -> Self {
+        let (result, reason) = match step.result {
+            StepResult::Yes => ("yes", None),
+            StepResult::No(reason) => ("no", Some(reason.as_str())),
+            StepResult::WouldBeNo(reason) => ("would_be_no", Some(reason.as_str())),
+        };
+        Self {
+            step: step.name.as_str(),
+            result,
+            reason,
+            finding: step.finding,
+            near_miss: step.near_miss,
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! What is said about a request, for programs and for people.
+
+use serde::Serialize;
+use std::fmt;
+
+/// Everything about one request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    pub method: String,
+    pub url: String,
+    pub origin: Option<String>,
+    pub credentials: bool,
+    pub listener: String,
+    /// What a browser would do for the script.
+    pub verdict: Verdict,
+    /// Why, in a line or two.
+    pub why: String,
+    /// Why there is a preflight, and what else there is to know.
+    pub notes: Vec<String>,
+    /// What the browser asks first; none where it doesn't.
+    pub preflight: Option<Exchange>,
+    /// The request itself; none where what is asked about is a preflight.
+    pub request: Option<Exchange>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The script gets its response.
+    Allowed,
+    /// It gets an error.
+    Blocked,
+    /// What the upstream answers decides.
+    DependsOnUpstream,
+    /// CORS has no say in it.
+    NoCors,
+}
+
+/// One request and what becomes of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Exchange {
+    pub method: String,
+    pub target: String,
+    pub headers: Vec<(String, String)>,
+    pub route: RouteReport,
+    pub steps: Vec<StepReport>,
+    /// As metrics have it; `none` is counted nowhere.
+    pub outcome: &'static str,
+    pub reason: Option<&'static str>,
+    pub response: Response,
+    pub browser: Browser,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RouteReport {
+    /// As metrics have it.
+    pub name: String,
+    pub upstream: Option<String>,
+    /// The predicates that are met; where no route matches, those of the nearest one that are not.
+    pub because: Vec<String>,
+    /// The route that misses by the least, where none matches.
+    pub nearest: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StepReport {
+    pub step: &'static str,
+    pub result: &'static str,
+    pub reason: Option<&'static str>,
+    pub finding: String,
+    pub near_miss: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Response {
+    /// Who makes it.
+    pub from: Author,
+    /// None where the upstream decides.
+    pub status: Option<u16>,
+    /// All fields of the gateway's own; those it adds to an upstream's. Date and Connection aside.
+    pub headers: Vec<(String, String)>,
+    /// What becomes of the upstream's own CORS fields.
+    pub upstream_cors_headers: Option<&'static str>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Author {
+    Gateway,
+    Upstream,
+}
+
+/// What a browser makes of a response.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Browser {
+    /// None where the upstream decides, or where CORS has no say.
+    pub permits: Option<bool>,
+    /// A name for the refusal that stays as it is.
+    pub code: Option<&'static str>,
+    pub says: String,
+}
+
+// === impl Report ===
+
+impl Report {
+    pub fn to_json(&self) -> String {
+        // Strings, numbers and lists: there is nothing in it that could not be written.
+        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            method,
+            url,
+            origin,
+            credentials,
+            listener,
+            verdict,
+            why,
+            notes,
+            preflight,
+            request,
+        } = self;
+        let verdict = match verdict {
+            Verdict::Allowed => "ALLOWED",
+            Verdict::Blocked => "BLOCKED",
+            Verdict::DependsOnUpstream => "THE UPSTREAM DECIDES",
+            Verdict::NoCors => "NO CORS",
+        };
+        writeln!(f, "{verdict}: {why}")?;
+        writeln!(f)?;
+        write!(f, "{} {}", escaped(method), escaped(url))?;
+        if let Some(origin) = origin {
+            write!(f, " for a page of {}", escaped(origin))?;
+        }
+        writeln!(
+            f,
+            "{}",
+            if *credentials {
+                ", with credentials"
+            } else {
+                ""
+            }
+        )?;
+        writeln!(f, "  listener  {listener}")?;
+        for note in notes {
+            writeln!(f, "  note      {}", escaped(note))?;
+        }
+        for (what, exchange) in [("preflight", preflight), ("request", request)] {
+            if let Some(exchange) = exchange {
+                writeln!(f)?;
+                write!(f, "{what}: {exchange}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            method,
+            target,
+            headers,
+            route,
+            steps,
+            outcome,
+            reason,
+            response,
+            browser,
+        } = self;
+        writeln!(f, "{} {}", escaped(method), escaped(target))?;
+        for (name, value) in headers {
+            writeln!(f, "    {}: {}", escaped(name), escaped(value))?;
+        }
+        writeln!(f, "  {route}")?;
+        for step in steps {
+            writeln!(f, "  {step}")?;
+        }
+        let reason = reason
+            .map(|reason| format!(", {reason}"))
+            .unwrap_or_default();
+        writeln!(f, "  counted   {outcome}{reason}")?;
+        write!(f, "{response}")?;
+        writeln!(f, "  browser   {}", browser.says)
+    }
+}
+
+impl fmt::Display for RouteReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let because = self.because.join("; ");
+        match (&self.upstream, &self.nearest) {
+            (Some(upstream), _) => write!(
+                f,
+                "route     `{}` to the upstream `{upstream}`: {because}",
+                self.name
+            ),
+            (None, Some(nearest)) => write!(
+                f,
+                "route     none; the nearest is `{nearest}`, but {because}"
+            ),
+            (None, None) => write!(f, "route     none"),
+        }
+    }
+}
+
+impl fmt::Display for StepReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            step,
+            result,
+            reason,
+            finding,
+            near_miss,
+        } = self;
+        let mark = match *result {
+            "yes" => "",
+            "no" => "NO: ",
+            _ => "would be no: ",
+        };
+        write!(f, "{step:<9} {mark}{finding}")?;
+        if let Some(reason) = reason {
+            write!(f, " ({reason})")?;
+        }
+        match near_miss {
+            Some(near_miss) => write!(f, "\n            nearest miss: {near_miss}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            from,
+            status,
+            headers,
+            upstream_cors_headers,
+        } = self;
+        let line = match (from, status) {
+            (Author::Gateway, Some(status)) => {
+                let status = http::StatusCode::from_u16(*status).ok();
+                let phrase = status.and_then(|status| status.canonical_reason());
+                let number = status.map_or(0, |status| status.as_u16());
+                format!("HTTP/1.1 {number} {}", phrase.unwrap_or_default())
+            }
+            _ => "the upstream's".to_owned(),
+        };
+        writeln!(f, "  response  {line}")?;
+        for (name, value) in headers {
+            let plus = if *from == Author::Upstream { "+ " } else { "" };
+            writeln!(f, "    {plus}{name}: {}", escaped(value))?;
+        }
+        match upstream_cors_headers {
+            Some(words) => writeln!(f, "    its own Access-Control-* {words}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Without control characters: some of it is a client's.
+fn escaped(text: &str) -> String {
+    text.chars()
+        .map(|c| match c.is_control() {
+            true => c.escape_default().to_string(),
+            false => c.to_string(),
+        })
+        .collect()
+}

@@ -1,0 +1,135 @@
+//! Why a route is a request's, or is not: its predicates, one by one.
+//!
+//! The router finds the route by look-ups; here each route is asked by itself, so that the two can
+//! be compared.
+
+use crate::config::{HostMatch, PathMatch, RouteMatch};
+use crate::cors::RequestKind;
+use crate::proxy::router::{RouteRequest, is_header, requested_method};
+
+/// What a route's predicates say to a request.
+#[derive(Debug, Default)]
+pub(super) struct Predicates {
+    pub met: Vec<String>,
+    pub unmet: Vec<String>,
+}
+
+// === impl Predicates ===
+
+impl Predicates {
+    pub(super) fn of(matches: &RouteMatch, request: &RouteRequest<'_>) -> Self {
+        let RouteMatch {
+            hosts,
+            path,
+            methods,
+            headers,
+        } = matches;
+        let mut predicates = Self::default();
+        if !hosts.is_empty() {
+            predicates.host(hosts, request);
+        }
+        predicates.path(path, request);
+        if !methods.is_empty() {
+            predicates.method(methods, request);
+        }
+        for (name, value) in headers {
+            predicates.header(name, value, request);
+        }
+        predicates
+    }
+
+    fn add(&mut self, is_met: bool, met: String, unmet: String) {
+        match is_met {
+            true => self.met.push(met),
+            false => self.unmet.push(unmet),
+        }
+    }
+
+    fn host(&mut self, hosts: &[HostMatch], request: &RouteRequest<'_>) {
+        let host = host_name(request.host);
+        let is_match = |pattern: &&HostMatch| match pattern {
+            HostMatch::Exact(name) => *name == host,
+            HostMatch::Subdomains(name) => host
+                .strip_suffix(name.as_str())
+                .is_some_and(|labels| labels.ends_with('.') && labels.len() > 1),
+        };
+        let text = |pattern: &HostMatch| match pattern {
+            HostMatch::Exact(name) => format!("`{name}`"),
+            HostMatch::Subdomains(name) => format!("`*.{name}`"),
+        };
+        let found = hosts.iter().find(is_match);
+        let all = hosts.iter().map(text).collect::<Vec<_>>().join(", ");
+        let met = found.map(|pattern| format!("the host is {}", text(pattern)));
+        let shown = host.escape_default();
+        self.add(
+            found.is_some(),
+            met.unwrap_or_default(),
+            format!("the host is `{shown}`, not {all}"),
+        );
+    }
+
+    fn path(&mut self, pattern: &PathMatch, request: &RouteRequest<'_>) {
+        let path = String::from_utf8_lossy(request.path);
+        let shown = path.escape_default();
+        match pattern {
+            PathMatch::Exact(exact) => {
+                let mut unmet = format!("the path is `{shown}`, not `{exact}`");
+                if path.trim_end_matches('/') == exact.trim_end_matches('/') {
+                    unmet.push_str(": the slash at the end differs");
+                }
+                self.add(path == *exact, format!("the path is `{exact}`"), unmet);
+            }
+            PathMatch::Prefix(prefix) if prefix.is_empty() => {
+                let is_met = path.starts_with('/') || path.is_empty();
+                let met = "every path".to_owned();
+                self.add(is_met, met, format!("`{shown}` is no path"));
+            }
+            PathMatch::Prefix(prefix) => {
+                let rest = path.strip_prefix(prefix.as_str());
+                let is_met = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+                let mut unmet = format!("the path `{shown}` is not below `{prefix}`");
+                if rest.is_some() {
+                    unmet.push_str(": prefixes are whole segments");
+                } else if path.to_lowercase().starts_with(&prefix.to_lowercase()) {
+                    unmet.push_str(": paths have a case");
+                }
+                self.add(is_met, format!("the path is below `{prefix}`"), unmet);
+            }
+        }
+    }
+
+    fn method(&mut self, methods: &[String], request: &RouteRequest<'_>) {
+        let method = String::from_utf8_lossy(requested_method(request.cors));
+        let shown = method.escape_default();
+        let what = match request.cors.kind() {
+            RequestKind::Preflight => "the method asked for",
+            RequestKind::NotCors | RequestKind::Actual => "the method",
+        };
+        self.add(
+            methods.iter().any(|name| *name == method),
+            format!("{what} is `{shown}`"),
+            format!("{what} is `{shown}`, not {}", methods.join(", ")),
+        );
+    }
+
+    fn header(&mut self, name: &str, value: &str, request: &RouteRequest<'_>) {
+        let is_met = is_header(name, value.as_bytes(), request);
+        let met = match request.cors.kind() {
+            RequestKind::Preflight if request.cors.requests_header(name.as_bytes()) => {
+                format!("the header `{name}` is asked for")
+            }
+            _ => format!("the header `{name}` is `{value}`"),
+        };
+        self.add(is_met, met, format!("the header `{name}` is not `{value}`"));
+    }
+}
+
+/// As the router compares it: in lower case, without its port and a final dot.
+fn host_name(host: &[u8]) -> String {
+    let host = String::from_utf8_lossy(host).to_ascii_lowercase();
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => &host,
+    };
+    name.strip_suffix('.').unwrap_or(name).to_owned()
+}

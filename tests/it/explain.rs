@@ -1,0 +1,290 @@
+//! `explain`, on the command line and on the admin listener: what it says, and that both say it.
+
+use crate::support::{Client, File, Folder, Gateway, Response};
+use serde_json::Value;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+const CONFIG: &str = "\
+listeners: [{ address: '127.0.0.1:0' }]
+admin: { address: '127.0.0.1:0' }
+upstreams: { u: { echo: true } }
+policies:
+  web:
+    allow_origins: [https://app.example.com, 'https://*.example.org']
+    allow_methods: [PATCH]
+    allow_headers: ['*']
+  private:
+    allow_origins: https://app.example.com
+    allow_credentials: true
+    upstream_cors_headers: keep
+routes:
+- { name: web, match: { path_prefix: /web, hosts: [api.example.com] }, upstream: u, cors: web }
+- { name: private, match: { path: /private }, upstream: u, cors: private }
+- { name: own, match: { path_prefix: /own }, upstream: u, cors: passthrough }
+";
+
+/// What the command says to these arguments, and `pasted` on stdin.
+fn explain(arguments: &[&str], pasted: &str) -> (Option<i32>, String, String) {
+    let file = File::new(CONFIG);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_corsgate"))
+        .args(["explain", "--config", &file.path])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    let mut stdin = child.stdin.take().expect("piped");
+    // It may have ended without reading.
+    let _ = stdin.write_all(pasted.as_bytes());
+    drop(stdin);
+    let output = child.wait_with_output().expect("it ends");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+fn json(arguments: &[&str], pasted: &str) -> Value {
+    let (status, out, err) = explain(&[arguments, &["--format", "json"]].concat(), pasted);
+    assert_eq!(status, Some(0), "{err}");
+    serde_json::from_str(&out).expect("JSON")
+}
+
+#[test]
+fn a_refusal_is_told_with_its_step_its_miss_and_its_response() {
+    let (status, text, _) = explain(
+        &[
+            "--url",
+            "https://api.example.com/web/x",
+            "--origin",
+            "http://app.example.com",
+            "--method",
+            "patch",
+            "--header",
+            "authorization",
+        ],
+        "",
+    );
+    assert_eq!(status, Some(0));
+    for part in [
+        "BLOCKED: `http://app.example.com` is matched by no pattern; scheme is http: `https://app.example.com` is allowed\n",
+        "none has the port 443",
+        "a preflight: the method `patch` is none of GET, HEAD and POST, the header `authorization` needs permission",
+        "route     `web` to the upstream `u`: the host is `api.example.com`; the path is below `/web`\n",
+        "rule      the policy `web` decides\n",
+        "origin    NO: `http://app.example.com` is matched by no pattern (origin_not_allowed)\n",
+        "nearest miss: scheme is http: `https://app.example.com` is allowed\n",
+        "method    would be no: `patch`: it is not in `allow_methods` (method_not_allowed)\n",
+        "nearest miss: `patch` is not `PATCH`: methods have a case\n",
+        "nearest miss: `authorization` is never covered by `*`",
+        "counted   rejected, origin_not_allowed\n",
+        "response  HTTP/1.1 403 Forbidden\n    Content-Length: 0\n    Vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers\n",
+        "browser   never sends it: the preflight was refused\n",
+    ] {
+        assert!(text.contains(part), "{part}\nin\n{text}");
+    }
+}
+
+#[test]
+fn verdicts_are_a_browsers() {
+    for (url, more, verdict, why) in [
+        (
+            "http://api.example.com/web",
+            "--origin https://a.example.org",
+            "allowed",
+            "the script may read",
+        ),
+        (
+            "http://api.example.com/web",
+            "--origin https://a.example.org --method PATCH",
+            "allowed",
+            "the preflight is answered with permission, and",
+        ),
+        (
+            "http://api.example.com/web",
+            "--origin https://example.org",
+            "blocked",
+            "needs at least one label",
+        ),
+        // The policy allows the origin; a browser wants more.
+        (
+            "http://api.example.com/web",
+            "--origin https://a.example.org --credentials",
+            "blocked",
+            "Access-Control-Allow-Credentials",
+        ),
+        (
+            "http://h/private",
+            "--origin https://app.example.com --credentials",
+            "allowed",
+            "may read",
+        ),
+        (
+            "http://h/private",
+            "--origin https://evil.test",
+            "depends_on_upstream",
+            "upstream",
+        ),
+        (
+            "http://h/private",
+            "--origin https://evil.test --method PUT",
+            "blocked",
+            "`https://evil.test` is matched by no pattern",
+        ),
+        (
+            "http://h/own",
+            "--origin https://evil.test --method PUT",
+            "depends_on_upstream",
+            "upstream",
+        ),
+        (
+            "http://other.example/web",
+            "--origin https://app.example.com",
+            "blocked",
+            "no route matches; the nearest is",
+        ),
+        (
+            "http://api.example.com/webshop",
+            "--origin https://app.example.com",
+            "blocked",
+            "prefixes are whole segments",
+        ),
+        (
+            "http://api.example.com/web/../own",
+            "--origin https://app.example.com",
+            "allowed",
+            "which is a 400",
+        ),
+        (
+            "https://api.example.com/web",
+            "--origin https://api.example.com",
+            "no_cors",
+            "same origin",
+        ),
+        (
+            "https://api.example.com:8443/web",
+            "--origin https://api.example.com",
+            "blocked",
+            "matched by no pattern",
+        ),
+        ("http://api.example.com/web", "", "no_cors", "no Origin"),
+        (
+            "http://api.example.com/web",
+            "--origin https://app.example.com --method TRACE",
+            "blocked",
+            "nothing is sent",
+        ),
+    ] {
+        let more: Vec<&str> = more.split_whitespace().collect();
+        let report = json(&[&["--url", url], more.as_slice()].concat(), "");
+        assert_eq!(report["verdict"], verdict, "{url} {more:?} {report:#}");
+        let said = report["why"].as_str().expect("text");
+        assert!(said.contains(why), "{url} {more:?}: {said}");
+    }
+}
+
+#[test]
+fn what_is_pasted_is_explained_and_flags_replace_it() {
+    let curl = "curl 'https://api.example.com/web' -X PATCH -H 'Origin: https://app.example.com'";
+    let report = json(&[], curl);
+    assert_eq!(
+        (&report["verdict"], &report["method"]),
+        (&"allowed".into(), &"PATCH".into())
+    );
+    assert_eq!(report["preflight"]["response"]["status"], 204);
+    assert_eq!(report["preflight"]["route"]["name"], "web");
+    assert_eq!(
+        json(&["--origin", "https://evil.test"], curl)["verdict"],
+        "blocked"
+    );
+    let raw = "OPTIONS /web HTTP/1.1\r\nHost: api.example.com\r\nOrigin: https://app.example.com\r\n\
+               Access-Control-Request-Method: PATCH\r\nAccess-Control-Request-Headers: x-a\r\n\r\n";
+    let report = json(&[], raw);
+    assert_eq!(report["verdict"], "allowed");
+    assert_eq!(report["request"], Value::Null);
+    assert_eq!(report["preflight"]["reason"], "allowed");
+}
+
+#[test]
+fn what_is_no_request_is_wrong_usage() {
+    for (arguments, pasted, message) in [
+        (&["--url", "ftp://h/"][..], "", "`ftp://h/` is not a URL"),
+        (&[], "", "there is no URL"),
+        (&[], "hello", "`hello` is neither a `curl` command"),
+        (
+            &["--url", "http://h/", "--method", "A B"],
+            "",
+            "`A B` is no method",
+        ),
+        (
+            &["--url", "http://h/", "--header", "a b: c"],
+            "",
+            "`a b` is no field name",
+        ),
+    ] {
+        let (status, out, err) = explain(arguments, pasted);
+        assert_eq!((status, out.as_str()), (Some(2), ""), "{err}");
+        assert!(err.contains(message), "{err}");
+    }
+}
+
+/// Posts `body`, or only asks where there is none.
+fn ask(gateway: &Gateway, target: &str, body: &str) -> Response {
+    let method = if body.is_empty() { "GET" } else { "POST" };
+    let length = body.len();
+    Client::connect(gateway.admin).exchange(&format!(
+        "{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n{body}"
+    ))
+}
+
+#[test]
+fn the_admin_listener_explains_what_is_running() {
+    let folder = Folder::new();
+    let gateway = Gateway::of_file(&folder.write("gate.yaml", CONFIG));
+    let target = format!(
+        "/explain?url=http://api.example.com:{}/web&origin=https://app.example.com&method=PATCH",
+        gateway.address.port()
+    );
+    let page = ask(&gateway, &target, "");
+    assert_eq!(page.status, 200);
+    assert!(page.body.starts_with("ALLOWED: "), "{}", page.body);
+    let listener = format!("listener  {}\n", gateway.address);
+    assert!(page.body.contains(&listener), "{}", page.body);
+
+    // The same words as on the command line, and of the configuration that is in force.
+    let curl = "curl http://api.example.com/web -H 'origin: https://app.example.com'";
+    let page = ask(&gateway, "/explain?format=json", curl);
+    assert_eq!(
+        page.get("content-type").as_deref(),
+        Some("application/json")
+    );
+    let mut report: Value = serde_json::from_str(&page.body).expect("JSON");
+    let mut expected = json(&[], curl);
+    (report["listener"], expected["listener"]) = (Value::Null, Value::Null);
+    assert_eq!(report, expected);
+    folder.replace(
+        "gate.yaml",
+        &CONFIG.replace("app.example.com", "new.example.com"),
+    );
+    assert_eq!(gateway.ask_admin("POST /reload").status, 200);
+    assert!(
+        ask(&gateway, "/explain", curl)
+            .body
+            .starts_with("BLOCKED: ")
+    );
+
+    let page = ask(&gateway, "/explain?orgin=x", "");
+    assert_eq!(page.status, 400);
+    assert!(page.body.contains("`orgin` is unknown"), "{}", page.body);
+    assert_eq!(ask(&gateway, "/explain", &"x".repeat(70_000)).status, 413);
+    // Explaining is no traffic.
+    assert!(
+        !gateway.metrics().lines().any(|line| {
+            line.starts_with("corsgate_preflights_total{") && !line.ends_with(" 0")
+        })
+    );
+}
