@@ -10,9 +10,9 @@ use super::raw::{
 };
 use super::route_match::HostMatch;
 use super::sources::Sources;
-use super::yaml::{self, Misfit, Places, SyntaxError, Unknown};
+use super::yaml::{self, Misfit, Places, Spot, SyntaxError, Unknown};
 use super::{Admin, Config, Limits, Listener, Server};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -56,7 +56,7 @@ pub(super) fn compile(text: &str, file: &Path, sources: Sources) -> Result<Confi
         places: &document.places,
         sources,
         refused: HashSet::new(),
-        diagnostics: Vec::new(),
+        found: Vec::new(),
         errors: 0,
     };
     for misfit in document.misfits {
@@ -74,8 +74,14 @@ pub(super) struct Compiler<'a> {
     pub(super) sources: Sources,
     /// The paths of values that did not fit: what depends on them is not reported as missing.
     refused: HashSet<String>,
-    diagnostics: Vec<Diagnostic>,
+    found: Vec<Found>,
     errors: usize,
+}
+
+/// A diagnostic, and the path that led to its place, where that goes through an alias or a merge key.
+struct Found {
+    diagnostic: Diagnostic,
+    by_way_of: Option<String>,
 }
 
 // === Reporting ===
@@ -99,23 +105,80 @@ impl Compiler<'_> {
         self.report(Severity::Warning, path, message.into(), hint.into());
     }
 
+    /// An error of this place rather than of the value that stands there: behind an alias it is not
+    /// the anchor's.
+    pub(super) fn error_here(&mut self, path: &str, message: String, hint: String) {
+        self.report_here(Severity::Error, path, message, hint);
+    }
+
+    /// An error of the key at the end of the path, whatever its value.
+    pub(super) fn error_of_key(&mut self, path: &str, message: String, hint: String) {
+        self.error(path, message, hint);
+        if let Some(Found { diagnostic, .. }) = self.found.last_mut() {
+            diagnostic.value = None;
+        }
+    }
+
+    /// As [`Compiler::error_here`], for a warning.
+    pub(super) fn warn_here(&mut self, path: &str, message: String, hint: String) {
+        self.report_here(Severity::Warning, path, message, hint);
+    }
+
+    fn report_here(&mut self, severity: Severity, path: &str, message: String, hint: String) {
+        let mut diagnostic = self.diagnostic(severity, path, message, Some(hint));
+        diagnostic.place = self.places.find(path);
+        diagnostic.value = self.places.spot(path).and_then(|spot| spot.value);
+        self.push(diagnostic);
+    }
+
+    /// Gives a diagnostic its own place, be there an alias or not.
+    pub(super) fn place_here(&self, diagnostic: &mut Diagnostic) {
+        if diagnostic.place.is_none()
+            && let Some(spot) = self.places.spot_here(&diagnostic.path)
+        {
+            let Spot { place, path, value } = spot;
+            diagnostic.place = Some(place);
+            (diagnostic.path, diagnostic.value) = (path, value);
+        }
+    }
+
     fn report(&mut self, severity: Severity, path: &str, message: String, hint: Option<String>) {
-        self.push(Diagnostic {
+        let diagnostic = self.diagnostic(severity, path, message, hint);
+        self.push(diagnostic);
+    }
+
+    fn diagnostic(
+        &self,
+        severity: Severity,
+        path: &str,
+        message: String,
+        hint: Option<String>,
+    ) -> Diagnostic {
+        Diagnostic {
             severity,
-            file: self.file.to_owned(),
-            place: None,
             path: path.to_owned(),
-            message,
             hint,
-        });
+            ..Diagnostic::of_file(self.file, message)
+        }
     }
 
     pub(super) fn push(&mut self, mut diagnostic: Diagnostic) {
-        if diagnostic.place.is_none() {
-            diagnostic.place = self.places.find(&diagnostic.path);
+        let mut by_way_of = None;
+        if diagnostic.place.is_none()
+            && let Some(spot) = self.places.spot(&diagnostic.path)
+        {
+            let Spot { place, path, value } = spot;
+            diagnostic.place = Some(place);
+            diagnostic.value = value;
+            if path != diagnostic.path {
+                by_way_of = Some(std::mem::replace(&mut diagnostic.path, path));
+            }
         }
         self.errors += usize::from(diagnostic.is_error());
-        self.diagnostics.push(diagnostic);
+        self.found.push(Found {
+            diagnostic,
+            by_way_of,
+        });
     }
 
     pub(super) fn error_count(&self) -> usize {
@@ -151,8 +214,8 @@ impl Compiler<'_> {
         } = misfit;
         match unknown {
             Some(Unknown { name, .. }) if NOT_YET.contains(&name.as_str()) => {
-                let hint = "remove it".to_owned();
-                self.error(&path, format!("this version has no `{name}` yet"), hint);
+                let message = format!("this version has no `{name}` yet");
+                self.error_of_key(&path, message, "remove it".to_owned());
             }
             Some(Unknown { kind, name, known }) => {
                 let known: Vec<&str> = known.iter().map(String::as_str).collect();
@@ -165,26 +228,36 @@ impl Compiler<'_> {
                     }
                     None => format!("known here: {}", known.join(", ")),
                 };
-                self.error(&path, format!("`{name}` is not a {kind} here"), hint);
+                let message = format!("`{name}` is not a {kind} here");
+                match kind {
+                    "key" => self.error_of_key(&path, message, hint),
+                    _ => self.error(&path, message, hint),
+                }
             }
             None => self.error(&path, message, None),
         }
         self.refused.insert(path);
     }
 
-    fn finish(mut self, config: Option<Config>, document: String) -> Result<Config, ConfigError> {
-        self.diagnostics
-            .sort_by_key(|a| (a.file != self.file, a.place));
+    fn finish(self, config: Option<Config>, document: String) -> Result<Config, ConfigError> {
+        let has_errors = self.error_count() > 0;
+        let mut diagnostics = without_repetitions(self.found);
+        // The configuration first, then the files that it names, one after the other.
+        diagnostics.sort_by(|a, b| {
+            let key = |d: &Diagnostic| (d.file != self.file, d.place);
+            let (a_key, b_key) = (key(a), key(b));
+            (a_key.0, &a.file, a_key.1).cmp(&(b_key.0, &b.file, b_key.1))
+        });
         match config {
-            Some(config) if self.error_count() == 0 => Ok(Config {
-                warnings: self.diagnostics,
+            Some(config) if !has_errors => Ok(Config {
+                warnings: diagnostics,
                 hash: self.sources.hash(&document),
                 document,
                 sources: self.sources,
                 ..config
             }),
             _ => Err(ConfigError {
-                diagnostics: self.diagnostics,
+                diagnostics,
                 sources: self.sources,
             }),
         }
@@ -228,6 +301,34 @@ impl Compiler<'_> {
             }
         }
     }
+}
+
+/// A mistake that several aliases lead to, or that stands in a file which several policies read, is
+/// one. Where it is none but by way of an alias, the message says which.
+fn without_repetitions(found: Vec<Found>) -> Vec<Diagnostic> {
+    let mut unique: Vec<Found> = Vec::with_capacity(found.len());
+    let mut known: HashMap<Diagnostic, usize> = HashMap::with_capacity(found.len());
+    for found in found {
+        match known
+            .get(&found.diagnostic)
+            .and_then(|at| unique.get_mut(*at))
+        {
+            Some(first) if found.by_way_of.is_none() => first.by_way_of = None,
+            Some(_) => {}
+            None => {
+                known.insert(found.diagnostic.clone(), unique.len());
+                unique.push(found);
+            }
+        }
+    }
+    let named = |found: Found| {
+        let mut diagnostic = found.diagnostic;
+        if let Some(path) = found.by_way_of {
+            diagnostic.message.push_str(&format!(" (used as {path})"));
+        }
+        diagnostic
+    };
+    unique.into_iter().map(named).collect()
 }
 
 /// So many known names are shown.
@@ -388,7 +489,7 @@ impl Compiler<'_> {
             {
                 let message = format!("`{}` is taken by {}", later.address, earlier.path);
                 let hint = "give every listener a port of its own".to_owned();
-                self.error(&later.path, message, hint);
+                self.error_here(&later.path, message, hint);
             }
         }
     }
@@ -429,7 +530,7 @@ impl Compiler<'_> {
             && !(256..=1 << 20).contains(&size)
         {
             let hint = "write a size from 256B to 1MiB".to_owned();
-            let message = format!("{size} bytes are out of range");
+            let message = "a header of this size is out of range";
             self.error("limits.max_request_header_bytes", message, hint);
         }
         if max_connections == Some(0) {
@@ -459,11 +560,9 @@ impl Compiler<'_> {
     /// A duration that would switch off what it bounds if it were zero.
     fn positive(&mut self, path: &str, raw: Option<RawDuration>, default: Duration) -> Duration {
         if matches!(raw, Some(RawDuration(duration)) if duration.is_zero()) {
-            self.error(
-                path,
-                "a time-out of zero would end everything at once",
-                None,
-            );
+            let hint = "write a duration such as `10s`".to_owned();
+            let message = "a time-out of zero would end everything at once";
+            self.error(path, message, hint);
         }
         duration(raw, default)
     }

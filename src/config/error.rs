@@ -5,21 +5,21 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// A place in a file; lines and columns count from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     pub line: usize,
     pub column: usize,
 }
 
 /// How bad a [`Diagnostic`] is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Severity {
     Error,
     Warning,
 }
 
 /// One thing that is wrong with a configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Diagnostic {
     pub severity: Severity,
     pub file: PathBuf,
@@ -27,6 +27,8 @@ pub struct Diagnostic {
     pub place: Option<Place>,
     /// The path in the document, such as `routes[2].cors`; empty for the document itself.
     pub path: String,
+    /// The value that stands there, as it is written, where that is one string, number or word.
+    pub value: Option<String>,
     pub message: String,
     /// What to write instead, where that is known.
     pub hint: Option<String>,
@@ -55,6 +57,7 @@ impl Diagnostic {
             file: file.to_owned(),
             place: None,
             path: String::new(),
+            value: None,
             message,
             hint: None,
         }
@@ -80,6 +83,11 @@ impl Diagnostic {
         }
         // What an operator's file contains is shown with its control characters escaped: a message
         // is two lines, whatever it quotes.
+        if let Some(value) = self.value.as_deref()
+            && !mentions(&self.message, value)
+        {
+            write!(f, ": `{}`", escaped(value))?;
+        }
         write!(f, ": {}", escaped(&self.message))?;
         match &self.hint {
             Some(hint) => write!(f, "\n  hint: {}", escaped(hint)),
@@ -108,6 +116,15 @@ impl fmt::Display for Diagnostic {
         write!(f, "{severity}: ")?;
         self.write_located(f)
     }
+}
+
+/// Whether `message` has `value` in it as a word of its own.
+fn mentions(message: &str, value: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    message.match_indices(value).any(|(at, _)| {
+        let (before, after) = (&message[..at], &message[at + value.len()..]);
+        !before.ends_with(is_part) && !after.starts_with(is_part)
+    })
 }
 
 fn escaped(text: &str) -> String {

@@ -100,7 +100,7 @@ fn dangers(compiler: &mut Compiler<'_>, path: &str, spec: &PolicySpec) {
     for (is_set, key, consequence) in set {
         let message = match (is_set, spec.credentials) {
             (false, _) => continue,
-            (true, true) => format!("set: {consequence}"),
+            (true, true) => consequence.to_owned(),
             (true, false) => "does nothing without `allow_credentials`".to_owned(),
         };
         compiler.warn(&format!("{path}.{key}"), message, None);
@@ -135,7 +135,7 @@ fn duplicates(compiler: &mut Compiler<'_>, spec: &PolicySpec, sources: &[Source]
         };
         if !seen.insert(key) {
             let text = pattern.text();
-            warn_at(
+            warn_here(
                 compiler,
                 source,
                 format!("`{text}` is there twice"),
@@ -154,7 +154,7 @@ fn duplicates(compiler: &mut Compiler<'_>, spec: &PolicySpec, sources: &[Source]
             pattern.examples().iter().map(by_another).collect();
         if let Some([PatternRef::Text(covering), ..]) = covering.as_deref() {
             let message = format!("`{text}` is covered by `{covering}`");
-            warn_at(compiler, source, message, "remove one of them");
+            warn_here(compiler, source, message, "remove one of them");
         }
     }
 }
@@ -215,5 +215,13 @@ fn probes(regex: &RegexPattern) -> impl Iterator<Item = String> {
 fn warn_at(compiler: &mut Compiler<'_>, source: &Source, message: String, hint: &str) {
     let mut diagnostic = source.diagnostic(compiler.file(), message, Some(hint.to_owned()));
     diagnostic.severity = super::Severity::Warning;
+    compiler.push(diagnostic);
+}
+
+/// As [`warn_at`], for what is about the place and not about the pattern that stands there.
+fn warn_here(compiler: &mut Compiler<'_>, source: &Source, message: String, hint: &str) {
+    let mut diagnostic = source.diagnostic(compiler.file(), message, Some(hint.to_owned()));
+    diagnostic.severity = super::Severity::Warning;
+    compiler.place_here(&mut diagnostic);
     compiler.push(diagnostic);
 }

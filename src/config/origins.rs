@@ -172,6 +172,7 @@ impl Source {
             file,
             place,
             path,
+            value: None,
             message,
             hint,
         }

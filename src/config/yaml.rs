@@ -4,15 +4,16 @@
 //! not fit is taken out of the document and the rest is read again, until it fits. Indexes stay
 //! what they are in the file: an element of a sequence is not removed but becomes null.
 //!
-//! serde_yaml knows the place of its first error only. [`Places`] is an index from path to place,
-//! made from the events of a parser that keeps them.
+//! serde_yaml knows the place of its first error only. [`Places`] knows all.
+
+mod places;
+
+pub(super) use places::{Places, Spot};
 
 use super::error::Place;
 use super::raw::RawConfig;
-use saphyr_parser::{Event, Parser, Span};
 use serde_path_to_error::Segment;
 use serde_yaml::Value;
-use std::collections::HashMap;
 
 /// A document that was read, as far as it could be.
 #[derive(Debug)]
@@ -42,14 +43,6 @@ pub(super) struct Unknown {
     pub known: Vec<String>,
 }
 
-/// Where the values and keys of a document stand.
-#[derive(Debug, Default)]
-pub(super) struct Places {
-    by_path: HashMap<String, Place>,
-    /// Keys that stand twice in one mapping: the path, and the first and the second place.
-    duplicates: Vec<(String, Place, Place)>,
-}
-
 /// Why a text is no YAML document.
 #[derive(Debug)]
 pub(super) struct SyntaxError {
@@ -75,7 +68,13 @@ pub(super) fn read(text: &str) -> Result<Document, Vec<SyntaxError>> {
     }
     let syntax_error = |error| vec![SyntaxError::new(&error)];
     let mut value: Value = serde_yaml::from_str(text).map_err(syntax_error)?;
-    value.apply_merge().map_err(syntax_error)?;
+    value.apply_merge().map_err(|error| {
+        let mut error = SyntaxError::new(&error);
+        if let Some(Spot { place, path, .. }) = places.wrong_merge() {
+            (error.place, error.path) = (Some(place), path);
+        }
+        vec![error]
+    })?;
     if value.is_null() {
         value = Value::Mapping(serde_yaml::Mapping::new());
     }
@@ -269,165 +268,9 @@ impl SyntaxError {
     }
 }
 
-// === impl Places ===
-
-impl Places {
-    /// Where `path` stands, or what it is a part of, where only that has a place of its own.
-    pub(super) fn find(&self, path: &str) -> Option<Place> {
-        let mut path = path;
-        loop {
-            if let Some(place) = self.by_path.get(path) {
-                return Some(*place);
-            }
-            path = &path[..path.rfind(['.', '['])?];
-        }
-    }
-
-    fn of(text: &str) -> Self {
-        let mut index = Indexer::default();
-        for event in Parser::new_from_str(text) {
-            // What is no YAML is reported by the other parser. Where the two differ, places are
-            // coarser, no more.
-            let Ok((event, span)) = event else { break };
-            index.take(&event, span);
-        }
-        Self {
-            by_path: index.by_path,
-            duplicates: index.duplicates,
-        }
-    }
-}
-
-/// Walks over a document's events with the path of where it is.
-#[derive(Default)]
-struct Indexer {
-    by_path: HashMap<String, Place>,
-    duplicates: Vec<(String, Place, Place)>,
-    stack: Vec<Frame>,
-}
-
-struct Frame {
-    path: String,
-    kind: FrameKind,
-}
-
-enum FrameKind {
-    Sequence {
-        next: usize,
-    },
-    Mapping {
-        /// The key that was read last, if its value has not been yet.
-        key: Option<(String, Place)>,
-        seen: HashMap<String, Place>,
-    },
-}
-
-impl Indexer {
-    fn take(&mut self, event: &Event<'_>, span: Span) {
-        let place = Place {
-            line: span.start.line(),
-            column: span.start.col() + 1,
-        };
-        match event {
-            Event::Scalar(text, ..) => {
-                if self.is_key() {
-                    self.set_key(text, place);
-                } else {
-                    self.enter_value(place);
-                }
-            }
-            Event::Alias(_) => {
-                self.enter_value(place);
-            }
-            Event::SequenceStart(..) => {
-                let path = self.enter_value(place);
-                let kind = FrameKind::Sequence { next: 0 };
-                self.stack.push(Frame { path, kind });
-            }
-            Event::MappingStart(..) => {
-                let path = self.enter_value(place);
-                let kind = FrameKind::Mapping {
-                    key: None,
-                    seen: HashMap::new(),
-                };
-                self.stack.push(Frame { path, kind });
-            }
-            Event::SequenceEnd | Event::MappingEnd => {
-                self.stack.pop();
-            }
-            _ => {}
-        }
-    }
-
-    fn is_key(&self) -> bool {
-        let top = self.stack.last().map(|frame| &frame.kind);
-        matches!(top, Some(FrameKind::Mapping { key: None, .. }))
-    }
-
-    fn set_key(&mut self, text: &str, place: Place) {
-        let Some(frame) = self.stack.last_mut() else {
-            return;
-        };
-        if let FrameKind::Mapping { key, seen } = &mut frame.kind {
-            *key = Some((text.to_owned(), place));
-            if let Some(first) = seen.insert(text.to_owned(), place) {
-                let mut path = frame.path.clone();
-                push_key(&mut path, text);
-                self.duplicates.push((path, first, place));
-            }
-        }
-    }
-
-    /// Notes the value that begins here and returns its path. In a mapping it is the key that an
-    /// author looks for, in a sequence the element.
-    fn enter_value(&mut self, place: Place) -> String {
-        let Some(frame) = self.stack.last_mut() else {
-            self.by_path.insert(String::new(), place);
-            return String::new();
-        };
-        let mut path = frame.path.clone();
-        let place = match &mut frame.kind {
-            FrameKind::Sequence { next } => {
-                path.push_str(&format!("[{next}]"));
-                *next += 1;
-                place
-            }
-            FrameKind::Mapping { key, .. } => match key.take() {
-                Some((key, key_place)) => {
-                    push_key(&mut path, &key);
-                    key_place
-                }
-                // A mapping or a sequence for a key: nothing here has one.
-                None => return path,
-            },
-        };
-        self.by_path.insert(path.clone(), place);
-        path
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_value_has_a_place() {
-        let places = Places::of("a:\n  - b: 1\n    c: [x, y]\n  - \"d\"\n'e f': {g: h}\n");
-        for (path, line, column) in [
-            ("a", 1, 1),
-            ("a[0].b", 2, 5),
-            ("a[0].c", 3, 5),
-            ("a[0].c[1]", 3, 12),
-            ("a[1]", 4, 5),
-            ("e f", 5, 1),
-            ("e f.g", 5, 9),
-            ("a[0].c[7].nowhere", 3, 5),
-            ("elsewhere", 1, 1),
-        ] {
-            let expected = (path != "elsewhere").then_some(Place { line, column });
-            assert_eq!(places.find(path), expected, "{path}");
-        }
-    }
 
     #[test]
     fn one_misfit_hides_no_other() {

@@ -96,6 +96,7 @@ impl Bound {
                     file: file.to_owned(),
                     place: listener.place,
                     path: listener.path.clone(),
+                    value: None,
                     message: format!("can't listen on {address}: {error}"),
                     hint: Some(hint.to_owned()),
                 }))

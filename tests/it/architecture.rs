@@ -126,7 +126,7 @@ fn only_the_mirror_of_the_file_is_deserialized() {
 #[test]
 fn only_one_file_names_the_yaml_crates() {
     assert_only_in("serde_yaml", &["config/yaml.rs"]);
-    assert_only_in("saphyr", &["config/yaml.rs"]);
+    assert_only_in("saphyr", &["config/yaml/places.rs"]);
 }
 
 #[test]

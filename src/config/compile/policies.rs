@@ -13,6 +13,7 @@ use crate::cors::{
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// By name; `None` where one is wrong, so that what refers to it is not wrong as well.
 pub(super) type Policies = BTreeMap<String, Option<Arc<Policy>>>;
@@ -181,9 +182,10 @@ impl Compiler<'_> {
     fn max_age(&mut self, path: &str, raw: Option<RawDuration>) -> Option<u64> {
         let RawDuration(duration) = raw?;
         if duration.subsec_nanos() != 0 {
-            let written = humantime::format_duration(duration);
-            let message = format!("`{written}` is not a number of whole seconds");
-            self.error(&format!("{path}.max_age"), message, None);
+            let whole = Duration::from_secs(duration.as_secs());
+            let hint = format!("write `{}`", humantime::format_duration(whole));
+            let message = "browsers count whole seconds";
+            self.error(&format!("{path}.max_age"), message, hint);
         }
         Some(duration.as_secs())
     }

@@ -96,7 +96,9 @@ impl Compiler<'_> {
         let Some(name) = name else {
             if !self.was_refused(&path_of_key) {
                 let message = "`upstream` is missing: where do its requests go?";
-                self.error(path, message, None);
+                let (_, known) =
+                    unknown_name("upstream", "", upstreams.iter().map(|(u, _)| u.as_str()));
+                self.error(path, message, known);
             }
             return None;
         };
@@ -180,16 +182,19 @@ impl Compiler<'_> {
                 let lower = name.to_ascii_lowercase();
                 if matches.headers.iter().any(|(known, _)| *known == lower) {
                     let message = format!("`{name}` stands here twice: names have no case");
-                    self.error(&format!("{path}.headers.{name}"), message, None);
+                    let hint = "remove one of them".to_owned();
+                    self.error_of_key(&format!("{path}.headers.{name}"), message, hint);
                 }
                 if value.0 == "*" {
                     let message = "a header is compared with its exact value; `*` is no wildcard";
-                    self.error(&format!("{path}.headers.{name}"), message, None);
+                    let hint = "write the value, or remove the header".to_owned();
+                    self.error(&format!("{path}.headers.{name}"), message, hint);
                 }
                 matches.headers.push((lower, value.0));
             } else {
                 let message = format!("`{name}` is not a header name: RFC 9110 has no such token");
-                self.error(&format!("{path}.headers.{name}"), message, None);
+                let hint = "write a name such as `x-api-version`".to_owned();
+                self.error_of_key(&format!("{path}.headers.{name}"), message, hint);
             }
         }
         // What was refused could make it match less: it is compared with no other route.
@@ -216,7 +221,8 @@ impl Compiler<'_> {
         let path = &route.path;
         if let Some(other) = earlier.iter().find(|other| other.name == route.name) {
             let message = format!("the name `{}` is taken by {}", route.name, other.path);
-            self.error(&format!("{path}.name"), message, None);
+            let hint = "give every route a name of its own".to_owned();
+            self.error_here(&format!("{path}.name"), message, hint);
         }
         let clash = |is_clash: fn(&RouteMatch, &RouteMatch) -> bool| {
             let mine = route.matches.as_ref()?;
@@ -234,7 +240,7 @@ impl Compiler<'_> {
                 other.path, other.name
             );
             let hint = "tell them apart by host, path, methods or headers".to_owned();
-            self.error(path, message, hint);
+            self.error_here(path, message, hint);
         } else if let Some(other) =
             clash(RouteMatch::is_alike_to_preflights).filter(|other| !has_same_policy(route, other))
         {
@@ -243,7 +249,7 @@ impl Compiler<'_> {
                 other.path, other.name
             );
             let hint = "give both the same policy, or tell them apart by host or path".to_owned();
-            self.warn(path, message, hint);
+            self.warn_here(path, message, hint);
         }
     }
 }

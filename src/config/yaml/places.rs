@@ -1,0 +1,450 @@
+//! Where the values and keys of a document stand: an index from path to place.
+//!
+//! serde_yaml knows the place of its first error only. This is made from the events of a parser
+//! that keeps them all. It mirrors the document as it is written: an alias is a step to what its
+//! anchor names, and a merge key one to what it brings, so that a mistake behind them has the place
+//! where it can be mended.
+//!
+//! *Invariant:* nothing is copied for an alias, so that aliases of aliases take no more room here
+//! than in the file, and every walk is bounded.
+
+use super::push_key;
+use crate::config::error::Place;
+use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// Where the values and keys of a document stand.
+#[derive(Debug, Default)]
+pub(in crate::config) struct Places {
+    /// The document itself is the first.
+    nodes: Vec<Node>,
+    /// Keys that stand twice in one mapping: the path, and the first and the second place.
+    pub(super) duplicates: Vec<(String, Place, Place)>,
+}
+
+/// Where a value is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::config) struct Spot {
+    pub place: Place,
+    /// The path of what is written there: behind an alias, that of the anchor.
+    pub path: String,
+    /// The value as it is written, where it is a scalar.
+    pub value: Option<String>,
+}
+
+#[derive(Debug)]
+struct Node {
+    place: Place,
+    parent: usize,
+    name: Name,
+    content: Content,
+}
+
+/// What a value is called within the one around it.
+#[derive(Debug)]
+enum Name {
+    Document,
+    Key(Rc<str>),
+    Index(usize),
+}
+
+#[derive(Debug)]
+enum Content {
+    /// `None` where nothing is written.
+    Scalar(Option<Box<str>>),
+    Sequence(Vec<usize>),
+    Mapping(HashMap<Rc<str>, usize>),
+    Alias(usize),
+}
+
+/// So many aliases and merge keys are followed one after the other.
+const MAX_STEPS: usize = 64;
+
+/// The key that brings other mappings' keys.
+const MERGE: &str = "<<";
+
+// === impl Places ===
+
+impl Places {
+    pub(super) fn of(text: &str) -> Self {
+        let mut indexer = Indexer::default();
+        for event in Parser::new_from_str(text) {
+            // What is no YAML is reported by the other parser. Where the two differ, places are
+            // coarser, no more.
+            let Ok((event, span)) = event else { break };
+            indexer.take(&event, span);
+        }
+        indexer.places
+    }
+
+    /// Where `path` stands, or what it is a part of, where only that has a place of its own; where
+    /// it goes through an alias, the alias.
+    pub(in crate::config) fn find(&self, path: &str) -> Option<Place> {
+        let ends = path.match_indices(['.', '[']).map(|(at, _)| at);
+        let alias = ends.filter_map(|end| {
+            let node = self.nodes.get(self.walk(0, &path[..end])?)?;
+            matches!(node.content, Content::Alias(_)).then_some(node.place)
+        });
+        let own = |(node, _): (usize, &str)| self.nodes.get(node).map(|node| node.place);
+        alias.chain(self.nearest(path).and_then(own)).next()
+    }
+
+    /// Where what `path` leads to is written: through aliases to their anchors.
+    pub(in crate::config) fn spot(&self, path: &str) -> Option<Spot> {
+        let (node, rest) = self.nearest(path)?;
+        match rest {
+            "" => self.spot_of(self.behind_aliases(node), rest),
+            _ => self.spot_of(node, rest),
+        }
+    }
+
+    /// As [`Places::spot`], for what is about the place that `path` ends at: an alias is itself.
+    pub(in crate::config) fn spot_here(&self, path: &str) -> Option<Spot> {
+        let (node, rest) = self.nearest(path)?;
+        self.spot_of(node, rest)
+    }
+
+    fn spot_of(&self, node: usize, rest: &str) -> Option<Spot> {
+        let found = self.nodes.get(node)?;
+        let value = match &found.content {
+            Content::Scalar(Some(text)) if rest.is_empty() => Some(text.to_string()),
+            _ => None,
+        };
+        Some(Spot {
+            place: found.place,
+            path: self.path_of(node) + rest,
+            value,
+        })
+    }
+
+    /// A merge key that has something else than mappings to merge.
+    pub(super) fn wrong_merge(&self) -> Option<Spot> {
+        let is_mapping = |node: usize| {
+            let node = self.nodes.get(self.behind_aliases(node));
+            node.is_some_and(|node| matches!(node.content, Content::Mapping(_)))
+        };
+        let is_wrong = |node: &&Node| {
+            let Name::Key(key) = &node.name else {
+                return false;
+            };
+            let is_right = match &node.content {
+                Content::Sequence(elements) => elements.iter().all(|node| is_mapping(*node)),
+                Content::Mapping(_) => true,
+                Content::Alias(target) => is_mapping(*target),
+                Content::Scalar(_) => false,
+            };
+            **key == *MERGE && !is_right
+        };
+        let wrong = self.nodes.iter().find(is_wrong)?;
+        let mut path = self.path_of(wrong.parent);
+        push_key(&mut path, MERGE);
+        Some(Spot {
+            place: wrong.place,
+            path,
+            value: None,
+        })
+    }
+
+    /// What stands at `path`, or the nearest of what is around it, and the rest of the path.
+    fn nearest<'a>(&self, path: &'a str) -> Option<(usize, &'a str)> {
+        let mut end = path.len();
+        loop {
+            if let Some(node) = self.walk(0, &path[..end]) {
+                return Some((node, &path[end..]));
+            }
+            end = path[..end].rfind(['.', '['])?;
+        }
+    }
+
+    /// From `node` along `path`. A key may have dots and brackets in it, so that there may be
+    /// several ways; the one with the shortest keys is taken.
+    fn walk(&self, node: usize, path: &str) -> Option<usize> {
+        if path.is_empty() {
+            return (node < self.nodes.len()).then_some(node);
+        }
+        let container = self.behind_aliases(node);
+        match &self.nodes.get(container)?.content {
+            Content::Sequence(elements) => {
+                let (index, rest) = path.strip_prefix('[')?.split_once(']')?;
+                self.walk(*elements.get(index.parse::<usize>().ok()?)?, rest)
+            }
+            Content::Mapping(_) => {
+                let path = match container {
+                    0 => path,
+                    _ => path.strip_prefix('.')?,
+                };
+                let ends = path.match_indices(['.', '[']).map(|(at, _)| at);
+                ends.chain([path.len()]).find_map(|end| {
+                    let child = self.child(container, &path[..end], MAX_STEPS)?;
+                    self.walk(child, &path[end..])
+                })
+            }
+            Content::Scalar(_) | Content::Alias(_) => None,
+        }
+    }
+
+    /// The value of a mapping's key, its own or one that a merge key brings.
+    fn child(&self, mapping: usize, key: &str, steps: usize) -> Option<usize> {
+        let Content::Mapping(children) = &self.nodes.get(mapping)?.content else {
+            return None;
+        };
+        if let Some(own) = children.get(key) {
+            return Some(*own);
+        }
+        let merged = self.behind_aliases(*children.get(MERGE)?);
+        let steps = steps.checked_sub(1)?;
+        match &self.nodes.get(merged)?.content {
+            Content::Sequence(elements) => elements
+                .iter()
+                .find_map(|element| self.child(self.behind_aliases(*element), key, steps)),
+            _ => self.child(merged, key, steps),
+        }
+    }
+
+    fn behind_aliases(&self, mut node: usize) -> usize {
+        for _ in 0..MAX_STEPS {
+            match self.nodes.get(node).map(|node| &node.content) {
+                Some(Content::Alias(target)) => node = *target,
+                _ => break,
+            }
+        }
+        node
+    }
+
+    fn path_of(&self, node: usize) -> String {
+        let mut nodes = Vec::new();
+        let mut at = node;
+        while let Some(node) = self.nodes.get(at) {
+            nodes.push(node);
+            match node.name {
+                Name::Document => break,
+                _ => at = node.parent,
+            }
+        }
+        let mut path = String::new();
+        for node in nodes.iter().rev() {
+            match &node.name {
+                Name::Document => {}
+                Name::Key(key) => push_key(&mut path, key),
+                Name::Index(index) => path.push_str(&format!("[{index}]")),
+            }
+        }
+        path
+    }
+}
+
+/// Walks over a document's events, within the collections that have begun and not ended.
+#[derive(Default)]
+struct Indexer {
+    places: Places,
+    open: Vec<Open>,
+    /// By the parser's number of the anchor.
+    anchors: HashMap<usize, usize>,
+}
+
+struct Open {
+    node: usize,
+    /// The key that was read last, if its value has not been yet.
+    key: Option<(Rc<str>, Place)>,
+    seen: HashMap<Rc<str>, Place>,
+    /// A mapping or a sequence for a key: nothing here has one, and what is in it has no place.
+    is_lost: bool,
+}
+
+// === impl Indexer ===
+
+impl Indexer {
+    fn take(&mut self, event: &Event<'_>, span: Span) {
+        let place = Place {
+            line: span.start.line(),
+            column: span.start.col() + 1,
+        };
+        match event {
+            Event::Scalar(text, style, anchor, _) => {
+                if self.expects_key() {
+                    self.set_key(text, place);
+                } else {
+                    // The parser's word for nothing at all.
+                    let is_nothing = *style == ScalarStyle::Plain && text == "~";
+                    let text = (!is_nothing).then(|| text.as_ref().into());
+                    self.enter(place, *anchor, Content::Scalar(text));
+                }
+            }
+            Event::Alias(_) if self.expects_key() => self.set_unknown_key(place),
+            Event::Alias(anchor) => match self.anchors.get(anchor) {
+                Some(target) => {
+                    let content = Content::Alias(*target);
+                    self.enter(place, 0, content);
+                }
+                None => {
+                    self.enter(place, 0, Content::Scalar(None));
+                }
+            },
+            Event::SequenceStart(anchor, _) => {
+                self.begin(place, *anchor, Content::Sequence(Vec::new()));
+            }
+            Event::MappingStart(anchor, _) => {
+                self.begin(place, *anchor, Content::Mapping(HashMap::new()));
+            }
+            Event::SequenceEnd | Event::MappingEnd => {
+                self.open.pop();
+            }
+            _ => {}
+        }
+    }
+
+    fn expects_key(&self) -> bool {
+        self.open.last().is_some_and(|open| {
+            let content = self.places.nodes.get(open.node).map(|node| &node.content);
+            matches!(content, Some(Content::Mapping(_))) && open.key.is_none() && !open.is_lost
+        })
+    }
+
+    fn set_key(&mut self, text: &str, place: Place) {
+        let Some(open) = self.open.last_mut() else {
+            return;
+        };
+        let key: Rc<str> = text.into();
+        open.key = Some((Rc::clone(&key), place));
+        if let Some(first) = open.seen.insert(key, place) {
+            let mut path = self.places.path_of(open.node);
+            push_key(&mut path, text);
+            self.places.duplicates.push((path, first, place));
+        }
+    }
+
+    /// A key that is no string: nothing here has one.
+    fn set_unknown_key(&mut self, place: Place) {
+        if let Some(open) = self.open.last_mut() {
+            open.key = Some(("".into(), place));
+        }
+    }
+
+    fn begin(&mut self, place: Place, anchor: usize, content: Content) {
+        let entered = match self.expects_key() {
+            true => {
+                self.set_unknown_key(place);
+                None
+            }
+            false => self.enter(place, anchor, content),
+        };
+        self.open.push(Open {
+            node: entered.unwrap_or_default(),
+            key: None,
+            seen: HashMap::new(),
+            is_lost: entered.is_none(),
+        });
+    }
+
+    /// Notes the value that begins here. In a mapping its place is that of the key, which an author
+    /// looks for, in a sequence that of the element.
+    fn enter(&mut self, place: Place, anchor: usize, content: Content) -> Option<usize> {
+        let id = self.places.nodes.len();
+        let (place, parent, name) = match self.open.last_mut() {
+            None if id == 0 => (place, 0, Name::Document),
+            None => return None,
+            Some(open) if open.is_lost => return None,
+            Some(open) => match &mut self.places.nodes.get_mut(open.node)?.content {
+                Content::Sequence(elements) => {
+                    elements.push(id);
+                    (place, open.node, Name::Index(elements.len() - 1))
+                }
+                Content::Mapping(children) => {
+                    let (key, place) = open.key.take()?;
+                    children.insert(Rc::clone(&key), id);
+                    (place, open.node, Name::Key(key))
+                }
+                Content::Scalar(_) | Content::Alias(_) => return None,
+            },
+        };
+        self.places.nodes.push(Node {
+            place,
+            parent,
+            name,
+            content,
+        });
+        if anchor != 0 {
+            self.anchors.insert(anchor, id);
+        }
+        Some(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_has_a_place() {
+        let places = Places::of("a:\n  - b: 1\n    c: [x, y]\n  - \"d\"\n'e f': {g: h}\n");
+        for (path, line, column) in [
+            ("a", 1, 1),
+            ("a[0].b", 2, 5),
+            ("a[0].c", 3, 5),
+            ("a[0].c[1]", 3, 12),
+            ("a[1]", 4, 5),
+            ("e f", 5, 1),
+            ("e f.g", 5, 9),
+            ("a[0].c[7].nowhere", 3, 5),
+        ] {
+            assert_eq!(places.find(path), Some(Place { line, column }), "{path}");
+        }
+        assert_eq!(places.find("elsewhere"), None);
+    }
+
+    #[test]
+    fn what_an_alias_or_a_merge_key_brings_has_the_place_where_it_is_written() {
+        let text = "a: &a\n  b: &b [x, y]\n  c: &c 1\nd: *a\ne:\n  <<: *a\n  c: *c\n\
+                    f:\n  <<: [{ g: 2 }, *a]\nh: *b\n";
+        let places = Places::of(text);
+        for (path, line, written, value) in [
+            ("a.b[1]", 2, "a.b[1]", Some("y")),
+            ("d", 1, "a", None),
+            ("d.b[1]", 2, "a.b[1]", Some("y")),
+            ("d.c", 3, "a.c", Some("1")),
+            ("e.b[0]", 2, "a.b[0]", Some("x")),
+            ("e.c", 3, "a.c", Some("1")),
+            ("f.g", 9, "f.<<[0].g", Some("2")),
+            ("f.b[0]", 2, "a.b[0]", Some("x")),
+            ("h[1]", 2, "a.b[1]", Some("y")),
+            ("d.nowhere", 4, "d.nowhere", None),
+        ] {
+            let spot = places.spot(path).expect(path);
+            assert_eq!(
+                (spot.place.line, spot.path.as_str(), spot.value.as_deref()),
+                (line, written, value),
+                "{path}"
+            );
+        }
+        for (path, line) in [("d", 4), ("d.b[1]", 4), ("e.b[1]", 2), ("h[0]", 10)] {
+            assert_eq!(
+                places.find(path).map(|place| place.line),
+                Some(line),
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn aliases_that_go_in_circles_come_to_an_end() {
+        let places = Places::of("a: &a\n  <<: *a\n  b: *a\n");
+        assert_eq!(
+            places.find("a.b.b.b.b").map(|place| place.line),
+            Some(2 + 1)
+        );
+        assert_eq!(places.find("a.c").map(|place| place.line), Some(1));
+    }
+
+    #[test]
+    fn a_collection_for_a_key_disturbs_nothing_else() {
+        let places = Places::of("? [x, {y: 1}]\n: z\na: 1\n? {b: c}\n: [d]\ne: [f]\n");
+        for (path, line) in [("a", 3), ("e[0]", 6)] {
+            assert_eq!(
+                places.find(path).map(|place| place.line),
+                Some(line),
+                "{path}"
+            );
+        }
+    }
+}
