@@ -1,19 +1,134 @@
 //! `corsgate check FILE`
 
 use super::CommandError;
-use crate::config::Config;
-use std::path::Path;
+use crate::config::{Config, ConfigError, Diagnostic, Severity};
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-pub(super) fn run(file: &Path) -> Result<ExitCode, CommandError> {
-    let config = Config::load(file)?;
-    for warning in &config.warnings {
-        eprintln!("{warning}");
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// The configuration file.
+    file: PathBuf,
+    /// How to say what was found. Text goes to stderr, JSON to stdout.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Exit with 3 where there are warnings and no errors.
+    #[arg(long)]
+    strict: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A line each, and one for the hint.
+    Text,
+    /// One object, whatever was found.
+    Json,
+}
+
+/// The exit status for warnings that `--strict` does not let pass; 2 is for wrong usage.
+const WARNED: u8 = 3;
+
+/// What was found in a file.
+struct Report<'a> {
+    file: &'a Path,
+    /// The numbers of routes and upstreams, where the file can be served.
+    served: Option<(usize, usize)>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
+    let Options {
+        file,
+        format,
+        strict,
+    } = options;
+    let report = Report::of(&file, Config::load(&file));
+    match format {
+        Format::Text => report.print_text(),
+        Format::Json => println!("{:#}", report.json()),
     }
-    let (routes, upstreams) = (config.routes.len(), config.upstreams.len());
-    println!(
-        "{}: ok (routes: {routes}, upstreams: {upstreams})",
-        file.display()
-    );
-    Ok(ExitCode::SUCCESS)
+    Ok(report.status(strict))
+}
+
+// === impl Report ===
+
+impl<'a> Report<'a> {
+    fn of(file: &'a Path, loaded: Result<Config, ConfigError>) -> Self {
+        let (served, diagnostics) = match loaded {
+            Ok(config) => {
+                let numbers = (config.routes.len(), config.upstreams.len());
+                let all = config.warnings.into_iter().chain(config.notes);
+                (Some(numbers), all.collect())
+            }
+            Err(error) => (None, error.diagnostics),
+        };
+        Self {
+            file,
+            served,
+            diagnostics,
+        }
+    }
+
+    fn count(&self, severity: Severity) -> usize {
+        let same = self.diagnostics.iter().filter(|d| d.severity == severity);
+        same.count()
+    }
+
+    fn status(&self, strict: bool) -> ExitCode {
+        match self.served {
+            None => ExitCode::FAILURE,
+            Some(_) if strict && self.count(Severity::Warning) > 0 => ExitCode::from(WARNED),
+            Some(_) => ExitCode::SUCCESS,
+        }
+    }
+
+    fn print_text(&self) {
+        for diagnostic in &self.diagnostics {
+            eprintln!("{diagnostic}");
+        }
+        if let Some((routes, upstreams)) = self.served {
+            println!(
+                "{}: ok (routes: {routes}, upstreams: {upstreams})",
+                self.file.display()
+            );
+        }
+    }
+
+    fn json(&self) -> Value {
+        let diagnostics: Vec<Value> = self.diagnostics.iter().map(json_of).collect();
+        json!({
+            "file": self.file.display().to_string(),
+            "ok": self.served.is_some(),
+            "errors": self.count(Severity::Error),
+            "warnings": self.count(Severity::Warning),
+            "notes": self.count(Severity::Note),
+            "routes": self.served.map(|(routes, _)| routes),
+            "upstreams": self.served.map(|(_, upstreams)| upstreams),
+            "diagnostics": diagnostics,
+        })
+    }
+}
+
+fn json_of(diagnostic: &Diagnostic) -> Value {
+    let Diagnostic {
+        severity,
+        file,
+        place,
+        path,
+        value,
+        message,
+        hint,
+    } = diagnostic;
+    json!({
+        "severity": severity.as_str(),
+        "file": file.display().to_string(),
+        "line": place.map(|place| place.line),
+        "column": place.map(|place| place.column),
+        "path": path,
+        "value": value,
+        "message": message,
+        "hint": hint,
+    })
 }

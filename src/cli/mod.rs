@@ -38,11 +38,9 @@ enum Command {
     },
     /// Say everything that is wrong with a configuration file.
     ///
-    /// Exit status 0 where it can be served (warnings are printed), 1 where it can't.
-    Check {
-        /// The configuration file.
-        file: PathBuf,
-    },
+    /// Errors, warnings, and notes on what is allowed openly. Exit status 0 where it can be served, 1
+    /// where it can't, 3 with --strict where there are warnings.
+    Check(check::Options),
     /// Say what would become of a request, and why, without making one.
     ///
     /// Which route and policy, which pattern, every step of the decision, what would have been
@@ -67,7 +65,7 @@ pub fn main() -> ExitCode {
     let Cli { command } = Cli::parse();
     let result = match command {
         Command::Serve { config } => serve::run(&config),
-        Command::Check { file } => check::run(&file),
+        Command::Check(options) => check::run(options),
         Command::Explain(options) => explain::run(options),
         Command::Demo(options) => demo::run(options),
     };

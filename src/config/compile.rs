@@ -249,13 +249,18 @@ impl Compiler<'_> {
             (a_key.0, &a.file, a_key.1).cmp(&(b_key.0, &b.file, b_key.1))
         });
         match config {
-            Some(config) if !has_errors => Ok(Config {
-                warnings: diagnostics,
-                hash: self.sources.hash(&document),
-                document,
-                sources: self.sources,
-                ..config
-            }),
+            Some(config) if !has_errors => {
+                let is_note = |d: &Diagnostic| d.severity == Severity::Note;
+                let (notes, warnings) = diagnostics.into_iter().partition(is_note);
+                Ok(Config {
+                    warnings,
+                    notes,
+                    hash: self.sources.hash(&document),
+                    document,
+                    sources: self.sources,
+                    ..config
+                })
+            }
             _ => Err(ConfigError {
                 diagnostics,
                 sources: self.sources,
@@ -415,6 +420,7 @@ impl Compiler<'_> {
             document: String::new(),
             hash: String::new(),
             sources: Sources::default(),
+            notes: Vec::new(),
         })
     }
 

@@ -15,7 +15,10 @@ pub struct Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Severity {
     Error,
+    /// It can be served, and is hardly what its author means.
     Warning,
+    /// It says openly what it does, and is worth a second look all the same. For `check` alone.
+    Note,
 }
 
 /// One thing that is wrong with a configuration.
@@ -41,10 +44,22 @@ pub struct Located<'a>(&'a Diagnostic);
 /// Everything that is wrong with a configuration that can't be used.
 #[derive(Debug)]
 pub struct ConfigError {
-    /// The errors, and the warnings among them, in the order of the file.
+    /// The errors, and the warnings and notes among them, in the order of the file.
     pub diagnostics: Vec<Diagnostic>,
     /// What was read before it turned out: whoever waits for it to be mended watches these.
     pub sources: Sources,
+}
+
+// === impl Severity ===
+
+impl Severity {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
 }
 
 // === impl Diagnostic ===
@@ -109,11 +124,7 @@ impl fmt::Display for Located<'_> {
 impl fmt::Display for Diagnostic {
     /// Two lines at the most: `error: FILE:LINE:COLUMN: PATH: MESSAGE`, and the hint.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let severity = match self.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        };
-        write!(f, "{severity}: ")?;
+        write!(f, "{}: ", self.severity.as_str())?;
         self.write_located(f)
     }
 }
@@ -143,7 +154,8 @@ impl std::error::Error for ConfigError {}
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, diagnostic) in self.diagnostics.iter().enumerate() {
+        let is_told = |d: &&Diagnostic| d.severity != Severity::Note;
+        for (index, diagnostic) in self.diagnostics.iter().filter(is_told).enumerate() {
             if index > 0 {
                 f.write_str("\n")?;
             }

@@ -38,6 +38,8 @@ pub struct Config {
     /// For responses to what no route matches.
     pub default_policy: Option<Arc<Policy>>,
     pub warnings: Vec<Diagnostic>,
+    /// What is not worth a warning, for who asks.
+    pub notes: Vec<Diagnostic>,
     /// The file as it was understood: aliases and merge keys resolved.
     pub document: String,
     /// A short name for the content: the same content has the same one in every process.

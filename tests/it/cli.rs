@@ -125,6 +125,92 @@ fn every_failure_says_once_that_it_is_an_error() {
     }
 }
 
+/// What `check --format json` says, and its exit status.
+fn checked(file: &File, arguments: &[&str]) -> (serde_json::Value, Option<i32>) {
+    let output = corsgate(&[&["check", &file.path, "--format", "json"], arguments].concat());
+    assert_eq!(stderr(&output), "", "all of it is in the object");
+    let report = serde_json::from_slice(&output.stdout).expect("one object");
+    (report, output.status.code())
+}
+
+#[test]
+fn check_says_in_json_what_it_says_in_text() {
+    let bad = File::new(&MINIMAL.replace(
+        "[https://app.example.com]",
+        "[https://a.example/], max_age: 48h",
+    ));
+    let (report, status) = checked(&bad, &[]);
+    assert_eq!(status, Some(1));
+    let expected = serde_json::json!({
+        "file": bad.path,
+        "ok": false,
+        "errors": 1,
+        "warnings": 1,
+        "notes": 0,
+        "routes": null,
+        "upstreams": null,
+        "diagnostics": [
+            {
+                "severity": "error",
+                "file": bad.path,
+                "line": 3,
+                "column": 52,
+                "path": "routes[0].cors.allow_origins[0]",
+                "value": "https://a.example/",
+                "message": "`https://a.example/` is not an origin pattern: an origin has no path, \
+                            query or fragment",
+                "hint": "write `https://a.example`",
+            },
+            {
+                "severity": "warning",
+                "file": bad.path,
+                "line": 3,
+                "column": 73,
+                "path": "routes[0].cors.max_age",
+                "value": "48h",
+                "message": "no browser keeps a preflight's answer for longer than 24h",
+                "hint": "write `24h` or less",
+            },
+        ],
+    });
+    assert_eq!(report, expected, "{report:#}");
+    let (report, status) = checked(&File::new(MINIMAL), &[]);
+    assert_eq!(
+        (&report["routes"], &report["upstreams"]),
+        (&1.into(), &1.into())
+    );
+    assert_eq!((&report["ok"], status), (&true.into(), Some(0)));
+}
+
+#[test]
+fn a_file_that_is_not_there_or_no_yaml_is_an_object_too() {
+    let folder = File::new("{");
+    let (report, status) = checked(&folder, &[]);
+    assert_eq!((&report["errors"], status), (&1.into(), Some(1)));
+    std::fs::remove_file(&folder.path).expect("removed");
+    let (report, status) = checked(&folder, &["--strict"]);
+    assert_eq!((&report["errors"], status), (&1.into(), Some(1)));
+    assert_eq!(report["diagnostics"][0]["line"], serde_json::Value::Null);
+}
+
+#[test]
+fn strict_makes_a_warning_count_and_a_note_not() {
+    let origins = |text| File::new(&MINIMAL.replace("[https://app.example.com]", text));
+    let warned = origins("[https://app.example.com], max_age: 48h");
+    let noted = origins("['*']");
+    for (file, arguments, expected) in [
+        (&warned, &[][..], 0),
+        (&warned, &["--strict"], 3),
+        (&noted, &["--strict"], 0),
+    ] {
+        let output = corsgate(&[&["check", &file.path], arguments].concat());
+        assert_eq!(output.status.code(), Some(expected), "{}", stderr(&output));
+        assert_eq!(checked(file, arguments).1, Some(expected));
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(text.ends_with(": ok (routes: 1, upstreams: 1)\n"), "{text}");
+    }
+}
+
 #[test]
 fn json_is_yaml() {
     let file = File::new(
