@@ -10,6 +10,7 @@ use super::raw::{
 };
 use super::route_match::HostMatch;
 use super::sources::Sources;
+use super::variables::Environment;
 use super::yaml::{self, Misfit, Places, Spot, SyntaxError, Unknown};
 use super::{Admin, Config, Limits, Listener, Server};
 use std::collections::{HashMap, HashSet};
@@ -35,8 +36,13 @@ const NOT_YET: [&str; 10] = [
     "consistent_hash",
 ];
 
-pub(super) fn compile(text: &str, file: &Path, sources: Sources) -> Result<Config, ConfigError> {
-    let document = match yaml::read(text) {
+pub(super) fn compile(
+    text: &str,
+    file: &Path,
+    environment: Environment<'_>,
+    sources: Sources,
+) -> Result<Config, ConfigError> {
+    let document = match yaml::read(text, environment) {
         Ok(document) => document,
         Err(errors) => {
             let diagnostic = |error: SyntaxError| Diagnostic {
@@ -55,6 +61,7 @@ pub(super) fn compile(text: &str, file: &Path, sources: Sources) -> Result<Confi
         file,
         places: &document.places,
         sources,
+        substituted: &document.substituted,
         refused: HashSet::new(),
         found: Vec::new(),
         errors: 0,
@@ -72,6 +79,8 @@ pub(super) struct Compiler<'a> {
     file: &'a Path,
     places: &'a Places,
     pub(super) sources: Sources,
+    /// What the values with variables in them became, by path.
+    substituted: &'a HashMap<String, String>,
     /// The paths of values that did not fit: what depends on them is not reported as missing.
     refused: HashSet<String>,
     found: Vec<Found>,
@@ -164,6 +173,13 @@ impl Compiler<'_> {
 
     pub(super) fn push(&mut self, mut diagnostic: Diagnostic) {
         let mut by_way_of = None;
+        // The value is shown as it is written: what its variables made of it is said beside it.
+        if let Some(became) = self.substituted.get(&diagnostic.path)
+            && diagnostic.file == self.file
+            && !diagnostic.message.contains(became.as_str())
+        {
+            diagnostic.message = format!("`{became}`: {}", diagnostic.message);
+        }
         if diagnostic.place.is_none()
             && let Some(spot) = self.places.spot(&diagnostic.path)
         {
@@ -211,6 +227,7 @@ impl Compiler<'_> {
             path,
             unknown,
             message,
+            hint,
         } = misfit;
         match unknown {
             Some(Unknown { name, .. }) if NOT_YET.contains(&name.as_str()) => {
@@ -234,7 +251,7 @@ impl Compiler<'_> {
                     _ => self.error(&path, message, hint),
                 }
             }
-            None => self.error(&path, message, None),
+            None => self.error(&path, message, hint),
         }
         self.refused.insert(path);
     }

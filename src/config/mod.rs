@@ -13,6 +13,7 @@ mod origins;
 mod raw;
 mod route_match;
 mod sources;
+mod variables;
 mod yaml;
 
 pub use error::{ConfigError, Diagnostic, Located, Place, Severity};
@@ -40,7 +41,7 @@ pub struct Config {
     pub warnings: Vec<Diagnostic>,
     /// What is not worth a warning, for who asks.
     pub notes: Vec<Diagnostic>,
-    /// The file as it was understood: aliases and merge keys resolved.
+    /// The file as it was understood: aliases, merge keys and variables resolved.
     pub document: String,
     /// A short name for the content: the same content has the same one in every process.
     pub hash: String,
@@ -150,7 +151,7 @@ impl Config {
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let mut sources = Sources::default();
         match sources.read(path) {
-            Ok(text) => compile::compile(&text, path, sources),
+            Ok(text) => compile::compile(&text, path, &variable, sources),
             Err(error) => {
                 let message = format!("can't read the configuration: {error}");
                 Err(ConfigError {
@@ -167,8 +168,26 @@ impl Config {
     ///
     /// As [`Config::load`].
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        compile::compile(text, path, Sources::default())
+        Self::parse_in(text, path, &variable)
     }
+
+    /// As [`Config::parse`], with the variables that `environment` knows.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::load`].
+    pub fn parse_in(
+        text: &str,
+        path: &Path,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        compile::compile(text, path, environment, Sources::default())
+    }
+}
+
+/// A variable of the process.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 // === impl Default ===

@@ -12,8 +12,10 @@ pub(super) use places::{Places, Spot};
 
 use super::error::Place;
 use super::raw::RawConfig;
+use super::variables::{self, Environment};
 use serde_path_to_error::Segment;
 use serde_yaml::Value;
+use std::collections::HashMap;
 
 /// A document that was read, as far as it could be.
 #[derive(Debug)]
@@ -21,9 +23,11 @@ pub(super) struct Document {
     /// `None` where there was more wrong than could be taken out.
     pub raw: Option<RawConfig>,
     pub places: Places,
-    /// The document as it was read, aliases and merge keys resolved.
+    /// The document as it was read, aliases, merge keys and variables resolved.
     pub resolved: String,
     pub misfits: Vec<Misfit>,
+    /// What the values with variables in them became, by path.
+    pub substituted: HashMap<String, String>,
 }
 
 /// A value that does not fit where it stands.
@@ -33,6 +37,8 @@ pub(super) struct Misfit {
     /// The unknown key or word, where that is what is wrong, and those that are known there.
     pub unknown: Option<Unknown>,
     pub message: String,
+    /// What to write instead, where that is known.
+    pub hint: Option<String>,
 }
 
 /// A key or a word that the file format does not have.
@@ -56,7 +62,7 @@ pub(super) struct SyntaxError {
 const MAX_MISFITS: usize = 100;
 
 /// Reads `text`, which may start with a byte order mark.
-pub(super) fn read(text: &str) -> Result<Document, Vec<SyntaxError>> {
+pub(super) fn read(text: &str, environment: Environment<'_>) -> Result<Document, Vec<SyntaxError>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let places = Places::of(text);
     if !places.duplicates.is_empty() {
@@ -66,10 +72,10 @@ pub(super) fn read(text: &str) -> Result<Document, Vec<SyntaxError>> {
             .map(SyntaxError::duplicate)
             .collect());
     }
-    let syntax_error = |error| vec![SyntaxError::new(&error)];
+    let syntax_error = |error| vec![SyntaxError::new(&error, text)];
     let mut value: Value = serde_yaml::from_str(text).map_err(syntax_error)?;
     value.apply_merge().map_err(|error| {
-        let mut error = SyntaxError::new(&error);
+        let mut error = SyntaxError::new(&error, text);
         if let Some(Spot { place, path, .. }) = places.wrong_merge() {
             (error.place, error.path) = (Some(place), path);
         }
@@ -78,16 +84,32 @@ pub(super) fn read(text: &str) -> Result<Document, Vec<SyntaxError>> {
     if value.is_null() {
         value = Value::Mapping(serde_yaml::Mapping::new());
     }
-    let resolved = serde_yaml::to_string(&value).unwrap_or_default();
     let mut misfits = Vec::new();
     take_out_empty_keys(&mut value, "", &mut misfits);
+    let mut substituted = HashMap::new();
+    substitute(&mut value, "", environment, &mut misfits, &mut substituted);
+    // What was said of a text before it was taken for a number.
+    let mut as_texts: HashMap<String, Misfit> = HashMap::new();
     let raw = loop {
         let error = match serde_path_to_error::deserialize(value.clone()) {
             Ok(raw) => break Some(raw),
             Err(error) => error,
         };
         let segments: Vec<Segment> = error.path().iter().cloned().collect();
-        let misfit = Misfit::new(path_of(&segments), error.inner());
+        let path = path_of(&segments);
+        let misfit = Misfit::new(path.clone(), error.inner());
+        let misfit = match as_texts.remove(&path) {
+            Some(as_text) => as_text,
+            None => {
+                let scalar = substituted.get(&path).and_then(|text| plain_scalar(text));
+                if let (Some(scalar), Some(place)) = (scalar, value_at(&mut value, &segments)) {
+                    *place = scalar;
+                    as_texts.insert(path, misfit);
+                    continue;
+                }
+                misfit
+            }
+        };
         let is_last = misfits.len() + 1 >= MAX_MISFITS || !take_out(&mut value, &segments);
         misfits.push(misfit);
         if is_last {
@@ -97,9 +119,84 @@ pub(super) fn read(text: &str) -> Result<Document, Vec<SyntaxError>> {
     Ok(Document {
         raw,
         places,
-        resolved,
+        resolved: serde_yaml::to_string(&value).unwrap_or_default(),
         misfits,
+        substituted,
     })
+}
+
+/// Replaces the variables in the document's values. Where that can't be done, the value is taken out.
+fn substitute(
+    value: &mut Value,
+    path: &str,
+    environment: Environment<'_>,
+    misfits: &mut Vec<Misfit>,
+    substituted: &mut HashMap<String, String>,
+) {
+    let text = match value {
+        Value::Mapping(map) => {
+            return map.retain(|key, value| {
+                let mut path = path.to_owned();
+                push_key(&mut path, key.as_str().unwrap_or_default());
+                let before = misfits.len();
+                let is_text = value.is_string();
+                substitute(value, &path, environment, misfits, substituted);
+                !is_text || misfits.len() == before
+            });
+        }
+        Value::Sequence(elements) => {
+            for (index, element) in elements.iter_mut().enumerate() {
+                let path = format!("{path}[{index}]");
+                substitute(element, &path, environment, misfits, substituted);
+            }
+            return;
+        }
+        Value::String(text) => text,
+        _ => return,
+    };
+    match variables::substituted(text, environment) {
+        Ok(None) => {}
+        Ok(Some(became)) => {
+            substituted.insert(path.to_owned(), became.clone());
+            *text = became;
+        }
+        Err(error) => {
+            misfits.push(Misfit {
+                path: path.to_owned(),
+                unknown: None,
+                message: error.to_string(),
+                hint: Some(error.hint()),
+            });
+            *value = Value::Null;
+        }
+    }
+}
+
+/// The number or truth value that `text` is in YAML, where the file would have it without quotes.
+fn plain_scalar(text: &str) -> Option<Value> {
+    let is_number = text
+        .bytes()
+        .all(|b| b.is_ascii_digit() || b"-.".contains(&b));
+    match text {
+        "true" => Some(Value::Bool(true)),
+        "false" => Some(Value::Bool(false)),
+        _ if !is_number => None,
+        _ => {
+            let unsigned = text.parse::<u64>().map(Value::from);
+            let signed = || text.parse::<i64>().map(Value::from);
+            let float = |_| text.parse::<f64>().map(Value::from);
+            unsigned.or_else(|_| signed()).or_else(float).ok()
+        }
+    }
+}
+
+fn value_at<'a>(document: &'a mut Value, path: &[Segment]) -> Option<&'a mut Value> {
+    path.iter()
+        .try_fold(document, |value, segment| match segment {
+            Segment::Map { key } => value.get_mut(key.as_str()),
+            Segment::Seq { index } => value.get_mut(*index),
+            Segment::Enum { .. } | Segment::Unknown => None,
+        })
 }
 
 /// A key whose value was forgotten or commented out says nothing, and must not be taken to mean what
@@ -115,6 +212,7 @@ fn take_out_empty_keys(value: &mut Value, path: &str, misfits: &mut Vec<Misfit>)
                     message: format!("`{key}` has no value: write one, or remove the key"),
                     path,
                     unknown: None,
+                    hint: None,
                 });
                 return false;
             }
@@ -201,6 +299,7 @@ impl Misfit {
             path,
             unknown,
             message: in_the_files_words(&message),
+            hint: None,
         }
     }
 }
@@ -231,7 +330,7 @@ fn in_the_files_words(message: &str) -> String {
 // === impl SyntaxError ===
 
 impl SyntaxError {
-    fn new(error: &serde_yaml::Error) -> Self {
+    fn new(error: &serde_yaml::Error, text: &str) -> Self {
         let place = error.location().map(|location| Place {
             line: location.line(),
             column: location.column(),
@@ -243,6 +342,8 @@ impl SyntaxError {
             || whole.contains("while scanning an anchor")
         {
             Some("a value that starts with `*` or `&` needs quotes: write `\"*\"`")
+        } else if message.contains("did not find expected ','") && has_variable(text, place) {
+            Some("within `{ }` and `[ ]` a variable needs quotes: write `\"${NAME}\"`")
         } else if message.contains("found character that cannot start any token") {
             Some("indent with spaces, not with tabs")
         } else if message.contains("escape") {
@@ -268,6 +369,14 @@ impl SyntaxError {
     }
 }
 
+/// Whether the line, or the one before it, has a reference to a variable.
+fn has_variable(text: &str, place: Option<Place>) -> bool {
+    place.is_some_and(|Place { line, .. }| {
+        let mut lines = text.lines().skip(line.saturating_sub(2)).take(2);
+        lines.any(|line| line.contains("${"))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -277,6 +386,7 @@ mod tests {
         let document = read(
             "listeners:\n  - adress: a\n  - address: [b]\nlimits: 7\n\
              policies:\n  p: {allow_credentials: maybe, max_age: 7200, allow_origin: x}\n",
+            &|_| None,
         )
         .expect("it is YAML");
         let mut paths: Vec<&str> = document.misfits.iter().map(|m| m.path.as_str()).collect();

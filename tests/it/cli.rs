@@ -212,6 +212,19 @@ fn strict_makes_a_warning_count_and_a_note_not() {
 }
 
 #[test]
+fn variables_come_from_the_environment_of_the_process() {
+    let file = File::new(&MINIMAL.replace("https://app.example.com", "'${CORSGATE_TEST_ORIGIN}'"));
+    let check = |origin: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_corsgate"));
+        let command = command.args(["check", &file.path]);
+        let output = command.env("CORSGATE_TEST_ORIGIN", origin).output();
+        output.expect("it runs").status.code()
+    };
+    assert_eq!(check("https://app.example.com"), Some(0));
+    assert_eq!(check("app.example.com"), Some(1));
+}
+
+#[test]
 fn json_is_yaml() {
     let file = File::new(
         "{\n\t\"listeners\": [{\"address\": \"127.0.0.1:0\"}],\n\t\"upstreams\": {\"demo\": {\"echo\": true}},\n\

@@ -3,7 +3,8 @@
 //! `UPDATE=1 cargo test` writes the messages as they are now: read the difference before it is
 //! committed.
 
-use corsgate::config::Config;
+use corsgate::config::{Config, UpstreamKind};
+use corsgate::cors::Rule;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -84,6 +85,81 @@ fn an_origins_file_that_can_not_be_read_is_named_with_its_place() {
     let error = Config::parse(text, Path::new("conf/x.yaml")).expect_err("it is not there");
     let message = error.to_string();
     assert!(message.starts_with("error: conf/x.yaml:7:7: routes[0].cors.allow_origins[0].file: can't read `conf/no-such.txt`"), "{message}");
+}
+
+const WITH_VARIABLES: &str = r#"
+listeners: [{ address: "${BIND}:${PORT:-0}" }]
+server: { threads: "${THREADS}", express_lane: '${LANE:-false}', grace_period: "${GRACE:-7s}" }
+limits:
+  max_connections: ${CONNECTIONS:-100}
+upstreams: { api: { endpoints: ["${HOST}:9000"] } }
+routes:
+  - name: ${NAME}
+    match: { headers: { x-version: "${THREADS}" } }
+    upstream: api
+    cors:
+      allow_origins: ["https://${DOMAIN}"]
+      allow_credentials: ${LANE:-true}
+      preflight_status: ${STATUS:-200}
+"#;
+
+fn environment(name: &str) -> Option<String> {
+    let value = match name {
+        "BIND" => "127.0.0.1",
+        "THREADS" => "3",
+        "HOST" => "api.internal",
+        "DOMAIN" => "app.example.com",
+        "NAME" => "a: [b] # ${HOST}",
+        _ => return None,
+    };
+    Some(value.to_owned())
+}
+
+#[test]
+fn variables_stand_for_strings_numbers_and_truth_values_and_never_for_structure() {
+    let path = Path::new("x.yaml");
+    let config = Config::parse_in(WITH_VARIABLES, path, &environment).expect("it is right");
+    assert_eq!(config.routes[0].name, "a: [b] # ${HOST}");
+    assert_eq!(config.listeners[0].address.to_string(), "127.0.0.1:0");
+    assert_eq!(
+        (config.server.threads, config.server.express_lane),
+        (3, false)
+    );
+    assert_eq!(config.server.grace_period.as_secs(), 7);
+    assert_eq!(config.limits.max_connections, 100);
+    let UpstreamKind::Endpoints(endpoints) = &config.upstreams[0].kind else {
+        panic!("it has endpoints");
+    };
+    assert_eq!(
+        (endpoints[0].host.as_str(), endpoints[0].port),
+        ("api.internal", 9000)
+    );
+    let Rule::Policy(policy) = &config.routes[0].rule else {
+        panic!("it has a policy");
+    };
+    assert!(matches!(
+        policy.origins().find(b"https://app.example.com"),
+        Ok(Some(_))
+    ));
+    assert_eq!(policy.preflight_status(), 200);
+    // A control character in a name is refused, and everything else of it is a name.
+    let refused = |name: &'static str| {
+        let environment = move |asked: &str| match asked {
+            "NAME" => Some(name.to_owned()),
+            other => environment(other),
+        };
+        Config::parse_in(WITH_VARIABLES, path, &environment)
+    };
+    assert_eq!(refused("a: b").expect("a name").routes[0].name, "a: b");
+    let error = refused("a: b\n- {c: d}")
+        .expect_err("a control character")
+        .to_string();
+    assert!(
+        error.starts_with(
+            "error: x.yaml:8:5: routes[0].name: `${NAME}`: `a: b\\n- {c: d}` can't be"
+        ),
+        "{error}"
+    );
 }
 
 #[test]

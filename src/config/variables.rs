@@ -1,0 +1,171 @@
+//! `${NAME}` and `${NAME:-default}` in a value.
+//!
+//! *Invariant:* a value goes in and a value comes out. This knows nothing of YAML, and is asked after
+//! YAML has been read, so that no variable can bring structure with it.
+
+/// What the variables of a process are asked by.
+pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Why a value's variables can't be replaced.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum VariableError {
+    #[error("the variable `{0}` is not set")]
+    Unset(String),
+    #[error("`{0}` is not a reference to a variable: {1}")]
+    Malformed(String, &'static str),
+}
+
+// === impl VariableError ===
+
+impl VariableError {
+    pub(super) fn hint(&self) -> String {
+        match self {
+            Self::Unset(name) => format!("write `${{{name}:-default}}` or set it"),
+            Self::Malformed(..) => {
+                "write `${NAME}` or `${NAME:-default}`, and `$${` for `${` itself".to_owned()
+            }
+        }
+    }
+}
+
+/// The text with its references replaced; `None` where there are none. `$${` is a plain `${`.
+///
+/// As in a shell, the default is taken for a variable that is empty, too.
+///
+/// # Errors
+///
+/// The first reference that is malformed or has no value.
+pub(super) fn substituted(
+    text: &str,
+    environment: Environment<'_>,
+) -> Result<Option<String>, VariableError> {
+    if !text.contains("${") {
+        return Ok(None);
+    }
+    let mut result = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("${") {
+        let (before, reference) = rest.split_at(at);
+        if let Some(before) = before.strip_suffix('$') {
+            result.push_str(before);
+            result.push_str("${");
+            rest = &reference["${".len()..];
+            continue;
+        }
+        result.push_str(before);
+        let malformed = |why| VariableError::Malformed(reference.to_owned(), why);
+        let (inside, after) = reference["${".len()..]
+            .split_once('}')
+            .ok_or_else(|| malformed("its `}` is missing"))?;
+        let (name, default) = match inside.split_once(":-") {
+            Some((name, default)) => (name, Some(default)),
+            None => (inside, None),
+        };
+        let malformed = |why| VariableError::Malformed(format!("${{{inside}}}"), why);
+        if !is_name(name) {
+            return Err(malformed(
+                "a name has letters, digits and `_`, and no digit in front",
+            ));
+        }
+        if default.is_some_and(|default| default.contains("${")) {
+            return Err(malformed("a default is plain text"));
+        }
+        let value = environment(name);
+        match (
+            value.filter(|v| default.is_none() || !v.is_empty()),
+            default,
+        ) {
+            (Some(value), _) => result.push_str(&value),
+            (None, Some(default)) => result.push_str(default),
+            (None, None) => return Err(VariableError::Unset(name.to_owned())),
+        }
+        rest = after;
+    }
+    result.push_str(rest);
+    Ok(Some(result))
+}
+
+fn is_name(text: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    !text.starts_with(|c: char| c.is_ascii_digit()) && !text.is_empty() && text.chars().all(is_word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Result<Option<String>, VariableError> {
+        substituted(text, &|name| match name {
+            "HOST" => Some("api.internal".to_owned()),
+            "EMPTY" => Some(String::new()),
+            "_1" => Some("${HOST}".to_owned()),
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn references_are_replaced_wherever_they_stand() {
+        for (text, expected) in [
+            ("${HOST}", "api.internal"),
+            (
+                "http://${HOST}:9000/${HOST}",
+                "http://api.internal:9000/api.internal",
+            ),
+            ("${NONE:-a b}", "a b"),
+            ("${NONE:-}", ""),
+            ("${NONE:-http://a:-b}", "http://a:-b"),
+            ("${HOST:-x}", "api.internal"),
+            ("${EMPTY}", ""),
+            ("${EMPTY:-x}", "x"),
+            ("$${HOST}", "${HOST}"),
+            ("$$${HOST}", "$${HOST}"),
+            ("a$${b ${HOST}", "a${b api.internal"),
+            // What a variable brings is not looked at again.
+            ("${_1}", "${HOST}"),
+        ] {
+            assert_eq!(
+                of(text).as_ref().map(Option::as_deref),
+                Ok(Some(expected)),
+                "{text}"
+            );
+        }
+        for text in [
+            "",
+            "plain",
+            "$HOST",
+            r"https://a\.example$",
+            "a{2}",
+            "$",
+            "$$",
+        ] {
+            assert_eq!(of(text), Ok(None), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_reference_or_has_no_value_is_an_error() {
+        assert_eq!(of("${NONE}"), Err(VariableError::Unset("NONE".to_owned())));
+        for text in [
+            "${",
+            "${}",
+            "${A",
+            "x${A",
+            "${1A}",
+            "${A-B}",
+            "${A:}",
+            "${ A}",
+            "${A }",
+            "${:-x}",
+            "${A:-${HOST}}",
+            "${HOST} ${",
+            "${A:=x}",
+            "${\u{e4}}",
+        ] {
+            let result = of(text);
+            assert!(
+                matches!(result, Err(VariableError::Malformed(..))),
+                "{text}: {result:?}"
+            );
+        }
+    }
+}
