@@ -3,8 +3,8 @@
 use super::compile::Compiler;
 use super::origins::Source;
 use crate::cors::{
-    HEADERS_FORBIDDEN_BUT_HARMLESS, NORMALIZED_METHODS, Origin, OriginMatcher, OriginPattern,
-    PatternRef, PolicySpec, RegexPattern, TuplePattern, UNRELATED_ORIGINS,
+    HEADERS_FORBIDDEN_BUT_HARMLESS, NORMALIZED_METHODS, OriginMatcher, OriginPattern, PatternRef,
+    PolicySpec, TuplePattern,
 };
 use std::collections::HashSet;
 
@@ -159,7 +159,7 @@ fn duplicates(compiler: &mut Compiler<'_>, spec: &PolicySpec, sources: &[Source]
     }
 }
 
-/// Origins that an attacker can have, made from what the regex itself says it wants.
+/// Regexes that were written to be found somewhere in an origin.
 fn regexes(compiler: &mut Compiler<'_>, spec: &PolicySpec, sources: &[Source]) {
     for (pattern, source) in spec.origins.iter().zip(sources) {
         let OriginPattern::Regex(regex) = pattern else {
@@ -170,46 +170,8 @@ fn regexes(compiler: &mut Compiler<'_>, spec: &PolicySpec, sources: &[Source]) {
             let hint =
                 "a regex is the whole origin: write `https://` in front, and what may follow";
             warn_at(compiler, source, message, hint);
-            continue;
-        }
-        if let Some(probe) = probes(regex).find(|probe| regex.is_match(probe)) {
-            let message = format!("`{}` also matches `{probe}`", regex.text());
-            let hint = "say what may stand where, and write each `.` of a name as `\\.`";
-            warn_at(compiler, source, message, hint);
         }
     }
-}
-
-fn probes(regex: &RegexPattern) -> impl Iterator<Item = String> {
-    let unrelated = UNRELATED_ORIGINS
-        .into_iter()
-        .flat_map(|origin| ["", ":8443"].map(|port| format!("{origin}{port}")));
-    let insecure = ["http://evil.test".to_owned()];
-    let extended = regex.literal_starts().into_iter().flat_map(|start| {
-        [".evil.test", "evil.test", "-evil.test"].map(|end| format!("{start}{end}"))
-    });
-    let prefixed = regex.literal_ends().into_iter().flat_map(|end| {
-        // `.example.com` at the end is what a subdomain has; `example.com` and `-example.com` are
-        // what a look-alike has as well.
-        let starts = ["https://evil", "https://evil-"];
-        let starts = starts.into_iter().filter(|_| !end.starts_with('.'));
-        starts
-            .map(|start| format!("{start}{end}"))
-            .collect::<Vec<_>>()
-    });
-    // `app.example` with any character for its dot.
-    let dotted = Some(regex.example('x')).filter(|probe| *probe != regex.example('.'));
-    unrelated
-        .chain(insecure)
-        .chain(extended)
-        .chain(prefixed)
-        .chain(dotted)
-        // Where the regex leaves the scheme to a `.*`, the example has none.
-        .map(|probe| match probe.contains("://") {
-            true => probe,
-            false => format!("https://{probe}"),
-        })
-        .filter(|probe| Origin::parse(probe.as_bytes()).is_ok())
 }
 
 fn warn_at(compiler: &mut Compiler<'_>, source: &Source, message: String, hint: &str) {

@@ -12,6 +12,7 @@ mod lint;
 mod origins;
 mod raw;
 mod route_match;
+mod scan;
 mod sources;
 mod variables;
 mod yaml;

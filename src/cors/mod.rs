@@ -66,4 +66,4 @@ pub use policy::{
 pub use preflight::{AnswerValue, PreflightGrant, RequestValue};
 pub use regex::{RegexError, RegexPattern};
 pub use request::{CorsRequest, Field, FieldLines, MAX_FIELD_LINES, RequestKind};
-pub use scan::{Probe, ProbeKind, probes};
+pub use scan::{Probe, ProbeKind, probes, registrable_domain};

@@ -207,7 +207,7 @@ impl TuplePattern {
     }
 
     /// Whether every origin that matches is served by the visitor's own machine.
-    pub(super) fn is_loopback(&self) -> bool {
+    pub fn is_loopback(&self) -> bool {
         is_loopback_host(&self.host)
     }
 }

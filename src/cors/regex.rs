@@ -5,6 +5,7 @@
 //! built in full when a policy is compiled, so that asking it neither allocates nor takes a lock,
 //! costs one table look-up a byte, and no regex can be slow.
 
+use super::origin::Origin;
 use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::nfa::thompson;
 use regex_automata::util::primitives::StateID;
@@ -134,12 +135,64 @@ impl RegexPattern {
     /// A short text that the regex likely matches, with `dot` where it has a bare `.`.
     pub fn example(&self, dot: char) -> String {
         let mut text = String::new();
-        push_example(&self.hir, dot, &mut text);
+        let choice = Choice {
+            choice: 0,
+            least: 0,
+        };
+        push_example(&self.hir, dot, choice, &mut text);
         text
+    }
+
+    /// Origins that the regex matches, and most likely was written for: as short as can be, and so many
+    /// that each of its alternatives is in one of them, but no more than `most`.
+    pub fn examples(&self, most: usize) -> Vec<String> {
+        let mut examples: Vec<String> = Vec::new();
+        for choice in 0..alternatives(&self.hir).clamp(1, most) {
+            // A `.*` stands for nothing where that makes an origin, else for one letter.
+            let texts = [0, 1].map(|least| {
+                let mut text = String::new();
+                push_example(&self.hir, '.', Choice { choice, least }, &mut text);
+                match text.contains("://") {
+                    true => text,
+                    // Where the regex leaves the scheme to a `.*`, the example has none.
+                    false => format!("https://{text}"),
+                }
+            });
+            let is_origin = |text: &&String| {
+                let origin = Origin::parse(text.as_bytes());
+                matches!(origin, Ok(Origin::Tuple(_))) && self.is_match(text)
+            };
+            examples.extend(texts.iter().find(is_origin).cloned());
+        }
+        examples.dedup();
+        examples
     }
 }
 
-fn push_example(hir: &Hir, dot: char, text: &mut String) {
+/// What an example has where the regex leaves it open.
+#[derive(Clone, Copy)]
+struct Choice {
+    /// Which of several alternatives.
+    choice: usize,
+    /// How often what may repeat without end.
+    least: u32,
+}
+
+/// The most alternatives that stand at one place.
+fn alternatives(hir: &Hir) -> usize {
+    match hir.kind() {
+        HirKind::Alternation(parts) => {
+            let within = parts.iter().map(alternatives).max();
+            parts.len().max(within.unwrap_or(1))
+        }
+        HirKind::Concat(parts) => parts.iter().map(alternatives).max().unwrap_or(1),
+        HirKind::Capture(capture) => alternatives(&capture.sub),
+        HirKind::Repetition(repetition) => alternatives(&repetition.sub),
+        _ => 1,
+    }
+}
+
+fn push_example(hir: &Hir, dot: char, choice: Choice, text: &mut String) {
     if *hir == Hir::dot(Dot::AnyByteExceptLF) {
         return text.push(dot);
     }
@@ -160,20 +213,24 @@ fn push_example(hir: &Hir, dot: char, text: &mut String) {
         }
         HirKind::Class(Class::Unicode(_)) => {}
         HirKind::Repetition(repetition) => {
-            for _ in 0..repetition.min {
+            let least = match repetition.max {
+                None => choice.least,
+                Some(_) => 0,
+            };
+            for _ in 0..repetition.min.max(least) {
                 // A `.` that repeats was meant to be anything.
-                push_example(&repetition.sub, 'x', text);
+                push_example(&repetition.sub, 'x', choice, text);
             }
         }
-        HirKind::Capture(capture) => push_example(&capture.sub, dot, text),
+        HirKind::Capture(capture) => push_example(&capture.sub, dot, choice, text),
         HirKind::Concat(parts) => {
             for part in parts {
-                push_example(part, dot, text);
+                push_example(part, dot, choice, text);
             }
         }
         HirKind::Alternation(parts) => {
-            if let Some(part) = parts.first() {
-                push_example(part, dot, text);
+            if let Some(part) = parts.get(choice.choice % parts.len().max(1)) {
+                push_example(part, dot, choice, text);
             }
         }
     }
@@ -434,6 +491,33 @@ mod tests {
                 .iter()
                 .find_map(|(first, set)| Some(first + set.find(origin.as_bytes())?));
             assert_eq!(found, Some(i));
+        }
+    }
+
+    #[test]
+    fn examples_are_origins_that_the_regex_matches() {
+        for (text, expected) in [
+            (
+                r"https://pr-[0-9]+\.example\.com",
+                &["https://pr-0.example.com"][..],
+            ),
+            (r"https://app.example.com.*", &["https://app.example.com"]),
+            (r"https://.*\.example\.com", &["https://x.example.com"]),
+            (r".*\.example\.com", &["https://x.example.com"]),
+            (r"(aa|bb)://c(:[0-9]{2})?", &["aa://c", "bb://c"]),
+            (
+                r"https://(aa|bb)\.(dd|ee|ff)\.com",
+                &[
+                    "https://aa.dd.com",
+                    "https://bb.ee.com",
+                    "https://aa.ff.com",
+                ],
+            ),
+            ("null", &[]),
+        ] {
+            let regex = RegexPattern::parse(text).unwrap();
+            assert_eq!(regex.examples(16), expected, "{text}");
+            assert!(regex.examples(1).len() <= 1);
         }
     }
 

@@ -67,6 +67,18 @@ pub fn probes(trusted: &str) -> Vec<Probe> {
     probes.found
 }
 
+/// The part of an origin's host that somebody has registered: what is below it is theirs. The host
+/// itself where nobody registers such names; `None` for an address, and for what is no tuple origin.
+pub fn registrable_domain(origin: &str) -> Option<&str> {
+    match Origin::parse(origin.as_bytes()) {
+        Ok(Origin::Tuple(origin)) if !origin.is_ip() => {
+            let host = origin.host();
+            Some(psl::domain_str(host).unwrap_or(host))
+        }
+        _ => None,
+    }
+}
+
 /// A trusted origin, taken apart.
 struct Parts<'a> {
     scheme: &'a str,

@@ -3,7 +3,7 @@
 //! `UPDATE=1 cargo test` writes the messages as they are now: read the difference before it is
 //! committed.
 
-use corsgate::config::{Config, UpstreamKind};
+use corsgate::config::{Config, Diagnostic, UpstreamKind};
 use corsgate::cors::Rule;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,11 +22,11 @@ fn files(folder: &str) -> Vec<PathBuf> {
     paths
 }
 
-/// What loading says, with files named as from their own folder.
+/// What `check` says, with files named as from their own folder.
 fn messages(path: &Path) -> (bool, String) {
     let folder = format!("{}/", path.parent().expect("a folder").display());
     let (is_usable, diagnostics) = match Config::load(path) {
-        Ok(config) => (true, config.warnings),
+        Ok(config) => (true, [config.warnings, config.notes].concat()),
         Err(error) => (false, error.diagnostics),
     };
     let lines: Vec<String> = diagnostics.iter().map(|d| format!("{d}\n")).collect();
@@ -64,14 +64,25 @@ fn every_doubtful_configuration_is_warned_of() {
 }
 
 #[test]
+fn what_a_pattern_says_openly_is_noted() {
+    check_messages("tests/bad_conf/notes", true);
+}
+
+#[test]
 fn every_example_and_the_reference_load_without_a_word() {
     let mut loaded = 0;
     for path in files("conf").into_iter().chain(files("conf/examples")) {
-        let (usable, messages) = messages(&path);
+        let config = Config::load(&path).unwrap_or_else(|error| panic!("{error}"));
+        // That `*` and `null` are what they are is what these files show.
+        let is_plain = |note: &&Diagnostic| {
+            let plain = ["`*` lets any site read", "have the origin `null`"];
+            plain.iter().any(|words| note.message.contains(words))
+        };
+        let (_, messages) = messages(&path);
+        assert_eq!(config.warnings, [], "{messages}");
         assert!(
-            usable && messages.is_empty(),
-            "{}:\n{messages}",
-            path.display()
+            config.notes.iter().all(|note| is_plain(&note)),
+            "{messages}"
         );
         loaded += 1;
     }

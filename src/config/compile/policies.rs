@@ -6,6 +6,7 @@ use crate::config::origins::{self, Origins, Source};
 use crate::config::raw::{
     OneOrMany, RawDuration, RawOnRejectedPreflight, RawPolicy, RawUpstreamCorsHeaders,
 };
+use crate::config::scan::Suspects;
 use crate::cors::{
     Dangers, NameList, OnRejectedPreflight, Policy, PolicySpec, PreflightStatus, SpecField,
     UpstreamCorsHeaders,
@@ -128,7 +129,10 @@ impl Compiler<'_> {
             headers: &header_paths,
         };
         lint::policy(self, path, &spec, &sources, paths);
-        match Policy::new(spec) {
+        let suspects = Suspects::of(&spec, &sources);
+        let policy = Policy::new(spec);
+        suspects.probe(self, policy.as_ref().ok().map(Policy::origins));
+        match policy {
             Ok(policy) => is_complete.then(|| Arc::new(policy)),
             Err(errors) => {
                 for error in errors {
