@@ -8,8 +8,8 @@
 //! | [`metrics`] | the counters, their names and labels                                   |
 //!
 //! With the default feature `gateway` also `proxy` (the pingora adapter), `admin`, `server` (which
-//! starts things) and `cli`. Imports run downwards only:
-//! `cli → server → {proxy, admin} → config → {metrics, cors}`.
+//! starts things), `probe` (which asks other servers) and `cli`. Imports run downwards only:
+//! `cli → server → {proxy, admin} → config → {metrics, cors}` and `cli → probe → cors`.
 
 #[cfg(feature = "gateway")]
 pub mod admin;
@@ -20,6 +20,8 @@ pub mod cors;
 #[cfg(feature = "gateway")]
 mod http_response;
 pub mod metrics;
+#[cfg(feature = "gateway")]
+pub mod probe;
 #[cfg(feature = "gateway")]
 pub mod proxy;
 #[cfg(feature = "gateway")]

@@ -4,6 +4,7 @@ mod check;
 mod demo;
 mod error;
 mod explain;
+mod probe;
 mod serve;
 
 use error::CommandError;
@@ -58,6 +59,7 @@ enum Command {
     ///
     /// Needs no configuration and touches nothing outside this machine.
     Demo(demo::Options),
+    Probe(Box<probe::Options>),
 }
 
 /// Runs the command that the arguments ask for. Usage errors exit with 2.
@@ -68,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Check(options) => check::run(options),
         Command::Explain(options) => explain::run(options),
         Command::Demo(options) => demo::run(options),
+        Command::Probe(options) => probe::run(*options),
     };
     result.unwrap_or_else(|error| {
         eprintln!("{error}");

@@ -10,6 +10,7 @@ mod http;
 mod lanes;
 mod limits;
 mod metrics;
+mod probe;
 mod reload;
 mod support;
 mod upstreams;

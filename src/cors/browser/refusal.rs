@@ -143,15 +143,20 @@ impl Refusal {
             Self::AllowHeadersUnreadable { .. } => {
                 "write names and commas, without quotes or brackets: `authorization, x-id`".into()
             }
-            Self::MethodNotAllowed { method, miss, .. } => match miss {
-                Some(MethodMiss::Case(spelling)) if *spelling == spelling.to_ascii_uppercase() => {
-                    format!(
-                        "write `{spelling}` in the script: a browser leaves the case of \
-                         `{method}` alone"
-                    )
+            Self::MethodNotAllowed { method, miss, .. } => {
+                let upper = method.to_ascii_uppercase();
+                let is_listed = *miss == Some(MethodMiss::Case(upper.clone()));
+                match (*method == upper, is_listed) {
+                    (true, _) => format!("add it to the list: `{ALLOW_METHODS}: {method}`"),
+                    (false, true) => format!(
+                        "write `{upper}` in the script: a browser leaves the case of `{method}` alone"
+                    ),
+                    (false, false) => format!(
+                        "write `{upper}` in the script, and add it to the list: \
+                         `{ALLOW_METHODS}: {upper}`"
+                    ),
                 }
-                _ => format!("add it to the list: `{ALLOW_METHODS}: {method}`"),
-            },
+            }
             Self::HeaderNotAllowed { header, .. } => {
                 format!("add it to the list by its name: `{ALLOW_HEADERS}: {header}`")
             }

@@ -1,0 +1,243 @@
+//! `corsgate probe URL --origin ORIGIN`: is a live server right?
+
+mod json;
+mod text;
+
+use super::CommandError;
+use crate::cors::{Origin, OriginPattern};
+use crate::probe::{
+    self, AskError, Client, ClientOptions, Question, Report, Roots, RootsError, ScanReport, Target,
+};
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+const EXAMPLES: &str = "\
+Examples:
+
+  May a script of https://app.example.com send a PUT with cookies and a token there?
+
+    corsgate probe https://api.example.com/v1/books --origin https://app.example.com \\
+      --method PUT --header authorization --credentials
+
+  Does the server let origins in that only look like that one?
+
+    corsgate probe https://api.example.com/v1/books --origin https://app.example.com --scan
+
+Exit status: 0 yes; 1 no, or --scan found something of medium severity or worse; 2 wrong usage;
+4 no answer: the server can't be reached, TLS fails, or time is up.
+
+Requests are HTTP/1.1, each on a connection of its own. They carry no cookies, redirects aren't
+followed, and bodies aren't read. HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY are honoured.";
+
+/// Ask a live server what a browser would ask, and say what the browser would do.
+///
+/// Sends the preflight, if a browser would send one, and the request itself; judges both answers as
+/// the Fetch standard has it; and says yes, or no with the reason and what to change. The server can
+/// be anybody's.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Options {
+    /// What the script fetches.
+    url: Target,
+    /// The origin of the script's page, such as `https://app.example.com`, or `null`.
+    #[arg(long, value_name = "ORIGIN", value_parser = parse_origin)]
+    origin: String,
+    /// The script's method, spelled as in the script.
+    #[arg(short = 'X', long, value_name = "METHOD", default_value = "GET")]
+    method: String,
+    /// A header that the script sets; may be repeated. A bare name is sent with the value `x`.
+    #[arg(short = 'H', long = "header", value_name = "NAME[: VALUE]", value_parser = parse_header)]
+    headers: Vec<(String, String)>,
+    /// The script asks for credentials to be included, as with `credentials: "include"`.
+    #[arg(long)]
+    credentials: bool,
+    /// Send the request itself whatever its method, without a body. Otherwise only GET and HEAD are sent, because
+    /// others may change something on the server.
+    #[arg(long)]
+    send: bool,
+    /// Ask for permission and leave it at that.
+    #[arg(long, conflicts_with = "send")]
+    preflight_only: bool,
+    /// Ask as a scanner does: with origins that look like ORIGIN or like the URL's own, with
+    /// unrelated ones and with `null`. Some hundred requests, each a GET (and a preflight, where the
+    /// script needs one), one after the other.
+    #[arg(long, conflicts_with_all = ["send", "preflight_only", "credentials"])]
+    scan: bool,
+    /// How the result is written.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+    /// How long one request may take, connecting included.
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_timeout)]
+    timeout: Duration,
+    /// Trust the CAs in this PEM file rather than those of the machine.
+    #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
+    ca_file: Option<PathBuf>,
+    /// Trust every certificate. The answers can be anybody's.
+    #[arg(long)]
+    insecure: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+/// What came of it.
+enum Found {
+    Report(Box<Report>),
+    Scan(ScanReport),
+    Nothing(AskError),
+    /// There is nobody whose certificates could be believed.
+    Untrusting(RootsError),
+}
+
+/// The exit statuses beside 0 and 1.
+const WRONG_USAGE: u8 = 2;
+const NO_ANSWER: u8 = 4;
+
+pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
+    let Options {
+        url,
+        origin,
+        method,
+        headers,
+        credentials,
+        send,
+        preflight_only,
+        scan,
+        format,
+        timeout,
+        ca_file,
+        insecure,
+    } = options;
+    let question = Question {
+        target: url,
+        method,
+        origin,
+        headers,
+        credentials,
+        preflight_only,
+        send,
+    };
+    if let Some(wrong) = wrong_usage(&question, scan) {
+        eprintln!("error: {wrong}");
+        return Ok(ExitCode::from(WRONG_USAGE));
+    }
+    let roots = match (ca_file, insecure) {
+        (Some(file), _) => Roots::File(file),
+        (None, true) => Roots::Anybody,
+        (None, false) => Roots::Machine,
+    };
+    let found = match Client::new(
+        &ClientOptions { timeout, roots },
+        question.target.is_https(),
+    ) {
+        Ok(client) => Found::by(&question, scan, &client),
+        Err(error) => Found::Untrusting(error),
+    };
+    match format {
+        Format::Json => println!("{:#}", json::of(&question, &found)),
+        Format::Text => match &found {
+            Found::Report(report) => print!("{}", text::report(&question, report)),
+            Found::Scan(report) => print!("{}", text::scan(&question, report)),
+            Found::Nothing(error) => eprint!("{}", text::no_answer(&question, error)),
+            Found::Untrusting(error) => eprintln!("error: {error}"),
+        },
+    }
+    Ok(found.status())
+}
+
+/// What the arguments can't mean together.
+fn wrong_usage(question: &Question, scan: bool) -> Option<String> {
+    if let Err(error) = question.script().check() {
+        return Some(error.to_string());
+    }
+    if scan || question.sends_anything() {
+        return None;
+    }
+    let method = question.script().method();
+    let other = match question.preflight_only {
+        true => "leave --preflight-only out".to_owned(),
+        false => format!("--send sends it; a {method} may change something on the server"),
+    };
+    Some(format!(
+        "a browser sends this {method} without asking first, so that there is nothing to ask: {other}"
+    ))
+}
+
+/// An origin as a browser sends it, or why it is none.
+fn parse_origin(text: &str) -> Result<String, String> {
+    let pattern = OriginPattern::parse(text);
+    if let Err(error) = Origin::parse(text.as_bytes()) {
+        let hint = match pattern {
+            Err(pattern) => pattern.hint,
+            Ok(_) => None,
+        };
+        let instead = hint.map_or_else(String::new, |hint| format!(": {hint}"));
+        return Err(format!("{error}{instead}"));
+    }
+    match pattern {
+        // A pattern may have a default port, and is then without it.
+        Ok(OriginPattern::Tuple(tuple)) if tuple.text() != text => Err(format!(
+            "a browser leaves the default port out: write `{}`",
+            tuple.text()
+        )),
+        Ok(_) | Err(_) => Ok(text.to_owned()),
+    }
+}
+
+/// `name: value`, or a bare name for a value that nobody means.
+fn parse_header(text: &str) -> Result<(String, String), String> {
+    const VALUE: &str = "x";
+    let (name, value) = match text.split_once(':') {
+        Some((name, value)) => (name, value.trim()),
+        None => (text, VALUE),
+    };
+    match name.trim() {
+        "" => Err("the name is missing: write `name: value`, or a name alone".to_owned()),
+        name => Ok((name.to_owned(), value.to_owned())),
+    }
+}
+
+fn parse_timeout(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(timeout) if timeout.is_zero() => Err("write more than nothing, such as `10s`".into()),
+        Ok(timeout) => Ok(timeout),
+        Err(error) => Err(format!(
+            "{error}: write a number and its unit, such as `10s`"
+        )),
+    }
+}
+
+// === impl Found ===
+
+impl Found {
+    fn by(question: &Question, scan: bool, client: &Client) -> Self {
+        if scan {
+            return probe::scan(question, client).map_or_else(Self::Nothing, Self::Scan);
+        }
+        let report = probe::ask(question, client);
+        report.map_or_else(Self::Nothing, |report| Self::Report(Box::new(report)))
+    }
+
+    fn status(&self) -> ExitCode {
+        let is_yes = match self {
+            Self::Report(report) => report.refusal().is_none(),
+            Self::Scan(report) => !report.leaks(),
+            // A file that can't be used is a wrong argument.
+            Self::Untrusting(RootsError::Unreadable { .. } | RootsError::NoCertificate { .. }) => {
+                return ExitCode::from(WRONG_USAGE);
+            }
+            Self::Nothing(_) | Self::Untrusting(RootsError::NoMachineRoots { .. }) => {
+                return ExitCode::from(NO_ANSWER);
+            }
+        };
+        match is_yes {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        }
+    }
+}

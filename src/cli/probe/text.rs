@@ -1,0 +1,210 @@
+//! The result for somebody at a terminal.
+
+use crate::probe::{Access, AskError, Judged, Outcome, Question, Report, ScanReport, Severity};
+use std::fmt::Write as _;
+
+/// Everything that was asked and answered, and the verdict at the end.
+pub(super) fn report(question: &Question, report: &Report) -> String {
+    let mut text = headline(question);
+    if report.same_origin {
+        text.push_str(
+            "yes: page and URL are of the same origin: a browser needs no permission\n\
+             nothing was sent\n",
+        );
+        return text;
+    }
+    preflight(&mut text, question, report);
+    request(&mut text, question, report);
+    for warning in &report.warnings {
+        line(&mut text, &format!("warning: {warning}"));
+    }
+    for name in &report.dropped {
+        let note = format!("note: no script may set `{name}`: a browser drops it, and so it was");
+        line(&mut text, &note);
+    }
+    verdict(&mut text, question, report);
+    text
+}
+
+fn headline(question: &Question) -> String {
+    let script = question.script();
+    let credentials = match question.credentials {
+        true => ", with credentials",
+        false => "",
+    };
+    let (method, target, origin) = (script.method(), &question.target, &question.origin);
+    format!("{method} {target}\nby a script of {origin}{credentials}\n\n")
+}
+
+fn preflight(text: &mut String, question: &Question, report: &Report) {
+    let Some(preflight) = &report.preflight else {
+        line(
+            text,
+            "preflight: a browser sends none, as a form could send this request",
+        );
+        line(text, "");
+        return;
+    };
+    line(text, "preflight: a browser asks first");
+    for cause in &report.causes {
+        line(text, &format!("  because {cause}"));
+    }
+    let path = question.target.path_and_query();
+    exchange(text, ("OPTIONS", path), std::iter::empty(), preflight);
+    match &preflight.verdict {
+        Ok(permit) => line(
+            text,
+            &format!("  permitted, and remembered for {} s", permit.max_age),
+        ),
+        Err(refusal) => line(text, &format!("  refused: {refusal}")),
+    }
+    line(text, "");
+}
+
+fn request(text: &mut String, question: &Question, report: &Report) {
+    let script = question.script();
+    let method = script.method();
+    match &report.request {
+        Outcome::Answered(response) => {
+            line(text, "request:");
+            // Their values may be secrets.
+            let names = script.sent_headers().map(|(name, _)| name);
+            exchange(
+                text,
+                (method, question.target.path_and_query()),
+                names,
+                response,
+            );
+            match &response.verdict {
+                Ok(permit) => {
+                    let names = permit.readable.join(", ");
+                    line(text, &format!("  the script can read: {names}"));
+                    let hidden = permit.hidden.iter().map(String::as_str);
+                    let hidden: Vec<&str> = hidden.filter(|name| is_missed(name)).collect();
+                    if !hidden.is_empty() {
+                        line(text, &format!("  and can't read: {}", hidden.join(", ")));
+                    }
+                }
+                Err(refusal) => line(text, &format!("  refused: {refusal}")),
+            }
+        }
+        Outcome::Forbidden => line(text, "request: not sent; a browser doesn't send it either"),
+        Outcome::NotSent => line(text, "request: not sent, as --preflight-only says"),
+        Outcome::MayChangeSomething => line(
+            text,
+            &format!("request: not sent; a {method} may change something there (--send sends it)"),
+        ),
+    }
+    line(text, "");
+}
+
+/// Whether a script could want the field: the rest is the connection's and the browser's.
+fn is_missed(name: &str) -> bool {
+    const OTHERS: [&str; 6] = [
+        "connection",
+        "date",
+        "keep-alive",
+        "server",
+        "transfer-encoding",
+        "vary",
+    ];
+    !name.starts_with("access-control-") && !OTHERS.contains(&name)
+}
+
+/// What was sent of CORS, and what came back of it.
+fn exchange<P>(
+    text: &mut String,
+    (method, path): (&str, &str),
+    names: impl Iterator<Item = String>,
+    judged: &Judged<P>,
+) {
+    line(text, &format!("  > {method} {path}"));
+    for (name, value) in &judged.asked {
+        line(text, &format!("  > {name}: {value}"));
+    }
+    for name in names {
+        line(text, &format!("  > {name}: …"));
+    }
+    line(text, &format!("  < {}", judged.answer.status.as_u16()));
+    for (name, value) in judged.answer.cors_fields() {
+        line(text, &format!("  < {name}: {value}"));
+    }
+}
+
+fn verdict(text: &mut String, question: &Question, report: &Report) {
+    if let Some(refusal) = report.refusal() {
+        line(text, &format!("no: {refusal}"));
+        line(text, &format!("  hint: {}", refusal.hint()));
+        return;
+    }
+    let origin = &question.origin;
+    let yes = match &report.request {
+        Outcome::Answered(response) => {
+            let status = response.answer.status.as_u16();
+            format!("yes: a script of {origin} can send this and read the response ({status})")
+        }
+        Outcome::Forbidden | Outcome::NotSent | Outcome::MayChangeSomething => {
+            format!(
+                "yes: a browser lets a script of {origin} send this; its response wasn't judged"
+            )
+        }
+    };
+    line(text, &yes);
+}
+
+/// What gets through, worst first, and what doesn't.
+pub(super) fn scan(question: &Question, report: &ScanReport) -> String {
+    let mut text = format!("{}\n\n", question.target);
+    let (origin, control) = (&question.origin, report.control.words());
+    line(&mut text, &format!("{origin} {control}"));
+    if report.control == Access::Nothing {
+        line(
+            &mut text,
+            "  and is meant to be: is it the right one? (--origin)",
+        );
+    }
+    let mut through: Vec<_> = report
+        .findings
+        .iter()
+        .filter(|finding| finding.severity > Severity::None)
+        .collect();
+    through.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    for finding in &through {
+        let (severity, origin) = (finding.severity.as_str(), &finding.probe.origin);
+        let (words, what) = (finding.access.words(), finding.probe.kind.what());
+        line(&mut text, &format!("{severity}: {origin} {words}"));
+        line(&mut text, &format!("  {what}"));
+    }
+    let unanswered = report.findings.iter().filter(|f| f.error.is_some()).count();
+    let (sent, got_through) = (report.findings.len(), through.len());
+    line(&mut text, "");
+    if unanswered > 0 {
+        line(
+            &mut text,
+            &format!("warning: {unanswered} probes got no answer at all"),
+        );
+    }
+    let summary = match report.leaks() {
+        true => format!("no: {got_through} of {sent} probes get through"),
+        false if got_through > 0 => format!(
+            "yes: {got_through} of {sent} probes get through, none of them worse than `{}`",
+            report.worst().as_str()
+        ),
+        false => format!("yes: none of {sent} probes gets through"),
+    };
+    line(&mut text, &summary);
+    text
+}
+
+pub(super) fn no_answer(question: &Question, error: &AskError) -> String {
+    let mut text = format!("error: {}: {error}\n", question.target);
+    if let Some(hint) = error.error.hint() {
+        line(&mut text, &format!("  hint: {hint}"));
+    }
+    text
+}
+
+fn line(text: &mut String, line: &str) {
+    // Writing to a string can't fail.
+    let _ = writeln!(text, "{line}");
+}

@@ -1,0 +1,191 @@
+//! Exchanges over sockets: HTTP/1.1, with TLS where the URL has it.
+//!
+//! The only file that names the client's crate.
+
+use super::exchange::{Answer, Exchange, ExchangeError};
+use http::Request;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::{Agent, Error};
+
+/// A client that sends what it is told: no cookies, no compression, no redirects, and a connection
+/// of its own for every request.
+#[derive(Debug)]
+pub struct Client {
+    agent: Agent,
+    timeout: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub struct ClientOptions {
+    /// For connecting, and for the whole exchange with it.
+    pub timeout: Duration,
+    pub roots: Roots,
+}
+
+/// Whose certificates are believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Roots {
+    /// Those that the machine trusts.
+    Machine,
+    /// Those in a PEM file, and no others.
+    File(PathBuf),
+    /// Anybody's.
+    Anybody,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum RootsError {
+    #[error("can't read `{}`: {error}", .file.display())]
+    Unreadable { file: PathBuf, error: io::Error },
+    #[error("`{}` has no certificate: write PEM, `-----BEGIN CERTIFICATE-----`", .file.display())]
+    NoCertificate { file: PathBuf },
+    #[error(
+        "this machine has no list of trusted CAs ({reason}): \
+             install `ca-certificates`, or name a file with --ca-file"
+    )]
+    NoMachineRoots { reason: String },
+}
+
+// === impl Client ===
+
+impl Client {
+    /// # Errors
+    ///
+    /// Where there is nobody to trust. A plain `http:` URL needs nobody: `is_https` says which it is.
+    pub fn new(options: &ClientOptions, is_https: bool) -> Result<Self, RootsError> {
+        let timeout = options.timeout;
+        let mut config = Agent::config_builder()
+            .http_status_as_error(false)
+            .allow_non_standard_methods(true)
+            .max_redirects(0)
+            // So that no answer depends on the one before.
+            .max_idle_connections(0)
+            .user_agent(concat!("corsgate/", env!("CARGO_PKG_VERSION"), " (probe)"))
+            .timeout_global(Some(timeout))
+            .timeout_connect(Some(timeout));
+        if is_https {
+            config = config.tls_config(tls(&options.roots)?);
+        }
+        Ok(Self {
+            agent: config.build().new_agent(),
+            timeout,
+        })
+    }
+}
+
+impl Exchange for Client {
+    fn exchange(&self, request: Request<()>) -> Result<Answer, ExchangeError> {
+        let host = request.uri().host().unwrap_or_default().to_owned();
+        match self.agent.run(request) {
+            Ok(response) => {
+                // The body goes unread: it may never end, and nobody asks for it.
+                let (head, _) = response.into_parts();
+                Ok(Answer {
+                    status: head.status,
+                    fields: head.headers,
+                })
+            }
+            Err(error) => Err(translated(error, host, self.timeout)),
+        }
+    }
+}
+
+fn tls(roots: &Roots) -> Result<TlsConfig, RootsError> {
+    let provider = rustls::crypto::ring::default_provider();
+    let builder = TlsConfig::builder().unversioned_rustls_crypto_provider(Arc::new(provider));
+    let builder = match roots {
+        Roots::Machine => builder.root_certs(RootCerts::new_with_certs(&machine_roots()?)),
+        Roots::File(file) => builder.root_certs(RootCerts::new_with_certs(&roots_in(file)?)),
+        Roots::Anybody => builder.disable_verification(true),
+    };
+    Ok(builder.build())
+}
+
+fn machine_roots() -> Result<Vec<Certificate<'static>>, RootsError> {
+    let found = rustls_native_certs::load_native_certs();
+    if found.certs.is_empty() {
+        let reasons: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
+        let reason = match reasons.is_empty() {
+            true => "none was found".to_owned(),
+            false => reasons.join("; "),
+        };
+        return Err(RootsError::NoMachineRoots { reason });
+    }
+    let certificates = found.certs.iter();
+    Ok(certificates
+        .map(|certificate| Certificate::from_der(certificate).to_owned())
+        .collect())
+}
+
+fn roots_in(file: &Path) -> Result<Vec<Certificate<'static>>, RootsError> {
+    let pem = std::fs::read(file).map_err(|error| RootsError::Unreadable {
+        file: file.to_owned(),
+        error,
+    })?;
+    let certificates: Vec<_> = parse_pem(&pem)
+        .filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(certificate),
+            Ok(_) | Err(_) => None,
+        })
+        .collect();
+    match certificates.is_empty() {
+        true => Err(RootsError::NoCertificate {
+            file: file.to_owned(),
+        }),
+        false => Ok(certificates),
+    }
+}
+
+/// The client's errors in our words.
+fn translated(error: Error, host: String, after: Duration) -> ExchangeError {
+    match error {
+        Error::Timeout(_) => ExchangeError::Timeout { after },
+        Error::HostNotFound => ExchangeError::Unresolved { host },
+        Error::Tls(reason) => ExchangeError::Tls {
+            reason: reason.to_owned(),
+        },
+        Error::Rustls(error) => ExchangeError::Tls {
+            reason: error.to_string(),
+        },
+        Error::Io(error) => of_io(error, host, after),
+        Error::ConnectionFailed => ExchangeError::Unreachable {
+            reason: "no address of it answers".to_owned(),
+        },
+        Error::InvalidProxyUrl | Error::ConnectProxyFailed(_) => ExchangeError::Unreachable {
+            reason: format!("the proxy that the environment names: {error}"),
+        },
+        other => ExchangeError::Protocol {
+            reason: other.to_string(),
+        },
+    }
+}
+
+/// The client wraps errors of TLS, and its own, in those of input and output.
+fn of_io(error: io::Error, host: String, after: Duration) -> ExchangeError {
+    let error = match error.downcast::<Error>() {
+        Ok(own) => return translated(own, host, after),
+        Err(error) => error,
+    };
+    match error.downcast::<rustls::Error>() {
+        Ok(error) => ExchangeError::Tls {
+            reason: error.to_string(),
+        },
+        Err(error) => match error.kind() {
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => ExchangeError::Timeout { after },
+            io::ErrorKind::UnexpectedEof => ExchangeError::Protocol {
+                reason: "the connection ended before the answer did".to_owned(),
+            },
+            // The system's resolver has no kind of its own for it.
+            _ if error.to_string().contains("failed to lookup address") => {
+                ExchangeError::Unresolved { host }
+            }
+            _ => ExchangeError::Unreachable {
+                reason: error.to_string(),
+            },
+        },
+    }
+}

@@ -1,0 +1,202 @@
+//! What no browser says, and an engineer wants to know.
+
+use super::{Answer, Judged, Outcome, Question, Report};
+use crate::cors::FieldName;
+use crate::cors::browser::is_redirect;
+use http::HeaderName;
+use std::fmt;
+
+/// Something beside the verdict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Warning {
+    /// A cache could hand this answer to another origin.
+    NoVaryOrigin(Place),
+    /// No browser remembers it for that long.
+    MaxAgeOverAll(u64),
+    /// Some browsers don't.
+    MaxAgeOverSome(u64),
+    /// Permission is asked for again and again.
+    NoMaxAge,
+    MaxAgeUnreadable(String),
+    /// Where a redirect leads, which isn't followed here.
+    Redirect {
+        place: Place,
+        location: String,
+    },
+    /// The request is a page's with TLS to a URL without.
+    MixedContent,
+    /// `*` beside credentials names a header and exposes nothing.
+    ExposeStarWithCredentials,
+    /// The script may read it, and it says that something failed.
+    ErrorStatus(u16),
+}
+
+/// Which answer is spoken of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    Preflight,
+    Response,
+}
+
+/// For how long browsers remember a preflight at most, in seconds.
+const CHROMIUM_CAP: u64 = 7200;
+const FIREFOX_CAP: u64 = 86_400;
+
+/// Everything to warn of in what was asked and answered.
+pub(super) fn all(question: &Question, report: &Report) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let is_loopback = matches!(question.target.host(), "localhost" | "127.0.0.1" | "[::1]");
+    if question.origin.starts_with("https://") && !question.target.is_https() && !is_loopback {
+        warnings.push(Warning::MixedContent);
+    }
+    if let Some(preflight) = &report.preflight {
+        of_answer(Place::Preflight, &preflight.answer, &mut warnings);
+        of_max_age(preflight, &mut warnings);
+    }
+    if let Outcome::Answered(response) = &report.request {
+        of_answer(Place::Response, &response.answer, &mut warnings);
+        let status = response.answer.status;
+        if response.verdict.is_ok() && (status.is_client_error() || status.is_server_error()) {
+            warnings.push(Warning::ErrorStatus(status.as_u16()));
+        }
+        if question.credentials && has_element(&response.answer, FieldName::ExposeHeaders, "*") {
+            warnings.push(Warning::ExposeStarWithCredentials);
+        }
+    }
+    warnings
+}
+
+fn of_answer(place: Place, answer: &Answer, warnings: &mut Vec<Warning>) {
+    if is_redirect(answer.status)
+        && let Some(location) = answer.location()
+    {
+        warnings.push(Warning::Redirect { place, location });
+    }
+    if lacks_vary(answer) {
+        warnings.push(Warning::NoVaryOrigin(place));
+    }
+}
+
+fn of_max_age<P>(preflight: &Judged<P>, warnings: &mut Vec<Warning>) {
+    if preflight.verdict.is_err() {
+        return;
+    }
+    let name = HeaderName::from(FieldName::MaxAge);
+    let Some(value) = preflight.answer.fields.get(&name) else {
+        warnings.push(Warning::NoMaxAge);
+        return;
+    };
+    match value.to_str().unwrap_or_default().trim().parse::<u64>() {
+        Ok(seconds) if seconds > FIREFOX_CAP => warnings.push(Warning::MaxAgeOverAll(seconds)),
+        Ok(seconds) if seconds > CHROMIUM_CAP => warnings.push(Warning::MaxAgeOverSome(seconds)),
+        Ok(_) => {}
+        Err(_) => {
+            let value = value.as_bytes().escape_ascii().to_string();
+            warnings.push(Warning::MaxAgeUnreadable(value));
+        }
+    }
+}
+
+/// Whether an answer names an origin and doesn't say that it depends on one.
+pub(super) fn lacks_vary(answer: &Answer) -> bool {
+    let allowed = answer.fields.get(HeaderName::from(FieldName::AllowOrigin));
+    allowed.is_some_and(|origin| origin.as_bytes() != b"*")
+        && !has_element(answer, FieldName::Vary, "Origin")
+        && !has_element(answer, FieldName::Vary, "*")
+}
+
+/// Whether a list field has the element, on any of its lines.
+fn has_element(answer: &Answer, field: FieldName, element: &str) -> bool {
+    let lines = answer.fields.get_all(HeaderName::from(field)).iter();
+    lines
+        .flat_map(|line| line.as_bytes().split(|&byte| byte == b','))
+        .any(|found| found.trim_ascii().eq_ignore_ascii_case(element.as_bytes()))
+}
+
+// === impl Warning ===
+
+impl Warning {
+    /// A name for programs.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::NoVaryOrigin(_) => "no_vary_origin",
+            Self::MaxAgeOverAll(_) | Self::MaxAgeOverSome(_) => "max_age_over_cap",
+            Self::NoMaxAge => "no_max_age",
+            Self::MaxAgeUnreadable(_) => "max_age_unreadable",
+            Self::Redirect { .. } => "redirect",
+            Self::MixedContent => "mixed_content",
+            Self::ExposeStarWithCredentials => "expose_star_with_credentials",
+            Self::ErrorStatus(_) => "error_status",
+        }
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoVaryOrigin(place) => write!(
+                f,
+                "{place} names an origin without `Vary: Origin`: a cache can hand it to another \
+                 origin, unless every origin gets this one"
+            ),
+            Self::MaxAgeOverAll(seconds) => write!(
+                f,
+                "a preflight is remembered for {CHROMIUM_CAP} s by Chromium and {FIREFOX_CAP} s by \
+                 Firefox, not for {seconds} s"
+            ),
+            Self::MaxAgeOverSome(seconds) => write!(
+                f,
+                "a preflight is remembered for {CHROMIUM_CAP} s by Chromium, not for {seconds} s"
+            ),
+            Self::NoMaxAge => write!(
+                f,
+                "there is no {}: a browser asks again after 5 s",
+                FieldName::MaxAge.as_str()
+            ),
+            Self::MaxAgeUnreadable(value) => write!(
+                f,
+                "{} is `{value}`, which is no number of seconds: a browser asks again after 5 s",
+                FieldName::MaxAge.as_str()
+            ),
+            Self::Redirect {
+                place: Place::Preflight,
+                location,
+            } => {
+                write!(f, "the preflight is redirected to `{location}`")
+            }
+            Self::Redirect {
+                place: Place::Response,
+                location,
+            } => write!(
+                f,
+                "the response is a redirect to `{location}`, which a browser follows and judges by \
+                 the same rules: probe that URL, too"
+            ),
+            Self::MixedContent => f.write_str(
+                "a page with https can't fetch http: browsers block that before CORS is looked at",
+            ),
+            Self::ExposeStarWithCredentials => write!(
+                f,
+                "{} is `*`, which exposes nothing to a request with credentials: write the names",
+                FieldName::ExposeHeaders.as_str()
+            ),
+            Self::ErrorStatus(status) => {
+                write!(
+                    f,
+                    "the response is {status}: the script can read it, and has to"
+                )
+            }
+        }
+    }
+}
+
+// === impl Place ===
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Preflight => "the answer to the preflight",
+            Self::Response => "the response",
+        })
+    }
+}
