@@ -1,6 +1,6 @@
 //! The browser's side: what it asks before a script's request, and what it makes of the answers.
 //!
-//! The other side of [`preflight`](super::preflight) and [`actual`](super::actual), written from the
+//! The other side of `cors/preflight.rs` and `cors/actual.rs`, written from the
 //! Fetch standard's text alone, so that the two can be compared:
 //! <https://fetch.spec.whatwg.org/#http-cors-protocol>.
 //!

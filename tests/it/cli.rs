@@ -28,7 +28,7 @@ fn help_and_version_are_there() {
     let help = corsgate(&["--help"]);
     assert!(help.status.success());
     let help = String::from_utf8_lossy(&help.stdout).into_owned();
-    for word in ["serve", "check", "demo"] {
+    for word in ["serve", "check", "demo", "probe"] {
         assert!(help.contains(word), "{help}");
         assert!(corsgate(&[word, "--help"]).status.success());
     }
