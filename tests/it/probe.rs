@@ -335,6 +335,10 @@ fn a_scan_tells_strict_policies_from_loose_ones() {
     let text = stdout(&probe(&[&url("/loose"), "--origin", APP, "--scan"]));
     assert!(text.contains("\nmedium: https://"), "{text}");
     assert!(text.contains("\nno: "), "{text}");
+    let kinds = text.lines().filter(|line| line.starts_with("  ")).count();
+    assert!(kinds < through.len(), "a line a kind: {text}");
+    let text = stdout(&probe(&[&url("/open"), "--origin", APP, "--scan"]));
+    assert_eq!(text.matches("info: every origin").count(), 1, "{text}");
     assert!(upstream.received().iter().all(|r| r.method == "GET"));
 }
 

@@ -1,6 +1,9 @@
 //! The result for somebody at a terminal.
 
-use crate::probe::{Access, AskError, Judged, Outcome, Question, Report, ScanReport, Severity};
+use crate::cors::browser::is_redirect;
+use crate::probe::{
+    Access, AskError, Finding, Judged, Outcome, Question, Report, ScanReport, Severity,
+};
 use std::fmt::Write as _;
 
 /// Everything that was asked and answered, and the verdict at the end.
@@ -139,6 +142,9 @@ fn verdict(text: &mut String, question: &Question, report: &Report) {
     }
     let origin = &question.origin;
     let yes = match &report.request {
+        Outcome::Answered(response) if is_redirect(response.answer.status) => {
+            "yes, so far: a browser follows the redirect, and judges again there".to_owned()
+        }
         Outcome::Answered(response) => {
             let status = response.answer.status.as_u16();
             format!("yes: a script of {origin} can send this and read the response ({status})")
@@ -163,20 +169,27 @@ pub(super) fn scan(question: &Question, report: &ScanReport) -> String {
             "  and is meant to be: is it the right one? (--origin)",
         );
     }
-    let mut through: Vec<_> = report
+    let through = report
         .findings
         .iter()
-        .filter(|finding| finding.severity > Severity::None)
-        .collect();
-    through.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    for finding in &through {
-        let (severity, origin) = (finding.severity.as_str(), &finding.probe.origin);
-        let (words, what) = (finding.access.words(), finding.probe.kind.what());
-        line(&mut text, &format!("{severity}: {origin} {words}"));
-        line(&mut text, &format!("  {what}"));
+        .filter(|finding| finding.severity > Severity::None);
+    let got_through = through.clone().count();
+    // Findings of one kind are one mistake: the first stands for them.
+    let mut groups: Vec<Vec<&Finding>> = Vec::new();
+    for finding in through {
+        match groups.iter_mut().find(|group| is_alike(group, finding)) {
+            Some(group) => group.push(finding),
+            None => groups.push(vec![finding]),
+        }
+    }
+    groups.sort_by_key(|group| std::cmp::Reverse(group.first().map(|first| first.severity)));
+    for group in &groups {
+        if let Some((first, others)) = group.split_first() {
+            findings(&mut text, first, others.len());
+        }
     }
     let unanswered = report.findings.iter().filter(|f| f.error.is_some()).count();
-    let (sent, got_through) = (report.findings.len(), through.len());
+    let sent = report.findings.len();
     line(&mut text, "");
     if unanswered > 0 {
         line(
@@ -194,6 +207,31 @@ pub(super) fn scan(question: &Question, report: &ScanReport) -> String {
     };
     line(&mut text, &summary);
     text
+}
+
+fn is_alike(group: &[&Finding], other: &Finding) -> bool {
+    let is_public = other.access == Access::Public;
+    group.first().is_some_and(|first| {
+        first.access == other.access
+            && first.severity == other.severity
+            // By `*` everybody is allowed, whatever the name looks like.
+            && (is_public || first.probe.kind == other.probe.kind)
+    })
+}
+
+fn findings(text: &mut String, first: &Finding, others: usize) {
+    let (severity, words) = (first.severity.as_str(), first.access.words());
+    if first.access == Access::Public {
+        line(text, &format!("{severity}: every origin {words}"));
+        return;
+    }
+    let origin = &first.probe.origin;
+    line(text, &format!("{severity}: {origin} {words}"));
+    let more = match others {
+        0 => String::new(),
+        _ => format!(" (and {others} more of this kind)"),
+    };
+    line(text, &format!("  {}{more}", first.probe.kind.what()));
 }
 
 pub(super) fn no_answer(question: &Question, error: &AskError) -> String {
