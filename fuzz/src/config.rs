@@ -1,0 +1,154 @@
+//! `Config::parse` on any text, and on documents that look like configurations: behind a byte that no
+//! text starts with, the bytes choose from a grammar.
+
+use super::bytes::Bytes;
+use super::grammar;
+use super::naive::regex::is_costly;
+use corsgate::config::{Config, Diagnostic};
+use corsgate::cors::{CorsRequest, Field, decide};
+use serde_yaml::Value;
+use std::path::Path;
+
+/// What comes before choices. No UTF-8 has it.
+pub const GRAMMAR: u8 = 0xff;
+
+/// What a longer document can do, a shorter one can.
+const MAX_LEN: usize = 16 << 10;
+
+/// A directory that nobody has: whatever a document names, nothing is there to be read.
+const FILE: &str = "/nonexistent/corsgate-fuzz/gate.yaml";
+
+pub fn run(data: &[u8]) {
+    let text = match data {
+        [GRAMMAR, choices @ ..] => grammar::document(&mut Bytes::new(choices)),
+        _ => match std::str::from_utf8(data) {
+            Ok(text) => text.to_owned(),
+            Err(_) => return,
+        },
+    };
+    if text.len() > MAX_LEN || is_out_of_scope(&text) {
+        return;
+    }
+    let path = Path::new(FILE);
+    let first = Config::parse(&text, path);
+    let diagnostics = match &first {
+        Ok(config) => {
+            assert!(config.warnings.iter().all(|warning| !warning.is_error()));
+            check_decisions(config);
+            &config.warnings
+        }
+        Err(error) => {
+            assert!(error.diagnostics.iter().any(Diagnostic::is_error));
+            &error.diagnostics
+        }
+    };
+    for diagnostic in diagnostics {
+        check_diagnostic(diagnostic, &text, path);
+    }
+    // What depends on the order of a hash map shows in the order of messages.
+    if diagnostics.len() < 2 {
+        return;
+    }
+    let second = match Config::parse(&text, path) {
+        Ok(config) => config.warnings,
+        Err(error) => error.diagnostics,
+    };
+    assert_eq!(&second, diagnostics, "the same text twice, of {text:?}");
+}
+
+/// One or two lines that a terminal can show, and a place where the text has one.
+fn check_diagnostic(diagnostic: &Diagnostic, text: &str, path: &Path) {
+    let shown = diagnostic.to_string();
+    let mut lines = shown.split('\n');
+    let first = lines.next().unwrap_or_default();
+    let severity = if diagnostic.is_error() { "error: " } else { "warning: " };
+    assert!(first.starts_with(&format!("{severity}{FILE}")), "{shown:?}");
+    if let Some(hint) = lines.next() {
+        assert!(hint.starts_with("  hint: ") && hint.len() > 8, "{shown:?}");
+    }
+    assert_eq!(lines.next(), None, "a third line: {shown:?} of {text:?}");
+    assert!(
+        !shown.replace('\n', "").contains(char::is_control),
+        "{shown:?} of {text:?}"
+    );
+    assert!(!diagnostic.message.is_empty(), "{shown:?}");
+    assert_eq!(diagnostic.file, path);
+    if let Some(place) = diagnostic.place {
+        let is_inside = is_place(text, place.line, place.column);
+        assert!(is_inside, "no such place: {shown:?} of {text:?}");
+    }
+}
+
+/// Whether the text has the place, or ends there, by one of the ways in which YAML ends its lines:
+/// 1.2's and 1.1's.
+fn is_place(text: &str, line: usize, column: usize) -> bool {
+    let is_inside = |breaks: &[char]| {
+        let lines = text.replace("\r\n", "\n");
+        let lines: Vec<&str> = lines.split(breaks).collect();
+        let width = |line: &str| line.chars().count() + 1;
+        let found = line.checked_sub(1).and_then(|index| lines.get(index));
+        found.is_some_and(|line| (1..=width(line)).contains(&column))
+    };
+    is_inside(&['\n', '\r'])
+        || is_inside(&['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'])
+}
+
+/// What loads can be decided on, and never gives away what no policy may.
+fn check_decisions(config: &Config) {
+    let origins = [
+        Field::Absent,
+        Field::Many,
+        Field::One(b"null"),
+        Field::One(b"https://evil.test"),
+        Field::One(b"https://app.example.com"),
+        Field::One(b"https://app.example.com/"),
+    ];
+    for route in &config.routes {
+        assert!(route.upstream < config.upstreams.len());
+        for origin in origins {
+            for (method, request_method) in [
+                (b"GET".as_slice(), Field::Absent),
+                (b"OPTIONS", Field::Absent),
+                (b"OPTIONS", Field::One(b"PUT")),
+            ] {
+                let request = CorsRequest {
+                    method,
+                    origin,
+                    request_method,
+                    ..CorsRequest::default()
+                };
+                super::decision::check_invariants(&route.rule, &request);
+                let _ = decide(&route.rule, &request).outcome();
+            }
+        }
+    }
+}
+
+/// Whether a `file:` of the document could name anything but a file beside it, or a `regex:` takes
+/// long to refuse.
+fn is_out_of_scope(text: &str) -> bool {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let Ok(mut document) = serde_yaml::from_str::<Value>(text) else {
+        return false;
+    };
+    document.apply_merge().is_ok() && has_out_of_scope(&document, None)
+}
+
+/// `key`: what the value stands behind, where that is a plain key.
+fn has_out_of_scope(value: &Value, key: Option<&str>) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ');
+    match value {
+        Value::String(text) => match key {
+            Some("file") => !text.chars().all(is_plain) || text.contains(".."),
+            Some("regex") => is_costly(text),
+            _ => false,
+        },
+        Value::Sequence(elements) => elements.iter().any(|value| has_out_of_scope(value, key)),
+        Value::Mapping(map) => map.iter().any(|(key, value)| {
+            // What is no plain key is not trusted to be none.
+            has_out_of_scope(value, Some(key.as_str().unwrap_or("file")))
+        }),
+        Value::Tagged(tagged) => has_out_of_scope(&tagged.value, key),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}

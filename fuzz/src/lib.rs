@@ -1,0 +1,23 @@
+//! What the fuzzers do with their bytes: one plain function a target, which panics where something
+//! is wrong. `fuzz_targets/` hands them to libFuzzer; `tests/it/fuzz.rs` includes this very file and
+//! runs them over the seeds, on stable and in every `make test`.
+//!
+//! *Invariant:* nothing in `naive` calls what it is the twin of. It is written from the standards and
+//! from the tables of the README, and slow and plain on purpose.
+
+pub mod bytes;
+pub mod config;
+pub mod decision;
+pub mod grammar;
+pub mod naive;
+pub mod origin;
+pub mod pattern;
+pub mod seeds;
+
+/// Every target by its name.
+pub const TARGETS: [(&str, fn(&[u8])); 4] = [
+    ("config", config::run),
+    ("decision", decision::run),
+    ("origin", origin::run),
+    ("pattern", pattern::run),
+];

@@ -1,0 +1,450 @@
+//! What becomes of a request, from the tables of the README and the Fetch standard's preflight
+//! algorithm (<https://fetch.spec.whatwg.org/#cors-preflight-fetch>).
+
+use super::origin::{self, Origin};
+use super::pattern::{self, Pattern};
+use super::regex;
+use corsgate::cors::{OnRejectedPreflight, PolicySpec, PreflightStatus, UpstreamCorsHeaders};
+
+/// A policy as it is written: `spec` says all but the origins.
+#[derive(Debug, Clone, Default)]
+pub struct Written {
+    pub origins: Vec<WrittenOrigin>,
+    pub spec: PolicySpec,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WrittenOrigin {
+    Text(String),
+    Regex(String),
+}
+
+#[derive(Debug, Clone)]
+pub enum Rule {
+    Policy(Written),
+    Passthrough,
+    Off,
+    NoRoute(Option<Written>),
+}
+
+/// The lines of every field that CORS looks at.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    pub method: Vec<u8>,
+    pub origin: Vec<Vec<u8>>,
+    pub request_method: Vec<Vec<u8>>,
+    pub request_headers: Vec<Vec<u8>>,
+    pub request_private_network: Vec<Vec<u8>>,
+}
+
+/// Fields with their lines, names in lower case, in the order of their names; Vary as its elements.
+pub type Fields = std::collections::BTreeMap<String, Vec<Vec<u8>>>;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    pub outcome: &'static str,
+    pub reason: Option<&'static str>,
+    pub how: How,
+    /// Of the answer; of the upstream's or the gateway's response where that is forwarded or made.
+    pub fields: Fields,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    Answered(u16),
+    Rejected,
+    Forwarded,
+    Actual,
+}
+
+const ORIGIN: &str = "access-control-allow-origin";
+const CREDENTIALS: &str = "access-control-allow-credentials";
+const METHODS: &str = "access-control-allow-methods";
+const HEADERS: &str = "access-control-allow-headers";
+const EXPOSE: &str = "access-control-expose-headers";
+const MAX_AGE: &str = "access-control-max-age";
+const PRIVATE_NETWORK: &str = "access-control-allow-private-network";
+
+const PREFLIGHT_VARY: [&str; 3] = [
+    "origin",
+    "access-control-request-method",
+    "access-control-request-headers",
+];
+
+/// `upstream` is what the upstream would answer with, Vary as its elements.
+pub fn decide(rule: &Rule, request: &Request, upstream: &Fields) -> Answer {
+    let has_origin = !request.origin.is_empty();
+    let is_preflight =
+        request.method == b"OPTIONS" && has_origin && !request.request_method.is_empty();
+    match (rule, is_preflight) {
+        (Rule::Off, _) => actual("none", upstream.clone()),
+        (Rule::Passthrough, false) if has_origin => actual("passed_through", upstream.clone()),
+        (Rule::Passthrough, false) => actual("none", upstream.clone()),
+        (Rule::Passthrough, true) => Answer {
+            outcome: "passed_through",
+            reason: Some("route_passthrough"),
+            how: How::Forwarded,
+            fields: upstream.clone(),
+        },
+        (Rule::NoRoute(None), false) if has_origin => actual("denied", upstream.clone()),
+        (Rule::NoRoute(None), false) => actual("none", upstream.clone()),
+        (Rule::NoRoute(policy), true) => {
+            // The gateway's own 404 has no fields before this.
+            let own = Fields::new();
+            let mut fields = match policy {
+                Some(policy) => response(policy, request, &own).1,
+                None => own,
+            };
+            add_vary(&mut fields, &PREFLIGHT_VARY);
+            if policy.as_ref().is_some_and(|policy| policy.spec.private_network) {
+                add_vary(&mut fields, &["access-control-request-private-network"]);
+            }
+            Answer {
+                outcome: "rejected",
+                reason: Some("no_route"),
+                how: How::Rejected,
+                fields,
+            }
+        }
+        (Rule::Policy(policy) | Rule::NoRoute(Some(policy)), false) => {
+            let (is_allowed, fields) = response(policy, request, upstream);
+            let outcome = match (has_origin, is_allowed) {
+                (false, _) => "none",
+                (true, true) => "allowed",
+                (true, false) => "denied",
+            };
+            actual(outcome, fields)
+        }
+        (Rule::Policy(policy), true) => preflight(policy, request, upstream),
+    }
+}
+
+fn actual(outcome: &'static str, fields: Fields) -> Answer {
+    Answer {
+        outcome,
+        reason: None,
+        how: How::Actual,
+        fields,
+    }
+}
+
+fn preflight(policy: &Written, request: &Request, upstream: &Fields) -> Answer {
+    let mut fields = Fields::new();
+    let reason = refusal(policy, request);
+    let is_allowed = reason.is_none();
+    let (outcome, how) = match (is_allowed, policy.spec.on_rejected_preflight) {
+        (true, _) => {
+            fields = grant(policy, request);
+            let status = match policy.spec.preflight_status {
+                PreflightStatus::NoContent => 204,
+                PreflightStatus::Ok => 200,
+            };
+            ("handled", How::Answered(status))
+        }
+        (false, OnRejectedPreflight::Respond) => ("rejected", How::Rejected),
+        (false, OnRejectedPreflight::Forward) => {
+            fields = upstream.clone();
+            remove_all(&mut fields);
+            ("passed_through", How::Forwarded)
+        }
+    };
+    add_vary(&mut fields, &PREFLIGHT_VARY);
+    if policy.spec.private_network {
+        add_vary(&mut fields, &["access-control-request-private-network"]);
+    }
+    Answer {
+        outcome,
+        reason: reason.or(Some("allowed")),
+        how,
+        fields,
+    }
+}
+
+/// The first no, in the standard's order.
+fn refusal(policy: &Written, request: &Request) -> Option<&'static str> {
+    match one(&request.origin).and_then(|origin| origin::parse(origin)) {
+        None => return Some("malformed_origin"),
+        Some(origin) if !allows_origin(policy, &origin) => return Some("origin_not_allowed"),
+        Some(_) => {}
+    }
+    match one(&request.request_method) {
+        Some(method) if is_token(method) && allows_method(policy, method) => {}
+        Some(method) if is_token(method) => return Some("method_not_allowed"),
+        _ => return Some("malformed_method"),
+    }
+    let lines = &request.request_headers;
+    let names = list(lines);
+    let bytes: usize = lines.iter().map(Vec::len).sum();
+    if lines.len() > 32 || bytes > 8192 || !names.iter().all(|name| is_token(name)) {
+        return Some("malformed_headers");
+    }
+    let allows_all = names.iter().all(|name| allows_header(policy, name));
+    (!allows_all).then_some("headers_not_allowed")
+}
+
+pub fn allows_origin(policy: &Written, origin: &Origin) -> bool {
+    let spec = &policy.spec;
+    let any_matches_null = !spec.credentials || spec.dangers.null_with_credentials;
+    policy.origins.iter().any(|written| match (written, origin) {
+        (WrittenOrigin::Text(text), origin) => pattern::parse(text)
+            .is_some_and(|pattern| pattern::matches(&pattern, origin, any_matches_null)),
+        (WrittenOrigin::Regex(_), Origin::Null) => false,
+        (WrittenOrigin::Regex(text), Origin::Tuple(tuple)) => {
+            let port = tuple.port.map(|port| format!(":{port}")).unwrap_or_default();
+            let origin = format!("{}://{}{port}", tuple.scheme, tuple.host);
+            regex::is_match(text, &origin) == Some(true)
+        }
+    })
+}
+
+fn allows_method(policy: &Written, method: &[u8]) -> bool {
+    let listed = &policy.spec.methods;
+    let forbidden = ["CONNECT", "TRACE", "TRACK"];
+    let text = String::from_utf8_lossy(method);
+    matches!(method, b"GET" | b"HEAD" | b"POST")
+        || listed.names.iter().any(|name| name.as_bytes() == method)
+        || (listed.any && method != b"*" && !forbidden.contains(&text.to_uppercase().as_str()))
+}
+
+fn allows_header(policy: &Written, name: &[u8]) -> bool {
+    let listed = &policy.spec.headers;
+    let name = String::from_utf8_lossy(name).to_lowercase();
+    listed.names.iter().any(|known| known.to_lowercase() == name)
+        || (listed.any && name != "authorization" && name != "*")
+}
+
+/// The answer to an allowed preflight, less its Vary.
+fn grant(policy: &Written, request: &Request) -> Fields {
+    let spec = &policy.spec;
+    let mut fields = Fields::new();
+    let origin = one(&request.origin).expect("it was allowed");
+    let method = one(&request.request_method).expect("it was allowed");
+    match is_constant(policy) {
+        true => set(&mut fields, ORIGIN, "*"),
+        false => set(&mut fields, ORIGIN, origin),
+    }
+    if spec.credentials {
+        set(&mut fields, CREDENTIALS, "true");
+    }
+    match joined(spec.methods.any, &spec.methods.names) {
+        Some(_) if spec.methods.any && spec.credentials => set(&mut fields, METHODS, method),
+        Some(all) => set(&mut fields, METHODS, all),
+        None => {}
+    }
+    let requested: Vec<String> = list(&request.request_headers)
+        .iter()
+        .map(|name| String::from_utf8_lossy(name).to_lowercase())
+        .collect();
+    match joined(spec.headers.any, &lower(&spec.headers.names)) {
+        Some(_) if spec.headers.any && spec.credentials => {
+            if !requested.is_empty() {
+                set(&mut fields, HEADERS, requested.join(", "));
+            }
+        }
+        Some(all) => set(&mut fields, HEADERS, all),
+        None => {}
+    }
+    if let Some(all) = joined(spec.expose_headers.any, &lower(&spec.expose_headers.names)) {
+        set(&mut fields, EXPOSE, all);
+    }
+    if let Some(seconds) = spec.max_age {
+        set(&mut fields, MAX_AGE, seconds.to_string());
+    }
+    if spec.private_network && one(&request.request_private_network) == Some(b"true") {
+        set(&mut fields, PRIVATE_NETWORK, "true");
+    }
+    fields
+}
+
+/// Whether the policy allows the request's origin, and the response's fields.
+fn response(policy: &Written, request: &Request, upstream: &Fields) -> (bool, Fields) {
+    use UpstreamCorsHeaders::{Fill, Keep, Strip};
+    let spec = &policy.spec;
+    let origin = one(&request.origin).unwrap_or_default();
+    let is_allowed = is_constant(policy)
+        || origin::parse(origin).is_some_and(|origin| allows_origin(policy, &origin));
+    let mut fields = upstream.clone();
+    let origins = fields.get(ORIGIN).map_or(0, Vec::len);
+    let mode = spec.upstream_cors_headers;
+    if mode == Strip || (mode == Keep && is_allowed) || origins > 1 {
+        remove_all(&mut fields);
+    }
+    if is_allowed {
+        if !fields.contains_key(ORIGIN) {
+            // Credentials that stood alone meant nothing, and must not come to mean something.
+            fields.remove(CREDENTIALS);
+            match is_constant(policy) {
+                true => set(&mut fields, ORIGIN, "*"),
+                false => set(&mut fields, ORIGIN, origin),
+            }
+        }
+        let names_this_one = fields[ORIGIN] == [origin.to_vec()];
+        if spec.credentials && names_this_one && !fields.contains_key(CREDENTIALS) {
+            set(&mut fields, CREDENTIALS, "true");
+        }
+        if !fields.contains_key(EXPOSE)
+            && let Some(all) = joined(spec.expose_headers.any, &lower(&spec.expose_headers.names))
+        {
+            set(&mut fields, EXPOSE, all);
+        }
+    }
+    let is_for_all = is_constant(policy) && fields.get(ORIGIN).is_some_and(|o| *o == [b"*"]);
+    debug_assert!(mode == Fill || !is_constant(policy) || is_for_all);
+    if !is_for_all {
+        add_vary(&mut fields, &["origin"]);
+    }
+    (is_allowed, fields)
+}
+
+/// Whether Access-Control-Allow-Origin is `*`, whoever asks.
+fn is_constant(policy: &Written) -> bool {
+    let is_any = |written: &WrittenOrigin| *written == WrittenOrigin::Text("*".to_owned());
+    !policy.spec.credentials && policy.origins.iter().any(is_any)
+}
+
+fn one(lines: &[Vec<u8>]) -> Option<&[u8]> {
+    match lines {
+        [one] => Some(one),
+        _ => None,
+    }
+}
+
+/// RFC 9110 §5.6.2.
+pub fn is_token(bytes: &[u8]) -> bool {
+    let is_tchar = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    !bytes.is_empty() && bytes.iter().all(is_tchar)
+}
+
+/// RFC 9110 §5.6.1.2.
+pub fn list(lines: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let all = lines.join(&b","[..]);
+    let mut elements = Vec::new();
+    for element in all.split(|byte| *byte == b',') {
+        let Some(start) = element.iter().position(|byte| !is_space(byte)) else {
+            continue;
+        };
+        let end = element.iter().rposition(|byte| !is_space(byte)).expect("start");
+        elements.push(element[start..=end].to_vec());
+    }
+    elements
+}
+
+fn lower(names: &[String]) -> Vec<String> {
+    names.iter().map(|name| name.to_lowercase()).collect()
+}
+
+/// A `*`, then every name once, in the policy's order.
+fn joined(any: bool, names: &[String]) -> Option<String> {
+    let mut all: Vec<&str> = if any { vec!["*"] } else { vec![] };
+    for name in names {
+        if !all.contains(&name.as_str()) {
+            all.push(name);
+        }
+    }
+    (!all.is_empty()).then(|| all.join(", "))
+}
+
+fn set(fields: &mut Fields, name: &str, value: impl AsRef<[u8]>) {
+    fields.insert(name.to_owned(), vec![value.as_ref().to_vec()]);
+}
+
+fn remove_all(fields: &mut Fields) {
+    fields.retain(|name, _| !name.starts_with("access-control-"));
+}
+
+/// Vary names everything that it did, in its order, and then what it lacks. `*` says it all.
+fn add_vary(fields: &mut Fields, names: &[&str]) {
+    let elements = fields.entry("vary".to_owned()).or_default();
+    if elements.iter().any(|element| element == b"*") {
+        return;
+    }
+    for name in names {
+        if !elements.iter().any(|element| element == name.as_bytes()) {
+            elements.push(name.as_bytes().to_vec());
+        }
+    }
+}
+
+/// Whether the policy is refused when it is loaded. `None`: that depends on the public suffix list
+/// or on what a regex means, of which this knows nothing.
+pub fn is_refused(policy: &Written) -> Option<bool> {
+    let spec = &policy.spec;
+    let is_any = |written: &WrittenOrigin| *written == WrittenOrigin::Text("*".to_owned());
+    let has_star = |name: &String| name.starts_with('*') || name.ends_with('*');
+    let is_wrong_header = |name: &String| {
+        let lower = name.to_lowercase();
+        !is_token(name.as_bytes()) || lower.starts_with("access-control-") || has_star(name)
+    };
+    let is_wrong_method = |name: &String| {
+        let upper = name.to_uppercase();
+        !is_token(name.as_bytes())
+            || ["CONNECT", "TRACE", "TRACK"].contains(&upper.as_str())
+            || has_star(name)
+    };
+    let is_hidden = |name: &String| {
+        ["set-cookie", "set-cookie2"].contains(&name.to_lowercase().as_str())
+    };
+    let headers = &spec.headers.names;
+    let exposed = &spec.expose_headers;
+    let is_refused = policy.origins.is_empty()
+        || (policy.origins.len() > 1 && policy.origins.iter().any(is_any))
+        || (spec.methods.any && !spec.methods.names.is_empty())
+        || spec.methods.names.iter().any(is_wrong_method)
+        || headers.iter().any(|name| is_wrong_header(name) || is_forbidden_header(name))
+        || exposed.names.iter().any(|name| is_wrong_header(name) || is_hidden(name))
+        || (exposed.any && spec.credentials);
+    if is_refused || !spec.credentials {
+        return Some(is_refused);
+    }
+    let dangers: Vec<Option<bool>> = policy
+        .origins
+        .iter()
+        .map(|written| match written {
+            WrittenOrigin::Text(text) => is_danger(&pattern::parse(text)?, spec),
+            WrittenOrigin::Regex(_) => None,
+        })
+        .collect();
+    match dangers.contains(&Some(true)) {
+        true => Some(true),
+        false if dangers.contains(&None) => None,
+        false => Some(false),
+    }
+}
+
+/// <https://fetch.spec.whatwg.org/#forbidden-request-header>, less the names that do no harm.
+fn is_forbidden_header(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    let names = [
+        "accept-charset", "connection", "cookie", "cookie2", "date", "expect", "host", "set-cookie",
+        "te", "trailer", "transfer-encoding", "upgrade", "via",
+    ];
+    names.contains(&lower.as_str()) || lower.starts_with("proxy-") || lower.starts_with("sec-")
+}
+
+/// Hosts that anybody can have a name under, and hosts that are somebody's.
+const SUFFIXES: [&str; 4] = ["com", "co.uk", "github.io", "dev"];
+const NO_SUFFIXES: [&str; 5] = ["example.com", "a.example.com", "localhost", "app.test", "internal"];
+
+fn is_danger(pattern: &Pattern, spec: &PolicySpec) -> Option<bool> {
+    let dangers = spec.dangers;
+    let (scheme, below, host) = match pattern {
+        Pattern::Any => return Some(!dangers.any_origin_with_credentials),
+        Pattern::Null => return Some(!dangers.null_with_credentials),
+        Pattern::Tuple { scheme, below, host, .. } => (scheme, *below, host.as_str()),
+    };
+    let name = host.strip_suffix('.').unwrap_or(host);
+    let is_loopback = name == "localhost"
+        || name.ends_with(".localhost")
+        || host == "[::1]"
+        || (origin::is_serialized_ipv4(host) && host.starts_with("127."));
+    if scheme != "https" && !is_loopback && !dangers.insecure_origins {
+        return Some(true);
+    }
+    match below && !dangers.public_suffix_wildcards {
+        false => Some(false),
+        true if SUFFIXES.contains(&host) => Some(true),
+        true if NO_SUFFIXES.contains(&host) => Some(false),
+        true => None,
+    }
+}
