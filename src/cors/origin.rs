@@ -12,11 +12,11 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The longest scheme that is looked at. The longest registered one has 36 bytes.
 const MAX_SCHEME_LEN: usize = 64;
-/// RFC 1035 §2.3.4, and the final dot that browsers keep.
-const MAX_HOST_LEN: usize = 254;
+/// RFC 1035 §2.3.4. The final dot that browsers keep comes on top.
+const MAX_NAME_LEN: usize = 253;
 
 /// The longest origin that is looked at: scheme, `://`, host, `:`, port.
-pub const MAX_ORIGIN_LEN: usize = MAX_SCHEME_LEN + 3 + MAX_HOST_LEN - 1 + 1 + 5;
+pub const MAX_ORIGIN_LEN: usize = MAX_SCHEME_LEN + 3 + MAX_NAME_LEN + 1 + 5;
 
 /// A serialized origin, borrowed from the request that carried it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -251,7 +251,8 @@ fn host_len(authority: &str) -> Result<(usize, HostKind), OriginError> {
     }
     // A final dot makes a fully qualified name: another host, but a host.
     let labels = host.strip_suffix('.').unwrap_or(host).as_bytes();
-    if len > MAX_HOST_LEN || labels.split(|&byte| byte == b'.').any(<[u8]>::is_empty) {
+    let has_empty_label = labels.split(|&byte| byte == b'.').any(<[u8]>::is_empty);
+    if labels.len() > MAX_NAME_LEN || has_empty_label {
         return Err(OriginError::BadLabel);
     }
     if !ends_in_a_number(labels) {
@@ -386,12 +387,17 @@ mod tests {
             check(value, Ok((scheme, host, port)));
         }
         check("null", Ok(("null", "", None)));
+        // 253 bytes, and a final dot.
+        let longest = format!("{}b.", "a.".repeat(126));
+        let origin = format!("https://{longest}");
+        check(&origin, Ok(("https", longest.as_str(), None)));
     }
 
     #[test]
     fn everything_else_is_refused_with_its_reason() {
         use OriginError::*;
         let long = format!("https://{}.example", "a.".repeat(200));
+        let too_long_a_name = format!("https://{}bb", "a.".repeat(126));
         for (value, error) in [
             ("", Empty),
             (long.as_str(), TooLong),
@@ -419,6 +425,7 @@ mod tests {
             ("https://a..example", BadLabel),
             ("https://.example", BadLabel),
             ("https://.", BadLabel),
+            (too_long_a_name.as_str(), BadLabel),
             ("https://127.1", BadIpv4),
             ("https://0x7f000001", BadIpv4),
             ("https://1.2.3.4.", BadIpv4),
