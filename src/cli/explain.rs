@@ -10,6 +10,13 @@ use std::io::{IsTerminal as _, Read as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  corsgate explain --config gate.yaml --url https://api.example.com/v1/books \\
+    --origin https://app.example.com --method PUT --header authorization
+
+  pbpaste | corsgate explain --config gate.yaml --origin https://app.example.com";
+
 #[derive(Debug, Args)]
 pub(super) struct Options {
     /// The configuration file.

@@ -47,13 +47,8 @@ enum Command {
     /// Which route and policy, which pattern, every step of the decision, what would have been
     /// allowed where the answer is no, the response, and what a browser makes of it. Without --url
     /// it reads a `curl` command, as browsers' tools copy it, or a raw request from stdin; flags
-    /// replace what is pasted.
-    ///
-    ///     corsgate explain --config gate.yaml --url https://api.example.com/v1/books \\
-    ///       --origin https://app.example.com --method PUT --header authorization
-    ///
-    /// The same is at /explain on the admin listener of a running gateway.
-    #[command(verbatim_doc_comment)]
+    /// replace what is pasted. The same is at /explain on the admin listener of a running gateway.
+    #[command(after_long_help = explain::EXAMPLES)]
     Explain(explain::Options),
     /// Try it out: a gateway before a built-in upstream, and a page that sends it requests.
     ///
