@@ -1,8 +1,9 @@
 //! `corsgate check FILE`
 
 use super::CommandError;
+use super::output::{Format, print};
 use crate::config::{Config, ConfigError, Diagnostic, Severity};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,19 +13,11 @@ pub(super) struct Options {
     /// The configuration file.
     file: PathBuf,
     /// How to say what was found. Text goes to stderr, JSON to stdout.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
+    #[arg(long, value_enum, default_value_t)]
     format: Format,
     /// Exit with 3 where there are warnings and no errors.
     #[arg(long)]
     strict: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// A line each, and one for the hint.
-    Text,
-    /// One object, whatever was found.
-    Json,
 }
 
 /// The exit status for warnings that `--strict` does not let pass; 2 is for wrong usage.
@@ -46,8 +39,8 @@ pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
     } = options;
     let report = Report::of(&file, Config::load(&file));
     match format {
-        Format::Text => report.print_text(),
-        Format::Json => println!("{:#}", report.json()),
+        Format::Text => report.print_text()?,
+        Format::Json => print(&format!("{:#}\n", report.json()))?,
     }
     Ok(report.status(strict))
 }
@@ -84,16 +77,17 @@ impl<'a> Report<'a> {
         }
     }
 
-    fn print_text(&self) {
+    fn print_text(&self) -> std::io::Result<()> {
         for diagnostic in &self.diagnostics {
             eprintln!("{diagnostic}");
         }
-        if let Some((routes, upstreams)) = self.served {
-            println!(
-                "{}: ok (routes: {routes}, upstreams: {upstreams})",
-                self.file.display()
-            );
-        }
+        let Some((routes, upstreams)) = self.served else {
+            return Ok(());
+        };
+        let file = self.file.display();
+        print(&format!(
+            "{file}: ok (routes: {routes}, upstreams: {upstreams})\n"
+        ))
     }
 
     fn json(&self) -> Value {

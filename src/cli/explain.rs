@@ -1,11 +1,12 @@
 //! `corsgate explain --config FILE`
 
 use super::CommandError;
+use super::output::{Format, print};
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::proxy::Snapshot;
 use crate::proxy::explain::{Flags, Question, explain};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use std::io::{IsTerminal as _, Read as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,30 +23,24 @@ pub(super) struct Options {
     /// The configuration file.
     #[arg(short, long, value_name = "FILE")]
     config: PathBuf,
-    /// What the script asks for, such as https://api.example.com/v1/books.
+    /// What the script asks for, such as `https://api.example.com/v1/books`.
     #[arg(long)]
     url: Option<String>,
     /// The origin of the page that the script runs in.
     #[arg(long)]
     origin: Option<String>,
     /// The script's method [default: GET, or the pasted one].
-    #[arg(long)]
+    #[arg(short = 'X', long)]
     method: Option<String>,
     /// A header that the script sets, with its value or by its name alone; may be repeated.
-    #[arg(long = "header", value_name = "NAME[: VALUE]")]
+    #[arg(short = 'H', long = "header", value_name = "NAME[: VALUE]")]
     headers: Vec<String>,
     /// The script asks with credentials: `fetch(…, { credentials: "include" })`.
     #[arg(long)]
     credentials: bool,
+    /// How the result is written.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-}
-
-#[derive(Debug, Clone, Copy, Default, ValueEnum)]
-enum Format {
-    #[default]
-    Text,
-    Json,
 }
 
 /// The exit status of wrong usage, as the argument parser has it.
@@ -89,8 +84,8 @@ pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
         }
     };
     match format {
-        Format::Text => print!("{report}"),
-        Format::Json => print!("{}", report.to_json()),
+        Format::Text => print(&report.to_string())?,
+        Format::Json => print(&report.to_json())?,
     }
     Ok(ExitCode::SUCCESS)
 }

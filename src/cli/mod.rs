@@ -1,15 +1,19 @@
 //! The command line: one file a command.
 
 mod check;
+mod completions;
 mod demo;
 mod error;
 mod explain;
+mod output;
 mod probe;
+mod schema;
 mod serve;
 
 use error::CommandError;
 
 use clap::{Parser, Subcommand};
+use clap_complete::Shell;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -50,6 +54,15 @@ enum Command {
     /// replace what is pasted. The same is at /explain on the admin listener of a running gateway.
     #[command(after_long_help = explain::EXAMPLES)]
     Explain(explain::Options),
+    /// Print the JSON Schema of the configuration file, for editors.
+    Schema,
+    /// Print what a shell needs to complete commands and options.
+    ///
+    /// Such as `corsgate completions bash > /etc/bash_completion.d/corsgate`.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
     /// Try it out: a gateway before a built-in upstream, and a page that sends it requests.
     ///
     /// Needs no configuration and touches nothing outside this machine.
@@ -64,6 +77,8 @@ pub fn main() -> ExitCode {
         Command::Serve { config } => serve::run(&config),
         Command::Check(options) => check::run(options),
         Command::Explain(options) => explain::run(options),
+        Command::Schema => schema::run(),
+        Command::Completions { shell } => completions::run(shell),
         Command::Demo(options) => demo::run(options),
         Command::Probe(options) => probe::run(*options),
     };

@@ -4,11 +4,12 @@ mod json;
 mod text;
 
 use super::CommandError;
+use super::output::{Format, print};
 use crate::cors::{Origin, OriginPattern};
 use crate::probe::{
     self, AskError, Client, ClientOptions, Question, Report, Roots, RootsError, ScanReport, Target,
 };
-use clap::{Args, ValueEnum};
+use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -79,12 +80,6 @@ pub(super) struct Options {
     insecure: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Text,
-    Json,
-}
-
 /// What came of it.
 enum Found {
     Report(Box<Report>),
@@ -139,10 +134,10 @@ pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
         Err(error) => Found::Untrusting(error),
     };
     match format {
-        Format::Json => println!("{:#}", json::of(&question, &found)),
+        Format::Json => print(&format!("{:#}\n", json::of(&question, &found)))?,
         Format::Text => match &found {
-            Found::Report(report) => print!("{}", text::report(&question, report)),
-            Found::Scan(report) => print!("{}", text::scan(&question, report)),
+            Found::Report(report) => print(&text::report(&question, report))?,
+            Found::Scan(report) => print(&text::scan(&question, report))?,
             Found::Nothing(error) => eprint!("{}", text::no_answer(&question, error)),
             Found::Untrusting(error) => eprintln!("error: {error}"),
         },

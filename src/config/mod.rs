@@ -13,12 +13,14 @@ mod origins;
 mod raw;
 mod route_match;
 mod scan;
+mod schema;
 mod sources;
 mod variables;
 mod yaml;
 
 pub use error::{ConfigError, Diagnostic, Located, Place, Severity};
 pub use route_match::{HostMatch, PathMatch, RouteMatch, has_dot_segment, normalized_path};
+pub use schema::schema;
 pub use sources::Sources;
 
 use crate::cors::{Policy, Rule};

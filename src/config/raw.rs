@@ -1,8 +1,11 @@
 //! The configuration file as it is written: a mirror without logic.
 //!
 //! Everything is optional here, and elements may be null, so that one mistake hides no other: what
-//! is missing or senseless is found by `compile`, all of it in one pass.
+//! is missing or senseless is found by `compile`, all of it in one pass. What `schemars` says here is
+//! for the JSON Schema: it is what is required, and the doc comments are its descriptions.
 
+use super::schema::{ADDRESS, PATH, not_empty};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer};
 use std::collections::BTreeMap;
@@ -13,133 +16,212 @@ use std::time::Duration;
 /// A sequence. An element that was refused by itself is `None`.
 pub(super) type Seq<T> = Vec<Option<T>>;
 
-#[derive(Debug, Default, Deserialize)]
+/// The configuration of corsgate.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
     default,
     expecting = "the configuration: a mapping with `listeners`, `upstreams` and `routes`"
 )]
+#[schemars(rename = "corsgate", extend("required" = ["listeners", "upstreams", "routes"]))]
 pub(super) struct RawConfig {
+    /// Where clients are listened to: HTTP/1.1, and HTTP/2 with prior knowledge.
+    #[schemars(length(min = 1))]
     pub listeners: Option<Seq<RawListener>>,
+    /// The admin listener, for people and machines you trust. Default: none.
     pub admin: Option<RawAdmin>,
+    /// `/metrics`, `/livez` and `/readyz` alone on an address of their own, for Prometheus. Default: none.
     pub metrics: Option<RawListener>,
+    /// How the process runs.
     pub server: RawServer,
+    /// What clients may take.
     pub limits: RawLimits,
+    /// Backends, by a name of your choice.
+    #[schemars(extend("minProperties" = 1))]
     pub upstreams: Option<BTreeMap<String, Option<RawUpstream>>>,
+    /// CORS policies by name, for routes to refer to.
     pub policies: BTreeMap<String, Option<RawPolicy>>,
+    /// Which requests go where, under which policy. The most specific match wins, whatever the order.
+    #[schemars(length(min = 1))]
     pub routes: Option<Seq<RawRoute>>,
+    /// The policy of responses to what no route matches. Default: none, and no CORS headers.
     pub default_policy: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+/// A socket to listen on.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
     expecting = "a mapping such as `{ address: 127.0.0.1:8080 }`"
 )]
+#[schemars(rename = "Listener", extend("required" = ["address"]))]
 pub(super) struct RawListener {
+    /// IP:PORT, an IPv6 address in brackets. Port 0 takes a free one.
+    #[schemars(regex(pattern = ADDRESS))]
     pub address: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+/// `/metrics`, `/livez`, `/readyz`, `/config`, `/explain` and `POST /reload`.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
     expecting = "a mapping such as `{ address: 127.0.0.1:9901 }`"
 )]
 pub(super) struct RawAdmin {
+    /// IP:PORT, on loopback if you can.
     pub address: Option<String>,
+    /// Names that it is asked by, beside addresses and `localhost`. Default: none.
     pub hosts: Option<Seq<String>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// How the process runs.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
     default,
     expecting = "a mapping such as `{ threads: 0 }`"
 )]
+#[schemars(rename = "Server")]
 pub(super) struct RawServer {
+    /// Threads for traffic; 0, the default, takes one a core.
+    #[schemars(range(max = 1024))]
     pub threads: Option<usize>,
+    /// Whether plain preflights are answered before a proxy session is made for them. Default true.
     pub express_lane: Option<bool>,
+    /// How long requests may go on after SIGTERM before the log says so. Default 5s.
     pub grace_period: Option<RawDuration>,
+    /// How long after that they are cut off. Default 30s.
     pub shutdown_timeout: Option<RawDuration>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// What clients may take.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
     default,
     expecting = "a mapping such as `{ keepalive_timeout: 60s }`"
 )]
+#[schemars(rename = "Limits")]
 pub(super) struct RawLimits {
+    /// Open client connections; one more is answered with 503. Default 20000.
+    #[schemars(range(min = 1))]
     pub max_connections: Option<usize>,
+    /// Request line and header fields together, from 256B to 1MiB; more is answered with 431. Default 64KiB.
     pub max_request_header_bytes: Option<RawSize>,
+    /// From a request's first byte to the end of its header; more is answered with 408. Default 10s.
     pub header_timeout: Option<RawDuration>,
+    /// How long an idle client connection is kept. Default 60s.
     pub keepalive_timeout: Option<RawDuration>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// A backend: either `endpoints`, or `echo: true`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
     default,
     expecting = "a mapping such as `{ endpoints: [127.0.0.1:9000] }`"
 )]
+#[schemars(rename = "Upstream")]
+#[schemars(extend("anyOf" = [{ "required": ["endpoints"] }, { "required": ["echo"] }]))]
 pub(super) struct RawUpstream {
+    /// HOST:PORT of each, used in turn. Names are resolved again every 30 s.
+    #[schemars(length(min = 1))]
     pub endpoints: Option<Seq<String>>,
+    /// The built-in backend that answers with what it was sent. Default false.
     pub echo: Option<bool>,
+    /// What is spoken to it. Default http1.
     pub protocol: Option<RawProtocol>,
+    /// How endpoints are chosen. Default round_robin.
     pub load_balancing: Option<RawLoadBalancing>,
+    /// Past it the answer is 504. Default 1s.
     pub connect_timeout: Option<RawDuration>,
+    /// Between two reads, not for the whole response. Default 30s.
     pub read_timeout: Option<RawDuration>,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
+/// What is spoken to an upstream.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "Protocol")]
 pub(super) enum RawProtocol {
+    /// HTTP/1.1.
     Http1,
+    /// HTTP/2 without TLS, with prior knowledge.
     H2c,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
+/// How endpoints are chosen.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "LoadBalancing")]
 pub(super) enum RawLoadBalancing {
+    /// In turn.
     RoundRobin,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// What scripts of which origins may do.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
     default,
     expecting = "a mapping such as `{ allow_origins: [https://app.example.com] }`"
 )]
+#[schemars(rename = "Policy", extend("required" = ["allow_origins"]))]
 pub(super) struct RawPolicy {
+    /// Who may read responses: origins, `https://*.example.com`, `http://localhost:*`, `"null"`, a regex, a file; or `*` alone.
     pub allow_origins: Option<OneOrMany<RawOrigin>>,
+    /// Methods beside GET, HEAD and POST, with case; or `*`. Default: none.
     pub allow_methods: Option<OneOrMany<String>>,
+    /// Request headers that scripts may set, or `*`, which does not cover `authorization`. Default: none.
     pub allow_headers: Option<OneOrMany<String>>,
+    /// Response headers that scripts may read; or `*`, without credentials only. Default: none.
     pub expose_headers: Option<OneOrMany<String>>,
+    /// Whether browsers may send cookies, client certificates and HTTP authentication. Default false.
     pub allow_credentials: Option<bool>,
+    /// How long browsers may remember a preflight's answer, in whole seconds. Default: not sent, and browsers take 5 s.
     pub max_age: Option<RawDuration>,
+    /// The status of an allowed preflight: 204, or 200 for old clients. Default 204.
+    #[schemars(extend("enum" = [200, 204]))]
     pub preflight_status: Option<u16>,
+    /// Who answers a preflight that this policy refuses. Default respond.
     pub on_rejected_preflight: Option<RawOnRejectedPreflight>,
+    /// What becomes of the upstream's own Access-Control-* headers. Default strip.
     pub upstream_cors_headers: Option<RawUpstreamCorsHeaders>,
+    /// Whether `Access-Control-Request-Private-Network` is answered. Default false.
     pub allow_private_network: Option<bool>,
+    /// Whether refusals say why, in `x-corsgate-reason`. Default: false.
     pub debug_header: Option<bool>,
+    /// Permits `*`, and a regex that matches anything, with credentials: any site may act as its visitors.
     pub dangerously_allow_any_origin_with_credentials: Option<bool>,
+    /// Permits `"null"` with credentials: any site can have that origin.
     pub dangerously_allow_null_with_credentials: Option<bool>,
+    /// Permits origins without https, with credentials: whoever is on the network's path may act as the users.
     pub dangerously_allow_insecure_origins: Option<bool>,
+    /// Permits a wildcard directly below a public suffix, with credentials: anybody can register a name there.
     pub dangerously_allow_public_suffix_wildcards: Option<bool>,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
+/// Who answers a preflight that a policy refuses.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "OnRejectedPreflight")]
 pub(super) enum RawOnRejectedPreflight {
+    /// The gateway, with 403.
     Respond,
+    /// The upstream, less its Access-Control-* headers.
     Forward,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
+/// What becomes of the upstream's own Access-Control-* headers.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "UpstreamCorsHeaders")]
 pub(super) enum RawUpstreamCorsHeaders {
+    /// They are removed.
     Strip,
+    /// They stay where the policy does not allow the origin, and are replaced where it does.
     Keep,
+    /// They stay, and what is missing is added.
     Fill,
 }
 
@@ -149,42 +231,65 @@ pub(super) enum RawOrigin {
     Entry(RawOriginEntry),
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// Origins that are not written as one pattern.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
     default,
     expecting = "an origin pattern, `regex: …` or `file: …`"
 )]
+#[schemars(rename = "OriginEntry")]
+#[schemars(extend("oneOf" = [{ "required": ["regex"] }, { "required": ["file"] }]))]
 pub(super) struct RawOriginEntry {
+    /// Matches the whole origin, always. In single quotes, which leave backslashes alone.
     pub regex: Option<String>,
+    /// A file of patterns, one a line, `#` comments; relative to the configuration.
     pub file: Option<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// Requests, where they go, and under which policy.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
     default,
     expecting = "a mapping such as `{ upstream: api, cors: web-app }`"
 )]
+#[schemars(rename = "Route", extend("required" = ["upstream"]))]
 pub(super) struct RawRoute {
+    /// A metric label, unique. Default: `routes[0]`, by its place.
     pub name: Option<String>,
+    /// All parts must match. Default: every request.
     #[serde(rename = "match")]
     pub matches: RawMatch,
+    /// An upstream's name.
     pub upstream: Option<String>,
+    /// A policy's name, a policy, `passthrough` (the backend does CORS itself) or `off`. Default off.
     pub cors: Option<RawCors>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// What a request must be like.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
     default,
     expecting = "a mapping such as `{ path_prefix: /v1 }`"
 )]
+#[schemars(rename = "Match")]
+#[schemars(extend("not" = { "required": ["path", "path_prefix"] }))]
 pub(super) struct RawMatch {
+    /// Any of these, without case or port; `*.example.com` is one or more labels.
+    #[schemars(schema_with = "not_empty")]
     pub hosts: Option<OneOrMany<String>>,
+    /// This path exactly. Not beside `path_prefix`.
+    #[schemars(regex(pattern = PATH))]
     pub path: Option<String>,
+    /// Whole segments of the path: `/v1` is `/v1` and `/v1/…`, not `/v10`.
+    #[schemars(regex(pattern = PATH))]
     pub path_prefix: Option<String>,
+    /// Any of these, with case. A preflight is matched by the method that it announces.
+    #[schemars(schema_with = "not_empty")]
     pub methods: Option<OneOrMany<String>>,
+    /// Headers with their exact values. A preflight is matched by the names that it announces.
     pub headers: Option<BTreeMap<String, RawScalar>>,
 }
 

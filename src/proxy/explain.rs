@@ -1,6 +1,6 @@
 //! `explain`: what the gateway does with a request, and why, without a request being made.
 //!
-//! *Invariant:* the route, the decision and the answer are those of [`Verdict`], which traffic asks.
+//! *Invariant:* the route, the decision and the answer are those of `Verdict`, which traffic asks.
 //! What is told beside them decides nothing.
 
 mod question;

@@ -1,17 +1,10 @@
 //! The commands, as somebody at a shell has them.
 
-use crate::support::{Client, File, PATIENCE, Running};
+use crate::support::{Client, File, PATIENCE, Running, corsgate};
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::Instant;
-
-fn corsgate(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_corsgate"))
-        .args(arguments)
-        .output()
-        .expect("it runs")
-}
 
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
@@ -28,7 +21,15 @@ fn help_and_version_are_there() {
     let help = corsgate(&["--help"]);
     assert!(help.status.success());
     let help = String::from_utf8_lossy(&help.stdout).into_owned();
-    for word in ["serve", "check", "demo", "probe"] {
+    for word in [
+        "serve",
+        "check",
+        "explain",
+        "probe",
+        "schema",
+        "completions",
+        "demo",
+    ] {
         assert!(help.contains(word), "{help}");
         assert!(corsgate(&[word, "--help"]).status.success());
     }
@@ -222,6 +223,29 @@ fn variables_come_from_the_environment_of_the_process() {
     };
     assert_eq!(check("https://app.example.com"), Some(0));
     assert_eq!(check("app.example.com"), Some(1));
+}
+
+#[test]
+fn completions_are_scripts_that_name_the_commands() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let output = corsgate(&["completions", shell]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        let script = String::from_utf8_lossy(&output.stdout).into_owned();
+        for word in ["serve", "check", "schema", "completions", "demo", "strict"] {
+            assert!(script.contains(word), "{shell}: {word}");
+        }
+    }
+    assert_eq!(corsgate(&["completions", "tcsh"]).status.code(), Some(2));
+    let script = corsgate(&["completions", "bash"]).stdout;
+    let mut bash = Command::new("bash")
+        .arg("-n")
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("bash runs");
+    let mut stdin = bash.stdin.take().expect("piped");
+    std::io::Write::write_all(&mut stdin, &script).expect("written");
+    drop(stdin);
+    assert!(bash.wait().expect("it ends").success());
 }
 
 #[test]

@@ -12,5 +12,6 @@ mod limits;
 mod metrics;
 mod probe;
 mod reload;
+mod schema;
 mod support;
 mod upstreams;

@@ -13,6 +13,7 @@ use corsgate::config::Config;
 use corsgate::server::Server;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::{Command, Output};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,14 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// For [`Gateway::start_with`].
 pub(crate) const WITH_LANE: &str = "express_lane: true";
 pub(crate) const WITHOUT_LANE: &str = "express_lane: false";
+
+/// What the program says to these arguments.
+pub(crate) fn corsgate(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_corsgate"))
+        .args(arguments)
+        .output()
+        .expect("it runs")
+}
 
 /// A running gateway; it ends with the value.
 pub(crate) struct Gateway {

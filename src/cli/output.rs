@@ -1,0 +1,27 @@
+//! How results are written.
+
+use clap::ValueEnum;
+use std::io::{self, Write as _};
+
+/// The form of a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// One object, for programs.
+    Json,
+}
+
+/// Writes to stdout. Whoever has closed it, as `head` does, has read all they wanted.
+///
+/// # Errors
+///
+/// Where stdout can't be written, such as on a full disk.
+pub(super) fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}

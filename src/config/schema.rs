@@ -1,0 +1,171 @@
+//! The JSON Schema of the file, for editors: made from the raw types, so that it can't fall behind.
+//!
+//! It says less than `compile`, and nothing else: what loads without an error is valid.
+
+use super::raw::{
+    OneOrMany, RawConfig, RawCors, RawDuration, RawOrigin, RawOriginEntry, RawPolicy, RawScalar,
+    RawSize,
+};
+use schemars::generate::SchemaSettings;
+use schemars::transform::{RecursiveTransform, Transform, transform_subschemas};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use std::borrow::Cow;
+
+/// `${NAME}` may stand anywhere in a value, so that each pattern ends with this alternative.
+const VARIABLE: &str = r"\$\{";
+pub(super) const ADDRESS: &str = r"^(\[[0-9a-fA-F:.]+\]|[0-9.]+):[0-9]{1,5}$|\$\{";
+pub(super) const PATH: &str = r"^/|\$\{";
+const DURATION: &str =
+    r"^ *[0-9]+(\.[0-9]+)? *[A-Za-zµ]+( *[0-9]+(\.[0-9]+)? *[A-Za-zµ]+)* *$|\$\{";
+const SIZE: &str = r"^ *[0-9]+(\.[0-9]+)? *[A-Za-z]* *$|\$\{";
+const ORIGIN: &str = r"^(\*|null|[a-z][a-z0-9+.-]*://[^/?#@\\\sA-Z]+)$|\$\{";
+
+/// The schema as text.
+pub fn schema() -> String {
+    let generator = SchemaSettings::draft2020_12().into_generator();
+    let mut schema = generator.into_root_schema_for::<RawConfig>();
+    RecursiveTransform(without_nulls).transform(&mut schema);
+    ChildrenFirst(or_variable).transform(&mut schema);
+    format!("{:#}", schema.to_value())
+}
+
+/// A transformation that must not see what it has made.
+#[derive(Clone)]
+struct ChildrenFirst(fn(&mut Schema));
+
+impl Transform for ChildrenFirst {
+    fn transform(&mut self, schema: &mut Schema) {
+        transform_subschemas(self, schema);
+        (self.0)(schema);
+    }
+}
+
+/// That the mirror has a place for what was refused is no concern of who writes the file.
+fn without_nulls(schema: &mut Schema) {
+    let Some(object) = schema.as_object_mut() else {
+        return;
+    };
+    let is_null = |value: &_| *value == "null";
+    if let Some(types) = object
+        .get_mut("type")
+        .and_then(|types| types.as_array_mut())
+    {
+        types.retain(|value| !is_null(value));
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            object.insert("type".to_owned(), only);
+        }
+    }
+    if let Some(any) = object.get_mut("anyOf").and_then(|any| any.as_array_mut()) {
+        any.retain(|schema| !schema.get("type").is_some_and(is_null));
+        if let [only] = any.as_slice() {
+            let only = only.as_object().cloned().unwrap_or_default();
+            object.remove("anyOf");
+            object.extend(only);
+        }
+    }
+    if object
+        .get("default")
+        .is_some_and(|default| default.is_null())
+    {
+        object.remove("default");
+    }
+    // Rust's, and no validator's.
+    object.remove("format");
+}
+
+/// Where a number, a truth value or one of a few words is wanted, a variable may bring it.
+fn or_variable(schema: &mut Schema) {
+    const SAYS_WHICH: [&str; 7] = [
+        "type", "minimum", "maximum", "enum", "oneOf", "const", "pattern",
+    ];
+    let Some(object) = schema.as_object_mut() else {
+        return;
+    };
+    let wants = |word: &str| object.get("type").is_some_and(|t| t == word);
+    let has_words = object.contains_key("enum")
+        || object
+            .get("oneOf")
+            .and_then(|one| one.as_array())
+            .is_some_and(|one| one.iter().all(|value| value.get("const").is_some()));
+    if !(wants("integer") || wants("boolean") || has_words) {
+        return;
+    }
+    let mut plain = json_schema!({});
+    for key in SAYS_WHICH {
+        if let Some(value) = object.remove(key) {
+            plain.insert(key.to_owned(), value);
+        }
+    }
+    let both = json_schema!({ "anyOf": [plain, { "type": "string", "pattern": VARIABLE }] });
+    object.extend(both.as_object().cloned().unwrap_or_default());
+}
+
+/// A name or a list of them; where it is given, an empty one would match nothing.
+pub(super) fn not_empty(generator: &mut SchemaGenerator) -> Schema {
+    one_or_many(&generator.subschema_for::<String>(), None, 1)
+}
+
+fn one_or_many(element: &Schema, one: Option<Schema>, least: usize) -> Schema {
+    let one = one.unwrap_or_else(|| element.clone());
+    let mut many = json_schema!({ "type": "array", "items": element });
+    if least > 0 {
+        many.insert("minItems".to_owned(), least.into());
+    }
+    json_schema!({ "anyOf": [one, many] })
+}
+
+fn origin_text() -> Schema {
+    json_schema!({ "type": "string", "pattern": ORIGIN })
+}
+
+// === impl JsonSchema ===
+
+/// Schemas that are written where they are used, and have no name of their own.
+macro_rules! inline_schema {
+    ($of:ty, $name:literal, $schema:expr) => {
+        impl JsonSchema for $of {
+            fn inline_schema() -> bool {
+                true
+            }
+            fn schema_name() -> Cow<'static, str> {
+                $name.into()
+            }
+            fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+                let schema: fn(&mut SchemaGenerator) -> Schema = $schema;
+                schema(generator)
+            }
+        }
+    };
+}
+
+inline_schema!(RawDuration, "Duration", |_| {
+    json_schema!({ "type": "string", "pattern": DURATION, "examples": ["10s", "2h"] })
+});
+
+inline_schema!(RawSize, "Size", |_| {
+    json_schema!({ "type": "string", "pattern": SIZE, "examples": ["64KiB"] })
+});
+
+inline_schema!(RawScalar, "Scalar", |_| {
+    json_schema!({ "type": ["string", "integer", "boolean"] })
+});
+
+inline_schema!(RawOrigin, "Origin", |generator| {
+    let entry = generator.subschema_for::<RawOriginEntry>();
+    json_schema!({ "anyOf": [origin_text(), entry] })
+});
+
+inline_schema!(RawCors, "Cors", |generator| {
+    let policy = generator.subschema_for::<RawPolicy>();
+    json_schema!({ "anyOf": [{ "type": "string" }, policy] })
+});
+
+inline_schema!(OneOrMany<String>, "Names", |generator| {
+    one_or_many(&generator.subschema_for::<String>(), None, 0)
+});
+
+inline_schema!(OneOrMany<RawOrigin>, "Origins", |generator| {
+    let element = generator.subschema_for::<RawOrigin>();
+    one_or_many(&element, Some(origin_text()), 1)
+});
