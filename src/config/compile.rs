@@ -490,7 +490,13 @@ impl Compiler<'_> {
             }),
             Err(_) => {
                 let message = format!("`{address}` is not an address to listen on: IP:PORT");
-                self.error(&path, message, listen_hint(parent, &address));
+                let hint = listen_hint(parent, &address).unwrap_or_else(|| {
+                    format!(
+                        "write IP:PORT, such as `127.0.0.1:{}`",
+                        default_port(parent)
+                    )
+                });
+                self.error(&path, message, hint);
                 None
             }
         }

@@ -57,10 +57,7 @@ fn read_one(compiler: &mut Compiler<'_>, path: String, raw: RawOrigin, origins: 
         }) => match RegexPattern::parse(&regex) {
             Ok(pattern) => origins.push(OriginPattern::Regex(pattern), Source::Config(path)),
             Err(error) => {
-                let hint = match error {
-                    RegexError::TooLarge => Some("write smaller counted repetitions".to_owned()),
-                    _ => None,
-                };
+                let hint = hint_for(&error, &regex).map(str::to_owned);
                 compiler.error(&format!("{path}.regex"), error.to_string(), hint);
             }
         },
@@ -74,9 +71,26 @@ fn read_one(compiler: &mut Compiler<'_>, path: String, raw: RawOrigin, origins: 
                 return;
             }
             let message = "an origin is written as a pattern, or has one key: `regex` or `file`";
-            compiler.error(&path, message, None);
+            let hint = "write `- https://app.example.com`, `- regex: '…'` or `- file: origins.txt`";
+            compiler.error(&path, message, hint.to_owned());
         }
     }
+}
+
+fn hint_for(error: &RegexError, text: &str) -> Option<&'static str> {
+    Some(match error {
+        RegexError::TooLarge => "write smaller counted repetitions",
+        RegexError::Empty => "write what the whole origin is like, or remove it",
+        RegexError::MatchesNothing => "a regex is the whole origin: write `https://` in front",
+        RegexError::NotAscii => "write the host in Punycode (xn--…)",
+        RegexError::Syntax { .. } if text.starts_with('*') => {
+            "write a wildcard as a plain pattern, such as `https://*.example.com`"
+        }
+        RegexError::Syntax { .. } if text.contains("(?!") || text.contains("(?<") => {
+            "say what is allowed, not what isn't"
+        }
+        RegexError::Syntax { .. } => return None,
+    })
 }
 
 /// Exact and wildcard patterns, one a line, with `#` comments.
@@ -127,7 +141,8 @@ fn read_file(compiler: &mut Compiler<'_>, path: &str, name: &str, origins: &mut 
     }
     if patterns == 0 {
         let message = format!("`{}` has no origins in it", file.display());
-        compiler.error(&format!("{path}.file"), message, None);
+        let hint = "write one origin a line, or remove the file from the list".to_owned();
+        compiler.error(&format!("{path}.file"), message, hint);
     }
 }
 

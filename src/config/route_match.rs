@@ -239,7 +239,7 @@ pub(super) fn check_method(text: &str) -> Result<(), (String, Option<String>)> {
         true => Ok(()),
         false => Err((
             format!("`{text}` is not a method: RFC 9110 has no such token"),
-            None,
+            Some("write a method such as `PUT`".to_owned()),
         )),
     }
 }

@@ -296,12 +296,70 @@ impl Misfit {
             })
         });
         Self {
-            path,
             unknown,
-            message: in_the_files_words(&message),
-            hint: None,
+            ..with_hint(path, in_the_files_words(&message))
         }
     }
+}
+
+/// The message, and what to write instead, where it says so or that can be told from it.
+fn with_hint(path: String, message: String) -> Misfit {
+    let said = |start: &str| {
+        let (message, meant) = message.rsplit_once(start)?;
+        let hint = format!("write `{meant}");
+        message
+            .contains("lacks its unit")
+            .then(|| (message.to_owned(), hint))
+    };
+    let (message, hint) = match said(", as in `").or_else(|| said(": write `")) {
+        Some((message, hint)) => (message, Some(hint)),
+        None => {
+            let hint = match message.ends_with("expected a string") {
+                // A port alone, in quotes, would be the next mistake.
+                true if path.ends_with(".address") => Some("write IP:PORT".to_owned()),
+                true if path.contains(".endpoints") => Some("write HOST:PORT".to_owned()),
+                _ => hint_for_type(&message),
+            };
+            (message, hint)
+        }
+    };
+    Misfit {
+        path,
+        unknown: None,
+        message,
+        hint,
+    }
+}
+
+/// For `invalid type: WHAT, expected WHAT`, in the file's words.
+fn hint_for_type(message: &str) -> Option<String> {
+    let (found, expected) = message
+        .strip_prefix("invalid type: ")?
+        .split_once(", expected ")?;
+    let quoted = found
+        .split_once('`')
+        .and_then(|(_, rest)| rest.split_once('`'));
+    let text = found
+        .strip_prefix("string \"")
+        .and_then(|text| text.strip_suffix('"'));
+    let value = quoted.map(|(value, _)| value).or(text);
+    let hint = match (expected, value) {
+        ("a string", Some(value)) => format!("write `\"{value}\"`, in quotes"),
+        ("a boolean", value) => match value.unwrap_or_default().to_lowercase().as_str() {
+            "true" | "yes" | "on" | "y" | "1" => "write `true`".to_owned(),
+            "false" | "no" | "off" | "n" | "0" => "write `false`".to_owned(),
+            _ => "write `true` or `false`".to_owned(),
+        },
+        ("a whole number", Some(value)) if value.parse::<u64>().is_ok() => {
+            format!("write `{value}`, without quotes")
+        }
+        ("a list", Some(value)) => format!("write `[{value}]`"),
+        ("a list", None) => "write a `-` before each element".to_owned(),
+        ("a mapping", _) => "write a name before each, as in `name: …`".to_owned(),
+        (expected, Some("false")) if expected.contains("`off`") => "write `off`".to_owned(),
+        _ => return None,
+    };
+    Some(hint)
 }
 
 /// serde's message without the words of Rust and of its own data model.
@@ -323,6 +381,8 @@ fn in_the_files_words(message: &str) -> String {
         .replace(", expected usize", ", expected a whole number")
         .replace(", expected u16", ", expected a whole number")
         .replace(", expected a sequence", ", expected a list")
+        .replace(", expected a map", ", expected a mapping")
+        .replace(", expected a mappingping", ", expected a mapping")
         .replace(", expected a Value::Tagged enum", ", expected one word");
     found + &expected
 }

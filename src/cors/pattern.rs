@@ -240,6 +240,12 @@ fn hint(text: &str, kind: PatternErrorKind) -> Option<String> {
         PatternErrorKind::Origin(OriginError::FileScheme) => {
             "write \"null\" to allow pages without an origin"
         }
+        PatternErrorKind::Origin(OriginError::WhiteSpace) if text.trim().contains([' ', ',']) => {
+            "write one pattern an element, and nothing beside it"
+        }
+        PatternErrorKind::Origin(OriginError::BadHostCharacter) if text.ends_with(',') => {
+            "write one pattern an element, and no comma"
+        }
         PatternErrorKind::MisplacedWildcard => {
             "write a wildcard like `https://*.example.com`, any port like `http://localhost:*`, or a \
              `regex:`"

@@ -207,7 +207,9 @@ impl PolicyErrorKind {
                 "name the domain that is yours, or set \
                  `dangerously_allow_public_suffix_wildcards: true`"
             }
-            Self::Matcher(_) | Self::NotAMethod(_) | Self::NotAHeader(_) => return None,
+            Self::NotAMethod(_) => "write a method such as `PUT`",
+            Self::NotAHeader(_) => "write a name such as `x-request-id`",
+            Self::Matcher(_) => return None,
         })
     }
 }

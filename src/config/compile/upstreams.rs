@@ -91,6 +91,9 @@ impl Compiler<'_> {
                 Ok(endpoint) => endpoints.push(endpoint),
                 Err(hint) => {
                     let message = format!("`{text}` is not an endpoint: HOST:PORT");
+                    let hint = hint.unwrap_or_else(|| {
+                        "write HOST:PORT, such as `api.internal:9000`".to_owned()
+                    });
                     self.error(&path, message, hint);
                 }
             }
