@@ -226,6 +226,23 @@ fn variables_come_from_the_environment_of_the_process() {
 }
 
 #[test]
+fn notes_are_for_check_alone() {
+    let origins = "['*'] } }, { upstream: no-such, match: { path: /a }, cors: { allow_origins: [https://a.example]";
+    let bad = File::new(&MINIMAL.replace("[https://app.example.com]", origins));
+    let check = stderr(&corsgate(&["check", &bad.path]));
+    let serve = stderr(&corsgate(&["serve", "--config", &bad.path]));
+    assert!(check.contains("there is no upstream `no-such`"), "{check}");
+    assert!(
+        check.contains("note: ") && !serve.contains("note: "),
+        "{check}\n{serve}"
+    );
+    assert!(
+        check.ends_with(&serve) || check.contains(serve.trim_end()),
+        "{check}\n{serve}"
+    );
+}
+
+#[test]
 fn completions_are_scripts_that_name_the_commands() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let output = corsgate(&["completions", shell]);
