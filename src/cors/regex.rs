@@ -132,22 +132,11 @@ impl RegexPattern {
             .collect()
     }
 
-    /// A short text that the regex likely matches, with `dot` where it has a bare `.`.
-    pub fn example(&self, dot: char) -> String {
-        let mut text = String::new();
-        let choice = Choice {
-            choice: 0,
-            least: 0,
-        };
-        push_example(&self.hir, dot, choice, &mut text);
-        text
-    }
-
     /// Origins that the regex matches, and most likely was written for: as short as can be, and so many
     /// that each of its alternatives is in one of them, but no more than `most`.
     pub fn examples(&self, most: usize) -> Vec<String> {
         let mut examples: Vec<String> = Vec::new();
-        for choice in 0..alternatives(&self.hir).clamp(1, most) {
+        for choice in 0..alternatives(&self.hir).min(most) {
             // A `.*` stands for nothing where that makes an origin, else for one letter.
             let texts = [0, 1].map(|least| {
                 let mut text = String::new();
