@@ -4,6 +4,7 @@
 //! half-started. Traffic has a runtime of its own; admin, echo and name resolution share a small
 //! one, so that neither can starve the other.
 
+mod background;
 mod listen;
 mod reload;
 mod signals;
@@ -144,7 +145,9 @@ impl Server {
             let app = Admin::for_metrics(metrics, readiness.clone());
             listen("metrics", handle, app, vec![bound], &control_stopped);
         }
-        control.spawn(watcher::watch(Arc::clone(&reloader)));
+        if reloader.has_files() {
+            control.spawn(watcher::watch(Arc::clone(&reloader)));
+        }
         readiness.set(true);
         Ok(Self {
             traffic,

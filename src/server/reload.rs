@@ -3,6 +3,7 @@
 //! *Invariant:* a configuration that can't be served changes nothing but two metrics and a line in
 //! the log. Requests keep the snapshot they began with; the next ones see the new one, whole.
 
+use super::background::in_background;
 use super::listen::{Bound, listen};
 use crate::admin::{Console, ReloadError};
 use crate::config::{Admin, Config, ConfigError, Diagnostic, Listener, Server, Sources};
@@ -13,6 +14,7 @@ use crate::proxy::{Echo, Snapshot};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use parking_lot::Mutex;
+use std::collections::HashSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -20,7 +22,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::task::{AbortHandle, spawn_blocking};
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
@@ -70,6 +72,16 @@ struct Work {
     echo: Option<SocketAddr>,
     /// The task that keeps the upstreams' names resolved.
     resolver: Option<AbortHandle>,
+}
+
+/// A configuration that is ready to be served.
+struct Next {
+    snapshot: Snapshot,
+    running: Running,
+    sources: Sources,
+    warnings: Vec<Diagnostic>,
+    /// The sections that have changed and need a restart.
+    restart: Vec<&'static str>,
 }
 
 /// What makes a gateway read its configuration again.
@@ -133,13 +145,18 @@ impl Reloader {
         self.files.subscribe()
     }
 
+    /// Whether there is a file to read again.
+    pub(super) fn has_files(&self) -> bool {
+        !self.files.borrow().is_empty()
+    }
+
     /// Reads the configuration again, if one of its files has changed. Says whether it did.
     pub(super) async fn reload_if_changed(&self) -> bool {
         let mut work = self.work.lock().await;
         let sources = work.sources.clone();
-        // A panic in there would have been a bug of ours; nothing changed is the safe answer.
-        let has_changed = spawn_blocking(move || sources.have_changed());
-        let has_changed = has_changed.await.unwrap_or(false);
+        // What can't be looked at is looked at again.
+        let has_changed = in_background(move || sources.have_changed()).await;
+        let has_changed = has_changed.unwrap_or(false);
         if has_changed {
             // What is wrong is in the log; nobody waits for it here.
             let _ = self.reload_with(&mut work, Trigger::File).await;
@@ -149,7 +166,7 @@ impl Reloader {
 
     /// Reads the configuration again, whether or not it has changed, and serves it from now on.
     pub(super) async fn reload(&self, trigger: Trigger) -> Result<String, ReloadError> {
-        if self.files.borrow().is_empty() {
+        if !self.has_files() {
             warn!("{trigger}: the configuration came from no file: there is nothing to reload");
             return Err(ReloadError::NoFile);
         }
@@ -159,74 +176,16 @@ impl Reloader {
 
     async fn reload_with(&self, work: &mut Work, trigger: Trigger) -> Result<String, ReloadError> {
         let started = Instant::now();
-        let file = self.file.clone();
-        // Compiling a large file takes a while, and other tasks are not to wait for it.
-        let loaded = spawn_blocking(move || Config::load(&file)).await;
-        let config = match loaded {
-            Ok(Ok(config)) => config,
-            Ok(Err(error)) => return Err(self.refuse(work, trigger, error)),
-            Err(error) => {
-                let message = format!("reading the configuration panicked: {error}");
-                let diagnostics = vec![Diagnostic::of_file(&self.file, message)];
-                let sources = work.sources.clone();
-                let error = ConfigError {
-                    diagnostics,
-                    sources,
-                };
-                return Err(self.refuse(work, trigger, error));
-            }
+        let next = match self.prepare(work).await {
+            Ok(next) => next,
+            Err(error) => return Err(self.refuse(work, trigger, error)),
         };
-        let echo = match self.echo_for(work, &config.upstreams) {
-            Ok(echo) => echo,
-            Err(error) => {
-                let message = format!("the built-in upstream can't listen: {error}");
-                let error = ConfigError {
-                    diagnostics: vec![Diagnostic::of_file(&self.file, message)],
-                    sources: config.sources,
-                };
-                return Err(self.refuse(work, trigger, error));
-            }
-        };
-        for warning in &config.warnings {
+        for warning in &next.warnings {
             warn!("{}", warning.located());
         }
-        let restart = self.fixed.differences(&config);
-        let running = Running::of(&config);
-        let hash = running.hash.clone();
-        let sources = config.sources.clone();
-        let config = Config {
-            server: self.fixed.server,
-            listeners: self.fixed.bound.clone(),
-            ..config
-        };
-        let previous = self.snapshot.load_full();
-        let snapshot = Snapshot::new(config, &self.metrics, echo, Some(&previous));
-        if timeout(RESOLVE_PATIENCE, snapshot.resolve_first())
-            .await
-            .is_err()
-        {
-            warn!(
-                "the new upstreams' names are not resolved yet; their requests get a 503 until then"
-            );
-        }
-        let resolver = tokio::spawn(snapshot.keep_resolved()).abort_handle();
-        if let Some(previous) = work.resolver.replace(resolver) {
-            previous.abort();
-        }
-        let gone = |name: &&str| !snapshot.route_names().any(|known| known == *name);
-        let forgotten: Vec<String> = previous
-            .route_names()
-            .filter(gone)
-            .map(str::to_owned)
-            .collect();
-        self.snapshot.store(Arc::new(snapshot));
-        drop(previous);
-        *self.running.lock() = running;
-        self.metrics.reload_applied(&hash);
-        for name in forgotten {
-            self.metrics.forget_route(&name);
-        }
-        self.remember(work, sources);
+        let hash = next.running.hash.clone();
+        let restart = next.restart.clone();
+        self.apply(work, next);
         let took = started.elapsed();
         let (file, trigger) = (self.file.display(), trigger.to_string());
         info!(trigger, hash, ?took, "{file}: reloaded");
@@ -240,6 +199,71 @@ impl Reloader {
                 format!("reloaded: {hash}; a restart is needed for: {sections}")
             }
         })
+    }
+
+    /// Everything that can fail, and everything that takes time.
+    async fn prepare(&self, work: &mut Work) -> Result<Next, ConfigError> {
+        let failed = |sources: &Sources, message: String| ConfigError {
+            diagnostics: vec![Diagnostic::of_file(&self.file, message)],
+            sources: sources.clone(),
+        };
+        let file = self.file.clone();
+        let config = in_background(move || Config::load(&file))
+            .await
+            .map_err(|error| failed(&work.sources, format!("can't be read: {error}")))??;
+        let sources = config.sources.clone();
+        let echo = self.echo_for(work, &config.upstreams).map_err(|error| {
+            let message = format!("the built-in upstream can't listen: {error}");
+            failed(&sources, message)
+        })?;
+        let restart = self.fixed.differences(&config);
+        let running = Running::of(&config);
+        let warnings = config.warnings.clone();
+        let config = Config {
+            server: self.fixed.server,
+            listeners: self.fixed.bound.clone(),
+            ..config
+        };
+        let (metrics, previous) = (self.metrics.clone(), self.snapshot.load_full());
+        let compile = move || Snapshot::new(config, &metrics, echo, Some(&previous));
+        let snapshot = in_background(compile)
+            .await
+            .map_err(|error| failed(&sources, format!("can't be compiled: {error}")))?;
+        let resolved = timeout(RESOLVE_PATIENCE, snapshot.resolve_first()).await;
+        if resolved.is_err() {
+            warn!("new upstreams have no address yet: until then their requests get a 503");
+        }
+        Ok(Next {
+            snapshot,
+            running,
+            sources,
+            warnings,
+            restart,
+        })
+    }
+
+    /// Serves what was prepared, from now on. Nothing here can fail.
+    fn apply(&self, work: &mut Work, next: Next) {
+        let Next {
+            snapshot,
+            running,
+            sources,
+            warnings: _,
+            restart: _,
+        } = next;
+        let resolver = tokio::spawn(snapshot.keep_resolved()).abort_handle();
+        if let Some(previous) = work.resolver.replace(resolver) {
+            previous.abort();
+        }
+        let snapshot = Arc::new(snapshot);
+        let previous = self.snapshot.swap(Arc::clone(&snapshot));
+        self.metrics.reload_applied(&running.hash);
+        *self.running.lock() = running;
+        let names: HashSet<&str> = snapshot.route_names().collect();
+        for gone in previous.route_names().filter(|name| !names.contains(name)) {
+            self.metrics.forget_route(gone);
+        }
+        self.remember(work, sources);
     }
 
     /// Counts and tells that a configuration can't be served. Nothing else happens.

@@ -158,6 +158,7 @@ fn only_the_server_starts_things() {
     let server = ["server.rs", "server/listen.rs", "server/reload.rs"];
     assert_only_in("runtime::", &server);
     assert_only_in("thread::spawn", &[]);
+    assert_only_in("thread::Builder", &["server/background.rs"]);
 }
 
 #[test]
