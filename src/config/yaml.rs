@@ -395,6 +395,8 @@ impl SyntaxError {
             line: location.line(),
             column: location.column(),
         });
+        // At the end of a text without a final line break the parser counts one.
+        let place = place.map(|place| place.min(end_of(text, &YAML_1_1_BREAKS)));
         let whole = error.to_string();
         // The place is said once, in front.
         let message = whole.split(" at line ").next().unwrap_or(&whole).to_owned();
@@ -426,6 +428,19 @@ impl SyntaxError {
             path,
             hint: Some("remove one of them".to_owned()),
         }
+    }
+}
+
+/// What ends a line for serde_yaml's parser, and for the other one the first two.
+const YAML_1_1_BREAKS: [char; 5] = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
+
+/// The place behind the last character.
+fn end_of(text: &str, breaks: &[char]) -> Place {
+    let text = text.replace("\r\n", "\n");
+    let last = text.rsplit(breaks).next().unwrap_or_default();
+    Place {
+        line: text.matches(breaks).count() + 1,
+        column: last.chars().count() + 1,
     }
 }
 

@@ -8,7 +8,7 @@
 //! *Invariant:* nothing is copied for an alias, so that aliases of aliases take no more room here
 //! than in the file, and every walk is bounded.
 
-use super::push_key;
+use super::{YAML_1_1_BREAKS, end_of, push_key};
 use crate::config::error::Place;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use std::collections::HashMap;
@@ -74,6 +74,11 @@ impl Places {
             // coarser, no more.
             let Ok((event, span)) = event else { break };
             indexer.take(&event, span);
+        }
+        // A value that was left out may have the place behind a line break that is not there.
+        let end = end_of(text, &YAML_1_1_BREAKS[..2]);
+        for node in &mut indexer.places.nodes {
+            node.place = end.min(node.place);
         }
         indexer.places
     }
@@ -434,6 +439,14 @@ mod tests {
             Some(2 + 1)
         );
         assert_eq!(places.find("a.c").map(|place| place.line), Some(1));
+    }
+
+    #[test]
+    fn no_place_is_behind_the_end() {
+        for (text, line, column) in [("&a \t", 1, 5), ("# no\n&a ", 2, 4)] {
+            let expected = Some(Place { line, column });
+            assert_eq!(Places::of(text).find(""), expected, "{text:?}");
+        }
     }
 
     #[test]
