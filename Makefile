@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test build check bench bench-peers deps
+.PHONY: demo test build check fuzz bench bench-peers deps
 
 # Build the gateway and run it before a built-in upstream, with a page to try it in a browser.
 # Unoptimized, because it is there sooner; `make build` makes the program to deploy.
@@ -22,6 +22,22 @@ check: deps
 	$(CARGO) clippy --locked --all-targets -- --deny warnings
 	$(CARGO) clippy --locked --lib --no-default-features -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --locked --no-deps --document-private-items
+
+# Look for inputs that break an invariant: every target for FUZZ_SECONDS. Needs a nightly toolchain and
+# `cargo install cargo-fuzz`; on stable it works with FUZZ_TOOLCHAIN=stable FUZZ_FLAGS=--sanitizer=none,
+# which is several times faster as well. What it finds lies in fuzz/artifacts/.
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= origin pattern config decision
+FUZZ_TOOLCHAIN ?= nightly
+FUZZ_FLAGS ?=
+FUZZ_CORPUS = $(CARGO) run --locked --quiet --manifest-path fuzz/Cargo.toml --no-default-features --example corpus --
+
+fuzz:
+	for target in $(FUZZ_TARGETS); do \
+		$(FUZZ_CORPUS) unpack $$target && \
+		$(CARGO) +$(FUZZ_TOOLCHAIN) fuzz run $(FUZZ_FLAGS) $$target -- \
+			-max_total_time=$(FUZZ_SECONDS) -timeout=60 -max_len=8192 || exit 1; \
+	done
 
 # Measure decisions and the matcher. Results are kept by hand, under benches/results/.
 bench: deps

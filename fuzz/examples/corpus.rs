@@ -18,7 +18,9 @@ fn main() -> io::Result<()> {
     match args.as_slice() {
         ["unpack", name] => unpack(name),
         ["pack", name, folder] => pack(name, Path::new(folder)),
-        _ => Err(io::Error::other("usage: corpus unpack NAME | corpus pack NAME FOLDER")),
+        _ => Err(io::Error::other(
+            "usage: corpus unpack NAME | corpus pack NAME FOLDER",
+        )),
     }
 }
 
@@ -35,7 +37,7 @@ fn unpack(name: &str) -> io::Result<()> {
     fs::create_dir_all(&folder)?;
     let mut inputs = seeds::read(&fs::read_to_string(seeds_file(name))?);
     if name == "config" {
-        inputs.extend(documents()?);
+        inputs.extend(seeds::documents(&here().join(".."))?);
     }
     for (index, input) in inputs.iter().enumerate() {
         fs::write(folder.join(format!("seed-{index:04}")), input)?;
@@ -46,7 +48,7 @@ fn unpack(name: &str) -> io::Result<()> {
 
 fn pack(name: &str, folder: &Path) -> io::Result<()> {
     // What lies in the repository anyway is no seed of its own.
-    let known: BTreeSet<Vec<u8>> = documents()?.into_iter().collect();
+    let known: BTreeSet<Vec<u8>> = seeds::documents(&here().join(".."))?.into_iter().collect();
     let mut lines = BTreeSet::new();
     for entry in fs::read_dir(folder)? {
         let input = fs::read(entry?.path())?;
@@ -60,20 +62,4 @@ fn pack(name: &str, folder: &Path) -> io::Result<()> {
     fs::write(seeds_file(name), all.join("\n") + "\n")?;
     println!("{}: {} seeds", seeds_file(name).display(), lines.len());
     Ok(())
-}
-
-/// Every configuration in the repository, good and bad.
-fn documents() -> io::Result<Vec<Vec<u8>>> {
-    let root = here().join("..");
-    let mut documents = Vec::new();
-    for folder in ["conf", "conf/examples", "tests/bad_conf", "tests/bad_conf/warnings"] {
-        for entry in fs::read_dir(root.join(folder))? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == "yaml") {
-                documents.push(fs::read(path)?);
-            }
-        }
-    }
-    documents.sort();
-    Ok(documents)
 }

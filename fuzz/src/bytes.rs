@@ -12,10 +12,6 @@ impl<'a> Bytes<'a> {
         Self(bytes)
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     pub fn next(&mut self) -> u8 {
         match self.0 {
             [first, rest @ ..] => {

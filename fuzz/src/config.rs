@@ -61,7 +61,11 @@ fn check_diagnostic(diagnostic: &Diagnostic, text: &str, path: &Path) {
     let shown = diagnostic.to_string();
     let mut lines = shown.split('\n');
     let first = lines.next().unwrap_or_default();
-    let severity = if diagnostic.is_error() { "error: " } else { "warning: " };
+    let severity = if diagnostic.is_error() {
+        "error: "
+    } else {
+        "warning: "
+    };
     assert!(first.starts_with(&format!("{severity}{FILE}")), "{shown:?}");
     if let Some(hint) = lines.next() {
         assert!(hint.starts_with("  hint: ") && hint.len() > 8, "{shown:?}");
@@ -79,18 +83,16 @@ fn check_diagnostic(diagnostic: &Diagnostic, text: &str, path: &Path) {
     }
 }
 
-/// Whether the text has the place, or ends there, by one of the ways in which YAML ends its lines:
-/// 1.2's and 1.1's.
+/// Whether the text has the place, or ends there, by one of the ways in which lines end: an editor's,
+/// YAML 1.2's and YAML 1.1's.
 fn is_place(text: &str, line: usize, column: usize) -> bool {
-    let is_inside = |breaks: &[char]| {
-        let lines = text.replace("\r\n", "\n");
-        let lines: Vec<&str> = lines.split(breaks).collect();
-        let width = |line: &str| line.chars().count() + 1;
-        let found = line.checked_sub(1).and_then(|index| lines.get(index));
-        found.is_some_and(|line| (1..=width(line)).contains(&column))
-    };
-    is_inside(&['\n', '\r'])
-        || is_inside(&['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'])
+    let text = text.replace("\r\n", "\n");
+    let breaks = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
+    [&breaks[..1], &breaks[..2], &breaks].iter().any(|breaks| {
+        let mut lines = text.split(*breaks);
+        let found = line.checked_sub(1).and_then(|index| lines.nth(index));
+        found.is_some_and(|line| (1..=line.chars().count() + 1).contains(&column))
+    })
 }
 
 /// What loads can be decided on, and never gives away what no policy may.

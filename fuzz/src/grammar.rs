@@ -16,7 +16,15 @@ const RULES: &[(&str, &[&str])] = &[
             "<value>",
         ],
     ),
-    ("shared", &["", "x: &a <value>\n", "x: &a <origin>\n", "<key>: &a <policy>\n"]),
+    (
+        "shared",
+        &[
+            "",
+            "x: &a <value>\n",
+            "x: &a <origin>\n",
+            "<key>: &a <policy>\n",
+        ],
+    ),
     (
         "sections",
         &[
@@ -32,7 +40,10 @@ const RULES: &[(&str, &[&str])] = &[
             "---\n<sections>",
         ],
     ),
-    ("listeners", &["[<listener>]", "[<listener>, <listener>]", "[]", "<value>"]),
+    (
+        "listeners",
+        &["[<listener>]", "[<listener>, <listener>]", "[]", "<value>"],
+    ),
     (
         "listener",
         &[
@@ -44,7 +55,16 @@ const RULES: &[(&str, &[&str])] = &[
     ),
     (
         "address",
-        &["127.0.0.1:0", "'[::1]:8080'", "'[::]:80'", "localhost:80", ":80", "1.2.3.4", "1.2.3.4:99999", "<text>"],
+        &[
+            "127.0.0.1:0",
+            "'[::1]:8080'",
+            "'[::]:80'",
+            "localhost:80",
+            ":80",
+            "1.2.3.4",
+            "1.2.3.4:99999",
+            "<text>",
+        ],
     ),
     (
         "upstreams",
@@ -66,11 +86,26 @@ const RULES: &[(&str, &[&str])] = &[
             "<value>",
         ],
     ),
-    ("endpoint", &["127.0.0.1:9000", "books.internal:80", "'[::1]:9'", "a:0", "a b:1", "<text>"]),
+    (
+        "endpoint",
+        &[
+            "127.0.0.1:9000",
+            "books.internal:80",
+            "'[::1]:9'",
+            "a:0",
+            "a b:1",
+            "<text>",
+        ],
+    ),
     ("protocol", &["http1", "h2c", "h2", "htpp1", "<value>"]),
     (
         "policies",
-        &["{ web: <policy> }", "{ web: <policy>, <name>: <policy> }", "{}", "<value>"],
+        &[
+            "{ web: <policy> }",
+            "{ web: <policy>, <name>: <policy> }",
+            "{}",
+            "<value>",
+        ],
     ),
     (
         "policy",
@@ -133,10 +168,33 @@ const RULES: &[(&str, &[&str])] = &[
             "<value>",
         ],
     ),
-    ("scheme", &["https", "http", "wss", "capacitor", "file", "HTTPS", "<text>"]),
+    (
+        "scheme",
+        &[
+            "https",
+            "http",
+            "wss",
+            "capacitor",
+            "file",
+            "HTTPS",
+            "<text>",
+        ],
+    ),
     (
         "host",
-        &["app.example.com", "localhost", "127.0.0.1", "[::1]", "com", "github.io", "b\u{fc}cher.example", "a..b", "127.1", "*.*", "<text>"],
+        &[
+            "app.example.com",
+            "localhost",
+            "127.0.0.1",
+            "[::1]",
+            "com",
+            "github.io",
+            "b\u{fc}cher.example",
+            "a..b",
+            "127.1",
+            "*.*",
+            "<text>",
+        ],
     ),
     (
         "regex",
@@ -157,12 +215,47 @@ const RULES: &[(&str, &[&str])] = &[
             "<text>",
         ],
     ),
-    ("names", &["[PUT]", "'*'", "['*', authorization]", "[<name>, <name>]", "[]", "<value>"]),
+    (
+        "names",
+        &[
+            "[PUT]",
+            "'*'",
+            "['*', authorization]",
+            "[<name>, <name>]",
+            "[]",
+            "<value>",
+        ],
+    ),
     (
         "name",
-        &["x-a", "PUT", "put", "patch", "TRACE", "authorization", "cookie", "set-cookie", "dnt", "sec-a", "access-control-x", "x-*", "a b", "a,b", "<text>"],
+        &[
+            "x-a",
+            "PUT",
+            "put",
+            "patch",
+            "TRACE",
+            "authorization",
+            "cookie",
+            "set-cookie",
+            "dnt",
+            "sec-a",
+            "access-control-x",
+            "x-*",
+            "a b",
+            "a,b",
+            "<text>",
+        ],
     ),
-    ("routes", &["[<route>]", "[<route>, <route>]", "[<route>, <route>, <route>]", "[]", "<value>"]),
+    (
+        "routes",
+        &[
+            "[<route>]",
+            "[<route>, <route>]",
+            "[<route>, <route>, <route>]",
+            "[]",
+            "<value>",
+        ],
+    ),
     (
         "route",
         &[
@@ -186,13 +279,44 @@ const RULES: &[(&str, &[&str])] = &[
             "<pair>",
         ],
     ),
-    ("path", &["/", "/v1", "/v1/", "/a/../b", "/%61", "/%zz", "/a?b", "a", "//", "<text>"]),
-    ("hosts", &["[api.example.com]", "['*.example.com']", "[<host>, <host>]", "'<host>'", "<value>"]),
-    ("cors", &["off", "passthrough", "web", "<policy>", "passthru", "<policy-name>", "<value>"]),
+    (
+        "path",
+        &[
+            "/", "/v1", "/v1/", "/a/../b", "/%61", "/%zz", "/a?b", "a", "//", "<text>",
+        ],
+    ),
+    (
+        "hosts",
+        &[
+            "[api.example.com]",
+            "['*.example.com']",
+            "[<host>, <host>]",
+            "'<host>'",
+            "<value>",
+        ],
+    ),
+    (
+        "cors",
+        &[
+            "off",
+            "passthrough",
+            "web",
+            "<policy>",
+            "passthru",
+            "<policy-name>",
+            "<value>",
+        ],
+    ),
     ("policy-name", &["web", "off", "wbe", "<name>", "<value>"]),
     (
         "server-keys",
-        &["threads: <number>", "express_lane: <bool>", "grace_period: <duration>, <server-keys>", "shutdown_timeout: <duration>", "<pair>"],
+        &[
+            "threads: <number>",
+            "express_lane: <bool>",
+            "grace_period: <duration>, <server-keys>",
+            "shutdown_timeout: <duration>",
+            "<pair>",
+        ],
     ),
     (
         "limit-keys",
@@ -204,16 +328,86 @@ const RULES: &[(&str, &[&str])] = &[
             "<pair>",
         ],
     ),
-    ("pair", &["x: 1", "<key>: <value>", "<value>: <value>", "<key>: <value>, <pair>", "? <value> : <value>"]),
+    (
+        "pair",
+        &[
+            "x: 1",
+            "<key>: <value>",
+            "<value>: <value>",
+            "<key>: <value>, <pair>",
+            "? <value> : <value>",
+        ],
+    ),
     (
         "key",
-        &["name", "address", "cors", "match", "upstream", "allow_origin", "allow_origins", "file", "regex", "protocol", "listeners", "adress", "1", "null", "<<", "<text>"],
+        &[
+            "name",
+            "address",
+            "cors",
+            "match",
+            "upstream",
+            "allow_origin",
+            "allow_origins",
+            "file",
+            "regex",
+            "protocol",
+            "listeners",
+            "adress",
+            "1",
+            "null",
+            "<<",
+            "<text>",
+        ],
     ),
-    ("word", &["forward", "respond", "strip", "keep", "fill", "kepp", "<value>"]),
+    (
+        "word",
+        &[
+            "forward", "respond", "strip", "keep", "fill", "kepp", "<value>",
+        ],
+    ),
     ("bool", &["true", "false", "yes", "'true'", "<value>"]),
-    ("number", &["0", "204", "200", "8443", "65536", "-1", "1.5", "99999999999999999999", "0x10", "'7'"]),
-    ("duration", &["2h", "0s", "10s", "500ms", "7200", "-1s", "1000y", "25h", "1 fortnight", "<value>"]),
-    ("size", &["64KiB", "1B", "65536", "9EiB", "99999999999999999999GB", "-1KiB", "<value>"]),
+    (
+        "number",
+        &[
+            "0",
+            "204",
+            "200",
+            "8443",
+            "65536",
+            "-1",
+            "1.5",
+            "99999999999999999999",
+            "0x10",
+            "'7'",
+        ],
+    ),
+    (
+        "duration",
+        &[
+            "2h",
+            "0s",
+            "10s",
+            "500ms",
+            "7200",
+            "-1s",
+            "1000y",
+            "25h",
+            "1 fortnight",
+            "<value>",
+        ],
+    ),
+    (
+        "size",
+        &[
+            "64KiB",
+            "1B",
+            "65536",
+            "9EiB",
+            "99999999999999999999GB",
+            "-1KiB",
+            "<value>",
+        ],
+    ),
     (
         "value",
         &[
@@ -240,7 +434,27 @@ const RULES: &[(&str, &[&str])] = &[
     ),
     (
         "text",
-        &["a", "A b", "\u{e4}", "\u{7}", "\\x07", "\\u2028", "\u{2028}", "\t", "\r", "${A}", "$", "#", "x: y", "a\n b", "*", "&", "`", "%41", "<text><text>"],
+        &[
+            "a",
+            "A b",
+            "\u{e4}",
+            "\u{7}",
+            "\\x07",
+            "\\u2028",
+            "\u{2028}",
+            "\t",
+            "\r",
+            "${A}",
+            "$",
+            "#",
+            "x: y",
+            "a\n b",
+            "*",
+            "&",
+            "`",
+            "%41",
+            "<text><text>",
+        ],
     ),
 ];
 
@@ -263,7 +477,11 @@ pub fn document(choices: &mut Bytes<'_>) -> String {
             .find(|(name, _)| *name == word)
             .unwrap_or_else(|| panic!("no rule for <{word}>"));
         let ends = text.len() > MAX_LEN || waiting.len() > 200;
-        let index = if ends { 0 } else { choices.below(alternatives.len()) };
+        let index = if ends {
+            0
+        } else {
+            choices.below(alternatives.len())
+        };
         waiting.push(alternatives[index]);
     }
     text

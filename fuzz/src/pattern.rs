@@ -63,7 +63,12 @@ fn check_pattern(text: &str, asked: &str) {
     let near = neighbours(&normal);
     for any_matches_null in [true, false] {
         let matcher = matcher(&pattern, any_matches_null);
-        for origin in near.iter().map(String::as_str).chain(ORIGINS).chain([asked]) {
+        for origin in near
+            .iter()
+            .map(String::as_str)
+            .chain(ORIGINS)
+            .chain([asked])
+        {
             let found = matcher.find(origin.as_bytes());
             let Some(parsed) = naive_origin::parse(origin.as_bytes()) else {
                 assert!(found.is_err(), "{origin:?} is no origin: {found:?}");
@@ -82,7 +87,9 @@ fn check_pattern(text: &str, asked: &str) {
 fn check_hint(text: &str, hint: Option<&str>) {
     let Some(hint) = hint else { return };
     assert!(!hint.is_empty());
-    let meant = hint.strip_prefix("write `").and_then(|rest| rest.strip_suffix('`'));
+    let meant = hint
+        .strip_prefix("write `")
+        .and_then(|rest| rest.strip_suffix('`'));
     let Some(meant) = meant else { return };
     let parsed = OriginPattern::parse(meant);
     assert!(parsed.is_ok(), "{text:?} should be {meant:?}: {parsed:?}");
@@ -106,7 +113,12 @@ fn strangers(tuple: &TuplePattern) -> Vec<String> {
         HostPattern::Subdomains => hosts.push(host.to_owned()),
         HostPattern::Exact => hosts.extend([format!("x.{host}"), format!("www.{host}")]),
     }
-    let port = |host: String| [format!("{scheme}://{host}"), format!("{scheme}://{host}:8443")];
+    let port = |host: String| {
+        [
+            format!("{scheme}://{host}"),
+            format!("{scheme}://{host}:8443"),
+        ]
+    };
     let mut strangers: Vec<String> = hosts.into_iter().flat_map(port).collect();
     let plain = format!("{scheme}://x.{host}");
     strangers.push(format!("x{scheme}://{host}"));
@@ -159,20 +171,38 @@ fn check_regex(text: &str, asked: &str) {
         }
     };
     assert_eq!(regex.text(), text);
-    assert!(naive_regex::is_match(text, "").is_some(), "the twin reads {text:?} too");
+    assert!(
+        naive_regex::is_match(text, "").is_some(),
+        "the twin reads {text:?} too"
+    );
     let can_match = regex.can_match_an_origin();
     let example = regex.example('x');
     let starts = regex.literal_starts().into_iter().take(8);
     let built = starts.flat_map(|start| [format!("{start}a.example"), format!("{start}x")]);
     let built: Vec<String> = built
-        .chain(regex.literal_ends().into_iter().take(8).map(|end| format!("https://x{end}")))
-        .chain([format!("{example}.evil.test"), format!("x{example}"), example])
+        .chain(
+            regex
+                .literal_ends()
+                .into_iter()
+                .take(8)
+                .map(|end| format!("https://x{end}")),
+        )
+        .chain([
+            format!("{example}.evil.test"),
+            format!("x{example}"),
+            example,
+        ])
         .filter(|origin| origin.len() <= 2 * MAX_REGEX_LEN)
         .collect();
     let pattern = OriginPattern::Regex(regex.clone());
     assert_eq!(pattern.text(), text);
     let matcher = matcher(&pattern, true);
-    for origin in built.iter().map(String::as_str).chain(ORIGINS).chain([asked]) {
+    for origin in built
+        .iter()
+        .map(String::as_str)
+        .chain(ORIGINS)
+        .chain([asked])
+    {
         if !origin.is_ascii() {
             continue;
         }

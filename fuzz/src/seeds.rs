@@ -1,6 +1,10 @@
 //! Seeds as text: one input a line, with everything but plain ASCII escaped, so that they can be read,
 //! reviewed and merged.
 
+use std::fs;
+use std::io;
+use std::path::Path;
+
 /// The inputs in `text`; empty lines and lines that start with `#` are none.
 pub fn read(text: &str) -> Vec<Vec<u8>> {
     let lines = text.lines();
@@ -17,6 +21,29 @@ pub fn line(input: &[u8]) -> String {
         Some(rest) => format!("\\x23{rest}"),
         None => plain,
     }
+}
+
+/// Every configuration in the repository at `root`, good and bad: seeds that are there already.
+pub fn documents(root: &Path) -> io::Result<Vec<Vec<u8>>> {
+    let mut documents = Vec::new();
+    for folder in [
+        "conf",
+        "conf/examples",
+        "tests/bad_conf",
+        "tests/bad_conf/warnings",
+    ] {
+        for entry in fs::read_dir(root.join(folder))? {
+            let path = entry?.path();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "yaml")
+            {
+                documents.push(fs::read(path)?);
+            }
+        }
+    }
+    documents.sort();
+    Ok(documents)
 }
 
 fn unescaped(line: &str) -> Vec<u8> {

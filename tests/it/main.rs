@@ -6,6 +6,7 @@ mod cases;
 mod cli;
 mod config;
 mod explain;
+mod fuzz;
 mod http;
 mod lanes;
 mod limits;

@@ -96,7 +96,10 @@ pub fn decide(rule: &Rule, request: &Request, upstream: &Fields) -> Answer {
                 None => own,
             };
             add_vary(&mut fields, &PREFLIGHT_VARY);
-            if policy.as_ref().is_some_and(|policy| policy.spec.private_network) {
+            if policy
+                .as_ref()
+                .is_some_and(|policy| policy.spec.private_network)
+            {
                 add_vary(&mut fields, &["access-control-request-private-network"]);
             }
             Answer {
@@ -185,16 +188,22 @@ fn refusal(policy: &Written, request: &Request) -> Option<&'static str> {
 pub fn allows_origin(policy: &Written, origin: &Origin) -> bool {
     let spec = &policy.spec;
     let any_matches_null = !spec.credentials || spec.dangers.null_with_credentials;
-    policy.origins.iter().any(|written| match (written, origin) {
-        (WrittenOrigin::Text(text), origin) => pattern::parse(text)
-            .is_some_and(|pattern| pattern::matches(&pattern, origin, any_matches_null)),
-        (WrittenOrigin::Regex(_), Origin::Null) => false,
-        (WrittenOrigin::Regex(text), Origin::Tuple(tuple)) => {
-            let port = tuple.port.map(|port| format!(":{port}")).unwrap_or_default();
-            let origin = format!("{}://{}{port}", tuple.scheme, tuple.host);
-            regex::is_match(text, &origin) == Some(true)
-        }
-    })
+    policy
+        .origins
+        .iter()
+        .any(|written| match (written, origin) {
+            (WrittenOrigin::Text(text), origin) => pattern::parse(text)
+                .is_some_and(|pattern| pattern::matches(&pattern, origin, any_matches_null)),
+            (WrittenOrigin::Regex(_), Origin::Null) => false,
+            (WrittenOrigin::Regex(text), Origin::Tuple(tuple)) => {
+                let port = tuple
+                    .port
+                    .map(|port| format!(":{port}"))
+                    .unwrap_or_default();
+                let origin = format!("{}://{}{port}", tuple.scheme, tuple.host);
+                regex::is_match(text, &origin) == Some(true)
+            }
+        })
 }
 
 fn allows_method(policy: &Written, method: &[u8]) -> bool {
@@ -209,7 +218,10 @@ fn allows_method(policy: &Written, method: &[u8]) -> bool {
 fn allows_header(policy: &Written, name: &[u8]) -> bool {
     let listed = &policy.spec.headers;
     let name = String::from_utf8_lossy(name).to_lowercase();
-    listed.names.iter().any(|known| known.to_lowercase() == name)
+    listed
+        .names
+        .iter()
+        .any(|known| known.to_lowercase() == name)
         || (listed.any && name != "authorization" && name != "*")
 }
 
@@ -324,7 +336,10 @@ pub fn list(lines: &[Vec<u8>]) -> Vec<Vec<u8>> {
         let Some(start) = element.iter().position(|byte| !is_space(byte)) else {
             continue;
         };
-        let end = element.iter().rposition(|byte| !is_space(byte)).expect("start");
+        let end = element
+            .iter()
+            .rposition(|byte| !is_space(byte))
+            .expect("start");
         elements.push(element[start..=end].to_vec());
     }
     elements
@@ -382,17 +397,21 @@ pub fn is_refused(policy: &Written) -> Option<bool> {
             || ["CONNECT", "TRACE", "TRACK"].contains(&upper.as_str())
             || has_star(name)
     };
-    let is_hidden = |name: &String| {
-        ["set-cookie", "set-cookie2"].contains(&name.to_lowercase().as_str())
-    };
+    let is_hidden =
+        |name: &String| ["set-cookie", "set-cookie2"].contains(&name.to_lowercase().as_str());
     let headers = &spec.headers.names;
     let exposed = &spec.expose_headers;
     let is_refused = policy.origins.is_empty()
         || (policy.origins.len() > 1 && policy.origins.iter().any(is_any))
         || (spec.methods.any && !spec.methods.names.is_empty())
         || spec.methods.names.iter().any(is_wrong_method)
-        || headers.iter().any(|name| is_wrong_header(name) || is_forbidden_header(name))
-        || exposed.names.iter().any(|name| is_wrong_header(name) || is_hidden(name))
+        || headers
+            .iter()
+            .any(|name| is_wrong_header(name) || is_forbidden_header(name))
+        || exposed
+            .names
+            .iter()
+            .any(|name| is_wrong_header(name) || is_hidden(name))
         || (exposed.any && spec.credentials);
     if is_refused || !spec.credentials {
         return Some(is_refused);
@@ -416,22 +435,44 @@ pub fn is_refused(policy: &Written) -> Option<bool> {
 fn is_forbidden_header(name: &str) -> bool {
     let lower = name.to_lowercase();
     let names = [
-        "accept-charset", "connection", "cookie", "cookie2", "date", "expect", "host", "set-cookie",
-        "te", "trailer", "transfer-encoding", "upgrade", "via",
+        "accept-charset",
+        "connection",
+        "cookie",
+        "cookie2",
+        "date",
+        "expect",
+        "host",
+        "set-cookie",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "via",
     ];
     names.contains(&lower.as_str()) || lower.starts_with("proxy-") || lower.starts_with("sec-")
 }
 
 /// Hosts that anybody can have a name under, and hosts that are somebody's.
 const SUFFIXES: [&str; 4] = ["com", "co.uk", "github.io", "dev"];
-const NO_SUFFIXES: [&str; 5] = ["example.com", "a.example.com", "localhost", "app.test", "internal"];
+const NO_SUFFIXES: [&str; 5] = [
+    "example.com",
+    "a.example.com",
+    "localhost",
+    "app.test",
+    "internal",
+];
 
 fn is_danger(pattern: &Pattern, spec: &PolicySpec) -> Option<bool> {
     let dangers = spec.dangers;
     let (scheme, below, host) = match pattern {
         Pattern::Any => return Some(!dangers.any_origin_with_credentials),
         Pattern::Null => return Some(!dangers.null_with_credentials),
-        Pattern::Tuple { scheme, below, host, .. } => (scheme, *below, host.as_str()),
+        Pattern::Tuple {
+            scheme,
+            below,
+            host,
+            ..
+        } => (scheme, *below, host.as_str()),
     };
     let name = host.strip_suffix('.').unwrap_or(host);
     let is_loopback = name == "localhost"

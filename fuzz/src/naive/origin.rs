@@ -108,7 +108,11 @@ pub fn ipv6_pieces(text: &str) -> Option<Vec<u16>> {
             matches!(piece.len(), 1..=4) && piece.chars().all(|c| c.is_ascii_hexdigit())
         };
         part.split(':')
-            .map(|piece| u16::from_str_radix(piece, 16).ok().filter(|_| is_piece(piece)))
+            .map(|piece| {
+                u16::from_str_radix(piece, 16)
+                    .ok()
+                    .filter(|_| is_piece(piece))
+            })
             .collect()
     };
     let Some((before, after)) = text.split_once("::") else {

@@ -6,6 +6,9 @@ use std::collections::BTreeSet;
 
 type Places = BTreeSet<usize>;
 
+/// Of `(a|b)*a(a|b){9}` there are 25.
+const MAX_COUNT: u32 = 40;
+
 /// `None` where the regex does not parse.
 pub fn is_match(regex: &str, text: &str) -> Option<bool> {
     let hir = parse(regex)?;
@@ -13,23 +16,23 @@ pub fn is_match(regex: &str, text: &str) -> Option<bool> {
     Some(ends.contains(&text.len()))
 }
 
-/// Whether the regex counts further than a fuzzer has time for: an automaton that explodes is
-/// refused in the end, and there is a test for that.
+/// Whether the regex counts further, or repeats repetitions deeper, than a fuzzer has time for: an
+/// automaton that explodes is refused in the end, and there is a test for that.
 pub fn is_costly(regex: &str) -> bool {
     fn counted(hir: &Hir) -> u32 {
         match hir.kind() {
             HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => 1,
             HirKind::Capture(capture) => counted(&capture.sub),
             HirKind::Concat(parts) | HirKind::Alternation(parts) => {
-                parts.iter().map(counted).max().unwrap_or(1)
+                parts.iter().map(counted).fold(0, u32::saturating_add)
             }
             HirKind::Repetition(repetition) => {
-                let count = repetition.max.unwrap_or(repetition.min).max(1);
+                let count = repetition.max.unwrap_or(repetition.min.max(2)).max(1);
                 counted(&repetition.sub).saturating_mul(count)
             }
         }
     }
-    parse(regex).is_some_and(|hir| counted(&hir) > 9)
+    parse(regex).is_some_and(|hir| counted(&hir) > MAX_COUNT)
 }
 
 fn parse(regex: &str) -> Option<Hir> {

@@ -1,0 +1,87 @@
+//! What the fuzzers run, on stable: every target over its seeds, and over random bytes.
+
+use proptest::prelude::*;
+use std::panic::catch_unwind;
+use std::path::Path;
+use targets::{TARGETS, seeds};
+
+// The very files: the package in `fuzz/` needs a fuzzer to build, and is none of ours.
+#[path = "../../fuzz/src/lib.rs"]
+#[expect(unreachable_pub, reason = "a library of its own, elsewhere")]
+mod targets;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn seeds_of(name: &str) -> Vec<Vec<u8>> {
+    let path = root().join("fuzz/seeds").join(format!("{name}.txt"));
+    let text = std::fs::read_to_string(path).expect("every target has seeds");
+    seeds::read(&text)
+}
+
+/// Runs the target over `inputs` and names all that fail.
+fn replay(name: &str, inputs: &[Vec<u8>]) {
+    let (_, run) = TARGETS.iter().find(|(n, _)| *n == name).expect("a target");
+    let fails = |input: &&Vec<u8>| catch_unwind(|| run(input)).is_err();
+    let failed: Vec<String> = inputs
+        .iter()
+        .filter(fails)
+        .map(|i| seeds::line(i))
+        .collect();
+    assert!(failed.is_empty(), "{name} fails on\n{}", failed.join("\n"));
+}
+
+#[test]
+fn the_seeds_of_every_target_pass() {
+    for (name, _) in TARGETS {
+        let seeds = seeds_of(name);
+        assert!(seeds.len() > 20, "{name} has {} seeds", seeds.len());
+        replay(name, &seeds);
+    }
+}
+
+#[test]
+fn what_holds_for_any_configuration_holds_for_those_in_the_repository() {
+    let documents = seeds::documents(root()).expect("readable");
+    assert!(documents.len() > 100, "the documents were found");
+    replay("config", &documents);
+}
+
+#[test]
+fn a_seed_is_the_same_in_text_and_in_bytes() {
+    let all: Vec<u8> = (0..=255).collect();
+    for input in [b"# no comment".as_slice(), b"it's \"\\\"", &all] {
+        assert_eq!(seeds::read(&seeds::line(input)), [input]);
+    }
+}
+
+fn bytes(max_len: usize) -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(any::<u8>(), 0..max_len)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3000))]
+
+    #[test]
+    fn a_decision_agrees_with_its_naive_twin(choices in bytes(120)) {
+        targets::decision::run(&choices);
+    }
+
+    #[test]
+    fn an_origin_agrees_with_its_naive_twin(
+        origin in r"(https?|[a-z+.0-9]{1,4})://([a-z0-9_.-]{1,12}|\[[0-9a-f:]{2,20}\]|[0-9.x]{1,12})(:[0-9]{0,6})?[/@A ]?",
+    ) {
+        targets::origin::run(origin.as_bytes());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn a_configuration_is_compiled_or_refused_in_good_words(choices in bytes(60)) {
+        let input = [vec![targets::config::GRAMMAR], choices].concat();
+        targets::config::run(&input);
+    }
+}
