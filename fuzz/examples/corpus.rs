@@ -10,7 +10,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// Longer inputs stay out of the repository: what they find, a shorter one finds.
-const MAX_SEED_LEN: usize = 2048;
+const MAX_SEED_LEN: usize = 1024;
+const MAX_SEEDS: usize = 150;
 
 fn main() -> io::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -46,20 +47,30 @@ fn unpack(name: &str) -> io::Result<()> {
     Ok(())
 }
 
+/// What stands above this line of a file was written by hand, and stays.
+const FOUND: &str = "# --- found by fuzzing";
+
 fn pack(name: &str, folder: &Path) -> io::Result<()> {
     // What lies in the repository anyway is no seed of its own.
     let known: BTreeSet<Vec<u8>> = seeds::documents(&here().join(".."))?.into_iter().collect();
+    let old = fs::read_to_string(seeds_file(name))?;
+    let by_hand: Vec<&str> = old.lines().take_while(|line| *line != FOUND).collect();
     let mut lines = BTreeSet::new();
     for entry in fs::read_dir(folder)? {
         let input = fs::read(entry?.path())?;
-        if !input.is_empty() && input.len() <= MAX_SEED_LEN && !known.contains(&input) {
-            lines.insert(seeds::line(&input));
+        let line = seeds::line(&input);
+        let is_new = !known.contains(&input) && !by_hand.contains(&line.as_str());
+        if is_new && (1..=MAX_SEED_LEN).contains(&input.len()) {
+            lines.insert((input.len(), line));
         }
     }
-    let old = fs::read_to_string(seeds_file(name))?;
-    let comments = old.lines().filter(|line| line.starts_with('#'));
-    let all: Vec<&str> = comments.chain(lines.iter().map(String::as_str)).collect();
+    let shortest = lines.iter().take(MAX_SEEDS).map(|(_, line)| line.as_str());
+    let all: Vec<&str> = by_hand.into_iter().chain([FOUND]).chain(shortest).collect();
     fs::write(seeds_file(name), all.join("\n") + "\n")?;
-    println!("{}: {} seeds", seeds_file(name).display(), lines.len());
+    println!(
+        "{}: {} found seeds",
+        seeds_file(name).display(),
+        lines.len()
+    );
     Ok(())
 }

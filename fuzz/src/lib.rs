@@ -14,8 +14,11 @@ pub mod origin;
 pub mod pattern;
 pub mod seeds;
 
+/// What is done with one input.
+pub type Target = fn(&[u8]);
+
 /// Every target by its name.
-pub const TARGETS: [(&str, fn(&[u8])); 4] = [
+pub const TARGETS: [(&str, Target); 4] = [
     ("config", config::run),
     ("decision", decision::run),
     ("origin", origin::run),

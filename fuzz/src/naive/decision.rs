@@ -165,7 +165,7 @@ fn preflight(policy: &Written, request: &Request, upstream: &Fields) -> Answer {
 
 /// The first no, in the standard's order.
 fn refusal(policy: &Written, request: &Request) -> Option<&'static str> {
-    match one(&request.origin).and_then(|origin| origin::parse(origin)) {
+    match one(&request.origin).and_then(origin::parse) {
         None => return Some("malformed_origin"),
         Some(origin) if !allows_origin(policy, &origin) => return Some("origin_not_allowed"),
         Some(_) => {}
@@ -248,10 +248,10 @@ fn grant(policy: &Written, request: &Request) -> Fields {
         .map(|name| String::from_utf8_lossy(name).to_lowercase())
         .collect();
     match joined(spec.headers.any, &lower(&spec.headers.names)) {
+        // No names asked for, no field.
+        Some(_) if spec.headers.any && spec.credentials && requested.is_empty() => {}
         Some(_) if spec.headers.any && spec.credentials => {
-            if !requested.is_empty() {
-                set(&mut fields, HEADERS, requested.join(", "));
-            }
+            set(&mut fields, HEADERS, requested.join(", "));
         }
         Some(all) => set(&mut fields, HEADERS, all),
         None => {}
