@@ -61,12 +61,9 @@ fn check_diagnostic(diagnostic: &Diagnostic, text: &str, path: &Path) {
     let shown = diagnostic.to_string();
     let mut lines = shown.split('\n');
     let first = lines.next().unwrap_or_default();
-    let severity = if diagnostic.is_error() {
-        "error: "
-    } else {
-        "warning: "
-    };
-    assert!(first.starts_with(&format!("{severity}{FILE}")), "{shown:?}");
+    let severity = diagnostic.severity.as_str();
+    let start = format!("{severity}: {FILE}");
+    assert!(first.starts_with(&start), "{shown:?}");
     if let Some(hint) = lines.next() {
         assert!(hint.starts_with("  hint: ") && hint.len() > 8, "{shown:?}");
     }

@@ -176,7 +176,22 @@ fn check_regex(text: &str, asked: &str) {
         "the twin reads {text:?} too"
     );
     let can_match = regex.can_match_an_origin();
-    let example = regex.example('x');
+    let examples = regex.examples(4);
+    for example in &examples {
+        let is_match = naive_regex::is_match(text, example);
+        assert_eq!(
+            is_match,
+            Some(true),
+            "{example:?} is an example of {text:?}"
+        );
+    }
+    let near = examples.into_iter().flat_map(|example| {
+        [
+            format!("{example}.evil.test"),
+            format!("x{example}"),
+            example,
+        ]
+    });
     let starts = regex.literal_starts().into_iter().take(8);
     let built = starts.flat_map(|start| [format!("{start}a.example"), format!("{start}x")]);
     let built: Vec<String> = built
@@ -187,11 +202,7 @@ fn check_regex(text: &str, asked: &str) {
                 .take(8)
                 .map(|end| format!("https://x{end}")),
         )
-        .chain([
-            format!("{example}.evil.test"),
-            format!("x{example}"),
-            example,
-        ])
+        .chain(near)
         .filter(|origin| origin.len() <= 2 * MAX_REGEX_LEN)
         .collect();
     let pattern = OriginPattern::Regex(regex.clone());
