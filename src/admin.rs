@@ -22,6 +22,8 @@ use pingora_core::apps::http_app::ServeHttp;
 use pingora_core::protocols::http::ServerSession;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::time::timeout;
 use tracing::error;
 
 /// The application of an admin listener.
@@ -45,7 +47,11 @@ pub trait Console: Send + Sync {
 
     /// What would become of the request that a query, or a text that was sent with it, speaks of:
     /// a content type and a page. The error is what to tell who asked.
-    fn explain(&self, query: &str, pasted: &str) -> Result<(&'static str, String), String>;
+    async fn explain(
+        &self,
+        query: String,
+        pasted: String,
+    ) -> Result<(&'static str, String), String>;
 
     /// Reads the configuration again. Says what came of it.
     async fn reload(&self) -> Result<String, ReloadError>;
@@ -63,6 +69,8 @@ pub enum ReloadError {
 
 /// A pasted request is read up to this size.
 const MAX_PASTED: usize = 64 << 10;
+/// And waited for so long.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Whether traffic is taken. Cheap to clone; all clones are one.
 #[derive(Debug, Clone, Default)]
@@ -225,20 +233,32 @@ impl Admin {
 }
 
 async fn explain(console: &dyn Console, session: &mut ServerSession) -> Response<Vec<u8>> {
-    let mut pasted = Vec::new();
-    while let Ok(Some(chunk)) = session.read_request_body().await {
-        pasted.extend_from_slice(&chunk);
-        if pasted.len() > MAX_PASTED {
-            let message = format!("more than {MAX_PASTED} bytes are no request");
-            return http_response::text(StatusCode::PAYLOAD_TOO_LARGE, &message);
-        }
-    }
+    let pasted = match timeout(PATIENCE, read_pasted(session)).await {
+        Ok(Ok(pasted)) => pasted,
+        Ok(Err(status)) => return http_response::text(status, "can't read the pasted request"),
+        Err(_) => return http_response::empty(StatusCode::REQUEST_TIMEOUT),
+    };
     let query = session.req_header().uri.query().unwrap_or_default();
-    match console.explain(query, &String::from_utf8_lossy(&pasted)) {
+    match console.explain(query.to_owned(), pasted).await {
         Ok((content_type, page)) => {
             http_response::with_body(StatusCode::OK, content_type, page.into_bytes())
         }
         Err(error) => http_response::text(StatusCode::BAD_REQUEST, &error),
+    }
+}
+
+/// The whole of a body that is no longer than a request may be.
+async fn read_pasted(session: &mut ServerSession) -> Result<String, StatusCode> {
+    let mut pasted = Vec::new();
+    loop {
+        match session.read_request_body().await {
+            Ok(Some(chunk)) if pasted.len() + chunk.len() <= MAX_PASTED => {
+                pasted.extend_from_slice(&chunk);
+            }
+            Ok(Some(_)) => return Err(StatusCode::PAYLOAD_TOO_LARGE),
+            Ok(None) => return Ok(String::from_utf8_lossy(&pasted).into_owned()),
+            Err(_) => return Err(StatusCode::BAD_REQUEST),
+        }
     }
 }
 

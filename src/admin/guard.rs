@@ -4,6 +4,7 @@
 //! resolve to one (DNS rebinding) can read the answers as its own. The first say where they come
 //! from, in Origin and `Sec-Fetch-Site`; the second carry the site's name in Host.
 
+use crate::cors::host_and_port;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use std::net::IpAddr;
 
@@ -34,10 +35,7 @@ pub(super) fn refusal(headers: &HeaderMap, authority: &[u8], hosts: &[String]) -
 /// The host in lower case, without its port and the brackets of an IPv6 address.
 fn host_of(authority: &[u8]) -> String {
     let authority = String::from_utf8_lossy(authority).to_ascii_lowercase();
-    let host = match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => &authority,
-    };
+    let (host, _) = host_and_port(&authority);
     let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
     bare.unwrap_or(host).to_owned()
 }

@@ -88,15 +88,14 @@ pub fn main() -> ExitCode {
     })
 }
 
-/// Logs go to stderr. pingora speaks of every client that goes away as an error: it is heard where
-/// RUST_LOG asks for it.
+/// Logs go to stderr. pingora speaks of every client that goes away as an error, and notify of every
+/// folder: they are heard where RUST_LOG asks for it.
 ///
 /// # Errors
 ///
 /// Where RUST_LOG is no filter.
 fn start_logging() -> Result<(), CommandError> {
-    const DEFAULT: &str =
-        "warn,corsgate=info,pingora_proxy=off,pingora_core::apps=off,pingora_core::connectors=off";
+    const DEFAULT: &str = "warn,corsgate=info,notify=error,pingora_proxy=off,pingora_core::apps=off,pingora_core::connectors=off";
     let filter = match std::env::var(EnvFilter::DEFAULT_ENV) {
         Ok(filter) if !filter.is_empty() => EnvFilter::try_new(&filter)
             .map_err(|error| format!("RUST_LOG is `{filter}`, which is no filter: {error}"))?,

@@ -188,6 +188,11 @@ impl Config {
     }
 }
 
+/// A configuration's `document` with these sections as another one's has them.
+pub fn with_sections(document: &str, other: &str, sections: &[&str]) -> String {
+    yaml::with_sections(document, other, sections)
+}
+
 /// A variable of the process.
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()

@@ -199,6 +199,19 @@ fn value_at<'a>(document: &'a mut Value, path: &[Segment]) -> Option<&'a mut Val
         })
 }
 
+/// `document` with these sections as `other` has them, or without those that it has not.
+pub(super) fn with_sections(document: &str, other: &str, sections: &[&str]) -> String {
+    let read = |text: &str| serde_yaml::from_str::<serde_yaml::Mapping>(text).unwrap_or_default();
+    let (mut document, other) = (read(document), read(other));
+    for section in sections {
+        match other.get(section) {
+            Some(value) => document.insert((*section).into(), value.clone()),
+            None => document.remove(section),
+        };
+    }
+    serde_yaml::to_string(&document).unwrap_or_default()
+}
+
 /// A key whose value was forgotten or commented out says nothing, and must not be taken to mean what
 /// leaving it out means.
 fn take_out_empty_keys(value: &mut Value, path: &str, misfits: &mut Vec<Misfit>) {

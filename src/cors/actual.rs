@@ -59,9 +59,13 @@ pub trait ResponseFields {
 pub(super) fn decide(policy: &Policy, kind: RequestKind, request: &CorsRequest<'_>) -> Actual {
     // A constant is the same for everybody, so that a cache may serve one response to all.
     let is_constant = policy.is_constant_any();
-    let (grant, denial) = match (is_constant, check_origin(policy, request)) {
-        (true, _) | (false, Ok(_)) => (Grant::of_allowed(policy), None),
-        (false, Err(reason)) => (Grant::Nothing, Some(reason)),
+    let denial = match is_constant {
+        true => None,
+        false => check_origin(policy, request).err(),
+    };
+    let grant = match denial {
+        None => Grant::of_allowed(policy),
+        Some(_) => Grant::Nothing,
     };
     let vary = match is_constant {
         true => VarySet::Nothing,

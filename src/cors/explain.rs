@@ -188,8 +188,16 @@ fn headers_step(policy: &Policy, request: &CorsRequest<'_>) -> Step {
         }
         Ok(()) => {
             let all: Vec<String> = headers.elements().map(quoted).collect();
-            let all = all.join(", ");
-            Step::yes(name, format!("{all}: in `allow_headers`"))
+            let is_listed = |name: &[u8]| {
+                policy
+                    .header_names()
+                    .any(|known| known.eq_ignore_ascii_case(name))
+            };
+            let why = match headers.elements().all(is_listed) {
+                true => "in `allow_headers`",
+                false => "`allow_headers` has `*`",
+            };
+            Step::yes(name, format!("{}: {why}", all.join(", ")))
         }
         Err(reason) => {
             let refused: Vec<&[u8]> = headers

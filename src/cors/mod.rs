@@ -54,7 +54,7 @@ pub use names::{
     HEADERS_FORBIDDEN_BUT_HARMLESS, NORMALIZED_METHODS, is_forbidden_method,
     is_forbidden_request_header, is_token,
 };
-pub use origin::{MAX_ORIGIN_LEN, Origin, OriginError, TupleOrigin};
+pub use origin::{MAX_ORIGIN_LEN, Origin, OriginError, TupleOrigin, default_port, host_and_port};
 pub use outcome::{ActualOutcome, PreflightOutcome, Reason};
 pub use pattern::{
     HostPattern, OriginPattern, PatternError, PatternErrorKind, PortPattern, TuplePattern,

@@ -6,9 +6,12 @@
 
 use super::matcher::{OriginMatcher, PatternRef};
 use super::names::{is_forbidden_method, is_safelisted_method, is_token};
-use super::origin::{Origin, TupleOrigin, default_port};
+use super::origin::{Origin, TupleOrigin, default_port, host_and_port};
 use super::pattern::{HostPattern, OriginPattern, PortPattern, TuplePattern};
 use super::policy::Policy;
+
+/// The miss of a wildcard's own parent.
+const NEEDS_LABEL: &str = "the wildcard needs at least one label";
 
 /// So many letters may be different in a name that was meant.
 const MAX_TYPOS: usize = 2;
@@ -25,6 +28,7 @@ pub(super) fn origin(patterns: &OriginMatcher, origin: &[u8]) -> Option<String> 
     };
     other_kind()
         .or_else(|| other_port(patterns, &tuple))
+        .or_else(|| other_scheme_and_port(patterns, &tuple))
         .or_else(|| typo(patterns, &tuple))
 }
 
@@ -36,6 +40,11 @@ fn other_origin(patterns: &OriginMatcher, text: &str) -> Option<String> {
     };
     changes(text).into_iter().find_map(|(what, changed)| {
         let pattern = allowed_by(&changed).filter(|_| changed != text)?;
+        // A label that only a wildcard wants is not one that is missing, and the other way round.
+        let is_wildcard = matches!(pattern, PatternRef::Text(text) if text.contains("://*."));
+        if what == NEEDS_LABEL && !is_wildcard {
+            return None;
+        }
         Some(match pattern {
             PatternRef::Text(pattern) if pattern == changed => {
                 format!("{what}: `{changed}` is allowed")
@@ -65,10 +74,7 @@ fn changes(text: &str) -> Vec<(String, String)> {
         1 => add("it has a trailing slash", format!("{scheme}://{authority}")),
         _ => add("it has a path", format!("{scheme}://{authority}")),
     }
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => (host, Some(port)),
-        _ => (authority, None),
-    };
+    let (host, port) = host_and_port(authority);
     let with_port = |scheme: &str, host: &str| match port {
         Some(port) => format!("{scheme}://{host}:{port}"),
         None => format!("{scheme}://{host}"),
@@ -93,27 +99,43 @@ fn changes(text: &str) -> Vec<(String, String)> {
             add(&what, format!("{other}://{host}"));
         }
     }
-    let what = "the wildcard needs at least one label";
-    add(what, with_port(scheme, &format!("www.{host}")));
+    add(NEEDS_LABEL, with_port(scheme, &format!("www.{host}")));
+    add(
+        "`www.` is missing",
+        with_port(scheme, &format!("www.{host}")),
+    );
     if let Some((_, parent)) = host.split_once('.') {
         add("it is a subdomain", with_port(scheme, parent));
     }
     changes
 }
 
+/// Whether the pattern's host is the origin's, whatever the rest.
+fn is_host_of(pattern: &TuplePattern, origin: &TupleOrigin<'_>) -> bool {
+    let host = origin.host();
+    match pattern.host_pattern() {
+        HostPattern::Exact => pattern.host() == host,
+        HostPattern::Subdomains => host
+            .strip_suffix(pattern.host())
+            .is_some_and(|labels| labels.ends_with('.')),
+    }
+}
+
+/// The same host, and nothing else.
+fn other_scheme_and_port(patterns: &OriginMatcher, origin: &TupleOrigin<'_>) -> Option<String> {
+    let pattern = tuples(patterns).find(|pattern| is_host_of(pattern, origin))?;
+    let scheme = origin.scheme();
+    Some(format!(
+        "scheme is {scheme}, and the port differs too: `{}` is allowed",
+        pattern.text()
+    ))
+}
+
 /// Another port of the same scheme and host.
 fn other_port(patterns: &OriginMatcher, origin: &TupleOrigin<'_>) -> Option<String> {
-    let is_host_of = |pattern: &TuplePattern| {
-        let host = origin.host();
-        pattern.scheme() == origin.scheme()
-            && match pattern.host_pattern() {
-                HostPattern::Exact => pattern.host() == host,
-                HostPattern::Subdomains => host
-                    .strip_suffix(pattern.host())
-                    .is_some_and(|labels| labels.ends_with('.')),
-            }
-    };
-    let pattern = tuples(patterns).find(is_host_of)?;
+    let is_same =
+        |pattern: &TuplePattern| pattern.scheme() == origin.scheme() && is_host_of(pattern, origin);
+    let pattern = tuples(patterns).find(is_same)?;
     let text = pattern.text();
     let port = |port: Option<u16>| match port.or_else(|| default_port(origin.scheme())) {
         Some(port) => port.to_string(),

@@ -165,8 +165,16 @@ impl<'a> TupleOrigin<'a> {
     }
 }
 
+/// The host of an authority, an IPv6 address with its brackets, and the port as it is written.
+pub fn host_and_port(authority: &str) -> (&str, Option<&str>) {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (authority, None),
+    }
+}
+
 /// The default ports of the special schemes: <https://url.spec.whatwg.org/#default-port>.
-pub(super) fn default_port(scheme: &str) -> Option<u16> {
+pub fn default_port(scheme: &str) -> Option<u16> {
     match scheme {
         "http" | "ws" => Some(80),
         "https" | "wss" => Some(443),

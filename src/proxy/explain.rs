@@ -9,29 +9,33 @@ mod route;
 
 pub use question::{Flags, Question, QuestionError};
 pub use report::{
-    Author, Browser, Exchange, Report, Response, RouteReport, StepReport, Verdict as Ruling,
+    Author, Browser, Exchange, NearestRoute, Report, Response, RouteReport, Ruling, StepOutcome,
+    StepReport,
 };
 
 use super::request;
-use super::respond::{Answer, has_length};
+use super::respond::{self, has_length};
 use super::router::RouteRequest;
 use super::snapshot::{Route, Snapshot};
 use super::verdict::Verdict;
 use crate::config::normalized_path;
 use crate::cors::browser::{Refusal, ScriptRequest};
 use crate::cors::{
-    self, CorsRequest, FieldName, Grant, HeaderPlan, RequestKind, Step, StepResult,
-    UpstreamCorsHeaders,
+    self, CorsRequest, Grant, HeaderPlan, RequestKind, Step, StepResult, UpstreamCorsHeaders,
+    default_port, host_and_port,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use pingora_http::RequestHeader;
-use route::Predicates;
+pub(super) use route::Predicates;
 
 /// A response as a browser sees it, as far as it is known without the upstream.
 struct Seen {
     status: StatusCode,
     fields: HeaderMap,
 }
+
+/// The step before all others: whether the request can be trusted to mean one thing.
+const REQUEST: &str = "request";
 
 /// A report, written.
 pub struct Explained {
@@ -75,13 +79,14 @@ pub fn explain(snapshot: &Snapshot, question: &Question) -> Result<Report, Quest
         url: question.url(),
         origin: question.values("origin").next().map(str::to_owned),
         credentials: question.credentials,
-        listener: listener(snapshot, question),
+        listener: None,
         verdict: Ruling::NoCors,
         why: String::new(),
         notes: Vec::new(),
         preflight: None,
         request: None,
     };
+    report.take_listener(snapshot, question);
     match kind {
         RequestKind::Preflight => explain_preflight(snapshot, question, &header, &mut report),
         RequestKind::NotCors => {
@@ -91,7 +96,7 @@ pub fn explain(snapshot: &Snapshot, question: &Question) -> Result<Report, Quest
                 .clone_into(&mut report.why);
             report.request = Some(exchange);
         }
-        RequestKind::Actual => return explain_actual(snapshot, question, &header, report),
+        RequestKind::Actual => return explain_actual(snapshot, question, report),
     }
     Ok(report)
 }
@@ -127,18 +132,9 @@ fn explain_preflight(
 fn explain_actual(
     snapshot: &Snapshot,
     question: &Question,
-    header: &RequestHeader,
     mut report: Report,
 ) -> Result<Report, QuestionError> {
-    let (mut exchange_itself, seen) = exchange(snapshot, header, question);
     let origin = report.origin.clone().unwrap_or_default();
-    if question.is_same_origin(&origin) {
-        exchange_itself.browser.says = "makes no CORS check".to_owned();
-        "the page and the URL have the same origin: a browser asks nothing and checks nothing"
-            .clone_into(&mut report.why);
-        report.request = Some(exchange_itself);
-        return Ok(report);
-    }
     let headers: Vec<(String, String)> = question
         .headers
         .iter()
@@ -151,6 +147,24 @@ fn explain_actual(
         headers: &headers,
         credentials: question.credentials,
     };
+    // What the browser sends is not always what its script has written.
+    let sent = Question {
+        method: script.method().to_owned(),
+        ..question.clone()
+    };
+    if sent.method != question.method {
+        let (written, sent) = (&question.method, &sent.method);
+        let note = format!("the method `{written}` is sent as `{sent}`");
+        report.notes.push(note);
+    }
+    let (mut exchange_itself, seen) = exchange(snapshot, &sent.header()?, &sent);
+    if question.is_same_origin(&origin) {
+        exchange_itself.browser.says = "makes no CORS check".to_owned();
+        "the page and the URL have the same origin: a browser asks nothing and checks nothing"
+            .clone_into(&mut report.why);
+        report.request = Some(exchange_itself);
+        return Ok(report);
+    }
     if let Err(error) = script.check() {
         report.verdict = Ruling::Blocked;
         report.why = format!("nothing is sent: {error}");
@@ -225,7 +239,7 @@ fn exchange(
     let plan = verdict.plan();
     let (response, seen) = match answer {
         Some(answer) => own_response(&answer),
-        None => upstreams_response(route, plan, &request),
+        None => upstreams_response(route, plan, header),
     };
     let (outcome, reason) = match alone {
         Some(_) => ("none", None),
@@ -260,11 +274,11 @@ fn refused_alone(status: StatusCode) -> StepReport {
         _ => "the target has dot segments, or is no path",
     };
     let result = match status {
-        StatusCode::NO_CONTENT => "yes",
-        _ => "no",
+        StatusCode::NO_CONTENT => StepOutcome::Yes,
+        _ => StepOutcome::No,
     };
     StepReport {
-        step: "request",
+        step: REQUEST,
         result,
         reason: None,
         finding: finding.to_owned(),
@@ -272,13 +286,13 @@ fn refused_alone(status: StatusCode) -> StepReport {
     }
 }
 
-fn own_response(answer: &Answer<'_>) -> (Response, Option<Seen>) {
+fn own_response(answer: &respond::Answer<'_>) -> (Response, Option<Seen>) {
     let fields = answer.fields();
     let mut headers = Vec::new();
     if has_length(answer.status) {
         headers.push(("Content-Length".to_owned(), "0".to_owned()));
     }
-    headers.extend(fields.iter().map(shown));
+    headers.extend(shown(&fields));
     let response = Response {
         from: Author::Gateway,
         status: Some(answer.status.as_u16()),
@@ -287,7 +301,7 @@ fn own_response(answer: &Answer<'_>) -> (Response, Option<Seen>) {
     };
     let seen = Seen {
         status: answer.status,
-        fields: fields.into_iter().map(named).collect(),
+        fields,
     };
     (response, Some(seen))
 }
@@ -295,10 +309,9 @@ fn own_response(answer: &Answer<'_>) -> (Response, Option<Seen>) {
 fn upstreams_response(
     route: &Route,
     plan: HeaderPlan,
-    request: &CorsRequest<'_>,
+    request: &RequestHeader,
 ) -> (Response, Option<Seen>) {
-    // Of an answer without a body nothing but the fields that the plan adds.
-    let added = Answer::refusal(StatusCode::NO_CONTENT, route, plan, request.origin.one()).fields();
+    let added = respond::added_to_upstreams(route, plan, request);
     let (is_known, words) = match plan {
         HeaderPlan::Untouched | HeaderPlan::Vary(_) => (false, "are left alone"),
         HeaderPlan::Policy {
@@ -313,24 +326,34 @@ fn upstreams_response(
     let response = Response {
         from: Author::Upstream,
         status: None,
-        headers: added.iter().map(shown).collect(),
+        headers: shown(&added),
         upstream_cors_headers: Some(words),
     };
     let seen = Seen {
         // As good an answer as there can be.
         status: StatusCode::OK,
-        fields: added.into_iter().map(named).collect(),
+        fields: added,
     };
     (response, is_known.then_some(seen))
 }
 
-fn shown((name, value): &(FieldName, HeaderValue)) -> (String, String) {
-    let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-    (name.as_str().to_owned(), value)
-}
-
-fn named((name, value): (FieldName, HeaderValue)) -> (HeaderName, HeaderValue) {
-    (name.into(), value)
+/// Fields as HTTP/1.1 programs write them.
+fn shown(fields: &HeaderMap) -> Vec<(String, String)> {
+    let name_of = |name: &HeaderName| {
+        let words = name
+            .as_str()
+            .split('-')
+            .map(|word| match word.split_at_checked(1) {
+                Some((first, rest)) => first.to_ascii_uppercase() + rest,
+                None => word.to_owned(),
+            });
+        words.collect::<Vec<_>>().join("-")
+    };
+    let lines = fields.iter().map(|(name, value)| {
+        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        (name_of(name), value)
+    });
+    lines.collect()
 }
 
 fn route_report(snapshot: &Snapshot, route: &Route, request: &RouteRequest<'_>) -> RouteReport {
@@ -345,30 +368,16 @@ fn route_report(snapshot: &Snapshot, route: &Route, request: &RouteRequest<'_>) 
     }
     let others = snapshot.routes().filter_map(|other| {
         let predicates = Predicates::of(other.matches.as_ref()?, request);
-        Some((other.name.clone(), predicates.unmet))
+        Some(NearestRoute {
+            name: other.name.clone(),
+            unmet: predicates.unmet,
+        })
     });
-    let nearest = others.min_by_key(|(_, unmet)| unmet.len());
-    let (nearest, because) = nearest.unzip();
     RouteReport {
         name,
         upstream: None,
-        because: because.unwrap_or_default(),
-        nearest,
-    }
-}
-
-fn listener(snapshot: &Snapshot, question: &Question) -> String {
-    let listeners = &snapshot.listeners;
-    let port = question.port();
-    match listeners.iter().find(|address| address.port() == port) {
-        Some(address) => address.to_string(),
-        None => {
-            let all: Vec<String> = listeners.iter().map(ToString::to_string).collect();
-            format!(
-                "none has the port {port}: whoever has it must lead to {}, which all serve the same",
-                all.join(" or ")
-            )
-        }
+        because: Vec::new(),
+        nearest: others.min_by_key(|other| other.unmet.len()),
     }
 }
 
@@ -409,29 +418,25 @@ fn judge_response(
 fn ruling(judged: &[(&Exchange, &Judgement)]) -> (Ruling, String) {
     for (exchange, judgement) in judged {
         if let Some(Err(refusal)) = judgement {
-            // What the policy says is nearer to the cause than what a browser makes of it.
-            if exchange.route.upstream.is_none() {
-                let RouteReport {
-                    because, nearest, ..
-                } = &exchange.route;
-                let nearest = nearest.as_ref().map(|nearest| {
-                    format!("; the nearest is `{nearest}`, but {}", because.join("; "))
-                });
-                let why = format!("no route matches{}", nearest.unwrap_or_default());
-                return (Ruling::Blocked, why);
-            }
-            let mut steps = exchange.steps.iter();
-            let why = steps.find(|step| step.result == "no").map(|step| {
-                let near_miss = step.near_miss.as_ref();
-                let near_miss = near_miss.map(|miss| format!("; {miss}"));
-                format!("{}{}", step.finding, near_miss.unwrap_or_default())
-            });
-            return (Ruling::Blocked, why.unwrap_or_else(|| refusal.to_string()));
+            // What the gateway says is nearer to the cause than what a browser makes of it.
+            let cause = exchange.cause();
+            return (
+                Ruling::Blocked,
+                cause.unwrap_or_else(|| refusal.to_string()),
+            );
         }
     }
     if judged.iter().any(|(_, judgement)| judgement.is_none()) {
         let why = "what the upstream answers reaches the browser".to_owned();
         return (Ruling::DependsOnUpstream, why);
+    }
+    // An error with the right headers is still an error.
+    if let Some((exchange, _)) = judged.last()
+        && let Some(status @ 400..) = exchange.response.status
+    {
+        let cause = exchange.cause().unwrap_or_default();
+        let why = format!("{cause}; the script may read the {status} that the gateway answers");
+        return (Ruling::Fails, why);
     }
     let why = match judged {
         [(exchange, _)] if exchange.method == "OPTIONS" => {
@@ -440,15 +445,54 @@ fn ruling(judged: &[(&Exchange, &Judgement)]) -> (Ruling, String) {
         [_] => "the script may read the response",
         _ => "the preflight is answered with permission, and the script may read the response",
     };
-    // An error with the right headers is still an error.
-    let status = judged
-        .last()
-        .and_then(|(exchange, _)| exchange.response.status);
-    let why = match status {
-        Some(status @ 400..) => format!("{why}, which is a {status} from the gateway"),
-        _ => why.to_owned(),
-    };
-    (Ruling::Allowed, why)
+    (Ruling::Allowed, why.to_owned())
+}
+
+// === impl Exchange ===
+
+impl Exchange {
+    /// Why the gateway says no, where it is the gateway that does.
+    fn cause(&self) -> Option<String> {
+        let mut noes = self
+            .steps
+            .iter()
+            .filter(|step| step.result == StepOutcome::No);
+        let first = noes.next();
+        // What can't be trusted to mean one thing has no route, either.
+        if let Some(step) = first.filter(|step| step.step == REQUEST) {
+            return Some(step.finding.clone());
+        }
+        if self.route.upstream.is_none() {
+            let nearest = self.route.nearest.as_ref();
+            let nearest = nearest.map(|route| {
+                let (name, unmet) = (&route.name, route.unmet.join("; "));
+                format!("; the nearest is `{name}`, but {unmet}")
+            });
+            return Some(format!("no route matches{}", nearest.unwrap_or_default()));
+        }
+        first.map(|step| {
+            let near_miss = step.near_miss.as_ref().map(|miss| format!("; {miss}"));
+            format!("{}{}", step.finding, near_miss.unwrap_or_default())
+        })
+    }
+}
+
+// === impl Report ===
+
+impl Report {
+    fn take_listener(&mut self, snapshot: &Snapshot, question: &Question) {
+        let port = question.port();
+        let mut listeners = snapshot.listeners.iter();
+        let found = listeners.find(|address| address.port() == port);
+        self.listener = found.map(ToString::to_string);
+        if found.is_none() {
+            let all: Vec<String> = snapshot.listeners.iter().map(ToString::to_string).collect();
+            self.notes.push(format!(
+                "no listener has the port {port}: something in front of {} must have it",
+                all.join(", ")
+            ));
+        }
+    }
 }
 
 // === impl Question ===
@@ -479,26 +523,19 @@ impl Question {
     }
 
     fn port(&self) -> u16 {
-        let written = self.authority.rsplit_once(':');
-        let written = written.and_then(|(_, port)| port.parse().ok());
-        written.unwrap_or(match self.scheme.as_str() {
-            "https" => 443,
-            _ => 80,
-        })
+        let (_, written) = host_and_port(&self.authority);
+        let written = written.and_then(|port| port.parse().ok());
+        written
+            .or_else(|| default_port(&self.scheme))
+            .unwrap_or_default()
     }
 
     fn is_same_origin(&self, origin: &str) -> bool {
-        let host = match self.authority.rsplit_once(':') {
-            Some((host, port)) if port.parse::<u16>().is_ok() => host,
-            _ => &self.authority,
-        };
-        let default = match self.scheme.as_str() {
-            "https" => 443,
-            _ => 80,
-        };
+        let (host, _) = host_and_port(&self.authority);
+        let scheme = &self.scheme;
         let own = match self.port() {
-            port if port == default => format!("{}://{host}", self.scheme),
-            port => format!("{}://{host}:{port}", self.scheme),
+            port if Some(port) == default_port(scheme) => format!("{scheme}://{host}"),
+            port => format!("{scheme}://{host}:{port}"),
         };
         own == origin
     }
@@ -519,9 +556,9 @@ impl Browser {
 impl From<Step> for StepReport {
     fn from(step: Step) -> Self {
         let (result, reason) = match step.result {
-            StepResult::Yes => ("yes", None),
-            StepResult::No(reason) => ("no", Some(reason.as_str())),
-            StepResult::WouldBeNo(reason) => ("would_be_no", Some(reason.as_str())),
+            StepResult::Yes => (StepOutcome::Yes, None),
+            StepResult::No(reason) => (StepOutcome::No, Some(reason.as_str())),
+            StepResult::WouldBeNo(reason) => (StepOutcome::WouldBeNo, Some(reason.as_str())),
         };
         Self {
             step: step.name.as_str(),

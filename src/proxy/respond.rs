@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use once_cell::sync::Lazy;
 use pingora_core::Result;
 use pingora_core::protocols::http::HttpTask;
-use pingora_http::ResponseHeader;
+use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -100,11 +100,9 @@ impl<'a> Answer<'a> {
     }
 
     /// The CORS fields of the answer.
-    pub(super) fn fields(&self) -> Vec<(FieldName, HeaderValue)> {
-        let mut fields = Vec::new();
-        self.for_each_field(|name, value| {
-            fields.extend(value.to_header_value().map(|value| (name, value)));
-        });
+    pub(super) fn fields(&self) -> HeaderMap {
+        let mut fields = HeaderMap::new();
+        self.for_each_field(|name, value| insert(&mut fields, name, value));
         fields
     }
 
@@ -291,7 +289,7 @@ pub(super) async fn send(session: &mut Session, header: Box<ResponseHeader>) -> 
 }
 
 /// Whether what is left of the request is worth reading: a body on its way, and not a long one.
-fn has_small_body(request: &pingora_http::RequestHeader) -> bool {
+fn has_small_body(request: &RequestHeader) -> bool {
     let length = request.headers.get(header::CONTENT_LENGTH);
     let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     let waits = request.headers.contains_key(header::EXPECT);
@@ -330,6 +328,18 @@ pub(super) fn apply_cors(session: &Session, ctx: &Ctx, response: &mut ResponseHe
     let policy = ctx.route().rule.responding_policy();
     let origin = session.req_header().headers.get(header::ORIGIN);
     ctx.plan.apply(policy, origin, response);
+}
+
+/// What an upstream's response without CORS fields gets, by this plan for this request.
+pub(super) fn added_to_upstreams(
+    route: &Route,
+    plan: HeaderPlan,
+    request: &RequestHeader,
+) -> HeaderMap {
+    let mut added = HeaderMap::new();
+    let origin = request.headers.get(header::ORIGIN);
+    plan.apply(route.rule.responding_policy(), origin, &mut added);
+    added
 }
 
 // === impl ResponseFields ===

@@ -29,7 +29,7 @@ where
         let _ = done.send(work());
     };
     thread::Builder::new()
-        .name("corsgate-reload".to_owned())
+        .name("corsgate-background".to_owned())
         .spawn(run)?;
     result.await.map_err(|_| io::Error::other("it panicked"))
 }

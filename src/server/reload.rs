@@ -6,7 +6,7 @@
 use super::background::in_background;
 use super::listen::{Bound, listen};
 use crate::admin::{Console, ReloadError};
-use crate::config::{Admin, Config, ConfigError, Diagnostic, Listener, Server, Sources};
+use crate::config::{self, Admin, Config, ConfigError, Diagnostic, Listener, Server, Sources};
 use crate::config::{Upstream, UpstreamKind};
 use crate::metrics::Metrics;
 use crate::proxy::explain::{self, Explained};
@@ -54,12 +54,16 @@ struct Fixed {
     admin: Option<(SocketAddr, Vec<String>)>,
     metrics: Option<SocketAddr>,
     server: Server,
+    /// The configuration as it was then.
+    document: String,
 }
 
 /// What is served, and what was refused since.
 struct Running {
     document: String,
     hash: String,
+    /// The sections that are as they were at the start, and not as the file has them.
+    restart: Vec<&'static str>,
     since: (SystemTime, Instant),
     /// When the last attempt was refused, and why; `None` where it was not.
     refused: Option<(Instant, String)>,
@@ -217,7 +221,12 @@ impl Reloader {
             failed(&sources, message)
         })?;
         let restart = self.fixed.differences(&config);
-        let running = Running::of(&config);
+        let mut running = Running::of(&config);
+        if !restart.is_empty() {
+            let (new, old) = (&running.document, &self.fixed.document);
+            running.document = config::with_sections(new, old, &restart);
+            running.restart.clone_from(&restart);
+        }
         let warnings = config.warnings.clone();
         let config = Config {
             server: self.fixed.server,
@@ -311,6 +320,7 @@ impl Console for Reloader {
         let Running {
             document,
             hash,
+            restart,
             since: (time, instant),
             refused,
         } = &*self.running.lock();
@@ -324,6 +334,12 @@ impl Console for Reloader {
             humantime::format_rfc3339_seconds(*time),
             age(instant)
         );
+        if !restart.is_empty() {
+            let sections = restart.join(", ");
+            page.push_str(&format!(
+                "# changed in the file, and waiting for a restart: {sections}\n"
+            ));
+        }
         if let Some((when, why)) = refused {
             page.push_str(&format!("# refused {} ago:\n", age(when)));
             for line in why.lines() {
@@ -333,9 +349,16 @@ impl Console for Reloader {
         page + document
     }
 
-    fn explain(&self, query: &str, pasted: &str) -> Result<(&'static str, String), String> {
-        let Explained { content_type, text } =
-            explain::answer(&self.snapshot.load(), query, pasted).map_err(|e| e.to_string())?;
+    async fn explain(
+        &self,
+        query: String,
+        pasted: String,
+    ) -> Result<(&'static str, String), String> {
+        // It may look at a hundred thousand patterns for the nearest.
+        let snapshot = self.snapshot.load_full();
+        let explained = in_background(move || explain::answer(&snapshot, &query, &pasted)).await;
+        let explained = explained.map_err(|error| format!("can't explain: {error}"))?;
+        let Explained { content_type, text } = explained.map_err(|error| error.to_string())?;
         Ok((content_type, text))
     }
 
@@ -376,6 +399,7 @@ impl Fixed {
             admin: config.admin.as_ref().map(admin),
             metrics: config.metrics.as_ref().map(address),
             server: config.server,
+            document: config.document.clone(),
         }
     }
 
@@ -387,6 +411,7 @@ impl Fixed {
             admin,
             metrics,
             server,
+            document: _,
         } = Self::of(config);
         [
             ("listeners", listeners != self.listeners),
@@ -407,6 +432,7 @@ impl Running {
         Self {
             document: config.document.clone(),
             hash: config.hash.clone(),
+            restart: Vec::new(),
             since: (SystemTime::now(), Instant::now()),
             refused: None,
         }

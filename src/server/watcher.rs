@@ -82,13 +82,20 @@ fn watcher(files: &[PathBuf], changed: Arc<Notify>) -> notify::Result<Recommende
             }
         }
     })?;
-    for folder in folders {
-        // One that isn't there can't be watched; its parent is.
-        if folder.is_dir() {
-            watcher.watch(folder, RecursiveMode::NonRecursive)?;
+    let own: Vec<&Path> = files.iter().filter_map(|file| file.parent()).collect();
+    for folder in folders.into_iter().filter(|folder| folder.is_dir()) {
+        // Folders above may not be readable, and seldom change. One that isn't there has a parent.
+        if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive)
+            && own.iter().any(|own| is_same(own, folder))
+        {
+            return Err(error);
         }
     }
     Ok(watcher)
+}
+
+fn is_same(relative: &Path, absolute: &Path) -> bool {
+    std::path::absolute(relative).is_ok_and(|path| path == absolute)
 }
 
 /// Every name on the way to a file: the folders and the links that lead to it, and its own.

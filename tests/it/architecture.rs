@@ -146,7 +146,7 @@ fn only_one_file_edits_the_cors_headers_of_responses() {
         "ACCESS_CONTROL_ALLOW",
         &["cors/actual.rs", "cors/field.rs", "cli/demo.rs"],
     );
-    assert_only_in(".plan.apply(", &["proxy/respond.rs"]);
+    assert_only_in("plan.apply(", &["proxy/respond.rs"]);
     assert_only_in(
         "for_each_field(",
         &["cors/preflight.rs", "cors/actual.rs", "proxy/respond.rs"],

@@ -8,7 +8,7 @@ use corsgate::config::{Config, UNMATCHED};
 use corsgate::cors::{CorsRequest, Decision, PreflightDecision, Reason, Rule, decide};
 use corsgate::metrics::Metrics;
 use corsgate::proxy::Snapshot;
-use corsgate::proxy::explain::{Author, Flags, Question, explain};
+use corsgate::proxy::explain::{self, Author, Flags, Question};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use serde::Deserialize;
 use serde_yaml::Value;
@@ -288,15 +288,16 @@ fn run_explain(case: &Case) -> Expectation {
     let snapshot = Snapshot::new(config, &metrics, None, None);
     let question = Question::of_text(&raw_request(&case.request), Flags::default());
     let question = question.unwrap_or_else(|e| panic!("{}: {e}", case.name));
-    let report = explain(&snapshot, &question).unwrap_or_else(|e| panic!("{}: {e}", case.name));
+    let report =
+        explain::explain(&snapshot, &question).unwrap_or_else(|e| panic!("{}: {e}", case.name));
     // A preflight is what is asked about, or what would be asked first.
     let Some(exchange) = report.request.or(report.preflight) else {
         panic!("{}: nothing is explained: {}", case.name, report.why);
     };
     // The first step that says no has the reason, and there is none where the answer is yes.
     let no = exchange.steps.iter().find_map(|step| match step.result {
-        "no" => Some(step.reason),
-        _ => None,
+        explain::StepOutcome::No => Some(step.reason),
+        explain::StepOutcome::Yes | explain::StepOutcome::WouldBeNo => None,
     });
     let expected = match (exchange.outcome, exchange.reason) {
         ("rejected" | "passed_through", Some("route_passthrough")) => None,

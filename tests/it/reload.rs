@@ -243,6 +243,23 @@ fn what_needs_a_restart_is_said_and_the_rest_is_in_force() {
         answer.body
     );
     assert!(allows(&gateway, TWO));
+    // What is shown is what is in force, and what is not is said.
+    let page = gateway.ask_admin("GET /config").body;
+    assert!(
+        page.contains(
+            "# changed in the file, and waiting for a restart: listeners, metrics, server\n"
+        ),
+        "{page}"
+    );
+    let (_, shown) = page.split_once("listeners:").expect("a document");
+    assert!(
+        shown.contains(TWO) && shown.contains("threads: 1"),
+        "{page}"
+    );
+    assert!(
+        !shown.contains("127.0.0.1:1\n") && !shown.contains("metrics:"),
+        "{page}"
+    );
     folder.write("gate.yaml", &text);
     let answer = gateway.ask_admin("POST /reload");
     assert!(!answer.body.contains("restart"), "{}", answer.body);

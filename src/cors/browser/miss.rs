@@ -1,5 +1,6 @@
 //! The nearest miss: what an answer has instead of what a browser compares with.
 
+use crate::cors::origin::{default_port, host_and_port};
 use std::fmt;
 
 /// How a value of Access-Control-Allow-Origin misses the origin, where that is plain.
@@ -77,7 +78,7 @@ impl OriginMiss {
         if value_host == host {
             return Some(match value_scheme == scheme {
                 false => Self::Scheme,
-                true if port.is_none() && value_port == default_port(scheme) => Self::DefaultPort,
+                true if port.is_none() && is_default(value_port, scheme) => Self::DefaultPort,
                 true => Self::Port,
             });
         }
@@ -89,20 +90,9 @@ impl OriginMiss {
     }
 }
 
-/// The port as written; an IPv6 address keeps its brackets.
-fn host_and_port(authority: &str) -> (&str, Option<&str>) {
-    match authority.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => (host, Some(port)),
-        _ => (authority, None),
-    }
-}
-
-fn default_port(scheme: &str) -> Option<&'static str> {
-    match scheme {
-        "https" => Some("443"),
-        "http" => Some("80"),
-        _ => None,
-    }
+fn is_default(port: Option<&str>, scheme: &str) -> bool {
+    let port = port.and_then(|port| port.parse().ok());
+    port.is_some() && port == default_port(scheme)
 }
 
 impl fmt::Display for OriginMiss {

@@ -32,6 +32,7 @@ fn an_origin_is_told_what_it_lacks() {
             "https://*.sites.example",
             "https://api.example.org:8443",
             "http://localhost:*",
+            "https://www.shop.example",
             "regex:https://pr-[0-9]+\\.example\\.net",
         ],
         &[],
@@ -109,6 +110,14 @@ fn an_origin_is_told_what_it_lacks() {
         (
             "https://aap.example.com",
             "it is spelled nearly like `https://app.example.com`",
+        ),
+        (
+            "http://api.example.org",
+            "scheme is http, and the port differs too: `https://api.example.org:8443` is allowed",
+        ),
+        (
+            "https://shop.example",
+            "`www.` is missing: `https://www.shop.example` is allowed",
         ),
         (
             "null",

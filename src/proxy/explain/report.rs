@@ -10,9 +10,10 @@ pub struct Report {
     pub url: String,
     pub origin: Option<String>,
     pub credentials: bool,
-    pub listener: String,
+    /// The one with the URL's port. Routes are the same on all of them.
+    pub listener: Option<String>,
     /// What a browser would do for the script.
-    pub verdict: Verdict,
+    pub verdict: Ruling,
     /// Why, in a line or two.
     pub why: String,
     /// Why there is a preflight, and what else there is to know.
@@ -25,9 +26,11 @@ pub struct Report {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum Ruling {
     /// The script gets its response.
     Allowed,
+    /// It gets the gateway's own error.
+    Fails,
     /// It gets an error.
     Blocked,
     /// What the upstream answers decides.
@@ -56,19 +59,36 @@ pub struct RouteReport {
     /// As metrics have it.
     pub name: String,
     pub upstream: Option<String>,
-    /// The predicates that are met; where no route matches, those of the nearest one that are not.
+    /// The predicates that are met.
     pub because: Vec<String>,
     /// The route that misses by the least, where none matches.
-    pub nearest: Option<String>,
+    pub nearest: Option<NearestRoute>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NearestRoute {
+    pub name: String,
+    /// The predicates that are not met.
+    pub unmet: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StepReport {
     pub step: &'static str,
-    pub result: &'static str,
+    pub result: StepOutcome,
     pub reason: Option<&'static str>,
     pub finding: String,
     pub near_miss: Option<String>,
+}
+
+/// What a step says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepOutcome {
+    Yes,
+    No,
+    /// It would, if no step before it did.
+    WouldBeNo,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -124,10 +144,11 @@ impl fmt::Display for Report {
             request,
         } = self;
         let verdict = match verdict {
-            Verdict::Allowed => "ALLOWED",
-            Verdict::Blocked => "BLOCKED",
-            Verdict::DependsOnUpstream => "THE UPSTREAM DECIDES",
-            Verdict::NoCors => "NO CORS",
+            Ruling::Allowed => "ALLOWED",
+            Ruling::Fails => "FAILS",
+            Ruling::Blocked => "BLOCKED",
+            Ruling::DependsOnUpstream => "THE UPSTREAM DECIDES",
+            Ruling::NoCors => "NO CORS",
         };
         writeln!(f, "{verdict}: {why}")?;
         writeln!(f)?;
@@ -144,6 +165,7 @@ impl fmt::Display for Report {
                 ""
             }
         )?;
+        let listener = listener.as_deref().unwrap_or("none with this port");
         writeln!(f, "  listener  {listener}")?;
         for note in notes {
             writeln!(f, "  note      {}", escaped(note))?;
@@ -197,9 +219,10 @@ impl fmt::Display for RouteReport {
                 "route     `{}` to the upstream `{upstream}`: {because}",
                 self.name
             ),
-            (None, Some(nearest)) => write!(
+            (None, Some(NearestRoute { name, unmet })) => write!(
                 f,
-                "route     none; the nearest is `{nearest}`, but {because}"
+                "route     none; the nearest is `{name}`, but {}",
+                unmet.join("; ")
             ),
             (None, None) => write!(f, "route     none"),
         }
@@ -215,10 +238,10 @@ impl fmt::Display for StepReport {
             finding,
             near_miss,
         } = self;
-        let mark = match *result {
-            "yes" => "",
-            "no" => "NO: ",
-            _ => "would be no: ",
+        let mark = match result {
+            StepOutcome::Yes => "",
+            StepOutcome::No => "NO: ",
+            StepOutcome::WouldBeNo => "would be no: ",
         };
         write!(f, "{step:<9} {mark}{finding}")?;
         if let Some(reason) = reason {

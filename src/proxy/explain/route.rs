@@ -1,15 +1,15 @@
 //! Why a route is a request's, or is not: its predicates, one by one.
 //!
-//! The router finds the route by look-ups; here each route is asked by itself, so that the two can
-//! be compared.
+//! The router finds the route by look-ups; here each route is asked by itself. The router's tests
+//! hold the two against each other.
 
 use crate::config::{HostMatch, PathMatch, RouteMatch};
-use crate::cors::RequestKind;
+use crate::cors::{RequestKind, host_and_port};
 use crate::proxy::router::{RouteRequest, is_header, requested_method};
 
 /// What a route's predicates say to a request.
 #[derive(Debug, Default)]
-pub(super) struct Predicates {
+pub(in crate::proxy) struct Predicates {
     pub met: Vec<String>,
     pub unmet: Vec<String>,
 }
@@ -17,7 +17,7 @@ pub(super) struct Predicates {
 // === impl Predicates ===
 
 impl Predicates {
-    pub(super) fn of(matches: &RouteMatch, request: &RouteRequest<'_>) -> Self {
+    pub(in crate::proxy) fn of(matches: &RouteMatch, request: &RouteRequest<'_>) -> Self {
         let RouteMatch {
             hosts,
             path,
@@ -127,9 +127,6 @@ impl Predicates {
 /// As the router compares it: in lower case, without its port and a final dot.
 fn host_name(host: &[u8]) -> String {
     let host = String::from_utf8_lossy(host).to_ascii_lowercase();
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => &host,
-    };
+    let (name, _) = host_and_port(&host);
     name.strip_suffix('.').unwrap_or(name).to_owned()
 }

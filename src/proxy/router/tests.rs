@@ -196,3 +196,69 @@ fn without_a_route_there_is_none() {
         Some(0)
     );
 }
+
+mod twin {
+    use super::*;
+    use crate::proxy::explain::Predicates;
+    use proptest::prelude::*;
+    use proptest::sample::{select, subsequence};
+
+    const HOSTS: [&str; 4] = ["a.test", "*.test", "*.a.test", "b.a.test"];
+    const PATHS: [&str; 7] = ["/*", "/x/*", "/x", "/x/y/*", "/x/y", "/xy/*", "/x/"];
+    const METHODS: [&str; 3] = ["GET", "PUT", "get"];
+    const FIELDS: [(&str, &str); 3] = [("x-a", "1"), ("x-a", "2"), ("x-b", "1")];
+
+    fn any_route() -> impl Strategy<Value = RouteMatch> {
+        let hosts = subsequence(HOSTS.to_vec(), 0..=2);
+        let methods = subsequence(METHODS.to_vec(), 0..=2);
+        let headers = subsequence(FIELDS.to_vec(), 0..=1);
+        (hosts, select(PATHS.to_vec()), methods, headers)
+            .prop_map(|(hosts, path, methods, headers)| route(&hosts, path, &methods, &headers))
+    }
+
+    proptest! {
+        /// The route that is found is one whose predicates are all met; where none is found, none has
+        /// them all; and no route that is more specific in its predicates was passed over on the
+        /// same host and path.
+        #[test]
+        fn a_route_is_found_where_its_predicates_are_met_and_nowhere_else(
+            routes in prop::collection::vec(any_route(), 0..6),
+            host in select(vec!["a.test", "A.test:8080", "b.a.test.", "c.b.a.test", "test", "other", ""]),
+            path in select(vec!["/", "/x", "/x/", "/x/y", "/x/y/z", "/xy", "/xyz", "/X"]),
+            method in select(vec!["GET", "PUT", "OPTIONS"]),
+            asked in select(vec![None, Some("GET"), Some("PUT"), Some("")]),
+            fields in subsequence(FIELDS.to_vec(), 0..=2),
+            names in select(vec!["", "x-a", "X-B, x-c"]),
+        ) {
+            let mut headers = HeaderMap::new();
+            for (name, value) in fields {
+                headers.append(name, HeaderValue::from_static(value));
+            }
+            if let Some(asked) = asked {
+                headers.insert("origin", HeaderValue::from_static("https://o.test"));
+                headers.insert("access-control-request-method", HeaderValue::from_static(asked));
+                headers.insert("access-control-request-headers", HeaderValue::from_static(names));
+            }
+            let method: Method = method.parse().unwrap();
+            let cors = CorsRequest::new(&method, &headers);
+            let request = RouteRequest {
+                host: host.as_bytes(),
+                path: path.as_bytes(),
+                fields: &headers,
+                cors: &cors,
+            };
+            let is_met = |route: &RouteMatch| Predicates::of(route, &request).unmet.is_empty();
+            match Router::new(&routes).find(&request) {
+                Some(found) => {
+                    let found = &routes[found];
+                    prop_assert!(is_met(found), "{found:?}");
+                    let same = |other: &&RouteMatch| other.hosts == found.hosts && other.path == found.path;
+                    for other in routes.iter().filter(same).filter(|other| is_met(other)) {
+                        prop_assert!(other.predicate_count() <= found.predicate_count(), "{other:?}");
+                    }
+                }
+                None => prop_assert!(!routes.iter().any(is_met)),
+            }
+        }
+    }
+}
