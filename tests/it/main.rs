@@ -2,6 +2,7 @@
 
 mod alloc;
 mod architecture;
+mod browser;
 mod cases;
 mod cli;
 mod config;

@@ -7,7 +7,7 @@ mod upstream;
 
 pub(crate) use client::{Client, Response, is_cors_field};
 pub(crate) use process::{File, Folder, Running};
-pub(crate) use upstream::{Answer, Upstream, read_head};
+pub(crate) use upstream::{Answer, Received, Upstream, read_head, read_request};
 
 use corsgate::config::Config;
 use corsgate::server::Server;

@@ -9,7 +9,7 @@ pub(crate) struct Upstream {
     received: Arc<Mutex<Vec<Received>>>,
 }
 
-/// A request that reached the upstream.
+/// A request that reached the upstream. In its headers, a character is a byte.
 #[derive(Debug, Clone)]
 pub(crate) struct Received {
     pub(crate) method: String,
@@ -49,6 +49,12 @@ impl Answer {
 
 impl Upstream {
     pub(crate) fn start(answer: Answer) -> Self {
+        Self::start_with(move |_| answer.clone())
+    }
+
+    /// One that answers each request as `answer` says.
+    pub(crate) fn start_with(answer: impl Fn(&Received) -> Answer + Send + Sync + 'static) -> Self {
+        let answer = Arc::new(answer);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("bound");
         let received = Arc::new(Mutex::new(Vec::new()));
@@ -56,8 +62,8 @@ impl Upstream {
         // The thread ends with the process; a listener that nobody asks costs nothing.
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (answer, log) = (answer.clone(), Arc::clone(&log));
-                thread::spawn(move || serve(stream, &answer, &log));
+                let (answer, log) = (Arc::clone(&answer), Arc::clone(&log));
+                thread::spawn(move || serve(stream, &*answer, &log));
             }
         });
         Self { address, received }
@@ -72,10 +78,11 @@ impl Upstream {
     }
 }
 
-fn serve(stream: TcpStream, answer: &Answer, log: &Mutex<Vec<Received>>) {
+fn serve(stream: TcpStream, answer: impl Fn(&Received) -> Answer, log: &Mutex<Vec<Received>>) {
     let mut writer = stream.try_clone().expect("a socket");
     let mut reader = BufReader::new(stream);
     while let Some(request) = read_request(&mut reader) {
+        let answer = answer(&request);
         log.lock().expect("no test panics with it").push(request);
         if writer.write_all(&answer.0).is_err() {
             return;
@@ -93,7 +100,8 @@ pub(crate) fn read_head(stream: &mut TcpStream) {
     }
 }
 
-fn read_request(reader: &mut impl BufRead) -> Option<Received> {
+/// Reads a request to its end; `None` where there is none, or it is broken.
+pub(crate) fn read_request(reader: &mut impl BufRead) -> Option<Received> {
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|len| *len > 0)?;
     let mut words = line.split_whitespace();
@@ -102,13 +110,14 @@ fn read_request(reader: &mut impl BufRead) -> Option<Received> {
     loop {
         let mut line = Vec::new();
         reader.read_until(b'\n', &mut line).ok()?;
-        let line = String::from_utf8_lossy(&line);
-        let line = line.trim_end();
+        // A character is a byte: a field may have any.
+        let line: String = line.iter().map(|&byte| char::from(byte)).collect();
+        let line = line.trim_end_matches(['\r', '\n']);
         if line.is_empty() {
             break;
         }
         let (name, value) = line.split_once(':')?;
-        headers.push((name.to_owned(), value.trim().to_owned()));
+        headers.push((name.to_owned(), value.trim_matches([' ', '\t']).to_owned()));
     }
     let mut request = Received {
         method,

@@ -1,0 +1,200 @@
+//! A real browser, and the page that it shows: the page carries out a plan of fetches and reports.
+
+use crate::support::{Answer, Folder, PATIENCE, Received, Upstream};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+/// Where a script runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// On a page of a server.
+    Page,
+    /// In a sandboxed frame, whose origin is `null`.
+    Frame,
+}
+
+pub(super) const PLACES: [Place; 2] = [Place::Page, Place::Frame];
+
+/// One `fetch()`, or the same one several times after another.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Fetch {
+    /// Its place in the plan.
+    pub(super) id: usize,
+    pub(super) url: String,
+    pub(super) method: String,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) credentials: bool,
+    pub(super) cache: &'static str,
+    pub(super) times: usize,
+    #[serde(skip)]
+    pub(super) place: Place,
+}
+
+/// What a script got, each time: the names of the response's fields that it can read, or an error.
+pub(super) type Seen = Vec<Option<Vec<String>>>;
+
+/// The server of the page, bound before there is a plan: plans name its origin.
+pub(super) struct Site {
+    server: Upstream,
+    plan: Arc<OnceLock<Vec<Fetch>>>,
+    reports: Receiver<String>,
+}
+
+/// The cookie that the page sets. Ports don't tell cookies apart, so every server here gets it, with
+/// credentials.
+pub(super) const COOKIE: &str = "corsgate=1";
+
+/// What a page reports.
+#[derive(Debug, Deserialize)]
+struct Report {
+    page: String,
+    #[serde(default)]
+    seen: Vec<ReportedFetch>,
+    failed: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ReportedFetch {
+    id: usize,
+    readable: Option<Vec<String>>,
+}
+
+/// The browser, if there is one.
+pub(super) fn program() -> Option<Command> {
+    const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
+    let is_there = |name: &&str| Command::new(name).arg("--version").output().is_ok();
+    let found = NAMES.into_iter().find(is_there);
+    let required = std::env::var("CORSGATE_TEST_BROWSER").is_ok_and(|v| v == "require");
+    assert!(found.is_some() || !required, "no browser: {NAMES:?}");
+    if found.is_none() {
+        eprintln!("there is no Chromium: what browsers do is not tested here");
+    }
+    found.map(Command::new)
+}
+
+// === impl Site ===
+
+impl Site {
+    pub(super) fn start() -> Self {
+        let plan: Arc<OnceLock<Vec<Fetch>>> = Arc::default();
+        let (send, reports) = mpsc::channel();
+        let (theirs, send) = (Arc::clone(&plan), Mutex::new(send));
+        let server = Upstream::start_with(move |request| answer(request, &theirs, &send));
+        Self {
+            server,
+            plan,
+            reports,
+        }
+    }
+
+    /// The origin of scripts on the page.
+    pub(super) fn origin(&self) -> String {
+        format!("http://{}", self.server.address)
+    }
+
+    /// Shows the page to the browser and waits until all of the plan is done.
+    pub(super) fn run(self, program: Command, plan: Vec<Fetch>) -> BTreeMap<usize, Seen> {
+        self.plan.set(plan).expect("there was no plan yet");
+        let _browser = Running::start(program, &format!("{}{}", self.origin(), "/page"));
+        let mut seen: BTreeMap<usize, Seen> = BTreeMap::new();
+        for _ in PLACES {
+            let report = self.reports.recv_timeout(PATIENCE);
+            let report = report.expect("the browser reports in time");
+            let report: Report = serde_json::from_str(&report).expect("a report");
+            assert_eq!(report.failed, None, "{}", report.page);
+            for ReportedFetch { id, readable } in report.seen {
+                seen.entry(id).or_default().push(readable);
+            }
+        }
+        seen
+    }
+}
+
+fn answer(request: &Received, plan: &OnceLock<Vec<Fetch>>, send: &Mutex<Sender<String>>) -> Answer {
+    let html = "text/html; charset=utf-8";
+    let plan_of = |place: Place| {
+        let plan = plan.get().expect("a plan before a browser");
+        let fetches: Vec<&Fetch> = plan.iter().filter(|fetch| fetch.place == place).collect();
+        serde_json::to_string(&fetches).expect("strings and numbers")
+    };
+    let (content_type, body) = match request.target.as_str() {
+        "/page" | "/null" => (html, include_str!("page.html").to_owned()),
+        "/plan/page" => ("application/json", plan_of(Place::Page)),
+        "/plan/null" => ("application/json", plan_of(Place::Frame)),
+        "/seen" => {
+            let report = String::from_utf8_lossy(&request.body).into_owned();
+            let _ = send.lock().expect("no test panics with it").send(report);
+            (html, String::new())
+        }
+        _ => return Answer::new(404, &[]),
+    };
+    // The frame asks for its plan across origins.
+    let head = format!(
+        "HTTP/1.1 200 X\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\
+         Set-Cookie: {COOKIE}\r\nAccess-Control-Allow-Origin: *\r\n\r\n",
+        body.len()
+    );
+    Answer([head.into_bytes(), body.into_bytes()].concat())
+}
+
+/// A browser that shows a page until the value ends.
+struct Running {
+    child: Child,
+    profile: Folder,
+}
+
+impl Running {
+    fn start(mut program: Command, url: &str) -> Self {
+        let profile = Folder::new();
+        let child = program
+            .args([
+                "--headless=new",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+                "--disable-quic",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "--disable-extensions",
+                "--no-first-run",
+                "--no-proxy-server",
+            ])
+            .arg(format!("--user-data-dir={}", profile.path("").display()))
+            .arg(url)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it runs");
+        Self { child, profile }
+    }
+}
+
+impl Drop for Running {
+    /// Asks it to end, and insists after a while. Its helpers may write to its profile until they end.
+    fn drop(&mut self) {
+        let id = self.child.id().to_string();
+        let _ = Command::new("kill").args(["-s", "TERM", &id]).status();
+        within_seconds(10, || !matches!(self.child.try_wait(), Ok(None)));
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let profile = self.profile.path("");
+        within_seconds(10, || {
+            let _ = std::fs::remove_dir_all(&profile);
+            !profile.exists()
+        });
+    }
+}
+
+/// Waits for something that says nothing when it happens.
+fn within_seconds(seconds: u64, mut has_happened: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !has_happened() && started.elapsed() < Duration::from_secs(seconds) {
+        std::thread::yield_now();
+    }
+}
