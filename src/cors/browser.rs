@@ -4,6 +4,20 @@
 //! Fetch standard's text alone, so that the two can be compared:
 //! <https://fetch.spec.whatwg.org/#http-cors-protocol>.
 //!
+//! `tests/it/browser.rs` holds it against a real Chromium, which does all of it but this:
+//!
+//! - `Access-Control-Allow-Headers: *` covers `authorization` where there are no credentials. Chromium
+//!   warns of it in its console.
+//! - A script's `user-agent` is dropped, and client hints such as `dpr` and `save-data` are safelisted:
+//!   there is no preflight for them.
+//! - Lines of one name are joined before they are looked at: two `content-type`s are never safe, and
+//!   128 is the limit for both. A range of 2^63-1 or more is not safe either.
+//! - A negative Access-Control-Max-Age is 0, not 5. Preflights for opaque origins are never remembered.
+//! - A response of 407 that no proxy sent is an error, whatever its fields say.
+//!
+//! The standard is followed here all the same: where the two differ, Chromium is mostly more lenient,
+//! and there are other browsers.
+//!
 //! *Invariant:* nothing here knows a policy. What a server meant to allow does not count, only what
 //! it sent.
 
