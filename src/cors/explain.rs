@@ -4,6 +4,7 @@
 
 use super::decision::Rule;
 use super::matcher::PatternRef;
+use super::names::is_safelisted_method;
 use super::near_miss;
 use super::outcome::Reason;
 use super::policy::Policy;
@@ -155,10 +156,10 @@ fn method_step(policy: &Policy, request: &CorsRequest<'_>) -> Step {
         Ok(method) => {
             let shown = quoted(method);
             let is_listed = policy.method_names().any(|listed| listed == method);
-            let why = match policy.allows_any_method() && !is_listed {
-                true => "`allow_methods` has `*`",
+            let why = match is_safelisted_method(method) {
+                true => "GET, HEAD and POST always are",
                 false if is_listed => "it is in `allow_methods`",
-                false => "GET, HEAD and POST always are",
+                false => "`allow_methods` has `*`",
             };
             Step::yes(name, format!("{shown} is allowed: {why}"))
         }

@@ -20,7 +20,10 @@ const MAX_TYPOS: usize = 2;
 pub(super) fn origin(patterns: &OriginMatcher, origin: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(origin);
     if origin == b"null" {
-        return Some("nothing but the pattern `null` matches opaque origins".to_owned());
+        return Some(
+            "opaque origins are matched by the pattern `null`, and by `*` without credentials"
+                .to_owned(),
+        );
     }
     let other_kind = || other_origin(patterns, &text);
     let Ok(Origin::Tuple(tuple)) = Origin::parse(origin) else {
@@ -154,7 +157,16 @@ fn other_port(patterns: &OriginMatcher, origin: &TupleOrigin<'_>) -> Option<Stri
 fn typo(patterns: &OriginMatcher, origin: &TupleOrigin<'_>) -> Option<String> {
     let host = origin.host();
     let nearest = tuples(patterns)
-        .filter(|pattern| pattern.host().len().abs_diff(host.len()) <= MAX_TYPOS)
+        .filter(|pattern| {
+            let port = match pattern.port() {
+                PortPattern::Any => origin.port(),
+                PortPattern::Number(number) => Some(number),
+                PortPattern::Default => None,
+            };
+            pattern.scheme() == origin.scheme()
+                && port == origin.port()
+                && pattern.host().len().abs_diff(host.len()) <= MAX_TYPOS
+        })
         .map(|pattern| (strsim::damerau_levenshtein(pattern.host(), host), pattern))
         .filter(|(distance, _)| (1..=MAX_TYPOS).contains(distance))
         .min_by_key(|(distance, _)| *distance);
@@ -206,7 +218,7 @@ pub(super) fn header(policy: &Policy, name: &[u8]) -> Option<String> {
 fn nearest(name: &str, listed: Vec<String>) -> Option<String> {
     let distance = |listed: &String| strsim::damerau_levenshtein(listed, name);
     let nearest = listed.iter().min_by_key(|listed| distance(listed))?;
-    let is_near = distance(nearest) <= MAX_TYPOS.min(name.len() / 2);
+    let is_near = distance(nearest) <= MAX_TYPOS.min(name.len() / 4);
     is_near.then(|| format!("`{nearest}` is allowed"))
 }
 

@@ -338,10 +338,6 @@ impl Policy {
                 && is_token(name))
     }
 
-    pub(super) fn allows_any_method(&self) -> bool {
-        self.any_method
-    }
-
     pub(super) fn allows_any_header(&self) -> bool {
         self.any_header
     }

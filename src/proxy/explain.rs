@@ -21,8 +21,8 @@ use super::verdict::Verdict;
 use crate::config::normalized_path;
 use crate::cors::browser::{Refusal, ScriptRequest};
 use crate::cors::{
-    self, CorsRequest, Grant, HeaderPlan, RequestKind, Step, StepResult, UpstreamCorsHeaders,
-    default_port, host_and_port,
+    self, CorsRequest, Grant, HeaderPlan, Origin, RequestKind, Step, StepResult,
+    UpstreamCorsHeaders, default_port, host_and_port,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use pingora_http::RequestHeader;
@@ -87,6 +87,7 @@ pub fn explain(snapshot: &Snapshot, question: &Question) -> Result<Report, Quest
         request: None,
     };
     report.take_listener(snapshot, question);
+    report.notes.extend(odd_origin(question));
     match kind {
         RequestKind::Preflight => explain_preflight(snapshot, question, &header, &mut report),
         RequestKind::NotCors => {
@@ -123,6 +124,11 @@ fn explain_preflight(
         headers: &headers,
         credentials: question.credentials,
     };
+    if !question.credentials {
+        let note =
+            "a preflight does not show whether its request has credentials; here it has none";
+        report.notes.push(note.to_owned());
+    }
     let judgement = judge_preflight(&script, seen.as_ref(), &mut exchange.browser);
     (report.verdict, report.why) = ruling(&[(&exchange, &judgement)]);
     report.preflight = Some(exchange);
@@ -138,7 +144,7 @@ fn explain_actual(
     let headers: Vec<(String, String)> = question
         .headers
         .iter()
-        .filter(|(name, _)| !name.eq_ignore_ascii_case("origin"))
+        .filter(|(name, _)| !is_origin(name))
         .cloned()
         .collect();
     let script = ScriptRequest {
@@ -148,8 +154,14 @@ fn explain_actual(
         credentials: question.credentials,
     };
     // What the browser sends is not always what its script has written.
+    let dropped = script.dropped_headers();
+    let is_sent = |(name, _): &&(String, String)| {
+        let mut dropped = dropped.iter();
+        !dropped.any(|dropped| name.eq_ignore_ascii_case(dropped)) || is_origin(name)
+    };
     let sent = Question {
         method: script.method().to_owned(),
+        headers: question.headers.iter().filter(is_sent).cloned().collect(),
         ..question.clone()
     };
     if sent.method != question.method {
@@ -170,7 +182,7 @@ fn explain_actual(
         report.why = format!("nothing is sent: {error}");
         return Ok(report);
     }
-    for name in script.dropped_headers() {
+    for name in dropped {
         let note =
             format!("no script may set `{name}`: a browser leaves it out, or sets it itself");
         report.notes.push(note);
@@ -212,6 +224,17 @@ fn explain_actual(
     report.preflight = Some(preflight);
     report.request = Some(exchange_itself);
     Ok(report)
+}
+
+/// What is said of an Origin that no browser sends, whatever becomes of it.
+fn odd_origin(question: &Question) -> Option<String> {
+    let origin = question.values("origin").next()?;
+    let why = Origin::parse(origin.as_bytes()).err()?;
+    Some(format!("no browser sends the origin `{origin}`: {why}"))
+}
+
+fn is_origin(name: &str) -> bool {
+    name.eq_ignore_ascii_case("origin")
 }
 
 /// What becomes of one request, and what a browser will see of it.
@@ -271,7 +294,7 @@ fn refused_alone(status: StatusCode) -> StepReport {
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
             "the header is longer than `limits.max_request_header_bytes`"
         }
-        _ => "the target has dot segments, or is no path",
+        _ => "the target is no path, or has dot segments, which a browser resolves before it sends",
     };
     let result = match status {
         StatusCode::NO_CONTENT => StepOutcome::Yes,
@@ -368,16 +391,21 @@ fn route_report(snapshot: &Snapshot, route: &Route, request: &RouteRequest<'_>) 
     }
     let others = snapshot.routes().filter_map(|other| {
         let predicates = Predicates::of(other.matches.as_ref()?, request);
-        Some(NearestRoute {
+        let nearness = predicates.nearness();
+        let route = NearestRoute {
             name: other.name.clone(),
             unmet: predicates.unmet,
-        })
+        };
+        Some((nearness, route))
     });
     RouteReport {
         name,
         upstream: None,
         because: Vec::new(),
-        nearest: others.min_by_key(|other| other.unmet.len()),
+        // Of equally near ones the first.
+        nearest: others
+            .reduce(|a, b| if b.0 > a.0 { b } else { a })
+            .map(|(_, route)| route),
     }
 }
 

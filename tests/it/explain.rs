@@ -157,7 +157,7 @@ fn verdicts_are_a_browsers() {
             "http://api.example.com/web/../own",
             "--origin https://app.example.com",
             "fails",
-            "the target has dot segments, or is no path; the script may read the 400",
+            "which a browser resolves before it sends; the script may read the 400",
         ),
         (
             "https://api.example.com/web",

@@ -121,7 +121,7 @@ fn an_origin_is_told_what_it_lacks() {
         ),
         (
             "null",
-            "nothing but the pattern `null` matches opaque origins",
+            "opaque origins are matched by the pattern `null`, and by `*` without credentials",
         ),
         ("https://evil.test", ""),
         ("https://app.example.com.evil.test", ""),

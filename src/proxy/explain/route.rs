@@ -12,6 +12,10 @@ use crate::proxy::router::{RouteRequest, is_header, requested_method};
 pub(in crate::proxy) struct Predicates {
     pub met: Vec<String>,
     pub unmet: Vec<String>,
+    has_host: bool,
+    has_path: bool,
+    /// How many bytes of the path are the route's.
+    shared: usize,
 }
 
 // === impl Predicates ===
@@ -24,7 +28,10 @@ impl Predicates {
             methods,
             headers,
         } = matches;
-        let mut predicates = Self::default();
+        let mut predicates = Self {
+            has_host: hosts.is_empty(),
+            ..Self::default()
+        };
         if !hosts.is_empty() {
             predicates.host(hosts, request);
         }
@@ -36,6 +43,13 @@ impl Predicates {
             predicates.header(name, value, request);
         }
         predicates
+    }
+
+    /// How near the route is: by its path, which people look at first, then by its host, then by the
+    /// rest.
+    pub(super) fn nearness(&self) -> impl Ord + use<> {
+        let unmet = std::cmp::Reverse(self.unmet.len());
+        (self.has_path, self.has_host, self.shared, unmet)
     }
 
     fn add(&mut self, is_met: bool, met: String, unmet: String) {
@@ -58,6 +72,7 @@ impl Predicates {
             HostMatch::Subdomains(name) => format!("`*.{name}`"),
         };
         let found = hosts.iter().find(is_match);
+        self.has_host = found.is_some();
         let all = hosts.iter().map(text).collect::<Vec<_>>().join(", ");
         let met = found.map(|pattern| format!("the host is {}", text(pattern)));
         let shown = host.escape_default();
@@ -71,6 +86,10 @@ impl Predicates {
     fn path(&mut self, pattern: &PathMatch, request: &RouteRequest<'_>) {
         let path = String::from_utf8_lossy(request.path);
         let shown = path.escape_default();
+        let (PathMatch::Exact(own) | PathMatch::Prefix(own)) = pattern;
+        let pairs = own.bytes().zip(path.bytes());
+        self.shared = pairs.take_while(|(a, b)| a == b).count();
+        let before = self.unmet.len();
         match pattern {
             PathMatch::Exact(exact) => {
                 let mut unmet = format!("the path is `{shown}`, not `{exact}`");
@@ -96,6 +115,7 @@ impl Predicates {
                 self.add(is_met, format!("the path is below `{prefix}`"), unmet);
             }
         }
+        self.has_path = self.unmet.len() == before;
     }
 
     fn method(&mut self, methods: &[String], request: &RouteRequest<'_>) {
