@@ -2,14 +2,15 @@
 
 use std::io;
 use std::thread;
+use thread_priority::{
+    NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
+    set_thread_priority_and_policy, thread_native_id,
+};
 use tokio::sync::oneshot;
 use tracing::debug;
 
-/// The least urgent there is: a thread that answers requests gets the core at once.
-const NICENESS: i32 = 19;
-
 /// Runs `work` on a thread of its own, which gives way to all others. A pool's thread would not do:
-/// what has once given way can't be urgent again.
+/// what has once given way need not get back.
 ///
 /// # Errors
 ///
@@ -21,10 +22,7 @@ where
 {
     let (done, result) = oneshot::channel();
     let run = move || {
-        // Of this thread alone, on Linux. It works as well with others in its way.
-        if let Err(error) = rustix::process::nice(NICENESS) {
-            debug!(%error, "can't give way");
-        }
+        give_way();
         // Nobody waits any more where the process is ending.
         let _ = done.send(work());
     };
@@ -32,4 +30,15 @@ where
         .name("corsgate-background".to_owned())
         .spawn(run)?;
     result.await.map_err(|_| io::Error::other("it panicked"))
+}
+
+/// Takes a core only while nobody else wants it. A high niceness is not enough: Linux lets even such
+/// a thread finish its slice of some milliseconds before one that answers a request gets the core.
+fn give_way() {
+    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    let min = ThreadPriority::Min;
+    // It works as well with others in its way.
+    if let Err(error) = set_thread_priority_and_policy(thread_native_id(), min, idle) {
+        debug!(?error, "can't give way");
+    }
 }
