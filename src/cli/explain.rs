@@ -24,6 +24,9 @@ pub(super) struct Options {
     #[arg(short, long, value_name = "FILE")]
     config: PathBuf,
     /// What the script asks for, such as `https://api.example.com/v1/books`.
+    ///
+    /// Stdin is not read then: a request has a URL here, or it is pasted, not both. At /explain of a
+    /// running gateway `url=` and a body together are refused.
     #[arg(long)]
     url: Option<String>,
     /// The origin of the page that the script runs in.
@@ -33,6 +36,8 @@ pub(super) struct Options {
     #[arg(short = 'X', long)]
     method: Option<String>,
     /// A header that the script sets, with its value or by its name alone; may be repeated.
+    ///
+    /// It takes the place of all pasted headers of its name; several flags of one name add up.
     #[arg(short = 'H', long = "header", value_name = "NAME[: VALUE]")]
     headers: Vec<String>,
     /// The script asks with credentials: `fetch(…, { credentials: "include" })`.
@@ -64,16 +69,14 @@ pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
         headers,
         credentials,
     };
-    let question = match flags.url.is_some() || std::io::stdin().is_terminal() {
-        true => Question::of_flags(flags),
-        false => {
-            let mut pasted = String::new();
-            std::io::stdin()
-                .read_to_string(&mut pasted)
-                .map_err(|error| format!("can't read what is pasted: {error}"))?;
-            Question::of_text(&pasted, flags)
-        }
-    };
+    // With a URL nothing is read: a pipe that nobody closes would be waited for.
+    let mut pasted = Vec::new();
+    if flags.url.is_none() && !std::io::stdin().is_terminal() {
+        std::io::stdin()
+            .read_to_end(&mut pasted)
+            .map_err(|error| format!("can't read what is pasted: {error}"))?;
+    }
+    let question = Question::of_text(&String::from_utf8_lossy(&pasted), flags);
     let metrics = Metrics::new().map_err(|error| error.to_string())?;
     let snapshot = Snapshot::new(config, &metrics, None, None);
     let report = match question.and_then(|question| explain(&snapshot, &question)) {

@@ -7,7 +7,7 @@ mod question;
 mod report;
 mod route;
 
-pub use question::{Flags, Question, QuestionError};
+pub use question::{Flags, Format, Question, QuestionError};
 pub use report::{
     Author, Browser, Exchange, NearestRoute, Report, Response, RouteReport, Ruling, StepOutcome,
     StepReport,
@@ -49,16 +49,14 @@ type Judgement = Option<Result<(), Refusal>>;
 /// Answers a query, and what is pasted with it, as text or, with `format=json`, as JSON. The error is
 /// what to tell who asked.
 pub fn answer(snapshot: &Snapshot, query: &str, pasted: &str) -> Result<Explained, QuestionError> {
-    let question = Question::of_text(pasted, Flags::of_query(query)?)?;
-    let report = explain(snapshot, &question)?;
-    let is_json = form_urlencoded::parse(query.as_bytes())
-        .any(|pair| pair == ("format".into(), "json".into()));
-    Ok(match is_json {
-        true => Explained {
+    let (flags, format) = Flags::of_query(query)?;
+    let report = explain(snapshot, &Question::of_text(pasted, flags)?)?;
+    Ok(match format {
+        Format::Json => Explained {
             content_type: "application/json",
             text: report.to_json(),
         },
-        false => Explained {
+        Format::Text => Explained {
             content_type: "text/plain; charset=utf-8",
             text: report.to_string(),
         },
@@ -269,7 +267,7 @@ fn exchange(
         None => (verdict.outcome(), verdict.reason()),
     };
     let mut headers = vec![("Host".to_owned(), question.authority.clone())];
-    headers.extend(question.headers.iter().cloned());
+    headers.extend(question.shown_headers());
     let exchange = Exchange {
         method: question.method.clone(),
         target: question.target.clone(),

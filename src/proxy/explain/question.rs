@@ -1,6 +1,20 @@
 //! What is asked about: a request, as flags, as a pasted `curl` command, or as it is on the wire.
+//!
+//! *Invariant:* a request has one source, a URL among the flags or a pasted text. What is read out of
+//! it is not made up: a word that could be more than one thing is an error.
 
+mod curl;
+pub(super) mod fields;
+mod flags;
+mod raw;
+mod words;
+
+pub use flags::{Flags, Format};
+
+use curl::of_curl;
+use fields::{is, is_of_the_browser, is_secret, shown};
 use http::Uri;
+use raw::of_raw;
 use std::fmt;
 
 /// A request to explain.
@@ -13,20 +27,10 @@ pub struct Question {
     pub authority: String,
     /// The path and the query.
     pub target: String,
-    /// All fields but Host, Origin among them.
+    /// All fields but Host, Origin among them, with the values that decide: what is told about them is
+    /// for `shown_headers` to say. Of a pasted request without what its browser has set.
     pub headers: Vec<(String, String)>,
     /// Whether the browser sends credentials along.
-    pub credentials: bool,
-}
-
-/// What flags and queries say; each of them replaces what a pasted request has.
-#[derive(Debug, Clone, Default)]
-pub struct Flags {
-    pub url: Option<String>,
-    pub origin: Option<String>,
-    pub method: Option<String>,
-    /// `name: value`, or a name alone.
-    pub headers: Vec<String>,
     pub credentials: bool,
 }
 
@@ -35,69 +39,46 @@ pub struct Flags {
 #[error("{0}")]
 pub struct QuestionError(String);
 
-/// What a browser puts into a request of its own accord, after it has asked for permission: a pasted
-/// request has it, and its script did not set it.
-const OF_THE_BROWSER: [&str; 5] = ["user-agent", "pragma", "cache-control", "priority", "te"];
-
-// === impl Flags ===
-
-impl Flags {
-    /// The flags in a query, which are named as on the command line; `format` is left to others.
-    pub fn of_query(query: &str) -> Result<Self, QuestionError> {
-        let mut flags = Self::default();
-        for (key, value) in form_urlencoded::parse(query.as_bytes()) {
-            let value = value.into_owned();
-            match &*key {
-                "url" => flags.url = Some(value),
-                "origin" => flags.origin = Some(value),
-                "method" => flags.method = Some(value),
-                "header" => flags.headers.push(value),
-                "credentials" => flags.credentials = value != "false",
-                "format" => {}
-                other => {
-                    return Err(error(format!(
-                        "`{}` is unknown: there are url, origin, method, header, credentials and format",
-                        other.escape_default()
-                    )));
-                }
-            }
-        }
-        Ok(flags)
-    }
-}
-
 // === impl Question ===
 
 impl Question {
-    /// The request that the flags speak of.
-    pub fn of_flags(flags: Flags) -> Result<Self, QuestionError> {
-        let Some(url) = &flags.url else {
-            return Err(error(
-                "there is no URL: give `--url`, or paste a `curl` command or a raw request",
-            ));
-        };
-        Self::of_url(url)?.with(Flags { url: None, ..flags })
-    }
-
-    /// The request in a pasted text, as the flags change it.
+    /// The request that the flags speak of, or the one in a pasted text as the flags change it.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no request, or more than one.
     pub fn of_text(text: &str, flags: Flags) -> Result<Self, QuestionError> {
         let text = text.trim_start_matches(['\u{feff}', '\r', '\n', ' ', '\t', '$']);
-        let question = match text.split_whitespace().next() {
-            None => return Self::of_flags(flags),
-            Some(word) if word.ends_with("curl") || word.ends_with("curl.exe") => of_curl(text)?,
-            Some(_) => of_raw(text)?,
+        let question = match (text.split_whitespace().next(), &flags.url) {
+            (None, None) => {
+                return Err(error(
+                    "there is no URL: give `--url`, or paste a `curl` command or a raw request",
+                ));
+            }
+            (Some(_), Some(_)) => {
+                return Err(error(
+                    "a URL is given and a request is pasted: leave one of them out",
+                ));
+            }
+            (None, Some(url)) => Self::of_url(url)?,
+            (Some(word), None) if words::is_curl(word) => of_curl(text)?,
+            (Some(_), None) => of_raw(text)?,
         };
-        question.with(flags)
+        question.with(flags)?.checked()
     }
 
     fn of_url(url: &str) -> Result<Self, QuestionError> {
+        let url = url.trim();
         // As curl and browsers' address bars do it.
         let url = match url.contains("://") {
             true => url.to_owned(),
             false => format!("http://{url}"),
         };
         let url = url.split('#').next().unwrap_or_default();
-        let wrong = |why: &dyn fmt::Display| error(format!("`{url}` is not a URL: {why}"));
+        let wrong = |why: &dyn fmt::Display| {
+            let shown = without_user(url);
+            error(format!("`{}` is not a URL: {why}", shown.escape_debug()))
+        };
         let uri: Uri = url.parse().map_err(|why| wrong(&why))?;
         let scheme = match uri.scheme_str() {
             Some(scheme @ ("http" | "https")) => scheme.to_owned(),
@@ -111,6 +92,11 @@ impl Question {
             }
             Some(authority) => authority.to_ascii_lowercase(),
         };
+        if let Some(port) = wrong_port(&authority) {
+            return Err(wrong(&format_args!(
+                "the port `{port}` is no number up to 65535"
+            )));
+        }
         let target = uri.path_and_query().map_or("/", |target| target.as_str());
         let target = match target.starts_with('/') {
             true => target.to_owned(),
@@ -126,41 +112,30 @@ impl Question {
         })
     }
 
+    /// As the flags change it.
     fn with(mut self, flags: Flags) -> Result<Self, QuestionError> {
         let Flags {
-            url,
+            url: _,
             origin,
             method,
             headers,
             credentials,
         } = flags;
-        if let Some(url) = url {
-            let Self {
-                scheme,
-                authority,
-                target,
-                ..
-            } = Self::of_url(&url)?;
-            self = Self {
-                scheme,
-                authority,
-                target,
-                ..self
-            };
-        }
         if let Some(method) = method {
             self.method = method;
         }
-        if let Some(origin) = origin {
-            self.headers.retain(|(name, _)| !is(name, "origin"));
-            self.headers.push(("Origin".to_owned(), origin));
+        let mut fields: Vec<(String, String)> = Vec::new();
+        fields.extend(origin.map(|origin| ("Origin".to_owned(), origin)));
+        fields.extend(headers.iter().map(|header| match header.split_once(':') {
+            Some((name, value)) => (name.trim().to_owned(), value.trim().to_owned()),
+            None => (header.trim().to_owned(), String::new()),
+        }));
+        // First all pasted ones go: the flags of one name add up.
+        for (name, _) in &fields {
+            self.headers.retain(|(pasted, _)| !is(pasted, name));
         }
-        for header in headers {
-            let header = match header.split_once(':') {
-                Some((name, value)) => (name.trim().to_owned(), value.trim().to_owned()),
-                None => (header.trim().to_owned(), String::new()),
-            };
-            self.take(header);
+        for field in fields {
+            self.take(field);
         }
         self.credentials |= credentials;
         Ok(self)
@@ -176,6 +151,32 @@ impl Question {
         }
     }
 
+    /// Takes the fields of a pasted request. What the browser has set, no script did: it stays out, and
+    /// so do notes that tell nobody anything.
+    fn take_pasted(&mut self, fields: impl Iterator<Item = (String, String)>) {
+        for (name, value) in fields {
+            self.credentials |= is(&name, "cookie");
+            if is(&name, "host") || !is_of_the_browser(&name) {
+                self.take((name, value));
+            }
+        }
+    }
+
+    /// Refuses a secret that can't be sent here, where it is not quoted.
+    fn checked(self) -> Result<Self, QuestionError> {
+        let can_be_sent =
+            |c: char| matches!(c, '\t' | '\u{20}'..='\u{7e}' | '\u{80}'..='\u{ff}');
+        let is_wrong =
+            |(name, value): &&(String, String)| is_secret(name) && !value.chars().all(can_be_sent);
+        match self.headers.iter().find(is_wrong) {
+            Some((name, _)) => Err(error(format!(
+                "the value of `{}` has a character that no field value has",
+                name.escape_default()
+            ))),
+            None => Ok(self),
+        }
+    }
+
     /// The values of a field, in their order.
     pub(super) fn values(&self, name: &str) -> impl Iterator<Item = &str> {
         let lines = self
@@ -183,6 +184,12 @@ impl Question {
             .iter()
             .filter(move |(known, _)| is(known, name));
         lines.map(|(_, value)| value.as_str())
+    }
+
+    /// The fields as they may be told: `…` where the value is a secret.
+    pub(super) fn shown_headers(&self) -> impl Iterator<Item = (String, String)> {
+        let fields = self.headers.iter();
+        fields.map(|(name, value)| (name.clone(), shown(name, value).to_owned()))
     }
 }
 
@@ -192,203 +199,29 @@ impl QuestionError {
     }
 }
 
-fn is(name: &str, known: &str) -> bool {
-    name.eq_ignore_ascii_case(known)
-}
-
 fn error(message: impl Into<String>) -> QuestionError {
     QuestionError::new(message)
 }
 
-/// `GET /path HTTP/1.1` and fields, as on the wire; line ends may be bare.
-fn of_raw(text: &str) -> Result<Question, QuestionError> {
-    let mut lines = text.lines();
-    let line = lines.next().unwrap_or_default();
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let (method, target) = match words.as_slice() {
-        [method, target] => (*method, *target),
-        [method, target, version] if version.starts_with("HTTP/") => (*method, *target),
-        _ => {
-            return Err(error(format!(
-                "`{}` is neither a `curl` command nor a request line such as `GET /v1 HTTP/1.1`",
-                line.escape_default()
-            )));
-        }
+/// A URL without its user's name and password.
+fn without_user(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
     };
-    let mut fields = Vec::new();
-    for line in lines.take_while(|line| !line.trim().is_empty()) {
-        // HTTP/2 as browsers' tools show it has `:authority: …` lines.
-        let colon = line.get(1..).and_then(|rest| rest.find(':'));
-        let Some(colon) = colon else {
-            let line = line.escape_default();
-            return Err(error(format!("`{line}` is no field: it has no colon")));
-        };
-        let (name, value) = (line[..=colon].trim(), line[colon + 2..].trim());
-        fields.push((name.to_owned(), value.to_owned()));
+    let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    match authority.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}://\u{2026}@{host}{target}"),
+        None => url.to_owned(),
     }
-    let pseudo = |name: &str| {
-        let mut fields = fields.iter();
-        fields
-            .find(|(known, _)| is(known, name))
-            .map(|(_, value)| value.clone())
-    };
-    let host = pseudo("host").or_else(|| pseudo(":authority"));
-    let scheme = pseudo(":scheme").unwrap_or_else(|| "http".to_owned());
-    let url = match target.contains("://") {
-        true => target.to_owned(),
-        false => {
-            let host = host.ok_or_else(|| error("the request has no Host field"))?;
-            // `*` is about the server, and no part of a URL.
-            format!("{scheme}://{host}{}", target.trim_start_matches('*'))
-        }
-    };
-    let mut question = Question::of_url(&url)?;
-    if target == "*" {
-        target.clone_into(&mut question.target);
-    }
-    method.clone_into(&mut question.method);
-    fields.retain(|(name, _)| !name.starts_with(':') && !is_of_the_browser(name));
-    for field in fields {
-        question.take(field);
-    }
-    Ok(question)
 }
 
-fn is_of_the_browser(name: &str) -> bool {
-    OF_THE_BROWSER.iter().any(|known| is(name, known))
-}
-
-/// curl's options that have a value and that change nothing here.
-const OPTIONS_WITH_VALUE: [&str; 26] = [
-    "-o",
-    "--output",
-    "-w",
-    "--write-out",
-    "-m",
-    "--max-time",
-    "--connect-timeout",
-    "--resolve",
-    "--connect-to",
-    "-x",
-    "--proxy",
-    "-c",
-    "--cookie-jar",
-    "--cacert",
-    "--cert",
-    "-E",
-    "--key",
-    "-K",
-    "--config",
-    "-r",
-    "--range",
-    "--retry",
-    "--limit-rate",
-    "--interface",
-    "-U",
-    "--proxy-user",
-];
-
-fn of_curl(text: &str) -> Result<Question, QuestionError> {
-    // Browsers write `$'…'` where a value has escapes; no field that matters here has any.
-    let text = text.replace("\\\r\n", " ").replace("$'", "'");
-    let words = shlex::split(&text).ok_or_else(|| {
-        error("the `curl` command has a quote that is not closed: paste all of it")
-    })?;
-    let mut words = words.into_iter().skip(1).flat_map(separated);
-    let mut value_of = |option: &str| {
-        let missing = || error(format!("curl's option `{option}` has no value"));
-        words.next().ok_or_else(missing)
-    };
-    let (mut url, mut method, mut data, mut is_get) = (None, None, None, false);
-    let mut fields: Vec<(String, String)> = Vec::new();
-    let mut credentials = false;
-    while let Ok(word) = value_of("") {
-        let word = word.as_str();
-        match word {
-            "-X" | "--request" => method = Some(value_of(word)?),
-            "-H" | "--header" => {
-                let line = value_of(word)?;
-                // `Name:` takes a field away, `Name;` sends it empty.
-                let field = line.split_once([':', ';']);
-                if let Some((name, value)) =
-                    field.filter(|(_, v)| !v.is_empty() || line.ends_with(';'))
-                {
-                    fields.push((name.trim().to_owned(), value.trim().to_owned()));
-                }
-            }
-            "-d" | "--data" | "--data-raw" | "--data-binary" | "--data-ascii"
-            | "--data-urlencode" => {
-                data = Some("application/x-www-form-urlencoded");
-                value_of(word)?;
-            }
-            "-F" | "--form" | "--form-string" => {
-                data = Some("multipart/form-data");
-                value_of(word)?;
-            }
-            "--json" => {
-                data = Some("application/json");
-                value_of(word)?;
-            }
-            "-T" | "--upload-file" => {
-                value_of(word)?;
-                method.get_or_insert_with(|| "PUT".to_owned());
-            }
-            "-b" | "--cookie" => {
-                value_of(word)?;
-                credentials = true;
-            }
-            "-u" | "--user" | "--oauth2-bearer" => {
-                value_of(word)?;
-                fields.push(("Authorization".to_owned(), "…".to_owned()));
-            }
-            "-e" | "--referer" | "-A" | "--user-agent" => {
-                value_of(word)?;
-            }
-            "-I" | "--head" => method = method.or(Some("HEAD".to_owned())),
-            "-G" | "--get" => is_get = true,
-            "--url" => url = Some(value_of(word)?),
-            _ if OPTIONS_WITH_VALUE.contains(&word) => {
-                value_of(word)?;
-            }
-            _ if word.starts_with('-') => {}
-            _ => url = url.or(Some(word.to_owned())),
-        }
-    }
-    let url = url.ok_or_else(|| error("the `curl` command has no URL"))?;
-    let mut question = Question::of_url(&url)?;
-    let has_type = fields.iter().any(|(name, _)| is(name, "content-type"));
-    if let Some(content_type) = data.filter(|_| !is_get) {
-        method.get_or_insert_with(|| "POST".to_owned());
-        if !has_type {
-            fields.push(("Content-Type".to_owned(), content_type.to_owned()));
-        }
-    }
-    question.method = method.unwrap_or(question.method);
-    question.credentials = credentials;
-    fields.retain(|(name, _)| !is_of_the_browser(name));
-    for field in fields {
-        question.take(field);
-    }
-    Ok(question)
-}
-
-/// `-XPOST` and `-sH 'a: b'` as curl takes them apart.
-fn separated(word: String) -> Vec<String> {
-    const WITH_VALUE: &str = "XHdFTbueAomwxcEKrU";
-    let is_short = word.starts_with('-') && !word.starts_with("--") && word.is_ascii();
-    if !is_short || word.len() <= 2 {
-        return vec![word];
-    }
-    let mut words = Vec::new();
-    for (at, option) in word.char_indices().skip(1) {
-        words.push(format!("-{option}"));
-        if WITH_VALUE.contains(option) {
-            let value = &word[at + 1..];
-            words.extend((!value.is_empty()).then(|| value.to_owned()));
-            break;
-        }
-    }
-    words
+/// The port of an authority, where it is none; an IPv6 address has colons of its own.
+fn wrong_port(authority: &str) -> Option<&str> {
+    let (_, port) = authority.rsplit_once(':')?;
+    let is_address = port.ends_with(']');
+    let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
+    let fits = port.is_empty() || (is_number && port.parse::<u16>().is_ok());
+    (!is_address && !fits).then_some(port)
 }
 
 #[cfg(test)]
