@@ -164,8 +164,7 @@ impl Question {
 
     /// Refuses a secret that can't be sent here, where it is not quoted.
     fn checked(self) -> Result<Self, QuestionError> {
-        let can_be_sent =
-            |c: char| matches!(c, '\t' | '\u{20}'..='\u{7e}' | '\u{80}'..='\u{ff}');
+        let can_be_sent = |c: char| matches!(c, '\t' | '\u{20}'..='\u{7e}' | '\u{80}'..='\u{ff}');
         let is_wrong =
             |(name, value): &&(String, String)| is_secret(name) && !value.chars().all(can_be_sent);
         match self.headers.iter().find(is_wrong) {

@@ -55,8 +55,8 @@ pub(in crate::proxy::explain) fn value_decides(name: &str) -> bool {
 /// Whether a field's value is one that a report must not have.
 pub(in crate::proxy::explain) fn is_secret(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    let is_named = SECRET.contains(&lower.as_str())
-        || SECRET_PARTS.iter().any(|part| lower.contains(part));
+    let is_named =
+        SECRET.contains(&lower.as_str()) || SECRET_PARTS.iter().any(|part| lower.contains(part));
     is_named && !value_decides(name)
 }
 

@@ -1,0 +1,15 @@
+curl 'https://api.example.com/v1/books?q=a%20b' \
+  -H 'accept: */*' \
+  -H 'accept-encoding: gzip, deflate, br, zstd' \
+  -H 'content-type: application/json' \
+  -b 'sid=abc; theme=dark' \
+  -H 'origin: https://app.example.com' \
+  -H 'priority: u=1, i' \
+  -H 'referer: https://app.example.com/' \
+  -H 'sec-ch-ua: "Chromium";v="140", "Not=A?Brand";v="24"' \
+  -H 'sec-ch-ua-mobile: ?0' \
+  -H 'sec-fetch-mode: cors' \
+  -H 'sec-fetch-site: same-site' \
+  -H 'user-agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36' \
+  -H $'x-note: it\'s "50%" & ^more\u0021' \
+  --data-raw $'{"title":"it\'s","price":"^5","lines":"a\\nb"}'

@@ -1,0 +1,16 @@
+curl 'https://api.example.com/v1/books?q=a%20b' \
+  -X POST \
+  -H 'User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0' \
+  -H 'accept: */*' \
+  -H 'Accept-Encoding: gzip, deflate, br, zstd' \
+  -H 'Referer: https://app.example.com/' \
+  -H 'content-type: application/json' \
+  -H 'origin: https://app.example.com' \
+  -H 'DNT: 1' \
+  -H 'Sec-GPC: 1' \
+  -H 'Connection: keep-alive' \
+  -H 'Cookie: sid=abc; theme=dark' \
+  -H 'Sec-Fetch-Dest: empty' \
+  -H 'TE: trailers' \
+  -H $'x-note: it\'s "50%" & ^more\x21' \
+  --data-raw $'{"title":"it\'s \xe9"}'

@@ -1,0 +1,13 @@
+curl 'https://api.example.com/v1/books?q=a%20b' \
+-X 'POST' \
+-H 'accept: */*' \
+-H 'content-type: application/json' \
+-H 'origin: https://app.example.com' \
+-H 'Content-Length: 16' \
+-H 'Host: api.example.com' \
+-H 'User-Agent: Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15' \
+-H 'Cookie: sid=abc; theme=dark' \
+-H 'Sec-Fetch-Site: same-site' \
+-H 'Priority: u=3, i' \
+-H $'x-note: it\'s \"50%\" & ^more\041' \
+--data-binary $'{\"title\":\"it\'s\"}'
