@@ -2,8 +2,10 @@
 
 use crate::support::{Client, File, Folder, Gateway, Response};
 use serde_json::Value;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 
 const CONFIG: &str = "\
 listeners: [{ address: '127.0.0.1:0' }]
@@ -319,4 +321,164 @@ fn the_admin_listener_explains_what_is_running() {
             line.starts_with("corsgate_preflights_total{") && !line.ends_with(" 0")
         })
     );
+}
+
+/// What the command says while its stdin stays open, as in some CI systems.
+fn explain_with_open_stdin(arguments: &[&str]) -> String {
+    let file = File::new(CONFIG);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_corsgate"))
+        .args(["explain", "--config", &file.path])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    let stdin = child.stdin.take().expect("piped");
+    let mut stdout = child.stdout.take().expect("piped");
+    let (sender, said) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        let _ = stdout.read_to_string(&mut text);
+        let _ = sender.send(text);
+    });
+    let said = said.recv_timeout(Duration::from_secs(60));
+    // Only now: nobody else has closed it.
+    drop(stdin);
+    let _ = child.kill();
+    child.wait().expect("it ends");
+    said.expect("it does not wait for stdin")
+}
+
+#[test]
+fn a_url_and_a_paste_are_not_mixed() {
+    let url = "http://api.example.com/web";
+    let text = explain_with_open_stdin(&["--url", url]);
+    assert!(text.starts_with("NO CORS: "), "{text}");
+    // What stands on stdin beside a URL is no part of it.
+    let report = json(&["--url", url], "curl -X PUT http://h/private");
+    assert_eq!(
+        (&report["method"], &report["url"]),
+        (&"GET".into(), &url.into())
+    );
+
+    let folder = Folder::new();
+    let gateway = Gateway::of_file(&folder.write("gate.yaml", CONFIG));
+    let page = ask(&gateway, &format!("/explain?url={url}"), "curl http://h/");
+    assert_eq!(page.status, 400);
+    let message = "a URL is given and a request is pasted: leave one of them out";
+    assert!(page.body.contains(message), "{}", page.body);
+}
+
+#[test]
+fn what_is_no_request_is_wrong_in_the_same_words_everywhere() {
+    let folder = Folder::new();
+    let gateway = Gateway::of_file(&folder.write("gate.yaml", CONFIG));
+    for (url, pasted, message) in [
+        ("", "", "there is no URL"),
+        (
+            "",
+            "curl -s --brand-new 5 http://h/",
+            "`http://h/` can't be the URL beside `5`",
+        ),
+        ("", "curl $'http://h/", "a quote that is not closed"),
+        (
+            "http://h:99999/",
+            "",
+            "the port `99999` is no number up to 65535",
+        ),
+        ("http://me:pw@h/", "", "`http://…@h/` is not a URL"),
+    ] {
+        let (arguments, query) = match url {
+            "" => (vec![], String::new()),
+            url => (vec!["--url", url], format!("?url={url}")),
+        };
+        let (status, _, err) = explain(&arguments, pasted);
+        assert_eq!(status, Some(2), "{err}");
+        let said = err.strip_prefix("error: ").expect("an error");
+        assert!(said.contains(message), "{said}");
+        let page = ask(&gateway, &format!("/explain{query}"), pasted);
+        assert_eq!((page.status, page.body.trim_end()), (400, said.trim_end()));
+    }
+    for (format, status, part) in [
+        ("text", 200, "NO CORS"),
+        ("json", 200, "\"no_cors\""),
+        ("xml", 400, "`xml` is no format: write `text` or `json`"),
+    ] {
+        let target = format!("/explain?format={format}");
+        let page = ask(&gateway, &target, "curl http://h/own");
+        assert_eq!(page.status, status, "{format}");
+        assert!(page.body.contains(part), "{}", page.body);
+    }
+}
+
+#[test]
+fn flags_take_the_place_of_pasted_headers() {
+    let curl = "curl http://api.example.com/web -H 'origin: https://evil.test' -H 'x-a: 1'";
+    let flags = [
+        "-H",
+        "Origin: https://app.example.com",
+        "-H",
+        "X-A: 2",
+        "-H",
+        "x-a: 3",
+    ];
+    let report = json(&flags, curl);
+    assert_eq!(report["verdict"], "allowed", "{report:#}");
+    let expected = serde_json::json!([
+        ["Host", "api.example.com"],
+        ["Origin", "https://app.example.com"],
+        ["X-A", "2"],
+        ["x-a", "3"],
+    ]);
+    assert_eq!(report["request"]["headers"], expected);
+}
+
+#[test]
+fn a_browsers_own_headers_make_no_notes() {
+    let curl = "curl 'http://api.example.com/web' \\\n  -H 'accept: */*' \\\n  -b 'sid=1' \\\n  \
+                -H 'origin: https://app.example.com' \\\n  -H 'referer: https://app.example.com/' \\\n  \
+                -H 'sec-fetch-mode: cors' \\\n  -H 'user-agent: Mozilla/5.0'";
+    let report = json(&[], curl);
+    assert_eq!(report["credentials"], true);
+    let notes = serde_json::json!(["no preflight: method and headers need none"]);
+    assert_eq!(report["notes"], notes);
+    let report = json(&["-H", "referer: x"], curl);
+    let notes = report["notes"].to_string();
+    assert!(notes.contains("no script may set `referer`"), "{notes}");
+}
+
+#[test]
+fn secrets_find_their_route_and_are_not_told() {
+    const KEYED: &str = "\
+listeners: [{ address: '127.0.0.1:0' }]
+admin: { address: '127.0.0.1:0' }
+upstreams: { u: { echo: true } }
+routes:
+- { name: keyed, match: { path: /k, headers: { x-api-key: k3y } }, upstream: u, cors: off }
+- { name: other, match: { path: /k }, upstream: u, cors: off }
+";
+    let folder = Folder::new();
+    let gateway = Gateway::of_file(&folder.write("gate.yaml", KEYED));
+    for (key, route) in [("k3y", "keyed"), ("an0ther", "other")] {
+        let curl = format!(
+            "curl http://h/k -u me:pa55word -b sid=c00kie -H 'x-api-key: {key}' -H 'x-token: t0ken' \
+             -H 'origin: https://a.example'"
+        );
+        let page = ask(&gateway, "/explain?format=json", &curl);
+        let report: Value = serde_json::from_str(&page.body).expect("JSON");
+        assert_eq!(report["request"]["route"]["name"], route);
+        let expected = serde_json::json!([
+            ["Host", "h"],
+            ["x-api-key", "…"],
+            ["x-token", "…"],
+            ["origin", "https://a.example"],
+            ["Authorization", "…"],
+        ]);
+        assert_eq!(report["request"]["headers"], expected);
+        let text = ask(&gateway, "/explain", &curl).body;
+        for secret in ["pa55word", "bWU6", "c00kie", "t0ken", "an0ther"] {
+            assert!(!page.body.contains(secret), "{secret}: {}", page.body);
+            assert!(!text.contains(secret), "{secret}: {text}");
+        }
+    }
 }
