@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 
 /// Method, URL, fields and credentials of a pasted text.
 fn read(text: &str) -> String {
@@ -478,5 +479,57 @@ fn secrets_decide_and_are_not_told() {
     ] {
         let error = Question::of_text(text, Flags::default()).expect_err(text);
         assert_eq!(error.to_string(), message);
+    }
+}
+
+/// `value` in single quotes.
+fn quoted(value: &str) -> String {
+    format!("'{}'", value.replace('\'', r"'\''"))
+}
+
+/// `value` in `$'…'`, with escapes for all that is not a plain letter.
+fn with_escapes(value: &str) -> String {
+    let escape = |c: char| match c {
+        '\'' | '\\' => format!("\\{c}"),
+        '\n' => r"\n".to_owned(),
+        c if c.is_ascii_alphanumeric() => c.to_string(),
+        c => format!("\\U{:08x}", u32::from(c)),
+    };
+    format!("$'{}'", value.chars().map(escape).collect::<String>())
+}
+
+/// `value` as for cmd: quotes for the program, and carets before all that cmd could take for its own.
+fn with_carets(value: &str) -> String {
+    let escape = |c: char| match c {
+        '"' => r#"^\^""#.to_owned(),
+        '\n' => "^\n\n".to_owned(),
+        c if c.is_alphanumeric() || c == ' ' => c.to_string(),
+        c => format!("^{c}"),
+    };
+    format!("^\"{}^\"", value.chars().map(escape).collect::<String>())
+}
+
+proptest! {
+    #[test]
+    fn what_is_quoted_is_read_as_it_was(
+        values in proptest::collection::vec("[a-c é'\"^%$&|;<>!`(){}*?#~=\n]{0,12}", 1..4),
+    ) {
+        for (quote, separator) in [
+            (quoted as fn(&str) -> String, " \\\n  "),
+            (with_escapes, " \\\r\n"),
+            (with_carets, " ^\n  "),
+        ] {
+            let written: Vec<String> = values.iter().map(|value| quote(value)).collect();
+            let text = written.join(separator);
+            prop_assert_eq!(words::words(&text), Ok(values.clone()), "{}", text);
+        }
+    }
+
+    #[test]
+    fn any_text_is_a_question_or_an_error(
+        text in "(curl|GET) [ a:/@.0-9\\\\'\"$^xuU;&|<>\n\r\u{e9}-]{0,40}",
+    ) {
+        // It comes to an end, and nothing panics.
+        let _ = Question::of_text(&text, Flags::default());
     }
 }
