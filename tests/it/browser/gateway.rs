@@ -270,14 +270,14 @@ impl Stage {
             Place::Frame => "null",
         };
         let header = |(name, value): &(String, String)| format!("{name}: {value}");
-        let question = Question::of_flags(Flags {
+        let flags = Flags {
             url: Some(fetch.url.clone()),
             origin: Some(origin.to_owned()),
             method: Some(fetch.method.clone()),
             headers: fetch.headers.iter().map(header).collect(),
             credentials: fetch.credentials,
-        });
-        let question = question.expect("a question");
+        };
+        let question = Question::of_text("", flags).expect("a question");
         explain(&self.snapshot, &question).expect("a report")
     }
 }

@@ -28,7 +28,14 @@ pub(super) fn of_raw(text: &str) -> Result<Question, QuestionError> {
         field.map(|(_, value)| value.clone())
     };
     let host = pseudo("host").or_else(|| pseudo(":authority"));
-    let scheme = pseudo(":scheme").unwrap_or_else(|| "http".to_owned());
+    // A page of the same host is most likely of the same origin: behind something that ends TLS.
+    let own_scheme = || {
+        let origin = pseudo("origin")?;
+        let (scheme, authority) = origin.split_once("://")?;
+        (host.as_deref() == Some(authority)).then(|| scheme.to_owned())
+    };
+    let scheme = pseudo(":scheme").or_else(own_scheme);
+    let scheme = scheme.unwrap_or_else(|| "http".to_owned());
     let url = match target.contains("://") {
         true => target.to_owned(),
         false => {

@@ -105,6 +105,10 @@ fn pasted_texts_are_understood() {
              Access-Control-Request-Method: PUT\r\n\r\nbody: no",
             "OPTIONS http://h:8080/v1 Origin=null|Access-Control-Request-Method=PUT",
         ),
+        (
+            "GET /v1 HTTP/1.1\nHost: h\nOrigin: https://h\n",
+            "GET https://h/v1 Origin=https://h",
+        ),
         ("GET http://h/v1 HTTP/1.1\n\n", "GET http://h/v1 "),
         ("OPTIONS * HTTP/1.1\nHost: h\n", "OPTIONS http://h* "),
         (
