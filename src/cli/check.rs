@@ -1,10 +1,11 @@
 //! `corsgate check FILE`
 
 use super::CommandError;
-use super::output::{Format, print};
+use super::output::{Format, print, print_json};
 use crate::config::{Config, ConfigError, Diagnostic, Severity};
+use crate::cors::Probe;
 use clap::Args;
-use serde_json::{Value, json};
+use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -24,11 +25,43 @@ pub(super) struct Options {
 const WARNED: u8 = 3;
 
 /// What was found in a file.
-struct Report<'a> {
+struct Findings<'a> {
     file: &'a Path,
     /// The numbers of routes and upstreams, where the file can be served.
     served: Option<(usize, usize)>,
     diagnostics: Vec<Diagnostic>,
+}
+
+/// The same for programs.
+#[derive(Serialize)]
+struct FindingsJson<'a> {
+    file: String,
+    ok: bool,
+    errors: usize,
+    warnings: usize,
+    notes: usize,
+    routes: Option<usize>,
+    upstreams: Option<usize>,
+    diagnostics: Vec<DiagnosticJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct DiagnosticJson<'a> {
+    severity: &'static str,
+    file: String,
+    line: Option<usize>,
+    column: Option<usize>,
+    path: &'a str,
+    value: Option<&'a str>,
+    message: &'a str,
+    hint: Option<&'a str>,
+    probes: Vec<ProbeJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct ProbeJson<'a> {
+    kind: &'static str,
+    origin: &'a str,
 }
 
 pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
@@ -37,17 +70,17 @@ pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
         format,
         strict,
     } = options;
-    let report = Report::of(&file, Config::load(&file));
+    let findings = Findings::of(&file, Config::load_once(&file));
     match format {
-        Format::Text => report.print_text()?,
-        Format::Json => print(&format!("{:#}\n", report.json()))?,
+        Format::Text => findings.print_text()?,
+        Format::Json => print_json(&findings.json())?,
     }
-    Ok(report.status(strict))
+    Ok(findings.status(strict))
 }
 
-// === impl Report ===
+// === impl Findings ===
 
-impl<'a> Report<'a> {
+impl<'a> Findings<'a> {
     fn of(file: &'a Path, loaded: Result<Config, ConfigError>) -> Self {
         let (served, diagnostics) = match loaded {
             Ok(config) => {
@@ -90,39 +123,53 @@ impl<'a> Report<'a> {
         ))
     }
 
-    fn json(&self) -> Value {
-        let diagnostics: Vec<Value> = self.diagnostics.iter().map(json_of).collect();
-        json!({
-            "file": self.file.display().to_string(),
-            "ok": self.served.is_some(),
-            "errors": self.count(Severity::Error),
-            "warnings": self.count(Severity::Warning),
-            "notes": self.count(Severity::Note),
-            "routes": self.served.map(|(routes, _)| routes),
-            "upstreams": self.served.map(|(_, upstreams)| upstreams),
-            "diagnostics": diagnostics,
-        })
+    fn json(&self) -> FindingsJson<'_> {
+        FindingsJson {
+            file: self.file.display().to_string(),
+            ok: self.served.is_some(),
+            errors: self.count(Severity::Error),
+            warnings: self.count(Severity::Warning),
+            notes: self.count(Severity::Note),
+            routes: self.served.map(|(routes, _)| routes),
+            upstreams: self.served.map(|(_, upstreams)| upstreams),
+            diagnostics: self.diagnostics.iter().map(DiagnosticJson::of).collect(),
+        }
     }
 }
 
-fn json_of(diagnostic: &Diagnostic) -> Value {
-    let Diagnostic {
-        severity,
-        file,
-        place,
-        path,
-        value,
-        message,
-        hint,
-    } = diagnostic;
-    json!({
-        "severity": severity.as_str(),
-        "file": file.display().to_string(),
-        "line": place.map(|place| place.line),
-        "column": place.map(|place| place.column),
-        "path": path,
-        "value": value,
-        "message": message,
-        "hint": hint,
-    })
+// === impl DiagnosticJson ===
+
+impl<'a> DiagnosticJson<'a> {
+    fn of(diagnostic: &'a Diagnostic) -> Self {
+        let Diagnostic {
+            severity,
+            file,
+            place,
+            path,
+            value,
+            message,
+            hint,
+            probes,
+        } = diagnostic;
+        Self {
+            severity: severity.as_str(),
+            file: file.display().to_string(),
+            line: place.map(|place| place.line),
+            column: place.map(|place| place.column),
+            path,
+            value: value.as_deref(),
+            message,
+            hint: hint.as_deref(),
+            probes: probes.iter().map(ProbeJson::of).collect(),
+        }
+    }
+}
+
+// === impl ProbeJson ===
+
+impl<'a> ProbeJson<'a> {
+    fn of(Probe { kind, origin }: &'a Probe) -> Self {
+        let kind = kind.as_str();
+        Self { kind, origin }
+    }
 }

@@ -1,6 +1,7 @@
 //! How results are written.
 
 use clap::ValueEnum;
+use serde::Serialize;
 use std::io::{self, Write as _};
 
 /// The form of a result.
@@ -11,6 +12,15 @@ pub(super) enum Format {
     Text,
     /// One object, for programs.
     Json,
+}
+
+/// Writes one object to stdout, its keys in the order in which they are declared.
+///
+/// # Errors
+///
+/// As [`print`].
+pub(super) fn print_json(value: &impl Serialize) -> io::Result<()> {
+    print(&(serde_json::to_string_pretty(value)? + "\n"))
 }
 
 /// Writes to stdout. Whoever has closed it, as `head` does, has read all they wanted.

@@ -120,11 +120,11 @@ impl Compiler<'_> {
         self.report_here(Severity::Error, path, message, hint);
     }
 
-    /// An error of the key at the end of the path, whatever its value.
-    pub(super) fn error_of_key(&mut self, path: &str, message: String, hint: String) {
+    /// An error of the key at the end of the path, whatever its value: what is quoted is the key.
+    pub(super) fn error_of_key(&mut self, path: &str, key: &str, message: String, hint: String) {
         self.error(path, message, hint);
         if let Some(Found { diagnostic, .. }) = self.found.last_mut() {
-            diagnostic.value = None;
+            diagnostic.value = Some(key.to_owned());
         }
     }
 
@@ -142,8 +142,12 @@ impl Compiler<'_> {
 
     /// Gives a diagnostic its own place, be there an alias or not.
     pub(super) fn place_here(&self, diagnostic: &mut Diagnostic) {
+        // An element that is an alias is one, whichever key of it is spoken of.
+        let element = diagnostic.path.strip_suffix(".regex");
+        let path = element.filter(|element| self.places.is_alias(element));
+        let path = path.unwrap_or(&diagnostic.path);
         if diagnostic.place.is_none()
-            && let Some(spot) = self.places.spot_here(&diagnostic.path)
+            && let Some(spot) = self.places.spot_here(path)
         {
             let Spot { place, path, value } = spot;
             diagnostic.place = Some(place);
@@ -232,7 +236,7 @@ impl Compiler<'_> {
         match unknown {
             Some(Unknown { name, .. }) if NOT_YET.contains(&name.as_str()) => {
                 let message = format!("this version has no `{name}` yet");
-                self.error_of_key(&path, message, "remove it".to_owned());
+                self.error_of_key(&path, &name, message, "remove it".to_owned());
             }
             Some(Unknown { kind, name, known }) => {
                 let known: Vec<&str> = known.iter().map(String::as_str).collect();
@@ -247,7 +251,7 @@ impl Compiler<'_> {
                 };
                 let message = format!("`{name}` is not a {kind} here");
                 match kind {
-                    "key" => self.error_of_key(&path, message, hint),
+                    "key" => self.error_of_key(&path, &name, message, hint),
                     _ => self.error(&path, message, hint),
                 }
             }

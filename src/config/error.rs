@@ -1,6 +1,7 @@
 //! What is wrong with a configuration, and where.
 
 use super::sources::Sources;
+use crate::cors::Probe;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -35,6 +36,8 @@ pub struct Diagnostic {
     pub message: String,
     /// What to write instead, where that is known.
     pub hint: Option<String>,
+    /// Everything of what a CORS scanner sends that gets through here, where that is what is wrong.
+    pub probes: Vec<Probe>,
 }
 
 /// A [`Diagnostic`] without its severity.
@@ -75,6 +78,7 @@ impl Diagnostic {
             value: None,
             message,
             hint: None,
+            probes: Vec::new(),
         }
     }
 

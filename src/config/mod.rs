@@ -24,6 +24,8 @@ pub use schema::schema;
 pub use sources::Sources;
 
 use crate::cors::{Policy, Rule};
+use std::ffi::OsString;
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -152,13 +154,32 @@ impl Config {
     ///
     /// Everything that is wrong with it, in the order of the file; also the files it names.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        Self::load_by(Sources::read, path)
+    }
+
+    /// As [`Config::load`], for what is read once and not served: it may come from a pipe.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::load`].
+    pub fn load_once(path: &Path) -> Result<Self, ConfigError> {
+        Self::load_by(Sources::read_whatever_it_is, path)
+    }
+
+    fn load_by(
+        read: fn(&mut Sources, &Path) -> io::Result<String>,
+        path: &Path,
+    ) -> Result<Self, ConfigError> {
         let mut sources = Sources::default();
-        match sources.read(path) {
+        match read(&mut sources, path) {
             Ok(text) => compile::compile(&text, path, &variable, sources),
             Err(error) => {
                 let message = format!("can't read the configuration: {error}");
                 Err(ConfigError {
-                    diagnostics: vec![Diagnostic::of_file(path, message)],
+                    diagnostics: vec![Diagnostic {
+                        hint: sources::hint(&error).map(str::to_owned),
+                        ..Diagnostic::of_file(path, message)
+                    }],
                     sources,
                 })
             }
@@ -171,7 +192,7 @@ impl Config {
     ///
     /// As [`Config::load`].
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        Self::parse_in(text, path, &variable)
+        compile::compile(text, path, &variable, Sources::default())
     }
 
     /// As [`Config::parse`], with the variables that `environment` knows.
@@ -184,7 +205,8 @@ impl Config {
         path: &Path,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
-        compile::compile(text, path, environment, Sources::default())
+        let environment = |name: &str| environment(name).map(OsString::from);
+        compile::compile(text, path, &environment, Sources::default())
     }
 }
 
@@ -194,8 +216,8 @@ pub fn with_sections(document: &str, other: &str, sections: &[&str]) -> String {
 }
 
 /// A variable of the process.
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
 }
 
 // === impl Default ===

@@ -1,9 +1,11 @@
 //! `allow_origins`: what is written in the file, and the patterns in the files it names.
 
 use super::compile::Compiler;
-use super::error::{Diagnostic, Place, Severity};
+use super::error::{Diagnostic, Place};
 use super::raw::{OneOrMany, RawOrigin, RawOriginEntry};
+use super::sources;
 use crate::cors::{OriginPattern, RegexError, RegexPattern};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,6 +21,8 @@ pub(super) struct Origins {
 pub(super) enum Source {
     /// In the configuration, at this path.
     Config(String),
+    /// In the configuration, as the `regex` of the element at this path.
+    Regex(String),
     /// In a file of origins.
     File { file: Arc<PathBuf>, place: Place },
 }
@@ -55,7 +59,7 @@ fn read_one(compiler: &mut Compiler<'_>, path: String, raw: RawOrigin, origins: 
             regex: Some(regex),
             file: None,
         }) => match RegexPattern::parse(&regex) {
-            Ok(pattern) => origins.push(OriginPattern::Regex(pattern), Source::Config(path)),
+            Ok(pattern) => origins.push(OriginPattern::Regex(pattern), Source::Regex(path)),
             Err(error) => {
                 let hint = hint_for(&error, &regex).map(str::to_owned);
                 compiler.error(&format!("{path}.regex"), error.to_string(), hint);
@@ -103,10 +107,13 @@ fn read_file(compiler: &mut Compiler<'_>, path: &str, name: &str, origins: &mut 
         Ok(text) => text,
         Err(error) => {
             let message = format!("can't read `{}`: {error}", file.display());
-            let is_relative = Path::new(name).is_relative();
-            let hint =
-                is_relative.then(|| "the path is relative to the configuration file".to_owned());
-            return compiler.error(&format!("{path}.file"), message, hint);
+            let hint = match error.kind() {
+                ErrorKind::NotFound if Path::new(name).is_relative() => {
+                    Some("the path is relative to the configuration file")
+                }
+                _ => sources::hint(&error),
+            };
+            return compiler.error(&format!("{path}.file"), message, hint.map(str::to_owned));
         }
     };
     let file = Arc::new(file);
@@ -131,11 +138,17 @@ fn read_file(compiler: &mut Compiler<'_>, path: &str, name: &str, origins: &mut 
             Ok(OriginPattern::Any | OriginPattern::Null | OriginPattern::Regex(_)) => {
                 let message = format!("`{content}` does not stand in a file of origins");
                 let hint = "write it in `allow_origins`, where it is seen".to_owned();
-                compiler.push(source.diagnostic(compiler.file(), message, Some(hint)));
+                compiler.push(Diagnostic {
+                    value: Some(content.to_owned()),
+                    ..source.diagnostic(compiler.file(), message, Some(hint))
+                });
             }
             Err(error) => {
                 let message = error.to_string();
-                compiler.push(source.diagnostic(compiler.file(), message, error.hint));
+                compiler.push(Diagnostic {
+                    value: Some(content.to_owned()),
+                    ..source.diagnostic(compiler.file(), message, error.hint)
+                });
             }
         }
     }
@@ -179,17 +192,15 @@ impl Source {
         hint: Option<String>,
     ) -> Diagnostic {
         let (file, path, place) = match self {
-            Self::Config(path) => (config.to_owned(), path.clone(), None),
-            Self::File { file, place } => (file.to_path_buf(), String::new(), Some(*place)),
+            Self::Config(path) => (config, path.clone(), None),
+            Self::Regex(path) => (config, format!("{path}.regex"), None),
+            Self::File { file, place } => (file.as_path(), String::new(), Some(*place)),
         };
         Diagnostic {
-            severity: Severity::Error,
-            file,
             place,
             path,
-            value: None,
-            message,
             hint,
+            ..Diagnostic::of_file(file, message)
         }
     }
 }

@@ -67,8 +67,10 @@ pub(super) struct RawListener {
     deny_unknown_fields,
     expecting = "a mapping such as `{ address: 127.0.0.1:9901 }`"
 )]
+#[schemars(rename = "Admin", extend("required" = ["address"]))]
 pub(super) struct RawAdmin {
     /// IP:PORT, on loopback if you can.
+    #[schemars(regex(pattern = ADDRESS))]
     pub address: Option<String>,
     /// Names that it is asked by, beside addresses and `localhost`. Default: none.
     pub hosts: Option<Seq<String>>,

@@ -6,7 +6,7 @@
 //! to is a warning. Of a hundred thousand plain patterns none is looked at twice, and few are probed.
 
 use super::compile::Compiler;
-use super::error::Severity;
+use super::error::{Diagnostic, Severity};
 use super::origins::Source;
 use crate::cors::{
     Dangers, Origin, OriginMatcher, OriginPattern, PatternRef, PolicySpec, PortPattern, Probe,
@@ -35,13 +35,23 @@ const MAX_PLAIN: usize = 64;
 /// So many trusted origins are derived from plain patterns, and so many from all regexes together.
 const MAX_TRUSTED: usize = 16;
 const MAX_EXAMPLES: usize = 2048;
-/// So many kinds of probes are named in one message.
+/// So many probes are named in one message; where there are more, each is of another kind. The
+/// diagnostic has all of them.
 const MAX_NAMED: usize = 3;
 /// A port that nobody writes into a pattern.
 const ANY_PORT: &str = "49151";
 
-/// What was found: by suspect, and then one probe of each kind.
+/// What was found: by suspect, every probe that it lets through.
 type Leaks = Vec<Vec<Probe>>;
+
+/// What is to be said of a suspect.
+struct Verdict {
+    severity: Severity,
+    message: String,
+    hint: &'static str,
+    /// The probes that it is about.
+    probes: Vec<Probe>,
+}
 
 // === impl Suspects ===
 
@@ -77,20 +87,29 @@ impl Suspects {
     pub(super) fn probe(&self, compiler: &mut Compiler<'_>, matcher: Option<&OriginMatcher>) {
         let leaks = self.leaks(matcher);
         for (suspect, leaks) in self.suspects.iter().zip(&leaks) {
-            let Some((severity, message, hint)) = self.verdict(suspect, leaks) else {
+            let Some(verdict) = self.verdict(suspect, leaks) else {
                 continue;
             };
-            let mut diagnostic =
-                suspect
-                    .source
-                    .diagnostic(compiler.file(), message, Some(hint.to_owned()));
-            diagnostic.severity = severity;
-            compiler.push(diagnostic);
+            let Verdict {
+                severity,
+                message,
+                hint,
+                probes,
+            } = verdict;
+            let hint = Some(hint.to_owned());
+            let diagnostic = suspect.source.diagnostic(compiler.file(), message, hint);
+            compiler.push(Diagnostic {
+                severity,
+                probes,
+                ..diagnostic
+            });
         }
     }
 
     fn leaks(&self, matcher: Option<&OriginMatcher>) -> Leaks {
         let mut leaks: Leaks = vec![Vec::new(); self.suspects.len()];
+        // The same probe is derived in several ways.
+        let mut known: Vec<HashSet<Probe>> = vec![HashSet::new(); self.suspects.len()];
         if self.suspects.is_empty() {
             return leaks;
         }
@@ -124,9 +143,9 @@ impl Suspects {
             // What the regex itself matches is its own doing, whichever pattern is asked first.
             let itself = own.filter(|own| self.suspects[*own].matches(&probe.origin));
             if let Some(index) = itself.or_else(|| found(&probe.origin))
-                && let Some(leaks) = leaks.get_mut(index)
-                && leaks.iter().all(|known| known.kind != probe.kind)
+                && let (Some(leaks), Some(known)) = (leaks.get_mut(index), known.get_mut(index))
                 && is_foreign(&probe)
+                && known.insert(probe.clone())
             {
                 leaks.push(probe);
             }
@@ -191,14 +210,20 @@ impl Suspects {
     }
 
     /// What is to be said of a pattern that let these probes through.
-    fn verdict(
-        &self,
-        suspect: &Suspect,
-        leaks: &[Probe],
-    ) -> Option<(Severity, String, &'static str)> {
+    fn verdict(&self, suspect: &Suspect, leaks: &[Probe]) -> Option<Verdict> {
         let text = suspect.pattern.text();
-        let first_of = |kinds: &[ProbeKind]| leaks.iter().find(|p| kinds.contains(&p.kind));
-        let note = |message: String, hint| Some((Severity::Note, message, hint));
+        let first_of = |kind: ProbeKind| leaks.iter().find(|probe| probe.kind == kind);
+        let note_on = |probes: Vec<Probe>, message: String, hint| {
+            Some(Verdict {
+                severity: Severity::Note,
+                message,
+                hint,
+                probes,
+            })
+        };
+        let note = |kind: ProbeKind, message: String, hint| {
+            note_on(each_once(leaks, |probe| probe.kind == kind), message, hint)
+        };
         // Where a dangerously_ key permits it, a warning says so already.
         let Dangers {
             any_origin_with_credentials,
@@ -212,55 +237,79 @@ impl Suspects {
             OriginPattern::Any => {
                 leaks.first()?;
                 let hint = "list the origins, unless the responses are for everyone";
-                note(format!("`{text}` lets any site read the responses"), hint)
+                let message = format!("`{text}` lets any site read the responses");
+                note_on(each_once(leaks, |_| true), message, hint)
             }
             OriginPattern::Null if is_said(null_with_credentials) => None,
             OriginPattern::Null => {
-                first_of(&[ProbeKind::Null])?;
+                first_of(ProbeKind::Null)?;
                 let message = format!(
                     "any site can have the origin `{text}`, by a sandboxed frame, and read the responses"
                 );
-                note(message, "remove it, unless pages without an origin need it")
+                note(
+                    ProbeKind::Null,
+                    message,
+                    "remove it, unless pages without an origin need it",
+                )
             }
             OriginPattern::Tuple(tuple) => {
-                let insecure =
-                    first_of(&[ProbeKind::Insecure]).filter(|_| tuple.scheme() == "http");
+                let insecure = first_of(ProbeKind::Insecure).filter(|_| tuple.scheme() == "http");
                 if let Some(probe) = insecure.filter(|_| !is_said(insecure_origins)) {
                     let message = format!(
                         "`{text}` is allowed beside its https twin: whoever is on the network's path \
                          can be `{}` and read the responses",
                         probe.origin
                     );
-                    return note(message, "remove it, if http only redirects to https");
+                    return note(
+                        ProbeKind::Insecure,
+                        message,
+                        "remove it, if http only redirects to https",
+                    );
                 }
-                first_of(&[ProbeKind::Port]).filter(|_| tuple.port() == PortPattern::Any)?;
+                first_of(ProbeKind::Port).filter(|_| tuple.port() == PortPattern::Any)?;
                 let message =
                     format!("`{text}` allows whatever is served from any port of that host");
-                note(message, "name the ports, if they are known")
+                note(
+                    ProbeKind::Port,
+                    message,
+                    "name the ports, if they are known",
+                )
             }
             OriginPattern::Regex(regex) => {
-                if let Some(named) = named(leaks) {
-                    let hint = "say what may stand where, and write each `.` of a name as `\\.`";
-                    let message = format!("`{text}` also matches {named}");
-                    return Some((Severity::Warning, message, hint));
+                let unmeant = each_once(leaks, is_unmeant);
+                if !unmeant.is_empty() {
+                    return Some(Verdict {
+                        severity: Severity::Warning,
+                        message: format!("`{text}` also matches {}", named(&unmeant)),
+                        hint: "say what may stand where, and write each `.` of a name as `\\.`",
+                        probes: unmeant,
+                    });
                 }
                 let is_public = |probe: &&Probe| !is_loopback(&probe.origin);
-                let insecure = first_of(&[ProbeKind::Insecure]).filter(is_public);
+                let insecure = first_of(ProbeKind::Insecure).filter(is_public);
                 if let Some(probe) = insecure.filter(|_| !is_said(insecure_origins)) {
                     let message = format!(
                         "`{text}` also matches `{}`: whoever is on the network's path can read the \
                          responses",
                         probe.origin
                     );
-                    return note(message, "write `https` alone, if http only redirects to it");
+                    return note(
+                        ProbeKind::Insecure,
+                        message,
+                        "write `https` alone, if http only redirects to it",
+                    );
                 }
-                let port = first_of(&[ProbeKind::Port]).filter(is_public)?;
+                let port = first_of(ProbeKind::Port).filter(is_public)?;
                 let host = port.origin.rsplit_once(':').map_or("", |(host, _)| host);
                 let origin = format!("{host}:{ANY_PORT}");
                 regex.is_match(&origin).then_some(())?;
                 let message =
                     format!("`{text}` allows whatever is served from any port, such as `{origin}`");
-                note(message, "name the ports, if they are known")
+                note(
+                    ProbeKind::Port,
+                    message,
+                    "name the ports, if they are known",
+                )
             }
         }
     }
@@ -361,19 +410,42 @@ fn takes_any_name(regex: &RegexPattern, example: &str) -> bool {
     })
 }
 
-/// The probes that nobody can have meant to let through, and what they are.
-fn named(leaks: &[Probe]) -> Option<String> {
+/// Those of the probes, each origin once: it may be of several kinds.
+fn each_once(probes: &[Probe], is_wanted: impl Fn(&Probe) -> bool) -> Vec<Probe> {
+    let mut origins = HashSet::new();
+    let wanted = probes.iter().filter(|probe| is_wanted(probe));
+    let each_once = wanted.filter(|probe| origins.insert(&probe.origin));
+    each_once.cloned().collect()
+}
+
+/// Whether nobody can have meant to let the probe through.
+fn is_unmeant(probe: &Probe) -> bool {
     use ProbeKind as K;
-    let is_meant = |kind| matches!(kind, K::Insecure | K::Port | K::TrailingDot | K::Subdomain);
-    let is_any = |probe: &&Probe| probe.kind == K::Reflected;
-    let unmeant: Vec<&Probe> = match leaks.iter().find(is_any) {
+    !matches!(
+        probe.kind,
+        K::Insecure | K::Port | K::TrailingDot | K::Subdomain
+    )
+}
+
+/// Some of the probes with what they are, and how many there are beside them.
+fn named(probes: &[Probe]) -> String {
+    let mut kinds = HashSet::new();
+    let named: Vec<&Probe> = match probes.iter().find(|p| p.kind == ProbeKind::Reflected) {
         // It says all.
         Some(any) => vec![any],
-        None => leaks.iter().filter(|p| !is_meant(p.kind)).collect(),
+        None if probes.len() <= MAX_NAMED => probes.iter().collect(),
+        None => {
+            let one_of_each = probes.iter().filter(|probe| kinds.insert(probe.kind));
+            one_of_each.take(MAX_NAMED).collect()
+        }
     };
-    let named = unmeant.iter().take(MAX_NAMED);
+    let more = match probes.len() - named.len() {
+        0 => String::new(),
+        more => format!(" and {more} more (`corsgate check --format json` names them)"),
+    };
+    let named = named.iter();
     let named: Vec<String> = named
         .map(|probe| format!("`{}` ({})", probe.origin, probe.kind.what()))
         .collect();
-    (!named.is_empty()).then(|| named.join(", "))
+    named.join(", ") + &more
 }

@@ -5,7 +5,7 @@
 
 use blake2::{Blake2s256, Digest};
 use std::fmt::Write as _;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 /// The files that were read, each with what was found then.
@@ -21,14 +21,26 @@ type Fingerprint = Option<[u8; 32]>;
 
 impl Sources {
     /// Reads a file as text, and remembers what it was.
+    ///
+    /// # Errors
+    ///
+    /// Also where it is no file but a folder, a pipe or a device, which could block for ever.
     pub(super) fn read(&mut self, path: &Path) -> io::Result<String> {
-        let content = std::fs::read(path);
+        self.take(path, content_of(path))
+    }
+
+    /// As [`Sources::read`], for whoever can wait for what a pipe or a terminal has to say.
+    pub(super) fn read_whatever_it_is(&mut self, path: &Path) -> io::Result<String> {
+        self.take(path, std::fs::read(path))
+    }
+
+    fn take(&mut self, path: &Path, content: io::Result<Vec<u8>>) -> io::Result<String> {
         if !self.contains(path) {
             let fingerprint = content.as_deref().ok().map(fingerprint);
             self.files.push((path.to_owned(), fingerprint));
         }
         String::from_utf8(content?)
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))
+            .map_err(|error| io::Error::new(ErrorKind::InvalidData, error.utf8_error()))
     }
 
     pub fn contains(&self, path: &Path) -> bool {
@@ -39,9 +51,9 @@ impl Sources {
         self.files.iter().map(|(path, _)| path.as_path())
     }
 
-    /// Whether a file is not what it was. Reads them all.
+    /// Whether a file is not what it was. Reads them all, and opens nothing but files.
     pub fn have_changed(&self) -> bool {
-        let now = |path: &Path| std::fs::read(path).ok().as_deref().map(fingerprint);
+        let now = |path: &Path| content_of(path).ok().as_deref().map(fingerprint);
         self.files.iter().any(|(path, then)| now(path) != *then)
     }
 
@@ -63,6 +75,28 @@ impl Sources {
 
 /// So many bytes tell configurations apart; it is a name, not a proof.
 const HASH_BYTES: usize = 8;
+
+/// The content of a file, behind links too. What is none is not opened: a pipe has its reader wait.
+fn content_of(path: &Path) -> io::Result<Vec<u8>> {
+    match std::fs::metadata(path)?.is_file() {
+        true => std::fs::read(path),
+        false => Err(io::Error::new(
+            ErrorKind::Unsupported,
+            "it is not a regular file",
+        )),
+    }
+}
+
+/// What to do about a file that can't be read, where that is known.
+pub(super) fn hint(error: &io::Error) -> Option<&'static str> {
+    match error.kind() {
+        ErrorKind::InvalidData => Some("save it as UTF-8"),
+        ErrorKind::Unsupported => {
+            Some("name a file, not a folder, a pipe or a device: it is read again when it changes")
+        }
+        _ => None,
+    }
+}
 
 fn fingerprint(content: &[u8]) -> [u8; 32] {
     Blake2s256::digest(content).into()

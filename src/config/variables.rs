@@ -3,14 +3,18 @@
 //! *Invariant:* a value goes in and a value comes out. This knows nothing of YAML, and is asked after
 //! YAML has been read, so that no variable can bring structure with it.
 
+use std::ffi::OsString;
+
 /// What the variables of a process are asked by.
-pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// Why a value's variables can't be replaced.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum VariableError {
     #[error("the variable `{0}` is not set")]
     Unset(String),
+    #[error("the variable `{0}` is not UTF-8")]
+    NotUtf8(String),
     #[error("`{0}` is not a reference to a variable: {1}")]
     Malformed(String, &'static str),
 }
@@ -21,6 +25,7 @@ impl VariableError {
     pub(super) fn hint(&self) -> String {
         match self {
             Self::Unset(name) => format!("write `${{{name}:-default}}` or set it"),
+            Self::NotUtf8(_) => "set it to text in UTF-8".to_owned(),
             Self::Malformed(..) => {
                 "write `${NAME}` or `${NAME:-default}`, and `$${` for `${` itself".to_owned()
             }
@@ -70,7 +75,10 @@ pub(super) fn substituted(
         if default.is_some_and(|default| default.contains("${")) {
             return Err(malformed("a default is plain text"));
         }
-        let value = environment(name);
+        let value = environment(name)
+            .map(OsString::into_string)
+            .transpose()
+            .map_err(|_| VariableError::NotUtf8(name.to_owned()))?;
         match (
             value.filter(|v| default.is_none() || !v.is_empty()),
             default,
@@ -93,13 +101,17 @@ fn is_name(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::ffi::OsStringExt as _;
 
     fn of(text: &str) -> Result<Option<String>, VariableError> {
-        substituted(text, &|name| match name {
-            "HOST" => Some("api.internal".to_owned()),
-            "EMPTY" => Some(String::new()),
-            "_1" => Some("${HOST}".to_owned()),
-            _ => None,
+        substituted(text, &|name| {
+            Some(match name {
+                "HOST" => "api.internal".into(),
+                "EMPTY" => OsString::new(),
+                "_1" => "${HOST}".into(),
+                "LATIN_1" => OsString::from_vec(b"caf\xe9".to_vec()),
+                _ => return None,
+            })
         })
     }
 
@@ -145,6 +157,10 @@ mod tests {
     #[test]
     fn what_is_no_reference_or_has_no_value_is_an_error() {
         assert_eq!(of("${NONE}"), Err(VariableError::Unset("NONE".to_owned())));
+        // It is set, so that its default doesn't stand in for it.
+        for text in ["${LATIN_1}", "${LATIN_1:-x}"] {
+            assert_eq!(of(text), Err(VariableError::NotUtf8("LATIN_1".to_owned())));
+        }
         for text in [
             "${",
             "${}",

@@ -13,7 +13,7 @@ use super::origin::{Origin, TupleOrigin};
 use super::policy::UNRELATED_ORIGINS;
 
 /// One origin to try.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Probe {
     pub kind: ProbeKind,
     /// The value of the Origin field to send; not always a serialized origin.

@@ -1,7 +1,7 @@
 //! Sockets that listen, and applications that accept on them.
 
 use super::StartError;
-use crate::config::{Diagnostic, Listener, Severity};
+use crate::config::{Diagnostic, Listener};
 use parking_lot::Mutex;
 use pingora_core::apps::ServerApp;
 use pingora_core::listeners::{L4BufferSettings, ListenerConfig, TcpSocketOptions};
@@ -92,13 +92,10 @@ impl Bound {
                     _ => "see the reason above",
                 };
                 StartError::Listen(Box::new(Diagnostic {
-                    severity: Severity::Error,
-                    file: file.to_owned(),
                     place: listener.place,
                     path: listener.path.clone(),
-                    value: None,
-                    message: format!("can't listen on {address}: {error}"),
                     hint: Some(hint.to_owned()),
+                    ..Diagnostic::of_file(file, format!("can't listen on {address}: {error}"))
                 }))
             })
     }

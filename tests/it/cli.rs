@@ -1,8 +1,10 @@
 //! The commands, as somebody at a shell has them.
 
 use crate::support::{Client, File, PATIENCE, Running, corsgate};
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::ffi::OsStrExt as _;
 use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
@@ -161,6 +163,7 @@ fn check_says_in_json_what_it_says_in_text() {
                 "message": "`https://a.example/` is not an origin pattern: an origin has no path, \
                             query or fragment",
                 "hint": "write `https://a.example`",
+                "probes": [],
             },
             {
                 "severity": "warning",
@@ -171,6 +174,7 @@ fn check_says_in_json_what_it_says_in_text() {
                 "value": "48h",
                 "message": "no browser keeps a preflight's answer for longer than 24h",
                 "hint": "write `24h` or less",
+                "probes": [],
             },
         ],
     });
@@ -192,6 +196,75 @@ fn a_file_that_is_not_there_or_no_yaml_is_an_object_too() {
     let (report, status) = checked(&folder, &["--strict"]);
     assert_eq!((&report["errors"], status), (&1.into(), Some(1)));
     assert_eq!(report["diagnostics"][0]["line"], serde_json::Value::Null);
+}
+
+#[test]
+fn check_names_every_probe_in_json_and_keeps_the_order_of_its_keys() {
+    let regex = "[{ regex: 'https://app\\.example\\.com.*' }]";
+    let file = File::new(&MINIMAL.replace("[https://app.example.com]", regex));
+    let (report, status) = checked(&file, &[]);
+    let diagnostic = &report["diagnostics"][0];
+    assert_eq!(
+        (status, &diagnostic["severity"]),
+        (Some(0), &"warning".into())
+    );
+    let probes = diagnostic["probes"].as_array().expect("a list");
+    assert!(probes.len() >= 5, "{report:#}");
+    for expected in [
+        ("prefix", "https://app.example.com.evil.test"),
+        ("special_character", "https://app.example.com-.evil.test"),
+    ] {
+        let (kind, origin) = expected;
+        let probe = serde_json::json!({ "kind": kind, "origin": origin });
+        assert!(probes.contains(&probe), "{probe} in {report:#}");
+    }
+    let text = stderr(&corsgate(&["check", &file.path]));
+    assert!(text.contains("--format json"), "{text}");
+    assert!(text.lines().count() == 2, "{text}");
+    let output = corsgate(&["check", &file.path, "--format", "json"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let keys = "file ok errors warnings notes routes upstreams diagnostics \
+                severity file line column path value message hint probes kind origin";
+    assert_in_order(&text, keys);
+}
+
+/// The keys of a printed object come in this order.
+fn assert_in_order(text: &str, keys: &str) {
+    let mut rest = text;
+    for key in keys.split_whitespace() {
+        let quoted = format!("\"{key}\":");
+        let found = rest.split_once(quoted.as_str());
+        rest = found
+            .unwrap_or_else(|| panic!("{key} in its place in\n{text}"))
+            .1;
+    }
+}
+
+#[test]
+fn check_reads_pipes_and_the_gateway_does_not() {
+    let pipe_into = |arguments: &[&str]| {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_corsgate"))
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it runs");
+        let mut stdin = child.stdin.take().expect("piped");
+        // Who reads nothing is gone before it is written.
+        let _ = std::io::Write::write_all(&mut stdin, MINIMAL.as_bytes());
+        drop(stdin);
+        child.wait_with_output().expect("it ends")
+    };
+    let check = pipe_into(&["check", "/dev/stdin"]);
+    assert_eq!(check.status.code(), Some(0), "{}", stderr(&check));
+    let serve = pipe_into(&["serve", "--config", "/dev/stdin"]);
+    let message = stderr(&serve);
+    assert_eq!(serve.status.code(), Some(1), "{message}");
+    assert!(
+        message.contains("it is not a regular file\n  hint: "),
+        "{message}"
+    );
 }
 
 #[test]
@@ -223,6 +296,26 @@ fn variables_come_from_the_environment_of_the_process() {
     };
     assert_eq!(check("https://app.example.com"), Some(0));
     assert_eq!(check("app.example.com"), Some(1));
+}
+
+#[test]
+fn a_variable_that_is_not_utf_8_is_not_called_unset() {
+    let file = File::new(&MINIMAL.replace("https://app.example.com", "'${CORSGATE_TEST_ORIGIN}'"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_corsgate"));
+    let value = OsStr::from_bytes(b"https://caf\xe9.example");
+    command
+        .args(["check", &file.path])
+        .env("CORSGATE_TEST_ORIGIN", value);
+    let output = command.output().expect("it runs");
+    let message = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(
+        message.contains("the variable `CORSGATE_TEST_ORIGIN` is not UTF-8\n  hint: "),
+        "{message}"
+    );
+    assert!(!message.contains("not set"), "{message}");
+    // That the list has nothing else in it is no mistake of its own.
+    assert_eq!(message.matches("error: ").count(), 1, "{message}");
 }
 
 #[test]

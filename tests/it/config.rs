@@ -3,10 +3,13 @@
 //! `UPDATE=1 cargo test` writes the messages as they are now: read the difference before it is
 //! committed.
 
+use crate::support::{Folder, PATIENCE};
 use corsgate::config::{Config, Diagnostic, UpstreamKind};
 use corsgate::cors::Rule;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -96,6 +99,152 @@ fn an_origins_file_that_can_not_be_read_is_named_with_its_place() {
     let error = Config::parse(text, Path::new("conf/x.yaml")).expect_err("it is not there");
     let message = error.to_string();
     assert!(message.starts_with("error: conf/x.yaml:7:7: routes[0].cors.allow_origins[0].file: can't read `conf/no-such.txt`"), "{message}");
+}
+
+#[test]
+fn a_diagnostic_has_the_path_and_the_value_that_it_is_about() {
+    const AROUND: &str =
+        "listeners: [{ address: '127.0.0.1:0' }]\nupstreams: { u: { echo: true } }\n";
+    // What is in the file; the path; the value.
+    #[rustfmt::skip]
+    let cases = [
+        ("policies: { p: { allow_origins: [{ regex: 'https://a.example' }] } }", "policies.p.allow_origins[0].regex", "https://a.example"),
+        ("policies: { p: { allow_origins: [{ regex: 'a' }] } }", "policies.p.allow_origins[0].regex", "a"),
+        ("policies: { p: { allow_origins: [{ regex: '(' }] } }", "policies.p.allow_origins[0].regex", "("),
+        ("policies: { p: { allow_credentials: true, allow_origins: [{ regex: '.*' }] } }", "policies.p.allow_origins[0].regex", ".*"),
+        ("policies: { p: { allow_origins: [{ regex: 'b' }, { regex: 'b' }] } }", "policies.p.allow_origins[1].regex", "b"),
+        ("policies: { p: { allow_origins: [{ file: none.txt }] } }", "policies.p.allow_origins[0].file", "none.txt"),
+        ("policies: { p: { allow_origins: [https://a.example/] } }", "policies.p.allow_origins[0]", "https://a.example/"),
+        ("server: { thread: 2 }", "server.thread", "thread"),
+        ("access_log: {}", "access_log", "access_log"),
+        ("upstreams2: { a: b }", "upstreams2", "upstreams2"),
+        ("routes: [{ upstream: u, match: { headers: { 'x y': a } } }]", "routes[0].match.headers.x y", "x y"),
+        ("policies: { p: { on_rejected_preflight: forwad } }", "policies.p.on_rejected_preflight", "forwad"),
+    ];
+    for (text, path, value) in cases {
+        let result = Config::parse(&format!("{AROUND}{text}\n"), Path::new("conf/x.yaml"));
+        let error = result.expect_err("something is always missing");
+        let found = error.diagnostics.iter().filter(|d| d.path == path);
+        let values: Vec<_> = found.map(|d| d.value.as_deref()).collect();
+        assert!(values.contains(&Some(value)), "{text}: {values:?}\n{error}");
+        assert!(!values.contains(&None), "{text}: {values:?}\n{error}");
+    }
+}
+
+#[test]
+fn an_element_that_is_an_alias_is_there_twice_where_the_alias_stands() {
+    let text = "listeners: [{ address: '127.0.0.1:0' }]\nupstreams: { u: { echo: true } }\n\
+                routes:\n- upstream: u\n  cors:\n    allow_origins:\n    \
+                - &a { regex: 'https://a\\.example' }\n    - *a\n";
+    let config = Config::parse(text, Path::new("x.yaml")).expect("it can be served");
+    let [warning] = config.warnings.as_slice() else {
+        panic!("one warning: {:?}", config.warnings);
+    };
+    let line = warning.place.map(|place| place.line);
+    assert_eq!(
+        (line, warning.path.as_str()),
+        (Some(8), "routes[0].cors.allow_origins[1]")
+    );
+}
+
+#[test]
+fn every_probe_that_gets_through_is_in_the_diagnostic() {
+    let with = |origins: &str| {
+        let text = format!(
+            "listeners: [{{ address: '127.0.0.1:0' }}]\nupstreams: {{ u: {{ echo: true }} }}\n\
+             routes: [{{ upstream: u, cors: {{ allow_origins: {origins} }} }}]\n"
+        );
+        Config::parse(&text, Path::new("x.yaml")).expect("it can be served")
+    };
+    // The origins; at least so many probes; some of them.
+    #[rustfmt::skip]
+    let cases = [
+        (r"[{ regex: 'https://app.example\.com' }]", 1, &[("unescaped_dot", "https://appxexample.com")][..]),
+        (r"[{ regex: 'https://.*example\.com' }]", 2, &[("suffix", "https://evilexample.com"), ("suffix", "https://evil-example.com")]),
+        (r"[{ regex: 'https://app\.example\.com.*' }]", 5, &[("prefix", "https://app.example.com.evil.test"), ("special_character", "https://app.example.com_.evil.test"), ("special_character", "https://app.example.com-.evil.test")]),
+        (r"[{ regex: 'https://.*' }]", 5, &[("reflected", "https://evil.test")]),
+        ("['*']", 3, &[("reflected", "https://evil.test"), ("null", "null")]),
+        (r#"["null"]"#, 1, &[("null", "null")]),
+        ("[https://a.example, http://a.example]", 1, &[("insecure", "http://a.example")]),
+        ("['https://a.example:*']", 1, &[("port", "https://a.example:8443")]),
+    ];
+    for (origins, least, expected) in cases {
+        let config = with(origins);
+        let Some(found) = config.warnings.iter().chain(&config.notes).next() else {
+            panic!("{origins}: nothing is said");
+        };
+        let probes = &found.probes;
+        let probes: Vec<_> = probes
+            .iter()
+            .map(|p| (p.kind.as_str(), p.origin.as_str()))
+            .collect();
+        assert!(probes.len() >= least, "{origins}: {probes:?}");
+        for probe in expected {
+            assert!(probes.contains(probe), "{origins}: {probe:?} in {probes:?}");
+        }
+        let unique: std::collections::BTreeSet<_> =
+            probes.iter().map(|(_, origin)| origin).collect();
+        assert_eq!(unique.len(), probes.len(), "{origins}: {probes:?}");
+        // It is said of one pattern, which lets all of them through.
+        let Rule::Policy(policy) = &config.routes[0].rule else {
+            panic!("it has a policy");
+        };
+        for (_, origin) in probes {
+            let matched = policy.origins().find(origin.as_bytes());
+            assert!(matches!(matched, Ok(Some(_))), "{origins}: {origin}");
+        }
+    }
+    // The message names some, and says how many there are beside them.
+    let config = with(r"[{ regex: 'https://app\.example\.com.*' }]");
+    let Some(warning) = config.warnings.first() else {
+        panic!("it is warned of");
+    };
+    let named = warning.message.matches("` (").count();
+    let more = format!(
+        " and {} more (`corsgate check --format json`",
+        warning.probes.len() - named
+    );
+    assert!(warning.message.contains(&more), "{}", warning.message);
+}
+
+#[test]
+fn what_is_no_file_is_refused_and_never_waited_for() {
+    let folder = Folder::new();
+    let origins = folder.write("origins.txt", "https://a.example\n");
+    let text = "listeners: [{ address: '127.0.0.1:0' }]\nupstreams: { u: { echo: true } }\n\
+                routes: [{ upstream: u, cors: { allow_origins: [{ file: origins.txt }] } }]\n";
+    let path = folder.write("gate.yaml", text);
+    let config = Config::load(&path).expect("it is right");
+    assert!(!config.sources.have_changed());
+    // A pipe that nobody writes into.
+    for pipe in [&origins, &path] {
+        fs::remove_file(pipe).expect("removed");
+        let made = std::process::Command::new("mkfifo").arg(pipe).status();
+        assert!(made.expect("it runs").success());
+        let sources = config.sources.clone();
+        assert!(in_time(move || sources.have_changed()));
+        let path = path.clone();
+        let error = in_time(move || Config::load(&path)).expect_err("a pipe is no file");
+        let [diagnostic] = error.diagnostics.as_slice() else {
+            panic!("one error: {error}");
+        };
+        assert!(
+            diagnostic.message.ends_with(": it is not a regular file"),
+            "{error}"
+        );
+        let hint = diagnostic.hint.as_deref();
+        assert!(
+            hint.is_some_and(|hint| hint.starts_with("name a file, ")),
+            "{error}"
+        );
+    }
+}
+
+/// What `work` makes, unless it blocks.
+fn in_time<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || sender.send(work()));
+    receiver.recv_timeout(PATIENCE).expect("it does not block")
 }
 
 const WITH_VARIABLES: &str = r#"

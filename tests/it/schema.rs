@@ -91,6 +91,7 @@ fn every_policy_of_the_cases_is_valid() {
 fn changed(pointer: &str, value: Value) -> Value {
     let mut document = json!({
         "listeners": [{ "address": "127.0.0.1:8080" }],
+        "admin": { "address": "127.0.0.1:9901" },
         "server": { "threads": 0, "express_lane": true },
         "limits": { "max_connections": 1, "header_timeout": "10s" },
         "upstreams": { "u": { "endpoints": ["127.0.0.1:9000"], "protocol": "http1" } },
@@ -129,6 +130,10 @@ fn what_does_not_load_for_its_shape_is_not_valid() {
         ("/listeners/0", json!("127.0.0.1:8080")),
         ("/listeners/0/tls", json!({})),
         ("/lissteners", json!([])),
+        ("/admin", json!({ "hosts": ["gate.internal"] })),
+        ("/admin/address", json!("localhost:9901")),
+        ("/admin/hosts", json!("gate.internal")),
+        ("/metrics", json!({})),
         ("/server/threads", json!("four")),
         ("/server/threads", json!(1.5)),
         ("/server/threads", json!(-1)),
@@ -185,6 +190,7 @@ fn a_variable_may_stand_wherever_a_value_does() {
     let (_, validator) = validator();
     for pointer in [
         "/listeners/0/address",
+        "/admin/address",
         "/server/threads",
         "/server/express_lane",
         "/server/grace_period",

@@ -94,7 +94,8 @@ impl Compiler<'_> {
         let max_age = self.max_age(path, max_age);
         let preflight_status = self.preflight_status(path, preflight_status);
         // What could be read is checked on, so that one bad pattern hides nothing else.
-        let is_complete = has_origins && self.error_count() == before;
+        let is_complete =
+            has_origins && self.error_count() == before && !self.was_refused_within(&origins_path);
         let Origins { patterns, sources } = origins;
         let spec = PolicySpec {
             name: path.strip_prefix("policies.").unwrap_or(path).to_owned(),

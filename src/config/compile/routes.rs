@@ -183,7 +183,7 @@ impl Compiler<'_> {
                 if matches.headers.iter().any(|(known, _)| *known == lower) {
                     let message = format!("`{name}` stands here twice: names have no case");
                     let hint = "remove one of them".to_owned();
-                    self.error_of_key(&format!("{path}.headers.{name}"), message, hint);
+                    self.error_of_key(&format!("{path}.headers.{name}"), &name, message, hint);
                 }
                 if value.0 == "*" {
                     let message = "a header is compared with its exact value; `*` is no wildcard";
@@ -194,7 +194,7 @@ impl Compiler<'_> {
             } else {
                 let message = format!("`{name}` is not a header name: RFC 9110 has no such token");
                 let hint = "write a name such as `x-api-version`".to_owned();
-                self.error_of_key(&format!("{path}.headers.{name}"), message, hint);
+                self.error_of_key(&format!("{path}.headers.{name}"), &name, message, hint);
             }
         }
         // What was refused could make it match less: it is compared with no other route.

@@ -110,6 +110,12 @@ impl Places {
         self.spot_of(node, rest)
     }
 
+    /// Whether an alias stands at `path` itself.
+    pub(in crate::config) fn is_alias(&self, path: &str) -> bool {
+        let node = self.walk(0, path).and_then(|node| self.nodes.get(node));
+        node.is_some_and(|node| matches!(node.content, Content::Alias(_)))
+    }
+
     fn spot_of(&self, node: usize, rest: &str) -> Option<Spot> {
         let found = self.nodes.get(node)?;
         let value = match &found.content {
