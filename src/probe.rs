@@ -1,7 +1,7 @@
 //! Asking a live server what a browser would ask, and judging its answers as a browser would.
 //!
 //! ```text
-//! Question ── ask / scan ── Exchange (a socket, or a test) ── Report
+//! ProbeRequest ── ask / scan ── Transport (a socket, or a test) ── ProbeReport
 //! ```
 //!
 //! *Invariant:* what decides is [`cors::browser`](crate::cors::browser), the standard alone. What is
@@ -14,11 +14,12 @@ mod target;
 mod warning;
 
 pub use client::{Client, ClientOptions, Roots, RootsError};
-pub use exchange::{Answer, Exchange, ExchangeError};
-pub use scan::{Access, Finding, ScanReport, Severity, scan};
+pub use exchange::{Answer, ExchangeError, Transport};
+pub use scan::{Access, Finding, LeakSeverity, ScanReport, scan};
 pub use target::{Target, TargetError};
-pub use warning::{Place, Warning};
+pub use warning::{Stage, Warning};
 
+use crate::cors::Reason;
 use crate::cors::browser::{
     PreflightCause, PreflightPermit, Refusal, ResponsePermit, ScriptRequest,
 };
@@ -26,7 +27,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 
 /// What a script does, and how much of it is really to be done.
 #[derive(Debug, Clone)]
-pub struct Question {
+pub struct ProbeRequest {
     pub target: Target,
     pub method: String,
     pub origin: String,
@@ -40,7 +41,7 @@ pub struct Question {
 
 /// What was asked and answered.
 #[derive(Debug)]
-pub struct Report {
+pub struct ProbeReport {
     /// The page is of the URL's own origin: a browser needs no permission, and nothing was sent.
     pub same_origin: bool,
     /// Why a browser asks first; empty where it doesn't.
@@ -49,7 +50,7 @@ pub struct Report {
     pub dropped: Vec<String>,
     /// `None`: a browser sends none.
     pub preflight: Option<Judged<PreflightPermit>>,
-    pub request: Outcome,
+    pub request: RequestOutcome,
     pub warnings: Vec<Warning>,
 }
 
@@ -64,7 +65,7 @@ pub struct Judged<P> {
 
 /// What became of the request itself.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum RequestOutcome {
     Answered(Judged<ResponsePermit>),
     /// The preflight forbids it, so that a browser sends nothing either.
     Forbidden,
@@ -76,12 +77,12 @@ pub enum Outcome {
 
 /// Whose answer is missing.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: {error}", match .place {
-    Place::Preflight => "preflight",
-    Place::Response => "request",
+#[error("{}: {error}", match .stage {
+    Stage::Preflight => "preflight",
+    Stage::Response => "request",
 })]
 pub struct AskError {
-    pub place: Place,
+    pub stage: Stage,
     pub error: ExchangeError,
 }
 
@@ -90,14 +91,14 @@ pub struct AskError {
 /// # Errors
 ///
 /// Where the server gives no answer at all.
-pub fn ask(question: &Question, exchange: &impl Exchange) -> Result<Report, AskError> {
+pub fn ask(question: &ProbeRequest, transport: &impl Transport) -> Result<ProbeReport, AskError> {
     let script = question.script();
-    let mut report = Report {
+    let mut report = ProbeReport {
         same_origin: question.is_same_origin(),
         causes: script.preflight_causes(),
         dropped: script.dropped_headers(),
         preflight: None,
-        request: Outcome::NotSent,
+        request: RequestOutcome::NotSent,
         warnings: Vec::new(),
     };
     if report.same_origin {
@@ -107,8 +108,8 @@ pub fn ask(question: &Question, exchange: &impl Exchange) -> Result<Report, AskE
     if !report.causes.is_empty() {
         let asked = script.preflight_fields();
         let request = cors_request(&question.target, Method::OPTIONS, &asked, []);
-        let answer = exchange.exchange(request).map_err(|error| AskError {
-            place: Place::Preflight,
+        let answer = transport.exchange(request).map_err(|error| AskError {
+            stage: Stage::Preflight,
             error,
         })?;
         let verdict = script.judge_preflight(answer.status, &answer.fields);
@@ -118,39 +119,39 @@ pub fn ask(question: &Question, exchange: &impl Exchange) -> Result<Report, AskE
             verdict,
         });
     }
-    report.request = request(question, &report, exchange)?;
+    report.request = request(question, &report, transport)?;
     report.warnings = warning::all(question, &report);
     Ok(report)
 }
 
 /// The request itself, where it is to be sent.
 fn request(
-    question: &Question,
-    report: &Report,
-    exchange: &impl Exchange,
-) -> Result<Outcome, AskError> {
+    question: &ProbeRequest,
+    report: &ProbeReport,
+    transport: &impl Transport,
+) -> Result<RequestOutcome, AskError> {
     if report.refusal().is_some() {
-        return Ok(Outcome::Forbidden);
+        return Ok(RequestOutcome::Forbidden);
     }
     if question.preflight_only {
-        return Ok(Outcome::NotSent);
+        return Ok(RequestOutcome::NotSent);
     }
     let script = question.script();
     if !question.is_harmless() && !question.send {
-        return Ok(Outcome::MayChangeSomething);
+        return Ok(RequestOutcome::MayChangeSomething);
     }
     // `check` has refused what is no token, so that the other arm is never taken.
     let Ok(method) = Method::from_bytes(script.method().as_bytes()) else {
-        return Ok(Outcome::NotSent);
+        return Ok(RequestOutcome::NotSent);
     };
     let asked = vec![("Origin", question.origin.clone())];
     let request = cors_request(&question.target, method, &asked, script.sent_headers());
-    let answer = exchange.exchange(request).map_err(|error| AskError {
-        place: Place::Response,
+    let answer = transport.exchange(request).map_err(|error| AskError {
+        stage: Stage::Response,
         error,
     })?;
     let verdict = script.judge_response(&answer.fields);
-    Ok(Outcome::Answered(Judged {
+    Ok(RequestOutcome::Answered(Judged {
         asked,
         answer,
         verdict,
@@ -191,9 +192,9 @@ fn append(headers: &mut HeaderMap, name: &str, value: &str) {
     }
 }
 
-// === impl Question ===
+// === impl ProbeRequest ===
 
-impl Question {
+impl ProbeRequest {
     pub fn script(&self) -> ScriptRequest<'_> {
         ScriptRequest {
             method: &self.method,
@@ -220,17 +221,49 @@ impl Question {
     }
 }
 
-// === impl Report ===
+// === impl Judged ===
 
-impl Report {
+impl<P> Judged<P> {
+    /// What to change, where the answer is no. What the server says itself is no guess.
+    pub fn hint(&self) -> Option<String> {
+        let refusal = self.verdict.as_ref().err()?;
+        let Some(reason) = self.answer.reason() else {
+            return Some(refusal.hint());
+        };
+        let key = match Reason::ALL.into_iter().find(|r| r.as_str() == reason) {
+            Some(Reason::OriginNotAllowed) => "allow_origins",
+            Some(Reason::MethodNotAllowed) => "allow_methods",
+            Some(Reason::HeadersNotAllowed) => "allow_headers",
+            _ => return Some(format!("the gateway says: {reason}")),
+        };
+        Some(format!(
+            "the gateway says: {reason}; see `{key}` in its policy, and `corsgate explain`"
+        ))
+    }
+}
+
+// === impl ProbeReport ===
+
+impl ProbeReport {
     /// Why a browser says no; `None` where it says yes to all that was asked.
     pub fn refusal(&self) -> Option<&Refusal> {
         let preflight = self.preflight.as_ref().map(|p| p.verdict.as_ref().err());
         let response = match &self.request {
-            Outcome::Answered(response) => response.verdict.as_ref().err(),
-            Outcome::Forbidden | Outcome::NotSent | Outcome::MayChangeSomething => None,
+            RequestOutcome::Answered(response) => response.verdict.as_ref().err(),
+            RequestOutcome::Forbidden
+            | RequestOutcome::NotSent
+            | RequestOutcome::MayChangeSomething => None,
         };
         preflight.flatten().or(response)
+    }
+
+    /// What to change, where a browser says no.
+    pub fn hint(&self) -> Option<String> {
+        let preflight = self.preflight.as_ref().and_then(Judged::hint);
+        preflight.or_else(|| match &self.request {
+            RequestOutcome::Answered(response) => response.hint(),
+            _ => None,
+        })
     }
 }
 

@@ -4,10 +4,11 @@ mod json;
 mod text;
 
 use super::CommandError;
-use super::output::{Format, print};
+use super::output::{Format, print, print_json};
 use crate::cors::{Origin, OriginPattern};
 use crate::probe::{
-    self, AskError, Client, ClientOptions, Question, Report, Roots, RootsError, ScanReport, Target,
+    self, AskError, Client, ClientOptions, ProbeReport, ProbeRequest, Roots, RootsError,
+    ScanReport, Target,
 };
 use clap::Args;
 use std::path::PathBuf;
@@ -82,7 +83,7 @@ pub(super) struct Options {
 
 /// What came of it.
 enum Found {
-    Report(Box<Report>),
+    Judgement(Box<ProbeReport>),
     Scan(ScanReport),
     Nothing(AskError),
     /// There is nobody whose certificates could be believed.
@@ -108,7 +109,7 @@ pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
         ca_file,
         insecure,
     } = options;
-    let question = Question {
+    let question = ProbeRequest {
         target: url,
         method,
         origin,
@@ -134,9 +135,9 @@ pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
         Err(error) => Found::Untrusting(error),
     };
     match format {
-        Format::Json => print(&format!("{:#}\n", json::of(&question, &found)))?,
+        Format::Json => print_json(&json::Object::of(&question, &found))?,
         Format::Text => match &found {
-            Found::Report(report) => print(&text::report(&question, report))?,
+            Found::Judgement(report) => print(&text::report(&question, report))?,
             Found::Scan(report) => print(&text::scan(&question, report))?,
             Found::Nothing(error) => eprint!("{}", text::no_answer(&question, error)),
             Found::Untrusting(error) => eprintln!("error: {error}"),
@@ -146,7 +147,7 @@ pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
 }
 
 /// What the arguments can't mean together.
-fn wrong_usage(question: &Question, scan: bool) -> Option<String> {
+fn wrong_usage(question: &ProbeRequest, scan: bool) -> Option<String> {
     if let Err(error) = question.script().check() {
         return Some(error.to_string());
     }
@@ -210,17 +211,17 @@ fn parse_timeout(text: &str) -> Result<Duration, String> {
 // === impl Found ===
 
 impl Found {
-    fn by(question: &Question, scan: bool, client: &Client) -> Self {
+    fn by(question: &ProbeRequest, scan: bool, client: &Client) -> Self {
         if scan {
             return probe::scan(question, client).map_or_else(Self::Nothing, Self::Scan);
         }
         let report = probe::ask(question, client);
-        report.map_or_else(Self::Nothing, |report| Self::Report(Box::new(report)))
+        report.map_or_else(Self::Nothing, |report| Self::Judgement(Box::new(report)))
     }
 
     fn status(&self) -> ExitCode {
         let is_yes = match self {
-            Self::Report(report) => report.refusal().is_none(),
+            Self::Judgement(report) => report.refusal().is_none(),
             Self::Scan(report) => !report.leaks(),
             // A file that can't be used is a wrong argument.
             Self::Untrusting(RootsError::Unreadable { .. } | RootsError::NoCertificate { .. }) => {

@@ -2,7 +2,7 @@
 //!
 //! The only file that names the client's crate.
 
-use super::exchange::{Answer, Exchange, ExchangeError};
+use super::exchange::{Answer, ExchangeError, Transport};
 use http::Request;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -77,7 +77,7 @@ impl Client {
     }
 }
 
-impl Exchange for Client {
+impl Transport for Client {
     fn exchange(&self, request: Request<()>) -> Result<Answer, ExchangeError> {
         let host = request.uri().host().unwrap_or_default().to_owned();
         match self.agent.run(request) {

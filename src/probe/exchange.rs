@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, Request, StatusCode};
 use std::time::Duration;
 
 /// Sends one request, follows no redirect, and reads the answer's header. It keeps no cookies.
-pub trait Exchange {
+pub trait Transport {
     /// # Errors
     ///
     /// Where there is no answer. Every status is one.
@@ -17,6 +17,9 @@ pub struct Answer {
     pub status: StatusCode,
     pub fields: HeaderMap,
 }
+
+/// The field in which the gateway says why it refuses, where its policy lets it.
+const REASON: &str = "x-corsgate-reason";
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -36,16 +39,22 @@ pub enum ExchangeError {
 // === impl Answer ===
 
 impl Answer {
-    /// The fields that have to do with CORS, as they came.
+    /// The fields that have to do with CORS, as they came; the gateway's own word among them.
     pub fn cors_fields(&self) -> impl Iterator<Item = (&HeaderName, String)> {
         let is_of_cors = |name: &HeaderName| {
             let name = name.as_str();
-            name.starts_with("access-control-") || matches!(name, "vary" | "location")
+            name.starts_with("access-control-") || matches!(name, "vary" | "location" | REASON)
         };
         self.fields
             .iter()
             .filter(move |(name, _)| is_of_cors(name))
             .map(|(name, value)| (name, shown(value.as_bytes())))
+    }
+
+    /// Why a gateway of this kind says that it refuses.
+    pub fn reason(&self) -> Option<String> {
+        let reason = self.fields.get(REASON)?;
+        Some(shown(reason.as_bytes()))
     }
 
     /// Where a redirect leads.
@@ -96,9 +105,9 @@ impl ExchangeError {
     }
 }
 
-// === impl Exchange for closures ===
+// === impl Transport for closures ===
 
-impl<F: Fn(Request<()>) -> Result<Answer, ExchangeError>> Exchange for F {
+impl<F: Fn(Request<()>) -> Result<Answer, ExchangeError>> Transport for F {
     fn exchange(&self, request: Request<()>) -> Result<Answer, ExchangeError> {
         self(request)
     }

@@ -1,7 +1,7 @@
 //! Asking a server as a scanner for CORS mistakes does, and saying how bad what gets through is.
 
-use super::exchange::{Answer, Exchange, ExchangeError};
-use super::{AskError, Place, Question, cors_request};
+use super::exchange::{Answer, ExchangeError, Transport};
+use super::{AskError, ProbeRequest, Stage, cors_request};
 use crate::cors::browser::ScriptRequest;
 use crate::cors::{FieldName, Origin, Probe, ProbeKind, probes};
 use http::{HeaderName, Method};
@@ -21,7 +21,7 @@ pub struct Finding {
     pub probe: Probe,
     /// By the response to a GET, or to a preflight where the script needs one: the wider of them.
     pub access: Access,
-    pub severity: Severity,
+    pub severity: LeakSeverity,
     /// Some servers hang up on odd origins, which lets nobody in.
     pub error: Option<ExchangeError>,
 }
@@ -40,7 +40,7 @@ pub enum Access {
 
 /// How bad that is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
+pub enum LeakSeverity {
     /// It doesn't get through.
     None,
     /// It does, which may well be meant.
@@ -57,20 +57,20 @@ pub enum Severity {
 /// # Errors
 ///
 /// Where the origin that is meant to be allowed gets no answer at all.
-pub fn scan(question: &Question, exchange: &impl Exchange) -> Result<ScanReport, AskError> {
-    let place = Place::Response;
+pub fn scan(question: &ProbeRequest, transport: &impl Transport) -> Result<ScanReport, AskError> {
+    let stage = Stage::Response;
     let control =
-        access(question, &question.origin, exchange).map_err(|error| AskError { place, error })?;
+        access(question, &question.origin, transport).map_err(|error| AskError { stage, error })?;
     let findings = all_probes(question)
         .into_iter()
         .map(|probe| {
-            let found = access(question, &probe.origin, exchange);
+            let found = access(question, &probe.origin, transport);
             let (access, error) = match found {
                 Ok(access) => (access, None),
                 Err(error) => (Access::Nothing, Some(error)),
             };
             Finding {
-                severity: Severity::of(&probe, access),
+                severity: LeakSeverity::of(&probe, access),
                 probe,
                 access,
                 error,
@@ -82,7 +82,7 @@ pub fn scan(question: &Question, exchange: &impl Exchange) -> Result<ScanReport,
 
 /// What is made of the origin that is meant to be allowed and of the URL's own, which servers often
 /// trust without a word.
-fn all_probes(question: &Question) -> Vec<Probe> {
+fn all_probes(question: &ProbeRequest) -> Vec<Probe> {
     let own = question.target.origin();
     let mut all: Vec<Probe> = Vec::new();
     for probe in probes(&question.origin).into_iter().chain(probes(&own)) {
@@ -96,9 +96,9 @@ fn all_probes(question: &Question) -> Vec<Probe> {
 
 /// What `origin` gets for the question's script.
 fn access(
-    question: &Question,
+    question: &ProbeRequest,
     origin: &str,
-    exchange: &impl Exchange,
+    transport: &impl Transport,
 ) -> Result<Access, ExchangeError> {
     let script = ScriptRequest {
         origin,
@@ -113,7 +113,7 @@ fn access(
         ..script
     };
     let asked = [("Origin", origin.to_owned())];
-    let answer = exchange.exchange(cors_request(&question.target, Method::GET, &asked, []))?;
+    let answer = transport.exchange(cors_request(&question.target, Method::GET, &asked, []))?;
     let response = Access::of(
         &answer,
         with_credentials.judge_response(&answer.fields).is_ok(),
@@ -123,7 +123,7 @@ fn access(
         return Ok(response);
     }
     let asked = script.preflight_fields();
-    let answer = exchange.exchange(cors_request(&question.target, Method::OPTIONS, &asked, []))?;
+    let answer = transport.exchange(cors_request(&question.target, Method::OPTIONS, &asked, []))?;
     let allows = |script: ScriptRequest<'_>| {
         let judged = script.judge_preflight(answer.status, &answer.fields);
         judged.is_ok()
@@ -137,12 +137,12 @@ fn access(
 impl ScanReport {
     /// Whether somebody gets in who hardly was meant to.
     pub fn leaks(&self) -> bool {
-        self.worst() >= Severity::Medium
+        self.worst() >= LeakSeverity::Medium
     }
 
-    pub fn worst(&self) -> Severity {
+    pub fn worst(&self) -> LeakSeverity {
         let severities = self.findings.iter().map(|finding| finding.severity);
-        severities.max().unwrap_or(Severity::None)
+        severities.max().unwrap_or(LeakSeverity::None)
     }
 }
 
@@ -181,9 +181,9 @@ impl Access {
     }
 }
 
-// === impl Severity ===
+// === impl LeakSeverity ===
 
-impl Severity {
+impl LeakSeverity {
     /// How bad it is that `probe` gets `access`.
     pub fn of(probe: &Probe, access: Access) -> Self {
         let (with_credentials, without) = match probe.kind {

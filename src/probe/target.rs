@@ -16,6 +16,8 @@ pub enum TargetError {
     NoScheme(String),
     #[error("`{0}`: browsers fetch `http:` and `https:` from servers, nothing else")]
     OtherScheme(String),
+    #[error("`{0}` is not a port: write a number up to 65535")]
+    NoPort(String),
     #[error("`{0}` has a user name: write it as `--header authorization`")]
     UserInfo(String),
 }
@@ -67,8 +69,19 @@ impl FromStr for Target {
         if uri.authority().is_some_and(|a| a.as_str().contains('@')) {
             return Err(TargetError::UserInfo(text.to_owned()));
         }
+        if let Some(port) = wrong_port(&uri) {
+            return Err(TargetError::NoPort(port.to_owned()));
+        }
         Ok(Self(uri))
     }
+}
+
+/// What stands in a port's place and is none: whoever connects would take the scheme's for it.
+fn wrong_port(uri: &Uri) -> Option<&str> {
+    let authority = uri.authority()?;
+    let port = authority.as_str().strip_prefix(authority.host())?;
+    let port = port.strip_prefix(':').filter(|port| !port.is_empty())?;
+    port.parse::<u16>().is_err().then_some(port)
 }
 
 impl fmt::Display for Target {

@@ -7,8 +7,8 @@ use std::cell::RefCell;
 
 const APP: &str = "https://app.example.com";
 
-fn question(method: &str) -> Question {
-    Question {
+fn question(method: &str) -> ProbeRequest {
+    ProbeRequest {
         target: "https://api.example.com/v1?a=b".parse().expect("a URL"),
         method: method.to_owned(),
         origin: APP.to_owned(),
@@ -33,7 +33,7 @@ fn answer(status: u16, fields: &str) -> Answer {
 }
 
 /// A server that says the same to everybody, and what it was sent.
-fn asked_of(question: &Question, fields: &str) -> (Report, Vec<String>) {
+fn asked_of(question: &ProbeRequest, fields: &str) -> (ProbeReport, Vec<String>) {
     let seen = RefCell::new(Vec::new());
     let server = |request: Request<()>| {
         let mut names: Vec<&str> = request.headers().keys().map(HeaderName::as_str).collect();
@@ -59,7 +59,7 @@ fn what_a_form_could_send_is_sent_without_asking() {
     let (report, seen) = asked_of(&question("get"), OPEN);
     assert_eq!(seen, ["GET https://api.example.com/v1?a=b accept,origin"]);
     assert!(report.preflight.is_none() && report.refusal().is_none());
-    assert!(matches!(report.request, Outcome::Answered(_)));
+    assert!(matches!(report.request, RequestOutcome::Answered(_)));
 }
 
 #[test]
@@ -68,42 +68,42 @@ fn what_may_change_something_is_asked_for_and_sent_where_it_is_said() {
     let preflight =
         "OPTIONS https://api.example.com/v1?a=b accept,access-control-request-method,origin";
     assert_eq!(seen, [preflight]);
-    assert!(matches!(report.request, Outcome::MayChangeSomething));
+    assert!(matches!(report.request, RequestOutcome::MayChangeSomething));
     assert!(report.refusal().is_none());
-    let send = Question {
+    let send = ProbeRequest {
         send: true,
         ..question("delete")
     };
     let (report, seen) = asked_of(&send, OPEN);
     let request = "DELETE https://api.example.com/v1?a=b accept,origin";
     assert_eq!(seen, [preflight, request]);
-    assert!(matches!(report.request, Outcome::Answered(_)));
-    let only = Question {
+    assert!(matches!(report.request, RequestOutcome::Answered(_)));
+    let only = ProbeRequest {
         preflight_only: true,
         headers: vec![("x-a".to_owned(), "1".to_owned())],
         ..question("GET")
     };
     let (report, seen) = asked_of(&only, OPEN);
     assert_eq!(seen.len(), 1, "{seen:?}");
-    assert!(matches!(report.request, Outcome::NotSent));
+    assert!(matches!(report.request, RequestOutcome::NotSent));
 }
 
 #[test]
 fn a_browser_that_is_refused_sends_nothing_more() {
-    let send = Question {
+    let send = ProbeRequest {
         send: true,
         ..question("PUT")
     };
     let (report, seen) = asked_of(&send, "access-control-allow-origin: *");
     assert_eq!(seen.len(), 1, "{seen:?}");
-    assert!(matches!(report.request, Outcome::Forbidden));
+    assert!(matches!(report.request, RequestOutcome::Forbidden));
     let code = report.refusal().map(Refusal::as_str);
     assert_eq!(code, Some("method_not_allowed"));
 }
 
 #[test]
 fn the_script_s_headers_are_sent_and_dropped_ones_are_not() {
-    let own = Question {
+    let own = ProbeRequest {
         headers: [
             ("Accept", "text/html"),
             ("Cookie", "a=b"),
@@ -129,7 +129,7 @@ fn the_script_s_headers_are_sent_and_dropped_ones_are_not() {
 
 #[test]
 fn nothing_is_asked_where_the_origins_are_the_same() {
-    let same = Question {
+    let same = ProbeRequest {
         origin: "https://api.example.com".to_owned(),
         ..question("PUT")
     };
@@ -140,11 +140,11 @@ fn nothing_is_asked_where_the_origins_are_the_same() {
 
 #[test]
 fn whether_there_is_anything_to_ask_is_known_beforehand() {
-    let preflight_only = Question {
+    let preflight_only = ProbeRequest {
         preflight_only: true,
         ..question("GET")
     };
-    let send = Question {
+    let send = ProbeRequest {
         send: true,
         ..question("POST")
     };
@@ -201,7 +201,7 @@ fn redirects_errors_and_mixed_content_are_told() {
     );
 
     let gone = |_: Request<()>| Ok(answer(404, "access-control-allow-origin: *"));
-    let plain = Question {
+    let plain = ProbeRequest {
         target: "http://api.example.com/".parse().expect("a URL"),
         ..question("GET")
     };
@@ -259,7 +259,7 @@ fn urls_are_absolute_and_have_an_origin() {
 }
 
 /// What a scan makes of a server that answers by `rule`, an origin to its CORS fields.
-fn scanned(question: &Question, rule: impl Fn(&str) -> String) -> ScanReport {
+fn scanned(question: &ProbeRequest, rule: impl Fn(&str) -> String) -> ScanReport {
     let server = |request: Request<()>| {
         assert!(matches!(request.method().as_str(), "GET" | "OPTIONS"));
         let origin = request.headers().get("origin").expect("there");
@@ -278,7 +278,7 @@ fn with_credentials(origin: &str) -> String {
 
 #[test]
 fn a_scan_finds_what_careless_servers_let_through() {
-    use Severity::*;
+    use LeakSeverity::*;
     let allow = |rule: fn(&str) -> bool| {
         move |origin: &str| match rule(origin) {
             true => with_credentials(origin),
@@ -350,9 +350,9 @@ fn a_scan_asks_for_permission_where_the_script_needs_it() {
         Ok(answer(200, if is_preflight { &fields } else { "" }))
     };
     let put = scan(&question("PUT"), &permissive).expect("answers");
-    assert_eq!(put.worst(), Severity::Critical);
+    assert_eq!(put.worst(), LeakSeverity::Critical);
     let get = scan(&question("GET"), &permissive).expect("answers");
-    assert_eq!(get.worst(), Severity::None);
+    assert_eq!(get.worst(), LeakSeverity::None);
 }
 
 #[test]
@@ -371,7 +371,7 @@ fn a_scan_bears_servers_that_hang_up_and_needs_the_first_answer() {
             .all(|finding| finding.error.is_some())
     );
     assert!(!report.leaks());
-    let elsewhere = Question {
+    let elsewhere = ProbeRequest {
         origin: "https://b.example".to_owned(),
         ..question("GET")
     };
@@ -408,26 +408,29 @@ fn what_no_browser_sends_is_no_leak() {
     for (probe, severity) in [
         (
             probe(ProbeKind::Prefix, "https://app.example.com.evil.test"),
-            Severity::Critical,
+            LeakSeverity::Critical,
         ),
         (
             probe(ProbeKind::Prefix, "https://app.example.com:8443evil.test"),
-            Severity::Low,
+            LeakSeverity::Low,
         ),
         (
             probe(
                 ProbeKind::SpecialCharacter,
                 "https://app.example.com`.evil.test",
             ),
-            Severity::High,
+            LeakSeverity::High,
         ),
         (
             probe(ProbeKind::UserInfo, "https://app.example.com@evil.test"),
-            Severity::Low,
+            LeakSeverity::Low,
         ),
     ] {
-        assert_eq!(Severity::of(&probe, access), severity, "{probe:?}");
-        assert_eq!(Severity::of(&probe, Access::Nothing), Severity::None);
-        assert_eq!(Severity::of(&probe, Access::Public), Severity::Info);
+        assert_eq!(LeakSeverity::of(&probe, access), severity, "{probe:?}");
+        assert_eq!(
+            LeakSeverity::of(&probe, Access::Nothing),
+            LeakSeverity::None
+        );
+        assert_eq!(LeakSeverity::of(&probe, Access::Public), LeakSeverity::Info);
     }
 }

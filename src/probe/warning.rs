@@ -1,6 +1,6 @@
 //! What no browser says, and an engineer wants to know.
 
-use super::{Answer, Judged, Outcome, Question, Report};
+use super::{Answer, Judged, ProbeReport, ProbeRequest, RequestOutcome};
 use crate::cors::FieldName;
 use crate::cors::browser::is_redirect;
 use http::HeaderName;
@@ -10,7 +10,7 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Warning {
     /// A cache could hand this answer to another origin.
-    NoVaryOrigin(Place),
+    NoVaryOrigin(Stage),
     /// No browser remembers it for that long.
     MaxAgeOverAll(u64),
     /// Some browsers don't.
@@ -20,7 +20,7 @@ pub enum Warning {
     MaxAgeUnreadable(String),
     /// Where a redirect leads, which isn't followed here.
     Redirect {
-        place: Place,
+        stage: Stage,
         location: String,
     },
     /// The request is a page's with TLS to a URL without.
@@ -33,7 +33,7 @@ pub enum Warning {
 
 /// Which answer is spoken of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum Stage {
     Preflight,
     Response,
 }
@@ -43,18 +43,18 @@ const CHROMIUM_CAP: u64 = 7200;
 const FIREFOX_CAP: u64 = 86_400;
 
 /// Everything to warn of in what was asked and answered.
-pub(super) fn all(question: &Question, report: &Report) -> Vec<Warning> {
+pub(super) fn all(question: &ProbeRequest, report: &ProbeReport) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let is_loopback = matches!(question.target.host(), "localhost" | "127.0.0.1" | "[::1]");
     if question.origin.starts_with("https://") && !question.target.is_https() && !is_loopback {
         warnings.push(Warning::MixedContent);
     }
     if let Some(preflight) = &report.preflight {
-        of_answer(Place::Preflight, &preflight.answer, &mut warnings);
+        of_answer(Stage::Preflight, &preflight.answer, &mut warnings);
         of_max_age(preflight, &mut warnings);
     }
-    if let Outcome::Answered(response) = &report.request {
-        of_answer(Place::Response, &response.answer, &mut warnings);
+    if let RequestOutcome::Answered(response) = &report.request {
+        of_answer(Stage::Response, &response.answer, &mut warnings);
         let status = response.answer.status;
         if response.verdict.is_ok() && (status.is_client_error() || status.is_server_error()) {
             warnings.push(Warning::ErrorStatus(status.as_u16()));
@@ -66,14 +66,14 @@ pub(super) fn all(question: &Question, report: &Report) -> Vec<Warning> {
     warnings
 }
 
-fn of_answer(place: Place, answer: &Answer, warnings: &mut Vec<Warning>) {
+fn of_answer(stage: Stage, answer: &Answer, warnings: &mut Vec<Warning>) {
     if is_redirect(answer.status)
         && let Some(location) = answer.location()
     {
-        warnings.push(Warning::Redirect { place, location });
+        warnings.push(Warning::Redirect { stage, location });
     }
     if lacks_vary(answer) {
-        warnings.push(Warning::NoVaryOrigin(place));
+        warnings.push(Warning::NoVaryOrigin(stage));
     }
 }
 
@@ -134,9 +134,9 @@ impl Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoVaryOrigin(place) => write!(
+            Self::NoVaryOrigin(stage) => write!(
                 f,
-                "{place} names an origin without `Vary: Origin`: a cache can hand it to another \
+                "{stage} names an origin without `Vary: Origin`: a cache can hand it to another \
                  origin, unless every origin gets this one"
             ),
             Self::MaxAgeOverAll(seconds) => write!(
@@ -159,13 +159,13 @@ impl fmt::Display for Warning {
                 FieldName::MaxAge.as_str()
             ),
             Self::Redirect {
-                place: Place::Preflight,
+                stage: Stage::Preflight,
                 location,
             } => {
                 write!(f, "the preflight is redirected to `{location}`")
             }
             Self::Redirect {
-                place: Place::Response,
+                stage: Stage::Response,
                 location,
             } => write!(
                 f,
@@ -190,9 +190,9 @@ impl fmt::Display for Warning {
     }
 }
 
-// === impl Place ===
+// === impl Stage ===
 
-impl fmt::Display for Place {
+impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Preflight => "the answer to the preflight",

@@ -72,12 +72,16 @@ policies:
     max_age: 1h
   loose:
     allow_origins: [{{ regex: 'https://(app.example.com|.*\\.example\\.com)' }}]
+  talking:
+    allow_origins: [https://a.example]
+    debug_header: true
   open:
     allow_origins: ['*']
     allow_headers: ['*']
 routes:
   - {{ name: app, match: {{ path_prefix: /app }}, upstream: api, cors: app }}
   - {{ name: loose, match: {{ path_prefix: /loose }}, upstream: api, cors: loose }}
+  - {{ name: talking, match: {{ path_prefix: /talking }}, upstream: api, cors: talking }}
   - {{ name: open, match: {{ path_prefix: /open }}, upstream: api, cors: open }}
 ",
         upstream.address
@@ -162,6 +166,57 @@ fn a_person_reads_what_was_asked_what_came_and_why() {
         refused.contains("\nno: there is no Access-Control-Allow-Origin in the answer\n  hint: "),
         "{refused}"
     );
+}
+
+#[test]
+fn what_the_gateway_says_itself_is_shown_and_is_the_hint() {
+    let (gateway, _upstream) = gateway();
+    let silent = format!("http://{}/app", gateway.address);
+    let talking = format!("http://{}/talking", gateway.address);
+    let foreign = Upstream::start(Answer::new(
+        403,
+        &[(
+            "X-Corsgate-Reason".to_owned(),
+            "because caf\u{e9}".to_owned(),
+        )],
+    ));
+    let foreign = format!("http://{}/", foreign.address);
+    // The sentence; URL; origin; method; what the hint starts with; what the gateway says.
+    #[rustfmt::skip]
+    let cases = [
+        ("a response", &talking, APP, "GET", "the gateway says: origin_not_allowed; see `allow_origins`", "origin_not_allowed"),
+        ("a preflight", &talking, APP, "PUT", "the gateway says: origin_not_allowed; see `allow_origins`", "origin_not_allowed"),
+        ("a method", &talking, "https://a.example", "PUT", "the gateway says: method_not_allowed; see `allow_methods`", "method_not_allowed"),
+        ("a policy that says nothing", &silent, "https://a.example", "GET", "allow the origin: ", ""),
+        ("somebody else's word", &foreign, APP, "GET", r"the gateway says: because caf\xc3\xa9", r"because caf\xc3\xa9"),
+    ];
+    for (sentence, url, origin, method, hint, reason) in cases {
+        let arguments = [url, "--origin", origin, "-X", method];
+        let text = stdout(&probe(&arguments));
+        assert!(
+            text.contains(&format!("\n  hint: {hint}")),
+            "{sentence}: {text}"
+        );
+        let shown = format!("  < x-corsgate-reason: {reason}\n");
+        assert_eq!(
+            text.contains(&shown),
+            !reason.is_empty(),
+            "{sentence}: {text}"
+        );
+        let json = stdout(&probe(&[&arguments[..], &["--format", "json"]].concat()));
+        let object: Value = serde_json::from_str(&json).expect("an object");
+        assert!(
+            at(&object, "/refusal/hint").starts_with(hint),
+            "{sentence}: {json}"
+        );
+        let fields = ["/preflight/fields", "/response/fields"];
+        let mut fields = fields
+            .iter()
+            .filter_map(|path| object.pointer(path)?.as_array())
+            .flatten();
+        let is_there = fields.any(|field| field[0] == "x-corsgate-reason" && field[1] == reason);
+        assert_eq!(is_there, !reason.is_empty(), "{sentence}: {json}");
+    }
 }
 
 #[test]
@@ -302,6 +357,18 @@ fn the_object_has_everything() {
     let all = "allowed causes credentials dropped_headers headers method origin preflight refusal \
                request response same_origin url warnings";
     assert_eq!(keys.join(" "), all);
+    // What matters most comes first.
+    let output = probe(&[
+        &url, "--origin", APP, "--format", "json", "-X", "PUT", "--send",
+    ]);
+    let text = stdout(&output);
+    let top = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("  \"")?.split_once('"'));
+    let top: Vec<&str> = top.map(|(key, _)| key).collect();
+    let order = "url origin method headers credentials allowed refusal same_origin causes \
+                 dropped_headers preflight request response warnings";
+    assert_eq!(top.join(" "), order);
 }
 
 #[test]
@@ -402,6 +469,9 @@ fn wrong_usage_says_what_to_write_instead() {
     #[rustfmt::skip]
     let cases: &[(&[&str], &str)] = &[
         (&[url], "--origin <ORIGIN>"),
+        (&["http://127.0.0.1:99999/", "--origin", APP], "`99999` is not a port"),
+        (&["http://[::1]:65536/", "--origin", APP], "`65536` is not a port"),
+        (&["https://a.example:99999999999/a?b", "--origin", APP], "write a number up to 65535"),
         (&[url, "--origin", "https://a.example/"], "write `https://a.example`"),
         (&[url, "--origin", "https://a.example:443"], "write `https://a.example`"),
         (&[url, "--origin", "*"], "the scheme is missing"),

@@ -1,172 +1,342 @@
-//! The result for a program: one object, whatever came of it.
+//! The result for a program: one object, whatever came of it, its keys in the order in which they are
+//! declared here.
 
 use super::Found;
 use crate::cors::browser::{PreflightCause, PreflightPermit, Refusal, ResponsePermit};
 use crate::probe::{
-    Answer, AskError, Finding, Judged, Outcome, Question, Report, ScanReport, Severity, Warning,
+    Answer, AskError, Finding, Judged, LeakSeverity, ProbeReport, ProbeRequest, RequestOutcome,
+    RootsError, ScanReport, Warning,
 };
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
 
-pub(super) fn of(question: &Question, found: &Found) -> Value {
-    let mut object = asked(question);
-    let more = match found {
-        Found::Report(report) => of_report(report),
-        Found::Scan(report) => of_scan(report),
-        Found::Nothing(error) => of_error(error),
-        Found::Untrusting(error) => json!({
-            "allowed": Value::Null,
-            "error": { "code": "no_roots", "message": error.to_string(), "hint": Value::Null },
-        }),
-    };
-    if let (Value::Object(object), Value::Object(more)) = (&mut object, more) {
-        object.extend(more);
+/// What was asked, and what came of it.
+#[derive(Serialize)]
+pub(super) struct Object<'a> {
+    url: String,
+    origin: &'a str,
+    method: &'a str,
+    /// The values of the script's headers may be secrets: only names are written.
+    headers: Vec<String>,
+    credentials: bool,
+    /// `null` where there is no answer.
+    allowed: Option<bool>,
+    #[serde(flatten)]
+    found: FoundObject<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum FoundObject<'a> {
+    Judgement(Box<JudgementObject<'a>>),
+    Scan { scan: ScanObject<'a> },
+    Nothing { error: ErrorObject },
+}
+
+#[derive(Serialize)]
+struct JudgementObject<'a> {
+    refusal: Option<RefusalObject>,
+    same_origin: bool,
+    causes: Vec<CauseObject<'a>>,
+    dropped_headers: &'a [String],
+    preflight: Option<JudgedObject<'a, PreflightPermitObject<'a>>>,
+    /// What became of the request itself.
+    request: &'static str,
+    response: Option<JudgedObject<'a, ResponsePermitObject<'a>>>,
+    warnings: Vec<WarningObject>,
+}
+
+#[derive(Serialize)]
+struct RefusalObject {
+    code: &'static str,
+    message: String,
+    hint: String,
+}
+
+#[derive(Serialize)]
+struct CauseObject<'a> {
+    kind: &'static str,
+    value: &'a str,
+    message: String,
+}
+
+#[derive(Serialize)]
+struct JudgedObject<'a, P> {
+    asked: Asked<'a>,
+    status: u16,
+    /// A list of pairs: a field may come twice, which is the mistake to see.
+    fields: Vec<(&'a str, String)>,
+    permit: Option<P>,
+    refusal: Option<RefusalObject>,
+}
+
+/// An object of the fields in the order in which they were sent.
+struct Asked<'a>(&'a [(&'static str, String)]);
+
+#[derive(Serialize)]
+struct PreflightPermitObject<'a> {
+    methods: &'a [String],
+    headers: &'a [String],
+    max_age: u64,
+}
+
+#[derive(Serialize)]
+struct ResponsePermitObject<'a> {
+    readable: &'a [String],
+    hidden: &'a [String],
+}
+
+#[derive(Serialize)]
+struct WarningObject {
+    code: &'static str,
+    message: String,
+}
+
+#[derive(Serialize)]
+struct ScanObject<'a> {
+    control: &'static str,
+    worst: &'static str,
+    through: usize,
+    probes: Vec<FindingObject<'a>>,
+}
+
+#[derive(Serialize)]
+struct FindingObject<'a> {
+    kind: &'static str,
+    origin: &'a str,
+    access: &'static str,
+    severity: &'static str,
+    what: &'static str,
+    error: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ErrorObject {
+    code: &'static str,
+    message: String,
+    hint: Option<&'static str>,
+}
+
+// === impl Object ===
+
+impl<'a> Object<'a> {
+    pub(super) fn of(question: &'a ProbeRequest, found: &'a Found) -> Self {
+        let script = question.script();
+        let (allowed, found) = match found {
+            Found::Judgement(report) => {
+                let judgement = Box::new(JudgementObject::of(report));
+                let allowed = report.refusal().is_none();
+                (Some(allowed), FoundObject::Judgement(judgement))
+            }
+            Found::Scan(report) => {
+                let scan = ScanObject::of(report);
+                (Some(!report.leaks()), FoundObject::Scan { scan })
+            }
+            Found::Nothing(error) => {
+                let error = ErrorObject::of(error);
+                (None, FoundObject::Nothing { error })
+            }
+            Found::Untrusting(error) => {
+                let error = ErrorObject::of_roots(error);
+                (None, FoundObject::Nothing { error })
+            }
+        };
+        Self {
+            url: question.target.to_string(),
+            origin: &question.origin,
+            method: script.method(),
+            headers: script.sent_headers().map(|(name, _)| name).collect(),
+            credentials: question.credentials,
+            allowed,
+            found,
+        }
     }
-    object
 }
 
-/// The values of the script's headers may be secrets: only names are written.
-fn asked(question: &Question) -> Value {
-    let script = question.script();
-    let names: Vec<String> = script.sent_headers().map(|(name, _)| name).collect();
-    json!({
-        "url": question.target.to_string(),
-        "origin": question.origin,
-        "method": script.method(),
-        "headers": names,
-        "credentials": question.credentials,
-    })
+// === impl JudgementObject ===
+
+impl<'a> JudgementObject<'a> {
+    fn of(report: &'a ProbeReport) -> Self {
+        let ProbeReport {
+            same_origin,
+            causes,
+            dropped,
+            preflight,
+            request,
+            warnings,
+        } = report;
+        let response = match request {
+            RequestOutcome::Answered(response) => Some(response),
+            _ => None,
+        };
+        Self {
+            refusal: report.refusal().zip(report.hint()).map(RefusalObject::of),
+            same_origin: *same_origin,
+            causes: causes.iter().map(CauseObject::of).collect(),
+            dropped_headers: dropped,
+            preflight: preflight
+                .as_ref()
+                .map(|judged| JudgedObject::of(judged, PreflightPermitObject::of)),
+            request: match request {
+                RequestOutcome::Answered(_) => "sent",
+                RequestOutcome::Forbidden => "forbidden",
+                RequestOutcome::NotSent => "not_sent",
+                RequestOutcome::MayChangeSomething => "may_change_something",
+            },
+            response: response.map(|judged| JudgedObject::of(judged, ResponsePermitObject::of)),
+            warnings: warnings.iter().map(WarningObject::of).collect(),
+        }
+    }
 }
 
-fn of_report(report: &Report) -> Value {
-    let Report {
-        same_origin,
-        causes,
-        dropped,
-        preflight,
-        request,
-        warnings,
-    } = report;
-    json!({
-        "allowed": report.refusal().is_none(),
-        "same_origin": same_origin,
-        "dropped_headers": dropped,
-        "causes": causes.iter().map(of_cause).collect::<Vec<_>>(),
-        "preflight": preflight.as_ref().map(|judged| of_judged(judged, of_preflight_permit)),
-        "response": match request {
-            Outcome::Answered(judged) => of_judged(judged, of_response_permit),
-            Outcome::Forbidden | Outcome::NotSent | Outcome::MayChangeSomething => Value::Null,
-        },
-        "request": match request {
-            Outcome::Answered(_) => "sent",
-            Outcome::Forbidden => "forbidden",
-            Outcome::NotSent => "not_sent",
-            Outcome::MayChangeSomething => "may_change_something",
-        },
-        "refusal": report.refusal().map(of_refusal),
-        "warnings": warnings.iter().map(of_warning).collect::<Vec<_>>(),
-    })
+// === impl RefusalObject ===
+
+impl RefusalObject {
+    fn of((refusal, hint): (&Refusal, String)) -> Self {
+        Self {
+            code: refusal.as_str(),
+            message: refusal.to_string(),
+            hint,
+        }
+    }
 }
 
-fn of_cause(cause: &PreflightCause) -> Value {
-    let (kind, value) = match cause {
-        PreflightCause::Method(method) => ("method", method),
-        PreflightCause::Header(name) => ("header", name),
-    };
-    json!({ "kind": kind, "value": value, "message": cause.to_string() })
+// === impl CauseObject ===
+
+impl<'a> CauseObject<'a> {
+    fn of(cause: &'a PreflightCause) -> Self {
+        let (kind, value) = match cause {
+            PreflightCause::Method(method) => ("method", method),
+            PreflightCause::Header(name) => ("header", name),
+        };
+        Self {
+            kind,
+            value,
+            message: cause.to_string(),
+        }
+    }
 }
 
-fn of_judged<P>(judged: &Judged<P>, of_permit: impl Fn(&P) -> Value) -> Value {
-    let Judged {
-        asked,
-        answer,
-        verdict,
-    } = judged;
-    let asked = asked
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), json!(value)));
-    json!({
-        "asked": asked.collect::<Map<_, _>>(),
-        "status": answer.status.as_u16(),
-        "fields": of_fields(answer),
-        "permit": verdict.as_ref().ok().map(of_permit),
-        "refusal": verdict.as_ref().err().map(of_refusal),
-    })
+// === impl JudgedObject ===
+
+impl<'a, O> JudgedObject<'a, O> {
+    fn of<P>(judged: &'a Judged<P>, of_permit: impl Fn(&'a P) -> O) -> Self {
+        let Judged {
+            asked,
+            answer,
+            verdict,
+        } = judged;
+        let refusal = verdict.as_ref().err().zip(judged.hint());
+        Self {
+            asked: Asked(asked),
+            status: answer.status.as_u16(),
+            fields: fields_of(answer),
+            permit: verdict.as_ref().ok().map(of_permit),
+            refusal: refusal.map(RefusalObject::of),
+        }
+    }
 }
 
-/// A list of pairs: a field may come twice, which is the mistake to see.
-fn of_fields(answer: &Answer) -> Value {
+fn fields_of(answer: &Answer) -> Vec<(&str, String)> {
     let fields = answer.cors_fields();
-    fields
-        .map(|(name, value)| json!([name.as_str(), value]))
-        .collect()
+    fields.map(|(name, value)| (name.as_str(), value)).collect()
 }
 
-fn of_preflight_permit(permit: &PreflightPermit) -> Value {
-    let PreflightPermit {
-        methods,
-        headers,
-        max_age,
-    } = permit;
-    json!({ "methods": methods, "headers": headers, "max_age": max_age })
+impl Serialize for Asked<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
 }
 
-fn of_response_permit(permit: &ResponsePermit) -> Value {
-    let ResponsePermit { readable, hidden } = permit;
-    json!({ "readable": readable, "hidden": hidden })
+// === impl PreflightPermitObject ===
+
+impl<'a> PreflightPermitObject<'a> {
+    fn of(permit: &'a PreflightPermit) -> Self {
+        let PreflightPermit {
+            methods,
+            headers,
+            max_age,
+        } = permit;
+        Self {
+            methods,
+            headers,
+            max_age: *max_age,
+        }
+    }
 }
 
-fn of_refusal(refusal: &Refusal) -> Value {
-    json!({
-        "code": refusal.as_str(),
-        "message": refusal.to_string(),
-        "hint": refusal.hint(),
-    })
+// === impl ResponsePermitObject ===
+
+impl<'a> ResponsePermitObject<'a> {
+    fn of(ResponsePermit { readable, hidden }: &'a ResponsePermit) -> Self {
+        Self { readable, hidden }
+    }
 }
 
-fn of_warning(warning: &Warning) -> Value {
-    json!({ "code": warning.as_str(), "message": warning.to_string() })
+// === impl WarningObject ===
+
+impl WarningObject {
+    fn of(warning: &Warning) -> Self {
+        Self {
+            code: warning.as_str(),
+            message: warning.to_string(),
+        }
+    }
 }
 
-fn of_scan(report: &ScanReport) -> Value {
-    let through = report
-        .findings
-        .iter()
-        .filter(|finding| finding.severity > Severity::None);
-    json!({
-        "allowed": !report.leaks(),
-        "scan": {
-            "control": report.control.as_str(),
-            "worst": report.worst().as_str(),
-            "through": through.clone().count(),
-            "probes": report.findings.iter().map(of_finding).collect::<Vec<_>>(),
-        },
-    })
+// === impl ScanObject ===
+
+impl<'a> ScanObject<'a> {
+    fn of(report: &'a ScanReport) -> Self {
+        let findings = report.findings.iter();
+        Self {
+            control: report.control.as_str(),
+            worst: report.worst().as_str(),
+            through: findings
+                .clone()
+                .filter(|finding| finding.severity > LeakSeverity::None)
+                .count(),
+            probes: findings.map(FindingObject::of).collect(),
+        }
+    }
 }
 
-fn of_finding(finding: &Finding) -> Value {
-    let Finding {
-        probe,
-        access,
-        severity,
-        error,
-    } = finding;
-    json!({
-        "kind": probe.kind.as_str(),
-        "origin": probe.origin,
-        "access": access.as_str(),
-        "severity": severity.as_str(),
-        "what": probe.kind.what(),
-        "error": error.as_ref().map(ToString::to_string),
-    })
+// === impl FindingObject ===
+
+impl<'a> FindingObject<'a> {
+    fn of(finding: &'a Finding) -> Self {
+        let Finding {
+            probe,
+            access,
+            severity,
+            error,
+        } = finding;
+        Self {
+            kind: probe.kind.as_str(),
+            origin: &probe.origin,
+            access: access.as_str(),
+            severity: severity.as_str(),
+            what: probe.kind.what(),
+            error: error.as_ref().map(ToString::to_string),
+        }
+    }
 }
 
-fn of_error(error: &AskError) -> Value {
-    json!({
-        "allowed": Value::Null,
-        "error": {
-            "code": error.error.as_str(),
-            "message": error.to_string(),
-            "hint": error.error.hint(),
-        },
-    })
+// === impl ErrorObject ===
+
+impl ErrorObject {
+    fn of(error: &AskError) -> Self {
+        Self {
+            code: error.error.as_str(),
+            message: error.to_string(),
+            hint: error.error.hint(),
+        }
+    }
+
+    fn of_roots(error: &RootsError) -> Self {
+        Self {
+            code: "no_roots",
+            message: error.to_string(),
+            hint: None,
+        }
+    }
 }

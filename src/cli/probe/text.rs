@@ -2,12 +2,13 @@
 
 use crate::cors::browser::is_redirect;
 use crate::probe::{
-    Access, AskError, Finding, Judged, Outcome, Question, Report, ScanReport, Severity,
+    Access, AskError, Finding, Judged, LeakSeverity, ProbeReport, ProbeRequest, RequestOutcome,
+    ScanReport,
 };
 use std::fmt::Write as _;
 
 /// Everything that was asked and answered, and the verdict at the end.
-pub(super) fn report(question: &Question, report: &Report) -> String {
+pub(super) fn report(question: &ProbeRequest, report: &ProbeReport) -> String {
     let mut text = headline(question);
     if report.same_origin {
         text.push_str(
@@ -29,7 +30,7 @@ pub(super) fn report(question: &Question, report: &Report) -> String {
     text
 }
 
-fn headline(question: &Question) -> String {
+fn headline(question: &ProbeRequest) -> String {
     let script = question.script();
     let credentials = match question.credentials {
         true => ", with credentials",
@@ -39,7 +40,7 @@ fn headline(question: &Question) -> String {
     format!("{method} {target}\nby a script of {origin}{credentials}\n\n")
 }
 
-fn preflight(text: &mut String, question: &Question, report: &Report) {
+fn preflight(text: &mut String, question: &ProbeRequest, report: &ProbeReport) {
     let Some(preflight) = &report.preflight else {
         line(
             text,
@@ -64,11 +65,11 @@ fn preflight(text: &mut String, question: &Question, report: &Report) {
     line(text, "");
 }
 
-fn request(text: &mut String, question: &Question, report: &Report) {
+fn request(text: &mut String, question: &ProbeRequest, report: &ProbeReport) {
     let script = question.script();
     let method = script.method();
     match &report.request {
-        Outcome::Answered(response) => {
+        RequestOutcome::Answered(response) => {
             line(text, "request:");
             // Their values may be secrets.
             let names = script.sent_headers().map(|(name, _)| name);
@@ -91,9 +92,11 @@ fn request(text: &mut String, question: &Question, report: &Report) {
                 Err(refusal) => line(text, &format!("  refused: {refusal}")),
             }
         }
-        Outcome::Forbidden => line(text, "request: not sent; a browser doesn't send it either"),
-        Outcome::NotSent => line(text, "request: not sent, as --preflight-only says"),
-        Outcome::MayChangeSomething => line(
+        RequestOutcome::Forbidden => {
+            line(text, "request: not sent; a browser doesn't send it either");
+        }
+        RequestOutcome::NotSent => line(text, "request: not sent, as --preflight-only says"),
+        RequestOutcome::MayChangeSomething => line(
             text,
             &format!("request: not sent; a {method} may change something there (--send sends it)"),
         ),
@@ -134,22 +137,24 @@ fn exchange<P>(
     }
 }
 
-fn verdict(text: &mut String, question: &Question, report: &Report) {
-    if let Some(refusal) = report.refusal() {
+fn verdict(text: &mut String, question: &ProbeRequest, report: &ProbeReport) {
+    if let Some((refusal, hint)) = report.refusal().zip(report.hint()) {
         line(text, &format!("no: {refusal}"));
-        line(text, &format!("  hint: {}", refusal.hint()));
+        line(text, &format!("  hint: {hint}"));
         return;
     }
     let origin = &question.origin;
     let yes = match &report.request {
-        Outcome::Answered(response) if is_redirect(response.answer.status) => {
+        RequestOutcome::Answered(response) if is_redirect(response.answer.status) => {
             "yes, so far: a browser follows the redirect, and judges again there".to_owned()
         }
-        Outcome::Answered(response) => {
+        RequestOutcome::Answered(response) => {
             let status = response.answer.status.as_u16();
             format!("yes: a script of {origin} can send this and read the response ({status})")
         }
-        Outcome::Forbidden | Outcome::NotSent | Outcome::MayChangeSomething => {
+        RequestOutcome::Forbidden
+        | RequestOutcome::NotSent
+        | RequestOutcome::MayChangeSomething => {
             format!(
                 "yes: a browser lets a script of {origin} send this; its response wasn't judged"
             )
@@ -159,7 +164,7 @@ fn verdict(text: &mut String, question: &Question, report: &Report) {
 }
 
 /// What gets through, worst first, and what doesn't.
-pub(super) fn scan(question: &Question, report: &ScanReport) -> String {
+pub(super) fn scan(question: &ProbeRequest, report: &ScanReport) -> String {
     let mut text = format!("{}\n\n", question.target);
     let (origin, control) = (&question.origin, report.control.words());
     line(&mut text, &format!("{origin} {control}"));
@@ -172,7 +177,7 @@ pub(super) fn scan(question: &Question, report: &ScanReport) -> String {
     let through = report
         .findings
         .iter()
-        .filter(|finding| finding.severity > Severity::None);
+        .filter(|finding| finding.severity > LeakSeverity::None);
     let got_through = through.clone().count();
     // Findings of one kind are one mistake: the first stands for them.
     let mut groups: Vec<Vec<&Finding>> = Vec::new();
@@ -234,7 +239,7 @@ fn findings(text: &mut String, first: &Finding, others: usize) {
     line(text, &format!("  {}{more}", first.probe.kind.what()));
 }
 
-pub(super) fn no_answer(question: &Question, error: &AskError) -> String {
+pub(super) fn no_answer(question: &ProbeRequest, error: &AskError) -> String {
     let mut text = format!("error: {}: {error}\n", question.target);
     if let Some(hint) = error.error.hint() {
         line(&mut text, &format!("  hint: {hint}"));
