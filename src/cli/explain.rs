@@ -61,7 +61,7 @@ pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
         credentials,
         format,
     } = options;
-    let config = Config::load(&config)?;
+    let config = Config::load_once(&config)?;
     let flags = Flags {
         url,
         origin,

@@ -103,16 +103,16 @@ fn or_variable(schema: &mut Schema) {
 
 /// A name or a list of them; where it is given, an empty one would match nothing.
 pub(super) fn not_empty(generator: &mut SchemaGenerator) -> Schema {
-    one_or_many(&generator.subschema_for::<String>(), None, 1)
+    one_or_many(&generator.subschema_for::<String>(), 1)
 }
 
-fn one_or_many(element: &Schema, one: Option<Schema>, least: usize) -> Schema {
-    let one = one.unwrap_or_else(|| element.clone());
+/// What stands alone, or at least so many in a list.
+fn one_or_many(element: &Schema, least: usize) -> Schema {
     let mut many = json_schema!({ "type": "array", "items": element });
     if least > 0 {
         many.insert("minItems".to_owned(), least.into());
     }
-    json_schema!({ "anyOf": [one, many] })
+    json_schema!({ "anyOf": [element, many] })
 }
 
 fn origin_text() -> Schema {
@@ -162,10 +162,10 @@ inline_schema!(RawCors, "Cors", |generator| {
 });
 
 inline_schema!(OneOrMany<String>, "Names", |generator| {
-    one_or_many(&generator.subschema_for::<String>(), None, 0)
+    one_or_many(&generator.subschema_for::<String>(), 0)
 });
 
 inline_schema!(OneOrMany<RawOrigin>, "Origins", |generator| {
     let element = generator.subschema_for::<RawOrigin>();
-    one_or_many(&element, Some(origin_text()), 1)
+    one_or_many(&element, 1)
 });

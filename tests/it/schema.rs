@@ -164,7 +164,7 @@ fn what_does_not_load_for_its_shape_is_not_valid() {
         ),
         ("/policies/p/allow_origins/0", json!({})),
         ("/policies/p/allow_origins/0", json!({ "regexp": "a" })),
-        ("/policies/p/allow_origins", json!({ "regex": "a" })),
+        ("/policies/p/allow_origins", json!({ "regexp": "a" })),
         ("/policies/p/allow_methods", json!([7])),
         ("/policies/p/allow_credentials", json!("true")),
         ("/policies/p/max_age", json!(7200)),

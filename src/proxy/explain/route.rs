@@ -3,6 +3,7 @@
 //! The router finds the route by look-ups; here each route is asked by itself. The router's tests
 //! hold the two against each other.
 
+use super::question::fields::shown;
 use crate::config::{HostMatch, PathMatch, RouteMatch};
 use crate::cors::{RequestKind, host_and_port};
 use crate::proxy::router::{RouteRequest, is_header, requested_method};
@@ -134,6 +135,7 @@ impl Predicates {
 
     fn header(&mut self, name: &str, value: &str, request: &RouteRequest<'_>) {
         let is_met = is_header(name, value.as_bytes(), request);
+        let value = shown(name, value);
         let met = match request.cors.kind() {
             RequestKind::Preflight if request.cors.requests_header(name.as_bytes()) => {
                 format!("the header `{name}` is asked for")
