@@ -124,7 +124,7 @@ impl Server {
             let bound = &addresses.listeners;
             Reloader::new(config, bound, file, metrics.clone(), echo, &control_stopped)
         };
-        let reloader = Arc::new(reloader);
+        let reloader = Arc::new(reloader?);
         let conf = ServerConf {
             threads,
             max_retries: MAX_RETRIES,

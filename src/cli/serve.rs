@@ -11,7 +11,7 @@ pub(super) fn run(file: &Path) -> Result<ExitCode, CommandError> {
     let config = Config::load(file)?;
     start_logging()?;
     for warning in &config.warnings {
-        warn!("{}", warning.located());
+        warn!("{}", warning.one_line());
     }
     Server::serve(config, file, |_| Ok::<(), CommandError>(()))?;
     Ok(ExitCode::SUCCESS)

@@ -53,8 +53,15 @@ impl Sources {
 
     /// Whether a file is not what it was. Reads them all, and opens nothing but files.
     pub fn have_changed(&self) -> bool {
-        let now = |path: &Path| content_of(path).ok().as_deref().map(fingerprint);
         self.files.iter().any(|(path, then)| now(path) != *then)
+    }
+
+    /// The same files, with what they are now.
+    pub fn as_they_are(&self) -> Self {
+        let files = self.files.iter();
+        Self {
+            files: files.map(|(path, _)| (path.clone(), now(path))).collect(),
+        }
     }
 
     /// A short name for the content of all files together with `document`, which is what was made
@@ -75,6 +82,10 @@ impl Sources {
 
 /// So many bytes tell configurations apart; it is a name, not a proof.
 const HASH_BYTES: usize = 8;
+
+fn now(path: &Path) -> Fingerprint {
+    content_of(path).ok().as_deref().map(fingerprint)
+}
 
 /// The content of a file, behind links too. What is none is not opened: a pipe has its reader wait.
 fn content_of(path: &Path) -> io::Result<Vec<u8>> {

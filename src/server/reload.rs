@@ -3,7 +3,7 @@
 //! *Invariant:* a configuration that can't be served changes nothing but two metrics and a line in
 //! the log. Requests keep the snapshot they began with; the next ones see the new one, whole.
 
-use super::background::in_background;
+use super::background::Background;
 use super::listen::{Bound, listen};
 use crate::admin::{Console, ReloadError};
 use crate::config::{self, Admin, Config, ConfigError, Diagnostic, Listener, Server, Sources};
@@ -43,6 +43,7 @@ pub(super) struct Reloader {
     /// The files to watch. None where the configuration came from no file.
     files: watch::Sender<Vec<PathBuf>>,
     stopped: watch::Receiver<bool>,
+    background: Background,
 }
 
 /// The sections that need a restart.
@@ -101,6 +102,10 @@ pub(super) enum Trigger {
 impl Reloader {
     /// What `config`, which was read from `file`, needs to run, and to be replaced. Runs on the
     /// runtime that tasks are to run on.
+    ///
+    /// # Errors
+    ///
+    /// Where there can be no thread for what takes time.
     pub(super) fn new(
         config: Config,
         bound: &[SocketAddr],
@@ -108,7 +113,8 @@ impl Reloader {
         metrics: Metrics,
         echo: Option<Bound>,
         stopped: &watch::Receiver<bool>,
-    ) -> Self {
+    ) -> std::io::Result<Self> {
+        let background = Background::start()?;
         let mut fixed = Fixed::of(&config);
         for (listener, address) in fixed.bound.iter_mut().zip(bound) {
             listener.address = *address;
@@ -123,7 +129,7 @@ impl Reloader {
         };
         let snapshot = Snapshot::new(config, &metrics, echo, None);
         let resolver = tokio::spawn(snapshot.keep_resolved()).abort_handle();
-        Self {
+        Ok(Self {
             file: file.to_owned(),
             metrics,
             snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
@@ -136,7 +142,8 @@ impl Reloader {
                 resolver: Some(resolver),
             }),
             stopped: stopped.clone(),
-        }
+            background,
+        })
     }
 
     /// What traffic is served by.
@@ -159,7 +166,7 @@ impl Reloader {
         let mut work = self.work.lock().await;
         let sources = work.sources.clone();
         // What can't be looked at is looked at again.
-        let has_changed = in_background(move || sources.have_changed()).await;
+        let has_changed = self.background.run(move || sources.have_changed()).await;
         let has_changed = has_changed.unwrap_or(false);
         if has_changed {
             // What is wrong is in the log; nobody waits for it here.
@@ -185,7 +192,7 @@ impl Reloader {
             Err(error) => return Err(self.refuse(work, trigger, error)),
         };
         for warning in &next.warnings {
-            warn!("{}", warning.located());
+            warn!("{}", warning.one_line());
         }
         let hash = next.running.hash.clone();
         let restart = next.restart.clone();
@@ -212,9 +219,17 @@ impl Reloader {
             sources: sources.clone(),
         };
         let file = self.file.clone();
-        let config = in_background(move || Config::load(&file))
+        let config = self
+            .background
+            .run(move || Config::load(&file))
             .await
-            .map_err(|error| failed(&work.sources, format!("can't be read: {error}")))??;
+            // A file that brings us down is not tried again before it changes.
+            .map_err(|error| {
+                failed(
+                    &work.sources.as_they_are(),
+                    format!("can't be read: {error}"),
+                )
+            })??;
         let sources = config.sources.clone();
         let echo = self.echo_for(work, &config.upstreams).map_err(|error| {
             let message = format!("the built-in upstream can't listen: {error}");
@@ -235,7 +250,9 @@ impl Reloader {
         };
         let (metrics, previous) = (self.metrics.clone(), self.snapshot.load_full());
         let compile = move || Snapshot::new(config, &metrics, echo, Some(&previous));
-        let snapshot = in_background(compile)
+        let snapshot = self
+            .background
+            .run(compile)
             .await
             .map_err(|error| failed(&sources, format!("can't be compiled: {error}")))?;
         let resolved = timeout(RESOLVE_PATIENCE, snapshot.resolve_first()).await;
@@ -356,7 +373,10 @@ impl Console for Reloader {
     ) -> Result<(&'static str, String), String> {
         // It may look at a hundred thousand patterns for the nearest.
         let snapshot = self.snapshot.load_full();
-        let explained = in_background(move || explain::answer(&snapshot, &query, &pasted)).await;
+        let explained = self
+            .background
+            .run(move || explain::answer(&snapshot, &query, &pasted))
+            .await;
         let explained = explained.map_err(|error| format!("can't explain: {error}"))?;
         let Explained { content_type, text } = explained.map_err(|error| error.to_string())?;
         Ok((content_type, text))

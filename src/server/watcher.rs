@@ -7,6 +7,7 @@
 
 use super::reload::Reloader;
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use parking_lot::Mutex;
 use std::collections::{BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
@@ -27,17 +28,36 @@ const INTERVAL: Duration = Duration::from_secs(10);
 /// More links on the way to a file are a loop.
 const MAX_LINKS: usize = 40;
 
+/// What tells of changes, one for the whole time: each would come with a thread of its own.
+struct Watch {
+    watcher: RecommendedWatcher,
+    /// Every name on the way to a file.
+    names: Arc<Mutex<BTreeSet<PathBuf>>>,
+    folders: BTreeSet<PathBuf>,
+}
+
 /// Reloads when a file has changed, for ever.
 pub(super) async fn watch(reloader: Arc<Reloader>) {
     let mut files = reloader.files();
+    let changed = Arc::new(Notify::new());
+    let mut watch = Watch::new(&changed);
     let mut has_warned = false;
     loop {
         let paths = files.borrow_and_update().clone();
-        let changed = Arc::new(Notify::new());
-        let notify = Arc::clone(&changed);
         // A folder that was replaced is another folder: everything is watched afresh each time.
-        let watcher = spawn_blocking(move || watcher(&paths, notify)).await;
-        if let Ok(Err(error)) = &watcher
+        let followed = spawn_blocking(move || {
+            let followed = match &mut watch {
+                Ok(watch) => watch.follow(&paths).map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
+            };
+            (watch, followed)
+        });
+        // It does not panic, and without it there is nothing left to do here.
+        let Ok((back, followed)) = followed.await else {
+            return;
+        };
+        watch = back;
+        if let Err(error) = followed
             && !has_warned
         {
             has_warned = true;
@@ -64,34 +84,58 @@ async fn quiet(changed: &Notify) {
     let _ = timeout(MAX_UNREST, until_quiet).await;
 }
 
-/// Tells `changed` whenever something happens to a name on the way to one of `files`.
-fn watcher(files: &[PathBuf], changed: Arc<Notify>) -> notify::Result<RecommendedWatcher> {
-    let names: BTreeSet<PathBuf> = files.iter().flat_map(|file| names_of(file)).collect();
-    let folders: BTreeSet<&Path> = names.iter().filter_map(|name| name.parent()).collect();
-    let mut watcher = notify::recommended_watcher({
-        let names = names.clone();
-        move |event: notify::Result<Event>| {
-            let is_ours = event.is_ok_and(|event| {
-                // Reading is no change, and happens here with every look.
-                let is_access = matches!(event.kind, EventKind::Access(_));
-                let is_named = event.paths.iter().any(|path| names.contains(path));
-                !is_access && (is_named || event.need_rescan())
-            });
-            if is_ours {
-                changed.notify_one();
+// === impl Watch ===
+
+impl Watch {
+    /// Tells `changed` whenever something happens to a name that is followed.
+    fn new(changed: &Arc<Notify>) -> notify::Result<Self> {
+        let names = Arc::new(Mutex::new(BTreeSet::new()));
+        let watcher = notify::recommended_watcher({
+            let (names, changed) = (Arc::clone(&names), Arc::clone(changed));
+            move |event: notify::Result<Event>| {
+                let is_ours = event.is_ok_and(|event| {
+                    // Reading is no change, and happens here with every look.
+                    let is_access = matches!(event.kind, EventKind::Access(_));
+                    let names = names.lock();
+                    let is_named = event.paths.iter().any(|path| names.contains(path));
+                    !is_access && (is_named || event.need_rescan())
+                });
+                if is_ours {
+                    changed.notify_one();
+                }
+            }
+        })?;
+        Ok(Self {
+            watcher,
+            names,
+            folders: BTreeSet::new(),
+        })
+    }
+
+    /// Watches the folders of all names on the way to `files`, and no others.
+    fn follow(&mut self, files: &[PathBuf]) -> notify::Result<()> {
+        let names: BTreeSet<PathBuf> = files.iter().flat_map(|file| names_of(file)).collect();
+        for folder in std::mem::take(&mut self.folders) {
+            // One that is gone is not watched any more.
+            let _ = self.watcher.unwatch(&folder);
+        }
+        let folders = names.iter().filter_map(|name| name.parent());
+        let folders: BTreeSet<PathBuf> = folders
+            .filter(|folder| folder.is_dir())
+            .map(Path::to_owned)
+            .collect();
+        *self.names.lock() = names;
+        let own: Vec<&Path> = files.iter().filter_map(|file| file.parent()).collect();
+        for folder in folders {
+            // Folders above may not be readable, and seldom change. One that isn't there has a parent.
+            match self.watcher.watch(&folder, RecursiveMode::NonRecursive) {
+                Ok(()) => drop(self.folders.insert(folder)),
+                Err(error) if own.iter().any(|own| is_same(own, &folder)) => return Err(error),
+                Err(_) => {}
             }
         }
-    })?;
-    let own: Vec<&Path> = files.iter().filter_map(|file| file.parent()).collect();
-    for folder in folders.into_iter().filter(|folder| folder.is_dir()) {
-        // Folders above may not be readable, and seldom change. One that isn't there has a parent.
-        if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive)
-            && own.iter().any(|own| is_same(own, folder))
-        {
-            return Err(error);
-        }
+        Ok(())
     }
-    Ok(watcher)
 }
 
 fn is_same(relative: &Path, absolute: &Path) -> bool {

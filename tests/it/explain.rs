@@ -483,3 +483,19 @@ routes:
         }
     }
 }
+
+#[test]
+fn a_paste_that_is_cut_short_is_not_explained() {
+    let gateway = Gateway::start("upstreams: { u: { echo: true } }\nroutes: [{ upstream: u }]\n");
+    let mut stream = std::net::TcpStream::connect(gateway.admin).expect("it listens");
+    let request = "POST /explain HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n\
+                   curl http://h/";
+    stream.write_all(request.as_bytes()).expect("sent");
+    stream
+        .shutdown(std::net::Shutdown::Write)
+        .expect("half closed");
+    let mut answer = String::new();
+    // A reset is as good an end.
+    let _ = std::io::Read::read_to_string(&mut stream, &mut answer);
+    assert!(!answer.contains(" 200 "), "{answer}");
+}
