@@ -42,7 +42,7 @@ pub struct Diagnostic {
 
 /// A [`Diagnostic`] without its severity.
 #[derive(Debug)]
-pub struct Located<'a>(&'a Diagnostic);
+struct Located<'a>(&'a Diagnostic);
 
 /// Everything that is wrong with a configuration that can't be used.
 #[derive(Debug)]
@@ -82,14 +82,9 @@ impl Diagnostic {
         }
     }
 
-    /// Where and what, without how bad: for where that is said already.
-    pub fn located(&self) -> Located<'_> {
-        Located(self)
-    }
-
     /// Where and what, with the hint, on one line: for a log.
     pub fn one_line(&self) -> String {
-        self.located().to_string().replace("\n  ", "; ")
+        Located(self).to_string().replace("\n  ", "; ")
     }
 
     fn write_located(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -142,7 +137,8 @@ fn mentions(message: &str, value: &str) -> bool {
     })
 }
 
-fn escaped(text: &str) -> String {
+/// `text` with its control characters escaped: safe to print, whoever has written it.
+pub fn escaped(text: &str) -> String {
     text.chars()
         .flat_map(|c| {
             let escape = c.is_control().then(|| c.escape_default());

@@ -18,7 +18,7 @@ mod sources;
 mod variables;
 mod yaml;
 
-pub use error::{ConfigError, Diagnostic, Located, Place, Severity};
+pub use error::{ConfigError, Diagnostic, Place, Severity, escaped};
 pub use route_match::{HostMatch, PathMatch, RouteMatch, has_dot_segment, normalized_path};
 pub use schema::schema;
 pub use sources::Sources;

@@ -26,6 +26,7 @@ mod miss;
 mod refusal;
 mod safelist;
 
+pub use fields::text;
 pub use miss::{MethodMiss, OriginMiss, Star};
 pub use refusal::{Refusal, ScriptError};
 
@@ -34,7 +35,7 @@ use super::names::{
     NORMALIZED_METHODS, is_cors_field, is_forbidden_method, is_forbidden_request_header,
     is_safelisted_method, is_token,
 };
-use fields::{Tokens, combined, lines, max_age, text};
+use fields::{Tokens, combined, lines, max_age};
 use http::{HeaderMap, HeaderName, StatusCode};
 use std::collections::BTreeSet;
 use std::fmt;

@@ -1,5 +1,6 @@
 //! One request and its answer, whatever carries them.
 
+use crate::cors::browser::text;
 use http::{HeaderMap, HeaderName, Request, StatusCode};
 use std::time::Duration;
 
@@ -48,32 +49,20 @@ impl Answer {
         self.fields
             .iter()
             .filter(move |(name, _)| is_of_cors(name))
-            .map(|(name, value)| (name, shown(value.as_bytes())))
+            .map(|(name, value)| (name, text(value.as_bytes())))
     }
 
     /// Why a gateway of this kind says that it refuses.
     pub fn reason(&self) -> Option<String> {
         let reason = self.fields.get(REASON)?;
-        Some(shown(reason.as_bytes()))
+        Some(text(reason.as_bytes()))
     }
 
     /// Where a redirect leads.
     pub fn location(&self) -> Option<String> {
         let location = self.fields.get(http::header::LOCATION)?;
-        Some(shown(location.as_bytes()))
+        Some(text(location.as_bytes()))
     }
-}
-
-/// A server's bytes for a terminal: what isn't seen is escaped.
-fn shown(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for &byte in bytes {
-        match byte {
-            b' '..=b'~' => text.push(char::from(byte)),
-            _ => text.push_str(&byte.escape_ascii().to_string()),
-        }
-    }
-    text
 }
 
 // === impl ExchangeError ===

@@ -1,6 +1,6 @@
 //! The commands, as somebody at a shell has them.
 
-use crate::support::{Client, File, PATIENCE, Running, corsgate};
+use crate::support::{Client, File, PATIENCE, Running, corsgate, corsgate_reading};
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};
@@ -242,23 +242,9 @@ fn assert_in_order(text: &str, keys: &str) {
 
 #[test]
 fn check_reads_pipes_and_the_gateway_does_not() {
-    let pipe_into = |arguments: &[&str]| {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_corsgate"))
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("it runs");
-        let mut stdin = child.stdin.take().expect("piped");
-        // Who reads nothing is gone before it is written.
-        let _ = std::io::Write::write_all(&mut stdin, MINIMAL.as_bytes());
-        drop(stdin);
-        child.wait_with_output().expect("it ends")
-    };
-    let check = pipe_into(&["check", "/dev/stdin"]);
+    let check = corsgate_reading(&["check", "/dev/stdin"], MINIMAL);
     assert_eq!(check.status.code(), Some(0), "{}", stderr(&check));
-    let serve = pipe_into(&["serve", "--config", "/dev/stdin"]);
+    let serve = corsgate_reading(&["serve", "--config", "/dev/stdin"], MINIMAL);
     let message = stderr(&serve);
     assert_eq!(serve.status.code(), Some(1), "{message}");
     assert!(

@@ -1,6 +1,6 @@
 //! `explain`, on the command line and on the admin listener: what it says, and that both say it.
 
-use crate::support::{Client, File, Folder, Gateway, Response};
+use crate::support::{Client, File, Folder, Gateway, Response, corsgate_reading};
 use serde_json::Value;
 use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
@@ -29,19 +29,8 @@ routes:
 /// What the command says to these arguments, and `pasted` on stdin.
 fn explain(arguments: &[&str], pasted: &str) -> (Option<i32>, String, String) {
     let file = File::new(CONFIG);
-    let mut child = Command::new(env!("CARGO_BIN_EXE_corsgate"))
-        .args(["explain", "--config", &file.path])
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it runs");
-    let mut stdin = child.stdin.take().expect("piped");
-    // It may have ended without reading.
-    let _ = stdin.write_all(pasted.as_bytes());
-    drop(stdin);
-    let output = child.wait_with_output().expect("it ends");
+    let start = ["explain", "--config", &file.path];
+    let output = corsgate_reading(&[&start, arguments].concat(), pasted);
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
     (
         output.status.code(),

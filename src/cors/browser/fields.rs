@@ -52,7 +52,7 @@ pub(super) fn lines(fields: &HeaderMap, name: FieldName) -> usize {
 }
 
 /// Bytes of a server, for a message: what isn't seen is escaped.
-pub(super) fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     let mut text = String::new();
     for &byte in bytes {
         match byte {

@@ -1,5 +1,6 @@
 //! What is said about a request, for programs and for people.
 
+use crate::config::escaped;
 use serde::Serialize;
 use std::fmt;
 
@@ -281,14 +282,4 @@ impl fmt::Display for Response {
             None => Ok(()),
         }
     }
-}
-
-/// Without control characters: some of it is a client's.
-fn escaped(text: &str) -> String {
-    text.chars()
-        .map(|c| match c.is_control() {
-            true => c.escape_default().to_string(),
-            false => c.to_string(),
-        })
-        .collect()
 }

@@ -13,7 +13,7 @@ use corsgate::config::Config;
 use corsgate::server::Server;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,6 +30,22 @@ pub(crate) fn corsgate(arguments: &[&str]) -> Output {
         .args(arguments)
         .output()
         .expect("it runs")
+}
+
+/// What the program says to these arguments, and to `piped` on its stdin.
+pub(crate) fn corsgate_reading(arguments: &[&str], piped: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_corsgate"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    let mut stdin = child.stdin.take().expect("piped");
+    // Who reads nothing is gone before it is written.
+    let _ = std::io::Write::write_all(&mut stdin, piped.as_bytes());
+    drop(stdin);
+    child.wait_with_output().expect("it ends")
 }
 
 /// A running gateway; it ends with the value.
