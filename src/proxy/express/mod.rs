@@ -16,7 +16,7 @@ mod wire;
 
 pub(super) use wire::Wire;
 
-use super::Gateway;
+use crate::proxy::gateway::Gateway;
 use super::connections::{Admission, Connections};
 use super::snapshot::Snapshot;
 use arc_swap::ArcSwap;

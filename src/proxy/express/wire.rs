@@ -8,7 +8,7 @@
 use super::clock::Countdown;
 use super::frames::FrameClock;
 use super::head::Body;
-use crate::proxy::WRITE_TIMEOUT;
+use crate::proxy::gateway::WRITE_TIMEOUT;
 use async_trait::async_trait;
 use bytes::{Buf as _, BytesMut};
 use pingora_core::protocols::raw_connect::ProxyDigest;

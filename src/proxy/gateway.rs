@@ -1,0 +1,229 @@
+//! The pingora adapter: which phase does what. Thin: CORS is decided in [`crate::cors`], routes are
+//! found in `router`, responses are made in `respond`.
+
+use super::ctx::Ctx;
+use super::express::Wire;
+use super::router::RouteRequest;
+use super::snapshot::Snapshot;
+use super::upstream::TUNNEL_TIMEOUT;
+use super::verdict::Verdict;
+use super::{request, respond};
+use crate::config::normalized_path;
+use crate::cors::CorsRequest;
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::StatusCode;
+use pingora_core::modules::http::HttpModules;
+use pingora_core::upstreams::peer::HttpPeer;
+use pingora_core::{Error, ErrorSource, ErrorType, Result};
+use pingora_http::{RequestHeader, ResponseHeader};
+use pingora_proxy::{FailToProxy, ProxyHttp, Session};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a client may take none of what is written to it.
+pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// At most so many endpoints are tried for one request.
+const MAX_CONNECTS: usize = 3;
+
+/// The gateway: pingora's phases, run on the snapshot of the moment.
+#[derive(Debug)]
+pub struct Gateway {
+    snapshot: Arc<ArcSwap<Snapshot>>,
+}
+
+/// What `request_filter` found out: either the answer, or that the request goes on.
+enum Step {
+    Answer(Box<ResponseHeader>),
+    Forward,
+}
+
+// === impl Gateway ===
+
+impl Gateway {
+    pub fn new(snapshot: Arc<ArcSwap<Snapshot>>) -> Self {
+        Self { snapshot }
+    }
+
+    /// Finds the route, decides, counts. The plan for the response's headers waits in `ctx`.
+    fn judge(session: &Session, ctx: &mut Ctx) -> Result<Step> {
+        let downstream = session.as_downstream();
+        let request = downstream.req_header();
+        let cors = CorsRequest::new(&request.method, &request.headers);
+        let path = normalized_path(request.uri.path());
+        let route_request = RouteRequest::new(request, &path, &cors);
+        let verdict = Verdict::on(&ctx.snapshot, &route_request);
+        ctx.route = verdict.route_id;
+        ctx.plan = verdict.plan();
+        let header_bytes = request::header_bytes(downstream);
+        // Not counted as a preflight or a CORS request: what it would have been can't be trusted.
+        if let Some(status) =
+            request::answer_alone(request, header_bytes, &cors, &ctx.snapshot.limits)
+        {
+            return verdict.refusal(status).to_header().map(Step::Answer);
+        }
+        verdict.count();
+        match verdict.answer() {
+            Some(answer) => answer.to_header().map(Step::Answer),
+            None => Ok(Step::Forward),
+        }
+    }
+}
+
+#[async_trait]
+impl ProxyHttp for Gateway {
+    type CTX = Ctx;
+
+    fn new_ctx(&self) -> Ctx {
+        Ctx::new(self.snapshot.load_full())
+    }
+
+    /// None: the default one costs every request allocations for a compression that is off.
+    fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
+
+    async fn early_request_filter(&self, session: &mut Session, _ctx: &mut Ctx) -> Result<()> {
+        let downstream = session.as_downstream_mut();
+        downstream.set_write_timeout(Some(WRITE_TIMEOUT));
+        if Wire::of(session).is_some_and(|wire| !wire.can_be_reused()) {
+            session.set_keepalive(None);
+        }
+        Ok(())
+    }
+
+    async fn request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
+        match Self::judge(session, ctx)? {
+            Step::Answer(header) => respond::send(session, header).await.map(|()| true),
+            Step::Forward => Ok(false),
+        }
+    }
+
+    async fn upstream_peer(&self, session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
+        let is_upgrade = session.is_upgrade_req();
+        if is_upgrade {
+            session.set_read_timeout(Some(TUNNEL_TIMEOUT));
+        }
+        let peer = ctx.route().cluster.as_ref().and_then(|cluster| {
+            let turn = ctx.turn.unwrap_or_else(|| cluster.take_turn());
+            let peer = cluster.peer(turn.wrapping_add(ctx.failed_connects), is_upgrade)?;
+            Some((turn, peer))
+        });
+        let Some((turn, peer)) = peer else {
+            let reason = "the upstream has no address yet";
+            return Err(Error::explain(ErrorType::HTTPStatus(503), reason));
+        };
+        ctx.turn = Some(turn);
+        Ok(peer)
+    }
+
+    fn fail_to_connect(
+        &self,
+        _session: &mut Session,
+        _peer: &HttpPeer,
+        ctx: &mut Ctx,
+        mut error: Box<Error>,
+    ) -> Box<Error> {
+        ctx.failed_connects += 1;
+        let endpoints = ctx.route().cluster.as_ref().map_or(0, |c| c.len());
+        // Nothing was sent, so that trying the next endpoint can't do anything twice.
+        error.set_retry(ctx.failed_connects < endpoints.min(MAX_CONNECTS));
+        error
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        session: &mut Session,
+        upstream_request: &mut RequestHeader,
+        _ctx: &mut Ctx,
+    ) -> Result<()> {
+        request::forward(session.as_downstream(), upstream_request)
+    }
+
+    async fn request_body_filter(
+        &self,
+        session: &mut Session,
+        _body: &mut Option<Bytes>,
+        end_of_stream: bool,
+        _ctx: &mut Ctx,
+    ) -> Result<()> {
+        if end_of_stream && let Some(wire) = Wire::of(session) {
+            wire.end_request();
+        }
+        Ok(())
+    }
+
+    async fn response_filter(
+        &self,
+        session: &mut Session,
+        response: &mut ResponseHeader,
+        ctx: &mut Ctx,
+    ) -> Result<()> {
+        // 1xx are not the response. 101 is the end of HTTP, and CORS does not cover what follows.
+        if !response.status.is_informational() {
+            respond::apply_cors(session, ctx, response);
+            respond::end_where_draining(session);
+        } else if response.status == StatusCode::SWITCHING_PROTOCOLS
+            && let Some(wire) = Wire::of(session)
+        {
+            wire.end_http();
+        }
+        Ok(())
+    }
+
+    async fn fail_to_proxy(&self, session: &mut Session, e: &Error, ctx: &mut Ctx) -> FailToProxy {
+        let status = status_of(e);
+        if *e.esource() == ErrorSource::Upstream
+            && let Some(cluster) = &ctx.route().cluster
+        {
+            cluster.log_failure(&ctx.route().name, e);
+        }
+        if let Some(status) = status {
+            respond::fail(session, ctx, status).await;
+        }
+        FailToProxy {
+            error_code: status.map_or(0, |status| status.as_u16()),
+            can_reuse_downstream: false,
+        }
+    }
+
+    async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Ctx) {
+        let status = session.response_written().map(|r| r.status.as_u16());
+        ctx.route().metrics.request(status, ctx.started.elapsed());
+        if error.is_some() {
+            // The request is over; that its client may take its time is not counted.
+            respond::close(session).await;
+        }
+    }
+
+    /// Clients go away all the time; that is not this program's error.
+    fn suppress_error_log(&self, _session: &Session, _ctx: &Ctx, error: &Error) -> bool {
+        *error.esource() == ErrorSource::Downstream
+    }
+
+    /// Without the query, which may hold secrets, and escaped: a client chose the path.
+    fn request_summary(&self, session: &Session, ctx: &Ctx) -> String {
+        let request = session.req_header();
+        let (method, path) = (&request.method, request.uri.path());
+        format!("{method} {path:?}, route {:?}", ctx.route().name)
+    }
+}
+
+/// The status that says what went wrong; `None` where nobody is left to be told.
+fn status_of(error: &Error) -> Option<StatusCode> {
+    use ErrorType::{
+        ConnectTimedout, ConnectionClosed, HTTPStatus, ReadError, ReadTimedout, WriteError,
+        WriteTimedout,
+    };
+    match (error.etype(), error.esource()) {
+        (HTTPStatus(code), _) => StatusCode::from_u16(*code).ok(),
+        (ConnectTimedout | ReadTimedout | WriteTimedout, ErrorSource::Upstream) => {
+            Some(StatusCode::GATEWAY_TIMEOUT)
+        }
+        (_, ErrorSource::Upstream) => Some(StatusCode::BAD_GATEWAY),
+        (WriteError | ReadError | ConnectionClosed, ErrorSource::Downstream) => None,
+        (ReadTimedout, ErrorSource::Downstream) => Some(StatusCode::REQUEST_TIMEOUT),
+        (_, ErrorSource::Downstream) => Some(StatusCode::BAD_REQUEST),
+        (_, ErrorSource::Internal | ErrorSource::Unset) => Some(StatusCode::INTERNAL_SERVER_ERROR),
+    }
+}
