@@ -2,7 +2,7 @@
 //! found in `router`, responses are made in `respond`.
 
 use super::ctx::Ctx;
-use super::express::Wire;
+use super::edge::Wire;
 use super::router::RouteRequest;
 use super::snapshot::Snapshot;
 use super::upstream::TUNNEL_TIMEOUT;
