@@ -2,7 +2,7 @@
 //! found in `router`, responses are made in `respond`.
 
 use super::ctx::Ctx;
-use super::edge::Wire;
+use super::edge::ClientStream;
 use super::router::RouteRequest;
 use super::snapshot::Snapshot;
 use super::upstream::TUNNEL_TIMEOUT;
@@ -86,7 +86,7 @@ impl ProxyHttp for Gateway {
     async fn early_request_filter(&self, session: &mut Session, _ctx: &mut Ctx) -> Result<()> {
         let downstream = session.as_downstream_mut();
         downstream.set_write_timeout(Some(WRITE_TIMEOUT));
-        if Wire::of(session).is_some_and(|wire| !wire.can_be_reused()) {
+        if ClientStream::of(session).is_some_and(|stream| !stream.can_be_reused()) {
             session.set_keepalive(None);
         }
         Ok(())
@@ -147,8 +147,8 @@ impl ProxyHttp for Gateway {
         end_of_stream: bool,
         _ctx: &mut Ctx,
     ) -> Result<()> {
-        if end_of_stream && let Some(wire) = Wire::of(session) {
-            wire.end_request();
+        if end_of_stream && let Some(stream) = ClientStream::of(session) {
+            stream.end_request();
         }
         Ok(())
     }
@@ -164,9 +164,9 @@ impl ProxyHttp for Gateway {
             respond::apply_cors(session, ctx, response);
             respond::end_where_draining(session);
         } else if response.status == StatusCode::SWITCHING_PROTOCOLS
-            && let Some(wire) = Wire::of(session)
+            && let Some(stream) = ClientStream::of(session)
         {
-            wire.end_http();
+            stream.end_http();
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use super::clock::{Date, Deadline};
 use super::desk::{Desk, Moment, Next, bounded};
 use super::head::{Body, has_empty_line};
 use super::stop::Stop;
-use super::wire::Wire;
+use super::client_stream::ClientStream;
 use crate::config::Limits;
 use crate::proxy::respond::Answer;
 use bytes::{Buf as _, BytesMut};
@@ -41,7 +41,7 @@ struct Scratch {
 /// A connection between two requests.
 struct Connection<'e> {
     edge: &'e Edge,
-    wire: Box<Wire>,
+    stream: Box<ClientStream>,
     deadline: Deadline,
     /// When a header began that isn't whole yet.
     header_since: Option<Instant>,
@@ -60,10 +60,10 @@ struct Turn {
 /// Serves a connection. What is returned is one that speaks HTTP/2, from its first byte.
 pub(super) async fn serve(
     edge: &Edge,
-    wire: Box<Wire>,
+    stream: Box<ClientStream>,
     shutdown: &ShutdownWatch,
-) -> Option<Box<Wire>> {
-    let mut connection = Connection::new(edge, wire, shutdown);
+) -> Option<Box<ClientStream>> {
+    let mut connection = Connection::new(edge, stream, shutdown);
     loop {
         let Turn { unsent, next } = poll_fn(|cx| connection.poll_turn(cx)).await;
         if let Some(unsent) = unsent
@@ -76,14 +76,14 @@ pub(super) async fn serve(
             Next::Request(header, body) => {
                 connection = connection.hand_over(header, body, shutdown).await?;
             }
-            Next::Http2 => return Some(connection.wire),
+            Next::Http2 => return Some(connection.stream),
             Next::Refuse(status) => {
                 connection.refuse(status).await;
                 return None;
             }
             Next::Close => {
                 // Nobody is left to be told of an error.
-                let _ = connection.wire.shutdown().await;
+                let _ = connection.stream.shutdown().await;
                 return None;
             }
             Next::End => return None,
@@ -92,24 +92,24 @@ pub(super) async fn serve(
 }
 
 /// Answers what is no request, and closes.
-pub(super) async fn farewell(mut wire: Box<Wire>, status: StatusCode) {
+pub(super) async fn farewell(mut stream: Box<ClientStream>, status: StatusCode) {
     let mut bytes = Vec::new();
     let mut date = Date::new();
     Answer::bare(status).write_http1(date.value(Instant::now()), false, &mut bytes);
     // Nobody is left to be told of an error.
-    if wire.write_all(&bytes).await.is_ok() {
-        let _ = wire.shutdown().await;
+    if stream.write_all(&bytes).await.is_ok() {
+        let _ = stream.shutdown().await;
     }
 }
 
 // === impl Connection ===
 
 impl<'e> Connection<'e> {
-    fn new(edge: &'e Edge, wire: Box<Wire>, shutdown: &ShutdownWatch) -> Self {
+    fn new(edge: &'e Edge, stream: Box<ClientStream>, shutdown: &ShutdownWatch) -> Self {
         let keepalive = edge.snapshot.load().limits.keepalive_timeout;
         Self {
             edge,
-            wire,
+            stream,
             deadline: Deadline::new(Instant::now() + keepalive),
             header_since: None,
             seen: 0,
@@ -122,10 +122,10 @@ impl<'e> Connection<'e> {
     /// next.
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
         SCRATCH.with_borrow_mut(|Scratch { input, desk }| {
-            if self.wire.held().len() > self.seen {
+            if self.stream.held().len() > self.seen {
                 return Poll::Ready(self.turn(&[], desk, cx));
             }
-            match self.wire.poll_receive(cx, input) {
+            match self.stream.poll_receive(cx, input) {
                 Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Next::End.into()),
                 Poll::Ready(Ok(n)) => return Poll::Ready(self.turn(&input[..n], desk, cx)),
                 Poll::Pending => {}
@@ -154,7 +154,7 @@ impl<'e> Connection<'e> {
         let snapshot = self.edge.snapshot.load();
         desk.clear();
         // Nearly always a request comes whole, and is looked at where it was read.
-        let (rest, next) = if self.wire.held().is_empty() {
+        let (rest, next) = if self.stream.held().is_empty() {
             let (done, next) = desk.look(&snapshot, received, &moment);
             let rest = match &received[done..] {
                 [] => BytesMut::new(),
@@ -162,7 +162,7 @@ impl<'e> Connection<'e> {
             };
             (rest, next)
         } else {
-            let mut held = self.wire.take_held();
+            let mut held = self.stream.take_held();
             held.extend_from_slice(received);
             let (done, next) = match self.may_be_whole(&held) {
                 true => desk.look(&snapshot, &held, &moment),
@@ -172,7 +172,7 @@ impl<'e> Connection<'e> {
             (held, next)
         };
         self.wait_from(now, &snapshot.limits, &rest, desk.has_answered());
-        self.wire.hold(rest);
+        self.stream.hold(rest);
         self.is_first &= matches!(next, Next::Read) && !desk.has_answered();
         let unsent = match desk.output.is_empty() {
             true => Ok(None),
@@ -217,19 +217,19 @@ impl<'e> Connection<'e> {
         bytes: &[u8],
         cx: &mut Context<'_>,
     ) -> std::io::Result<Option<Vec<u8>>> {
-        let mut wire = Pin::new(&mut *self.wire);
-        let sent = match wire.as_mut().poll_write(cx, bytes) {
+        let mut stream = Pin::new(&mut *self.stream);
+        let sent = match stream.as_mut().poll_write(cx, bytes) {
             Poll::Ready(sent) => sent?,
             Poll::Pending => 0,
         };
-        let is_flushed = wire.poll_flush(cx)?.is_ready();
+        let is_flushed = stream.poll_flush(cx)?.is_ready();
         let is_sent = is_flushed && sent == bytes.len();
         Ok((!is_sent).then(|| bytes[sent..].to_vec()))
     }
 
     /// Sends what is left; says whether the client took it.
     async fn send(&mut self, unsent: &[u8]) -> bool {
-        self.wire.write_all(unsent).await.is_ok() && self.wire.flush().await.is_ok()
+        self.stream.write_all(unsent).await.is_ok() && self.stream.flush().await.is_ok()
     }
 
     /// Has pingora serve a request, and comes back for the next.
@@ -243,8 +243,8 @@ impl<'e> Connection<'e> {
             // With a task's budget used up, pingora would see the end before the request.
             tokio::task::yield_now().await;
         }
-        self.wire.allow(body);
-        let mut session = ServerSession::new_http1(self.wire);
+        self.stream.allow(body);
+        let mut session = ServerSession::new_http1(self.stream);
         session.set_pipelined_prefix(header);
         let reused = self.edge.proxy.process_new_http(session, shutdown).await?;
         // The settings are for whoever lets pingora read the next header.
@@ -252,7 +252,7 @@ impl<'e> Connection<'e> {
         let keepalive = self.edge.snapshot.load().limits.keepalive_timeout;
         self.deadline.set(Instant::now() + keepalive);
         Some(Self {
-            wire: Wire::back(stream)?,
+            stream: ClientStream::back(stream)?,
             header_since: None,
             seen: 0,
             is_first: false,
@@ -268,7 +268,7 @@ impl<'e> Connection<'e> {
         let snapshot = self.edge.snapshot.load_full();
         let metrics = &snapshot.route(snapshot.unmatched()).metrics;
         metrics.request(Some(status.as_u16()), elapsed);
-        farewell(self.wire, status).await;
+        farewell(self.stream, status).await;
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::clock::Deadline;
 use super::stop::Stop;
-use super::wire::Wire;
+use super::client_stream::ClientStream;
 use super::{Edge, HEADER_ROOM};
 use crate::config::{Limits, normalized_path};
 use crate::cors::{CorsRequest, RequestKind};
@@ -50,16 +50,16 @@ struct Streams {
 struct OpenStream(Arc<Mutex<Streams>>);
 
 /// Serves a connection to its end.
-pub(super) async fn serve(edge: &Arc<Edge>, mut wire: Box<Wire>, shutdown: &ShutdownWatch) {
+pub(super) async fn serve(edge: &Arc<Edge>, mut stream: Box<ClientStream>, shutdown: &ShutdownWatch) {
     let limits = edge.snapshot.load().limits;
-    wire.allow_http2(limits.header_timeout);
+    stream.allow_http2(limits.header_timeout);
     let digest = Arc::new(Digest {
-        ssl_digest: wire.get_ssl_digest(),
-        timing_digest: wire.get_timing_digest(),
-        proxy_digest: wire.get_proxy_digest(),
-        socket_digest: wire.get_socket_digest(),
+        ssl_digest: stream.get_ssl_digest(),
+        timing_digest: stream.get_timing_digest(),
+        proxy_digest: stream.get_proxy_digest(),
+        socket_digest: stream.get_socket_digest(),
     });
-    let mut connection = match handshake(wire, Some(options(&limits))).await {
+    let mut connection = match handshake(stream, Some(options(&limits))).await {
         Ok(connection) => connection,
         Err(error) => return debug!(%error, "no HTTP/2 connection came about"),
     };

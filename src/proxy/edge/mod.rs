@@ -12,9 +12,9 @@ mod head;
 mod http1;
 mod http2;
 mod stop;
-mod wire;
+mod client_stream;
 
-pub(super) use wire::Wire;
+pub(super) use client_stream::ClientStream;
 
 use crate::proxy::gateway::Gateway;
 use super::connections::{Admission, Connections};
@@ -65,23 +65,23 @@ impl ServerApp for Edge {
         stream: Stream,
         shutdown: &ShutdownWatch,
     ) -> Option<Stream> {
-        let wire = Box::new(Wire::new(stream));
+        let stream = Box::new(ClientStream::new(stream));
         let max_connections = self.snapshot.load().limits.max_connections;
         let _open = match self.connections.admit(max_connections) {
             Admission::Open(open) => open,
             Admission::Refused(_refused) => {
-                http1::farewell(wire, StatusCode::SERVICE_UNAVAILABLE).await;
+                http1::farewell(stream, StatusCode::SERVICE_UNAVAILABLE).await;
                 return None;
             }
             Admission::Dropped => return None,
         };
-        let is_http2 = wire.selected_alpn_proto() == Some(ALPN::H2);
+        let is_http2 = stream.selected_alpn_proto() == Some(ALPN::H2);
         let http2 = match is_http2 {
-            true => Some(wire),
-            false => http1::serve(self, wire, shutdown).await,
+            true => Some(stream),
+            false => http1::serve(self, stream, shutdown).await,
         };
-        if let Some(wire) = http2 {
-            http2::serve(self, wire, shutdown).await;
+        if let Some(stream) = http2 {
+            http2::serve(self, stream, shutdown).await;
         }
         None
     }

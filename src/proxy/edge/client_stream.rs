@@ -39,7 +39,7 @@ const UNLIMITED: u64 = u64::MAX;
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub(in crate::proxy) struct Wire {
+pub(in crate::proxy) struct ClientStream {
     stream: Stream,
     /// Read from the stream, and not yet anybody's.
     held: BytesMut,
@@ -59,9 +59,9 @@ pub(in crate::proxy) struct Wire {
     frames: Option<FrameClock>,
 }
 
-// === impl Wire ===
+// === impl ClientStream ===
 
-impl Wire {
+impl ClientStream {
     pub(super) fn new(stream: Stream) -> Self {
         Self {
             stream,
@@ -77,13 +77,13 @@ impl Wire {
         }
     }
 
-    /// The wire below an HTTP/1.1 session.
+    /// The stream below an HTTP/1.1 session.
     pub(in crate::proxy) fn of(session: &Session) -> Option<&Self> {
         let http1 = session.as_downstream().as_http1()?;
         http1.stream().as_any().downcast_ref()
     }
 
-    /// The wire that pingora gives back after a request.
+    /// The stream that pingora gives back after a request.
     pub(super) fn back(stream: Stream) -> Option<Box<Self>> {
         stream.into_any().downcast().ok()
     }
@@ -251,7 +251,7 @@ impl Wire {
     }
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for ClientStream {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -275,7 +275,7 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for ClientStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -313,20 +313,20 @@ impl AsyncWrite for Wire {
 // === What pingora asks of a connection, passed on ===
 
 #[async_trait]
-impl Shutdown for Wire {
+impl Shutdown for ClientStream {
     async fn shutdown(&mut self) {
         // An error is the end as well.
         let _ = AsyncWriteExt::shutdown(self).await;
     }
 }
 
-impl UniqueID for Wire {
+impl UniqueID for ClientStream {
     fn id(&self) -> UniqueIDType {
         self.stream.id()
     }
 }
 
-impl Ssl for Wire {
+impl Ssl for ClientStream {
     fn get_ssl(&self) -> Option<&TlsRef> {
         self.stream.get_ssl()
     }
@@ -340,7 +340,7 @@ impl Ssl for Wire {
     }
 }
 
-impl GetTimingDigest for Wire {
+impl GetTimingDigest for ClientStream {
     fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
         self.stream.get_timing_digest()
     }
@@ -354,7 +354,7 @@ impl GetTimingDigest for Wire {
     }
 }
 
-impl GetProxyDigest for Wire {
+impl GetProxyDigest for ClientStream {
     fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
         self.stream.get_proxy_digest()
     }
@@ -364,7 +364,7 @@ impl GetProxyDigest for Wire {
     }
 }
 
-impl GetSocketDigest for Wire {
+impl GetSocketDigest for ClientStream {
     fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
         self.stream.get_socket_digest()
     }
@@ -375,7 +375,7 @@ impl GetSocketDigest for Wire {
 }
 
 /// Nobody peeks: what a connection begins with is known before pingora gets it.
-impl Peek for Wire {}
+impl Peek for ClientStream {}
 
 #[cfg(test)]
 mod tests {
@@ -386,9 +386,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_client_that_takes_nothing_is_given_up() {
         let (ours, theirs) = duplex(64);
-        let mut wire = Wire::new(Box::new(ours));
+        let mut stream = ClientStream::new(Box::new(ours));
         let started = Instant::now();
-        let error = wire.write_all(&[0; 65]).await.expect_err("nobody reads");
+        let error = stream.write_all(&[0; 65]).await.expect_err("nobody reads");
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert_eq!(started.elapsed().as_secs(), WRITE_TIMEOUT.as_secs());
         drop(theirs);
@@ -397,23 +397,23 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn one_that_reads_slowly_is_not() {
         let (ours, mut theirs) = duplex(64);
-        let mut wire = Wire::new(Box::new(ours));
+        let mut stream = ClientStream::new(Box::new(ours));
         let reader = tokio::spawn(async move {
             for _ in 0..10 {
                 sleep(WRITE_TIMEOUT / 2).await;
                 theirs.read_exact(&mut [0; 64]).await.expect("it comes");
             }
         });
-        wire.write_all(&[0; 640]).await.expect("somebody reads");
+        stream.write_all(&[0; 640]).await.expect("somebody reads");
         reader.await.expect("no panic");
     }
 
     #[tokio::test(start_paused = true)]
     async fn closing_waits_for_the_client_and_not_for_ever() {
         let (ours, mut theirs) = duplex(64);
-        let mut wire = Wire::new(Box::new(ours));
+        let mut stream = ClientStream::new(Box::new(ours));
         let started = Instant::now();
-        let (closed, sent) = tokio::join!(AsyncWriteExt::shutdown(&mut wire), async {
+        let (closed, sent) = tokio::join!(AsyncWriteExt::shutdown(&mut stream), async {
             // All of it is taken, though nobody has a use for it.
             theirs.write_all(&[0; 1000]).await
         });
@@ -427,17 +427,17 @@ mod tests {
     async fn read(body: Body, sent: &[u8], size: usize) -> Vec<u8> {
         let (ours, mut theirs) = duplex(1024);
         theirs.write_all(sent).await.expect("there is room");
-        let mut wire = Wire::new(Box::new(ours));
-        wire.allow(body);
+        let mut stream = ClientStream::new(Box::new(ours));
+        stream.allow(body);
         let mut all = Vec::new();
         let mut piece = vec![0; size];
         loop {
-            let read = tokio::time::timeout(Duration::from_secs(1), wire.read(&mut piece)).await;
+            let read = tokio::time::timeout(Duration::from_secs(1), stream.read(&mut piece)).await;
             let Ok(Ok(n @ 1..)) = read else { return all };
             all.extend_from_slice(&piece[..n]);
             if body == Body::Chunked && all.ends_with(b"0\r\n\r\n") {
                 // As when pingora has found the end.
-                wire.end_request();
+                stream.end_request();
             }
         }
     }
