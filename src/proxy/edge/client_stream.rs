@@ -6,7 +6,7 @@
 //! it is held back. That the client has gone is still told, unless it has left another request.
 
 use super::clock::Countdown;
-use super::frames::FrameClock;
+use super::frame_deadline::FrameDeadline;
 use super::head::Body;
 use crate::proxy::gateway::WRITE_TIMEOUT;
 use async_trait::async_trait;
@@ -56,7 +56,7 @@ pub(in crate::proxy) struct ClientStream {
     patience: Countdown,
     discarded: usize,
     /// On HTTP/2: what an unfinished frame may take.
-    frames: Option<FrameClock>,
+    frames: Option<FrameDeadline>,
 }
 
 // === impl ClientStream ===
@@ -101,7 +101,7 @@ impl ClientStream {
     /// Lets the connection be read as HTTP/2: to its end, and no frame slower than `timeout`.
     pub(super) fn allow_http2(&mut self, timeout: Duration) {
         *self.allowance.get_mut() = UNLIMITED;
-        self.frames = Some(FrameClock::new(timeout));
+        self.frames = Some(FrameDeadline::new(timeout));
     }
 
     /// Whether another request may follow this one. Where the end of this one is not certain, what

@@ -7,7 +7,7 @@
 
 mod clock;
 mod desk;
-mod frames;
+mod frame_deadline;
 mod head;
 mod http1;
 mod http2;

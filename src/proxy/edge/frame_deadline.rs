@@ -19,7 +19,7 @@ const END_HEADERS: u8 = 0x4;
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub(super) struct FrameClock {
+pub(super) struct FrameDeadline {
     timeout: Duration,
     outline: Outline,
     /// Runs while something is unfinished.
@@ -39,9 +39,9 @@ struct Outline {
     in_header_block: bool,
 }
 
-// === impl FrameClock ===
+// === impl FrameDeadline ===
 
-impl FrameClock {
+impl FrameDeadline {
     /// For a connection from which not even the preface has been read.
     pub(super) fn new(timeout: Duration) -> Self {
         Self {
