@@ -8,7 +8,7 @@ use super::Edge;
 use super::clock::{Date, Deadline};
 use super::desk::{Desk, Moment, Next, bounded};
 use super::head::{Body, has_empty_line};
-use super::stop::Stop;
+use super::draining::Draining;
 use super::client_stream::ClientStream;
 use crate::config::Limits;
 use crate::proxy::respond::Answer;
@@ -48,7 +48,7 @@ struct Connection<'e> {
     /// How much of what is held is known to be no whole header.
     seen: usize,
     is_first: bool,
-    stop: Stop,
+    draining: Draining,
 }
 
 /// What has to be done next, and what is still to be sent before.
@@ -114,7 +114,7 @@ impl<'e> Connection<'e> {
             header_since: None,
             seen: 0,
             is_first: true,
-            stop: Stop::new(shutdown),
+            draining: Draining::new(shutdown),
         }
     }
 
@@ -137,7 +137,7 @@ impl<'e> Connection<'e> {
                 });
             }
             // A request that has begun to come is still served.
-            if self.header_since.is_none() && self.stop.poll(cx).is_ready() {
+            if self.header_since.is_none() && self.draining.poll(cx).is_ready() {
                 return Poll::Ready(Next::End.into());
             }
             Poll::Pending
@@ -149,7 +149,7 @@ impl<'e> Connection<'e> {
         let moment = Moment {
             now,
             is_first: self.is_first,
-            is_stopping: self.stop.is_set(),
+            is_stopping: self.draining.is_set(),
         };
         let snapshot = self.edge.snapshot.load();
         desk.clear();
@@ -239,7 +239,7 @@ impl<'e> Connection<'e> {
         body: Body,
         shutdown: &ShutdownWatch,
     ) -> Option<Self> {
-        if self.stop.is_set() {
+        if self.draining.is_set() {
             // With a task's budget used up, pingora would see the end before the request.
             tokio::task::yield_now().await;
         }

@@ -4,7 +4,7 @@
 //! and without a task or a proxy session. Every other stream is handed to pingora.
 
 use super::clock::Deadline;
-use super::stop::Stop;
+use super::draining::Draining;
 use super::client_stream::ClientStream;
 use super::{Edge, HEADER_ROOM};
 use crate::config::{Limits, normalized_path};
@@ -68,13 +68,13 @@ pub(super) async fn serve(edge: &Arc<Edge>, mut stream: Box<ClientStream>, shutd
         last: Instant::now(),
     }));
     let mut idle = Deadline::new(Instant::now() + limits.keepalive_timeout);
-    let mut stop = Stop::new(shutdown);
+    let mut draining = Draining::new(shutdown);
     let mut is_draining = false;
     let mut malformed = 0;
     loop {
         let accepted = tokio::select! {
             biased;
-            () = poll_fn(|cx| stop.poll(cx)), if !is_draining => {
+            () = poll_fn(|cx| draining.poll(cx)), if !is_draining => {
                 connection.graceful_shutdown();
                 is_draining = true;
                 continue;

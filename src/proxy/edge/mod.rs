@@ -11,7 +11,7 @@ mod frame_deadline;
 mod head;
 mod http1;
 mod http2;
-mod stop;
+mod draining;
 mod client_stream;
 
 pub(super) use client_stream::ClientStream;

@@ -7,7 +7,7 @@ use tokio::task::unconstrained;
 
 /// Asked with every request, so that it has to cost next to nothing: a flag is looked at, and the
 /// wake-up is asked for once.
-pub(super) struct Stop {
+pub(super) struct Draining {
     /// Changes once, if ever.
     watch: ShutdownWatch,
     is_set: bool,
@@ -16,9 +16,9 @@ pub(super) struct Stop {
     is_registered: bool,
 }
 
-// === impl Stop ===
+// === impl Draining ===
 
-impl Stop {
+impl Draining {
     pub(super) fn new(shutdown: &ShutdownWatch) -> Self {
         let mut changes = shutdown.clone();
         // Whatever is left of the task's budget when it is polled, which is once.
