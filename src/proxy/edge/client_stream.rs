@@ -5,7 +5,7 @@
 //! request's body, or where that is chunked, what may be the rest of it. What the client sends after
 //! it is held back. That the client has gone is still told, unless it has left another request.
 
-use super::clock::Countdown;
+use super::timers::Countdown;
 use super::frame_deadline::FrameDeadline;
 use super::head::Body;
 use crate::proxy::gateway::WRITE_TIMEOUT;

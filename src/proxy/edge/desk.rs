@@ -1,7 +1,7 @@
 //! What an HTTP/1.1 connection's bytes ask for: answers written on the spot, or what else to do.
 
 use super::HEADER_ROOM;
-use super::clock::Date;
+use super::date::Date;
 use super::head::{Body, Head, PlainPreflight, WholeHead, slots};
 use crate::config::{Limits, normalized_path};
 use crate::cors::CorsRequest;

@@ -3,7 +3,7 @@
 //!
 //! HTTP/2's own library waits for ever. Only the frames' outlines are read here: RFC 9113 §4.1.
 
-use super::clock::Countdown;
+use super::timers::Countdown;
 use std::io;
 use std::task::{Context, Poll};
 use std::time::Duration;

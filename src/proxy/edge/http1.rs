@@ -5,7 +5,8 @@
 //! to pingora with its whole header, and the connection comes back here when it has been served.
 
 use super::Edge;
-use super::clock::{Date, Deadline};
+use super::date::Date;
+use super::timers::Deadline;
 use super::desk::{Desk, Moment, Next, bounded};
 use super::head::{Body, has_empty_line};
 use super::draining::Draining;

@@ -3,7 +3,7 @@
 //! Preflights that the gateway answers itself are answered where they are accepted, with one frame
 //! and without a task or a proxy session. Every other stream is handed to pingora.
 
-use super::clock::Deadline;
+use super::timers::Deadline;
 use super::draining::Draining;
 use super::client_stream::ClientStream;
 use super::{Edge, HEADER_ROOM};

@@ -5,7 +5,8 @@
 //! on to pingora as it came. Which route a request has, what is decided, how it is answered and what
 //! is counted is asked of the same code as in `request_filter`; switched off, all goes that way.
 
-mod clock;
+mod date;
+mod timers;
 mod desk;
 mod frame_deadline;
 mod head;

@@ -1,9 +1,9 @@
-//! Time as a connection sees it: the deadline of its next request, countdowns, and the date.
+//! Timers of a connection: the deadline of its next request, and countdowns.
 
 use std::future::Future as _;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 /// A deadline that is moved with every request. The timer itself is left to run, and looks at the
@@ -17,12 +17,6 @@ pub(super) struct Deadline {
 /// A time-out that runs only while there is something to wait for.
 #[derive(Debug, Default)]
 pub(super) struct Countdown(Option<Pin<Box<Sleep>>>);
-
-/// The time of day as a Date field's value, made once a second.
-pub(super) struct Date {
-    value: String,
-    until: Instant,
-}
 
 // === impl Deadline ===
 
@@ -65,29 +59,5 @@ impl Countdown {
     /// Nothing is waited for any more.
     pub(super) fn stop(&mut self) {
         self.0 = None;
-    }
-}
-
-// === impl Date ===
-
-impl Date {
-    /// One that has to be made before it is used.
-    pub(super) fn new() -> Self {
-        Self {
-            value: String::new(),
-            until: Instant::now(),
-        }
-    }
-
-    /// RFC 9110 §6.6.1.
-    pub(super) fn value(&mut self, now: Instant) -> &[u8] {
-        if now >= self.until {
-            let time = SystemTime::now();
-            let since_epoch = time.duration_since(SystemTime::UNIX_EPOCH);
-            let into_second = since_epoch.map_or(0, |passed| passed.subsec_nanos());
-            self.value = httpdate::fmt_http_date(time);
-            self.until = now + Duration::from_secs(1) - Duration::from_nanos(into_second.into());
-        }
-        self.value.as_bytes()
     }
 }

@@ -1,0 +1,34 @@
+//! The value of the Date field, made once a second.
+
+use std::time::{Duration, SystemTime};
+use tokio::time::Instant;
+
+/// The time of day as a Date field's value, made once a second.
+pub(super) struct Date {
+    value: String,
+    until: Instant,
+}
+
+// === impl Date ===
+
+impl Date {
+    /// One that has to be made before it is used.
+    pub(super) fn new() -> Self {
+        Self {
+            value: String::new(),
+            until: Instant::now(),
+        }
+    }
+
+    /// RFC 9110 §6.6.1.
+    pub(super) fn value(&mut self, now: Instant) -> &[u8] {
+        if now >= self.until {
+            let time = SystemTime::now();
+            let since_epoch = time.duration_since(SystemTime::UNIX_EPOCH);
+            let into_second = since_epoch.map_or(0, |passed| passed.subsec_nanos());
+            self.value = httpdate::fmt_http_date(time);
+            self.until = now + Duration::from_secs(1) - Duration::from_nanos(into_second.into());
+        }
+        self.value.as_bytes()
+    }
+}
