@@ -1,7 +1,6 @@
 //! The pingora adapter, thin: the only folder that names pingora's types. CORS is decided in
 //! [`crate::cors`], routes are found in [`crate::routing`]; here requests come in and answers go out.
 
-mod connections;
 mod ctx;
 mod echo;
 pub mod explain;
@@ -14,9 +13,8 @@ mod snapshot;
 mod upstream;
 mod verdict;
 
-pub use connections::Connections;
 pub use ctx::Ctx;
 pub use echo::Echo;
-pub use edge::Edge;
+pub use edge::{Connections, Edge};
 pub use gateway::Gateway;
 pub use snapshot::Snapshot;

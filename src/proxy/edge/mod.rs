@@ -13,12 +13,14 @@ mod head;
 mod http1;
 mod http2;
 mod draining;
+mod admission;
 mod client_stream;
 
+pub use admission::Connections;
 pub(super) use client_stream::ClientStream;
 
 use crate::proxy::gateway::Gateway;
-use super::connections::{Admission, Connections};
+use admission::Admission;
 use super::snapshot::Snapshot;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
