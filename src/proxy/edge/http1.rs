@@ -7,7 +7,7 @@
 use super::Edge;
 use super::date::Date;
 use super::timers::Deadline;
-use super::desk::{Desk, Moment, Next, bounded};
+use super::express::{Desk, Moment, Next, bounded};
 use super::head::{Body, has_empty_line};
 use super::draining::Draining;
 use super::client_stream::ClientStream;

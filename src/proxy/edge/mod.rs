@@ -7,7 +7,7 @@
 
 mod date;
 mod timers;
-mod desk;
+mod express;
 mod frame_deadline;
 mod head;
 mod http1;
