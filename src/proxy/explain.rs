@@ -13,7 +13,7 @@ pub use report::{
     StepReport,
 };
 
-use super::request;
+use super::check;
 use super::respond::{self, has_length};
 use super::router::RouteRequest;
 use super::snapshot::{Route, Snapshot};
@@ -246,8 +246,8 @@ fn exchange(
     let route_request = RouteRequest::new(header, &path, &request);
     let verdict = Verdict::on(snapshot, &route_request);
     let route = snapshot.route(verdict.route_id);
-    let bytes = request::decoded_header_bytes(header);
-    let alone = request::answer_alone(header, bytes, &request, &snapshot.limits);
+    let bytes = check::decoded_header_bytes(header);
+    let alone = check::answer_alone(header, bytes, &request, &snapshot.limits);
     let steps = cors::explain(&route.rule, &request);
     let mut steps: Vec<StepReport> = steps.into_iter().map(StepReport::from).collect();
     let answer = match alone {

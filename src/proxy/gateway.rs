@@ -7,7 +7,7 @@ use super::router::RouteRequest;
 use super::snapshot::Snapshot;
 use super::upstream::TUNNEL_TIMEOUT;
 use super::verdict::Verdict;
-use super::{request, respond};
+use super::{check, forward, respond};
 use crate::config::normalized_path;
 use crate::cors::CorsRequest;
 use arc_swap::ArcSwap;
@@ -57,10 +57,10 @@ impl Gateway {
         let verdict = Verdict::on(&ctx.snapshot, &route_request);
         ctx.route = verdict.route_id;
         ctx.plan = verdict.plan();
-        let header_bytes = request::header_bytes(downstream);
+        let header_bytes = check::header_bytes(downstream);
         // Not counted as a preflight or a CORS request: what it would have been can't be trusted.
         if let Some(status) =
-            request::answer_alone(request, header_bytes, &cors, &ctx.snapshot.limits)
+            check::answer_alone(request, header_bytes, &cors, &ctx.snapshot.limits)
         {
             return verdict.refusal(status).to_header().map(Step::Answer);
         }
@@ -137,7 +137,7 @@ impl ProxyHttp for Gateway {
         upstream_request: &mut RequestHeader,
         _ctx: &mut Ctx,
     ) -> Result<()> {
-        request::forward(session.as_downstream(), upstream_request)
+        forward::forward(session.as_downstream(), upstream_request)
     }
 
     async fn request_body_filter(

@@ -71,7 +71,7 @@ impl<'a> RouteRequest<'a> {
         cors: &'a CorsRequest<'a>,
     ) -> Self {
         Self {
-            host: super::request::authority(request),
+            host: super::check::authority(request),
             path,
             fields: &request.headers,
             cors,

@@ -9,7 +9,7 @@ use super::client_stream::ClientStream;
 use super::{Edge, HEADER_ROOM};
 use crate::config::{Limits, normalized_path};
 use crate::cors::{CorsRequest, RequestKind};
-use crate::proxy::request;
+use crate::proxy::check;
 use crate::proxy::router::RouteRequest;
 use crate::proxy::verdict::Verdict;
 use bytes::Bytes;
@@ -171,9 +171,9 @@ impl Edge {
             return false;
         }
         let cors = CorsRequest::new(&request.method, &request.headers);
-        let bytes = request::decoded_header_bytes(request);
+        let bytes = check::decoded_header_bytes(request);
         if cors.kind() != RequestKind::Preflight
-            || request::answer_alone(request, bytes, &cors, &snapshot.limits).is_some()
+            || check::answer_alone(request, bytes, &cors, &snapshot.limits).is_some()
         {
             return false;
         }

@@ -1,0 +1,38 @@
+//! Tells backends who asked, how, and for which host.
+
+use super::check::authority;
+use http::{HeaderValue, Version};
+use pingora_core::protocols::http::ServerSession;
+use pingora_http::RequestHeader;
+
+/// Tells the backend who asked, how, and for which host; and makes the target a path.
+///
+/// X-Forwarded-For is continued, its last entry being ours; the others are ours to say.
+pub(super) fn forward(
+    session: &ServerSession,
+    upstream: &mut RequestHeader,
+) -> pingora_core::Result<()> {
+    let request = session.req_header();
+    if let Some(client) = session.client_addr().and_then(|address| address.as_inet()) {
+        let client = client.ip().to_string();
+        let chain = upstream.headers.get_all("x-forwarded-for").iter();
+        let mut chain: Vec<&[u8]> = chain.map(HeaderValue::as_bytes).collect();
+        chain.push(client.as_bytes());
+        let chain = chain.join(b", ".as_slice());
+        upstream.insert_header("X-Forwarded-For", chain)?;
+    }
+    upstream.insert_header("X-Forwarded-Proto", "http")?;
+    if authority(request).is_empty() {
+        // HTTP/1.0 without a Host. The upstream is spoken to in HTTP/1.1, where there has to be one.
+        upstream.insert_header("Host", "")?;
+        upstream.remove_header("X-Forwarded-Host");
+    } else {
+        upstream.insert_header("X-Forwarded-Host", authority(request))?;
+    }
+    if request.version < Version::HTTP_2 && !request.raw_path().starts_with(b"/") {
+        // Absolute form is for proxies. pingora keeps it beside the URI, which has the path alone;
+        // its authority is in Host, or the request was refused.
+        upstream.set_uri(request.uri.clone());
+    }
+    Ok(())
+}
