@@ -14,7 +14,8 @@ pub use report::{
 };
 
 use super::check;
-use super::respond::{self, has_length};
+use super::answer::{self, has_length};
+use super::respond;
 use super::router::RouteRequest;
 use super::snapshot::{Route, Snapshot};
 use super::verdict::Verdict;
@@ -307,7 +308,7 @@ fn refused_alone(status: StatusCode) -> StepReport {
     }
 }
 
-fn own_response(answer: &respond::Answer<'_>) -> (Response, Option<Seen>) {
+fn own_response(answer: &answer::Answer<'_>) -> (Response, Option<Seen>) {
     let fields = answer.fields();
     let mut headers = Vec::new();
     if has_length(answer.status) {

@@ -6,6 +6,7 @@ mod echo;
 pub mod explain;
 mod edge;
 mod gateway;
+mod answer;
 mod check;
 mod forward;
 mod respond;

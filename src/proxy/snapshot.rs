@@ -1,6 +1,6 @@
 //! One compiled configuration as traffic sees it: immutable, and pinned by each request.
 
-use super::respond::PreflightTemplate;
+use super::answer::PreflightTemplate;
 use super::router::{RouteRequest, Router};
 use super::upstream::Cluster;
 use crate::config::{Config, Endpoint, Limits, RouteMatch, UNMATCHED, UpstreamKind};

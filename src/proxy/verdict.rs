@@ -3,7 +3,7 @@
 //!
 //! *Invariant:* every lane asks here, so that none can decide, answer or count differently.
 
-use super::respond::Answer;
+use super::answer::Answer;
 use super::router::RouteRequest;
 use super::snapshot::{Route, RouteId, Snapshot};
 use crate::cors::{CorsRequest, Decision, HeaderPlan, PreflightDecision, Reason, decide};

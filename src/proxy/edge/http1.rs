@@ -12,7 +12,7 @@ use super::head::{Body, has_empty_line};
 use super::draining::Draining;
 use super::client_stream::ClientStream;
 use crate::config::Limits;
-use crate::proxy::respond::Answer;
+use crate::proxy::answer::Answer;
 use bytes::{Buf as _, BytesMut};
 use http::StatusCode;
 use pingora_core::apps::HttpServerApp as _;
