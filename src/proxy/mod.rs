@@ -2,7 +2,6 @@
 //! [`crate::cors`], routes are found in [`crate::routing`]; here requests come in and answers go out.
 
 mod ctx;
-mod echo;
 pub mod explain;
 mod edge;
 mod gateway;
@@ -16,7 +15,7 @@ mod upstream;
 mod verdict;
 
 pub use ctx::Ctx;
-pub use echo::Echo;
 pub use edge::{Connections, Edge};
 pub use gateway::Gateway;
 pub use snapshot::Snapshot;
+pub use upstream::Echo;

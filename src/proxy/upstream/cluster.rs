@@ -19,13 +19,13 @@ const RESOLVE_INTERVAL: Duration = Duration::from_secs(30);
 /// How soon again while a name has no address yet.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a WebSocket may be silent in both directions.
-pub(super) const TUNNEL_TIMEOUT: Duration = Duration::from_secs(60 * 60);
+pub(in crate::proxy) const TUNNEL_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 /// How long an idle connection to a backend is kept.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A backend's endpoints.
 #[derive(Debug)]
-pub(super) struct Cluster {
+pub(in crate::proxy) struct Cluster {
     upstream: Upstream,
     endpoints: Vec<Endpoint>,
     addresses: ArcSwap<Vec<SocketAddr>>,
@@ -50,7 +50,7 @@ struct Resolution {
 
 impl Cluster {
     /// A cluster with the addresses that are written as such; names follow.
-    pub(super) fn new(upstream: Upstream, endpoints: Vec<Endpoint>) -> Self {
+    pub(in crate::proxy) fn new(upstream: Upstream, endpoints: Vec<Endpoint>) -> Self {
         let addresses = endpoints.iter().filter_map(literal_address).collect();
         let resolution = Resolution {
             known: vec![Vec::new(); endpoints.len()],
@@ -69,29 +69,29 @@ impl Cluster {
     }
 
     /// Whether it is what these would make: then it is kept, with what it has learned.
-    pub(super) fn is_of(&self, upstream: &Upstream, endpoints: &[Endpoint]) -> bool {
+    pub(in crate::proxy) fn is_of(&self, upstream: &Upstream, endpoints: &[Endpoint]) -> bool {
         self.upstream == *upstream && self.endpoints == endpoints
     }
 
-    pub(super) fn name(&self) -> &str {
+    pub(in crate::proxy) fn name(&self) -> &str {
         &self.upstream.name
     }
 
     /// How many addresses there are now: as often it makes sense to try.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::proxy) fn len(&self) -> usize {
         self.addresses.load().len()
     }
 
     /// Whose turn it is. A request keeps its turn and counts on from it when it has to try again:
     /// the next turn of all may be the endpoint that just failed.
-    pub(super) fn take_turn(&self) -> usize {
+    pub(in crate::proxy) fn take_turn(&self) -> usize {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The peer of a turn; `None` while no name has an address.
     ///
     /// `is_upgrade`: a tunnel may be silent for long.
-    pub(super) fn peer(&self, turn: usize, is_upgrade: bool) -> Option<Box<HttpPeer>> {
+    pub(in crate::proxy) fn peer(&self, turn: usize, is_upgrade: bool) -> Option<Box<HttpPeer>> {
         let addresses = self.addresses.load();
         let address = addresses.get(turn.checked_rem(addresses.len())?)?;
         let mut peer = HttpPeer::new(*address, false, String::new());
@@ -111,7 +111,7 @@ impl Cluster {
     }
 
     /// Resolves the names now and again, for ever. Ends at once where there are none.
-    pub(super) async fn keep_resolved(&self) {
+    pub(in crate::proxy) async fn keep_resolved(&self) {
         while !self.is_literal() {
             let next = self.resolution.lock().next;
             sleep_until(next.into()).await;
@@ -120,7 +120,7 @@ impl Cluster {
     }
 
     /// Resolves the names if there is no address yet, so that a request would find none.
-    pub(super) async fn resolve_first(&self) {
+    pub(in crate::proxy) async fn resolve_first(&self) {
         if self.len() == 0 {
             self.resolve().await;
         }
@@ -169,7 +169,7 @@ impl Cluster {
     }
 
     /// Says that a request failed here, once a second at the most: a backend that is down fails all.
-    pub(super) fn log_failure(&self, route: &str, error: &pingora_core::Error) {
+    pub(in crate::proxy) fn log_failure(&self, route: &str, error: &pingora_core::Error) {
         let second = self.started.elapsed().as_secs() + 1;
         if self.logged.swap(second, Ordering::Relaxed) != second {
             let reason = error.etype().as_str();
