@@ -1,6 +1,6 @@
 //! `explain`: what the gateway does with a request, and why, without a request being made.
 //!
-//! *Invariant:* the route, the decision and the answer are those of `Verdict`, which traffic asks.
+//! *Invariant:* the route, the decision and the answer are those of `Routed`, which traffic asks.
 //! What is told beside them decides nothing.
 
 mod question;
@@ -18,7 +18,7 @@ use super::answer::{self, has_length};
 use super::respond;
 use super::router::RouteRequest;
 use super::snapshot::{Route, Snapshot};
-use super::verdict::Verdict;
+use super::routed::Routed;
 use crate::config::normalized_path;
 use crate::cors::browser::{Refusal, ScriptRequest};
 use crate::cors::{
@@ -245,8 +245,8 @@ fn exchange(
     let request = CorsRequest::new(&header.method, &header.headers);
     let path = normalized_path(header.uri.path());
     let route_request = RouteRequest::new(header, &path, &request);
-    let verdict = Verdict::on(snapshot, &route_request);
-    let route = snapshot.route(verdict.route_id);
+    let routed = Routed::on(snapshot, &route_request);
+    let route = snapshot.route(routed.route_id);
     let bytes = check::decoded_header_bytes(header);
     let alone = check::answer_alone(header, bytes, &request, &snapshot.limits);
     let steps = cors::explain(&route.rule, &request);
@@ -254,18 +254,18 @@ fn exchange(
     let answer = match alone {
         Some(status) => {
             steps.insert(0, refused_alone(status));
-            Some(verdict.refusal(status))
+            Some(routed.refusal(status))
         }
-        None => verdict.answer(),
+        None => routed.answer(),
     };
-    let plan = verdict.plan();
+    let plan = routed.plan();
     let (response, seen) = match answer {
         Some(answer) => own_response(&answer),
         None => upstreams_response(route, plan, header),
     };
     let (outcome, reason) = match alone {
         Some(_) => ("none", None),
-        None => (verdict.outcome(), verdict.reason()),
+        None => (routed.outcome(), routed.reason()),
     };
     let mut headers = vec![("Host".to_owned(), question.authority.clone())];
     headers.extend(question.shown_headers());

@@ -6,7 +6,7 @@ use super::edge::ClientStream;
 use super::router::RouteRequest;
 use super::snapshot::Snapshot;
 use super::upstream::TUNNEL_TIMEOUT;
-use super::verdict::Verdict;
+use super::routed::Routed;
 use super::{check, forward, respond};
 use crate::config::normalized_path;
 use crate::cors::CorsRequest;
@@ -54,18 +54,18 @@ impl Gateway {
         let cors = CorsRequest::new(&request.method, &request.headers);
         let path = normalized_path(request.uri.path());
         let route_request = RouteRequest::new(request, &path, &cors);
-        let verdict = Verdict::on(&ctx.snapshot, &route_request);
-        ctx.route = verdict.route_id;
-        ctx.plan = verdict.plan();
+        let routed = Routed::on(&ctx.snapshot, &route_request);
+        ctx.route = routed.route_id;
+        ctx.plan = routed.plan();
         let header_bytes = check::header_bytes(downstream);
         // Not counted as a preflight or a CORS request: what it would have been can't be trusted.
         if let Some(status) =
             check::answer_alone(request, header_bytes, &cors, &ctx.snapshot.limits)
         {
-            return verdict.refusal(status).to_header().map(Step::Answer);
+            return routed.refusal(status).to_header().map(Step::Answer);
         }
-        verdict.count();
-        match verdict.answer() {
+        routed.count();
+        match routed.answer() {
             Some(answer) => answer.to_header().map(Step::Answer),
             None => Ok(Step::Forward),
         }

@@ -12,7 +12,7 @@ mod respond;
 mod router;
 mod snapshot;
 mod upstream;
-mod verdict;
+mod routed;
 
 pub use ctx::Ctx;
 pub use edge::{Connections, Edge};

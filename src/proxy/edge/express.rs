@@ -7,7 +7,7 @@ use crate::config::{Limits, normalized_path};
 use crate::cors::CorsRequest;
 use crate::proxy::router::RouteRequest;
 use crate::proxy::snapshot::{RouteId, Snapshot};
-use crate::proxy::verdict::Verdict;
+use crate::proxy::routed::Routed;
 use bytes::BytesMut;
 use http::StatusCode;
 use std::time::Duration;
@@ -128,14 +128,14 @@ impl Desk {
             fields: &head.fields(),
             cors: &cors,
         };
-        let verdict = Verdict::on(snapshot, &route_request);
-        let Some(answer) = verdict.answer() else {
+        let routed = Routed::on(snapshot, &route_request);
+        let Some(answer) = routed.answer() else {
             return false;
         };
-        verdict.count();
+        routed.count();
         let date = self.date.value(moment.now);
         answer.write_http1(date, !moment.is_stopping, &mut self.output);
-        self.answered.push((verdict.route_id, answer.status));
+        self.answered.push((routed.route_id, answer.status));
         true
     }
 

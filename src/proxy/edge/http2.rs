@@ -11,7 +11,7 @@ use crate::config::{Limits, normalized_path};
 use crate::cors::{CorsRequest, RequestKind};
 use crate::proxy::check;
 use crate::proxy::router::RouteRequest;
-use crate::proxy::verdict::Verdict;
+use crate::proxy::routed::Routed;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use pingora_core::apps::HttpServerApp as _;
@@ -178,12 +178,12 @@ impl Edge {
             return false;
         }
         let path = normalized_path(request.uri.path());
-        let verdict = Verdict::on(&snapshot, &RouteRequest::new(request, &path, &cors));
-        let route = verdict.route_id;
-        let Some(answer) = verdict.answer() else {
+        let routed = Routed::on(&snapshot, &RouteRequest::new(request, &path, &cors));
+        let route = routed.route_id;
+        let Some(answer) = routed.answer() else {
             return false;
         };
-        verdict.count();
+        routed.count();
         let status = answer.status.as_u16();
         if let Err(error) = session.write_response_header(answer.to_http2_header(), true) {
             debug!(%error, "a client did not wait for its answer");

@@ -11,16 +11,16 @@ use http::StatusCode;
 use tracing::debug;
 
 /// The decision about one request, and the route under whose rule it was made.
-pub(super) struct Verdict<'a> {
+pub(super) struct Routed<'a> {
     pub route_id: RouteId,
     route: &'a Route,
     request: &'a CorsRequest<'a>,
     decision: Decision<'a>,
 }
 
-// === impl Verdict ===
+// === impl Routed ===
 
-impl<'a> Verdict<'a> {
+impl<'a> Routed<'a> {
     /// Finds the route and decides. Counts nothing: a lane may still leave the request to another.
     pub(super) fn on(snapshot: &'a Snapshot, request: &RouteRequest<'a>) -> Self {
         let route_id = snapshot.find(request);
