@@ -5,6 +5,7 @@
 //! |-------------|------------------------------------------------------------------------|
 //! | [`cors`]    | what CORS says about a request: pure                                    |
 //! | [`config`]  | a file's text → a validated, compiled configuration, or all its errors |
+//! | [`routing`] | which route a request takes: pure                                       |
 //! | [`metrics`] | the counters, their names and labels                                   |
 //!
 //! With the default feature `gateway` also `proxy` (the pingora adapter), `admin`, `server` (which
@@ -24,5 +25,6 @@ pub mod metrics;
 pub mod probe;
 #[cfg(feature = "gateway")]
 pub mod proxy;
+pub mod routing;
 #[cfg(feature = "gateway")]
 pub mod server;

@@ -1,5 +1,6 @@
 //! [`RawConfig`] → [`Config`]: every rule that the file as a whole must obey, all errors at once.
 
+mod matches;
 mod policies;
 mod routes;
 mod upstreams;
@@ -8,11 +9,11 @@ use super::error::{ConfigError, Diagnostic, Severity};
 use super::raw::{
     OneOrMany, RawAdmin, RawConfig, RawDuration, RawLimits, RawListener, RawServer, RawSize, Seq,
 };
-use super::route_match::HostMatch;
 use super::sources::Sources;
 use super::variables::Environment;
 use super::yaml::{self, Misfit, Places, Spot, SyntaxError, Unknown};
 use super::{Admin, Config, Limits, Listener, Server};
+use crate::routing::HostMatch;
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -457,7 +458,7 @@ impl Compiler<'_> {
         let RawAdmin { address, hosts } = raw;
         let mut names = Vec::new();
         for (path, text) in self.elements("admin.hosts", hosts.unwrap_or_default()) {
-            match HostMatch::parse(&text) {
+            match matches::parse_host(&text) {
                 Ok(HostMatch::Exact(name)) => names.push(name),
                 Ok(HostMatch::Subdomains(_)) => {
                     let message = format!(

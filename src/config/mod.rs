@@ -11,7 +11,6 @@ mod error;
 mod lint;
 mod origins;
 mod raw;
-mod route_match;
 mod scan;
 mod schema;
 mod sources;
@@ -19,11 +18,11 @@ mod variables;
 mod yaml;
 
 pub use error::{ConfigError, Diagnostic, Place, Severity, escaped};
-pub use route_match::{HostMatch, PathMatch, RouteMatch, has_dot_segment, normalized_path};
 pub use schema::schema;
 pub use sources::Sources;
 
 use crate::cors::{Policy, Rule};
+use crate::routing::RouteMatch;
 use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;

@@ -1,7 +1,8 @@
 //! Refuses requests that cannot be trusted to mean one thing, before a route is looked for.
 
-use crate::config::{Limits, has_dot_segment};
+use crate::config::Limits;
 use crate::cors::{CorsRequest, RequestKind};
+use crate::routing::{RouteRequest, has_dot_segment};
 use http::{HeaderValue, StatusCode, Version, header};
 use pingora_core::protocols::http::ServerSession;
 use pingora_http::RequestHeader;
@@ -15,6 +16,20 @@ pub(super) fn authority(request: &RequestHeader) -> &[u8] {
             .headers
             .get(header::HOST)
             .map_or(b"", HeaderValue::as_bytes),
+    }
+}
+
+/// The facts that a parsed header has about its route; `path` is its own in normal form.
+pub(super) fn route_request<'a>(
+    request: &'a RequestHeader,
+    path: &'a [u8],
+    cors: &'a CorsRequest<'a>,
+) -> RouteRequest<'a> {
+    RouteRequest {
+        host: authority(request),
+        path,
+        fields: &request.headers,
+        cors,
     }
 }
 

@@ -5,7 +5,6 @@
 
 mod question;
 mod report;
-mod route;
 
 pub use question::{Flags, Format, Question, QuestionError};
 pub use report::{
@@ -13,21 +12,20 @@ pub use report::{
     StepReport,
 };
 
-use super::check;
 use super::answer::{self, has_length};
+use super::check;
 use super::respond;
-use super::router::RouteRequest;
-use super::snapshot::{Route, Snapshot};
 use super::routed::Routed;
-use crate::config::normalized_path;
+use super::snapshot::{Route, Snapshot};
 use crate::cors::browser::{Refusal, ScriptRequest};
 use crate::cors::{
     self, CorsRequest, Grant, HeaderPlan, Origin, RequestKind, Step, StepResult,
     UpstreamCorsHeaders, default_port, host_and_port,
 };
+use crate::routing::normalized_path;
+use crate::routing::{Predicates, RouteRequest};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use pingora_http::RequestHeader;
-pub(super) use route::Predicates;
 
 /// A response as a browser sees it, as far as it is known without the upstream.
 struct Seen {
@@ -244,7 +242,7 @@ fn exchange(
 ) -> (Exchange, Option<Seen>) {
     let request = CorsRequest::new(&header.method, &header.headers);
     let path = normalized_path(header.uri.path());
-    let route_request = RouteRequest::new(header, &path, &request);
+    let route_request = check::route_request(header, &path, &request);
     let routed = Routed::on(snapshot, &route_request);
     let route = snapshot.route(routed.route_id);
     let bytes = check::decoded_header_bytes(header);
@@ -384,12 +382,12 @@ fn route_report(snapshot: &Snapshot, route: &Route, request: &RouteRequest<'_>) 
         return RouteReport {
             name,
             upstream: route.cluster.as_ref().map(|c| c.name().to_owned()),
-            because: Predicates::of(matches, request).met,
+            because: Predicates::of(matches, request, question::fields::shown).met,
             nearest: None,
         };
     }
     let others = snapshot.routes().filter_map(|other| {
-        let predicates = Predicates::of(other.matches.as_ref()?, request);
+        let predicates = Predicates::of(other.matches.as_ref()?, request, question::fields::shown);
         let nearness = predicates.nearness();
         let route = NearestRoute {
             name: other.name.clone(),

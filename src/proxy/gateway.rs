@@ -3,13 +3,12 @@
 
 use super::ctx::Ctx;
 use super::edge::ClientStream;
-use super::router::RouteRequest;
+use super::routed::Routed;
 use super::snapshot::Snapshot;
 use super::upstream::TUNNEL_TIMEOUT;
-use super::routed::Routed;
 use super::{check, forward, respond};
-use crate::config::normalized_path;
 use crate::cors::CorsRequest;
+use crate::routing::normalized_path;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -53,7 +52,7 @@ impl Gateway {
         let request = downstream.req_header();
         let cors = CorsRequest::new(&request.method, &request.headers);
         let path = normalized_path(request.uri.path());
-        let route_request = RouteRequest::new(request, &path, &cors);
+        let route_request = check::route_request(request, &path, &cors);
         let routed = Routed::on(&ctx.snapshot, &route_request);
         ctx.route = routed.route_id;
         ctx.plan = routed.plan();

@@ -4,9 +4,9 @@
 //! *Invariant:* every lane asks here, so that none can decide, answer or count differently.
 
 use super::answer::Answer;
-use super::router::RouteRequest;
 use super::snapshot::{Route, RouteId, Snapshot};
 use crate::cors::{CorsRequest, Decision, HeaderPlan, PreflightDecision, Reason, decide};
+use crate::routing::RouteRequest;
 use http::StatusCode;
 use tracing::debug;
 

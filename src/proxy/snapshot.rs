@@ -1,11 +1,11 @@
 //! One compiled configuration as traffic sees it: immutable, and pinned by each request.
 
 use super::answer::PreflightTemplate;
-use super::router::{RouteRequest, Router};
 use super::upstream::Cluster;
-use crate::config::{Config, Endpoint, Limits, RouteMatch, UNMATCHED, UpstreamKind};
+use crate::config::{Config, Endpoint, Limits, UNMATCHED, UpstreamKind};
 use crate::cors::Rule;
 use crate::metrics::{Metrics, RouteMetrics};
+use crate::routing::{RouteMatch, RouteRequest, Router};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::task::JoinSet;

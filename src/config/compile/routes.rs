@@ -1,11 +1,12 @@
 //! `routes`: which requests go where, under which rule.
 
+use super::matches::{check_method, parse_host, parse_path, parse_prefix};
 use super::policies::Policies;
 use super::{Compiler, OFF, PASSTHROUGH, unknown_name};
 use crate::config::raw::{OneOrMany, RawCors, RawMatch, RawRoute, Seq};
-use crate::config::route_match::{HostMatch, PathMatch, RouteMatch, check_method};
 use crate::config::{Route, UNMATCHED, Upstream};
 use crate::cors::{NORMALIZED_METHODS, Rule};
+use crate::routing::{PathMatch, RouteMatch};
 use std::sync::Arc;
 
 /// A route with what of it is right.
@@ -141,15 +142,15 @@ impl Compiler<'_> {
             headers: Vec::new(),
         };
         for (path, text) in self.optional_list(&format!("{path}.hosts"), hosts) {
-            match HostMatch::parse(&text) {
+            match parse_host(&text) {
                 Ok(host) => matches.hosts.push(host),
                 Err((message, hint)) => self.error(&path, message, hint),
             }
         }
         let parsed = match (exact, path_prefix) {
             (None, None) => None,
-            (Some(exact), None) => Some(("path", PathMatch::exact(&exact))),
-            (None, Some(prefix)) => Some(("path_prefix", PathMatch::prefix(&prefix))),
+            (Some(exact), None) => Some(("path", parse_path(&exact))),
+            (None, Some(prefix)) => Some(("path_prefix", parse_prefix(&prefix))),
             (Some(_), Some(_)) => {
                 let hint = "remove one of them".to_owned();
                 self.error(path, "a route has a `path` or a `path_prefix`", hint);

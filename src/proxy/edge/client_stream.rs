@@ -5,9 +5,9 @@
 //! request's body, or where that is chunked, what may be the rest of it. What the client sends after
 //! it is held back. That the client has gone is still told, unless it has left another request.
 
-use super::timers::Countdown;
 use super::frame_deadline::FrameDeadline;
 use super::head::Body;
+use super::timers::Countdown;
 use crate::proxy::gateway::WRITE_TIMEOUT;
 use async_trait::async_trait;
 use bytes::{Buf as _, BytesMut};

@@ -3,11 +3,11 @@
 use super::HEADER_ROOM;
 use super::date::Date;
 use super::head::{Body, Head, PlainPreflight, WholeHead, slots};
-use crate::config::{Limits, normalized_path};
+use crate::config::Limits;
 use crate::cors::CorsRequest;
-use crate::proxy::router::RouteRequest;
-use crate::proxy::snapshot::{RouteId, Snapshot};
 use crate::proxy::routed::Routed;
+use crate::proxy::snapshot::{RouteId, Snapshot};
+use crate::routing::{RouteRequest, normalized_path};
 use bytes::BytesMut;
 use http::StatusCode;
 use std::time::Duration;

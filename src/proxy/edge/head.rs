@@ -1,8 +1,9 @@
 //! The header of one HTTP/1.1 request, read where it lies: how long it is, how the request is
 //! framed, and whether it is a preflight so plain that it needs no session.
 
-use crate::config::{Limits, has_dot_segment};
+use crate::config::Limits;
 use crate::cors::{CorsRequest, Field};
+use crate::routing::{RequestFields, has_dot_segment};
 use std::mem::MaybeUninit;
 
 /// As many fields as pingora takes.
@@ -222,6 +223,15 @@ const fn alphanumeric_and(others: &[u8]) -> [bool; 256] {
         at += 1;
     }
     table
+}
+
+// === impl RequestFields ===
+
+impl RequestFields for &[httparse::Header<'_>] {
+    fn has(&self, name: &str, value: &[u8]) -> bool {
+        self.iter()
+            .any(|field| field.name.eq_ignore_ascii_case(name) && field.value == value)
+    }
 }
 
 #[cfg(test)]

@@ -5,12 +5,12 @@
 //! to pingora with its whole header, and the connection comes back here when it has been served.
 
 use super::Edge;
+use super::client_stream::ClientStream;
 use super::date::Date;
-use super::timers::Deadline;
+use super::draining::Draining;
 use super::express::{Desk, Moment, Next, bounded};
 use super::head::{Body, has_empty_line};
-use super::draining::Draining;
-use super::client_stream::ClientStream;
+use super::timers::Deadline;
 use crate::config::Limits;
 use crate::proxy::answer::Answer;
 use bytes::{Buf as _, BytesMut};

@@ -3,15 +3,15 @@
 //! Preflights that the gateway answers itself are answered where they are accepted, with one frame
 //! and without a task or a proxy session. Every other stream is handed to pingora.
 
-use super::timers::Deadline;
-use super::draining::Draining;
 use super::client_stream::ClientStream;
+use super::draining::Draining;
+use super::timers::Deadline;
 use super::{Edge, HEADER_ROOM};
-use crate::config::{Limits, normalized_path};
+use crate::config::Limits;
 use crate::cors::{CorsRequest, RequestKind};
 use crate::proxy::check;
-use crate::proxy::router::RouteRequest;
 use crate::proxy::routed::Routed;
+use crate::routing::normalized_path;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use pingora_core::apps::HttpServerApp as _;
@@ -50,7 +50,11 @@ struct Streams {
 struct OpenStream(Arc<Mutex<Streams>>);
 
 /// Serves a connection to its end.
-pub(super) async fn serve(edge: &Arc<Edge>, mut stream: Box<ClientStream>, shutdown: &ShutdownWatch) {
+pub(super) async fn serve(
+    edge: &Arc<Edge>,
+    mut stream: Box<ClientStream>,
+    shutdown: &ShutdownWatch,
+) {
     let limits = edge.snapshot.load().limits;
     stream.allow_http2(limits.header_timeout);
     let digest = Arc::new(Digest {
@@ -178,7 +182,7 @@ impl Edge {
             return false;
         }
         let path = normalized_path(request.uri.path());
-        let routed = Routed::on(&snapshot, &RouteRequest::new(request, &path, &cors));
+        let routed = Routed::on(&snapshot, &check::route_request(request, &path, &cors));
         let route = routed.route_id;
         let Some(answer) = routed.answer() else {
             return false;

@@ -5,23 +5,23 @@
 //! on to pingora as it came. Which route a request has, what is decided, how it is answered and what
 //! is counted is asked of the same code as in `request_filter`; switched off, all goes that way.
 
+mod admission;
+mod client_stream;
 mod date;
-mod timers;
+mod draining;
 mod express;
 mod frame_deadline;
 mod head;
 mod http1;
 mod http2;
-mod draining;
-mod admission;
-mod client_stream;
+mod timers;
 
 pub use admission::Connections;
 pub(super) use client_stream::ClientStream;
 
+use super::snapshot::Snapshot;
 use crate::proxy::gateway::Gateway;
 use admission::Admission;
-use super::snapshot::Snapshot;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use http::StatusCode;

@@ -6,11 +6,11 @@
 //! Access-Control-Request-Method, and a header predicate counts as met where
 //! Access-Control-Request-Headers names the header. Nobody has to write OPTIONS routes.
 
-use crate::config::{HostMatch, PathMatch, RouteMatch};
-use crate::cors::{CorsRequest, RequestKind};
+use super::facts::{RouteRequest, is_header, requested_method};
+use super::host::{MAX_HOST_LEN, host_name};
+use super::matches::{HostMatch, PathMatch, RouteMatch};
+use crate::cors::CorsRequest;
 use foldhash::quality::RandomState;
-use http::HeaderMap;
-use pingora_http::RequestHeader;
 use std::collections::HashMap;
 
 /// By the bytes of a host or a path. Clients choose what is looked up and not what is in it, so that
@@ -19,7 +19,7 @@ type Table<T> = HashMap<Box<[u8]>, T, RandomState>;
 
 /// Routes by host, then by path.
 #[derive(Debug, Default)]
-pub(super) struct Router {
+pub struct Router {
     exact_hosts: Table<PathTable>,
     wildcard_hosts: Table<PathTable>,
     any_host: PathTable,
@@ -45,45 +45,11 @@ struct Candidate {
 /// A header's name in lower case, and the exact value.
 type HeaderPredicate = (Box<str>, Box<[u8]>);
 
-/// What routes are chosen by.
-pub(super) struct RouteRequest<'a> {
-    /// With or without a port; empty where there is none.
-    pub host: &'a [u8],
-    /// In RFC 3986's normal form: [`crate::config::normalized_path`].
-    pub path: &'a [u8],
-    pub fields: &'a dyn RequestFields,
-    pub cors: &'a CorsRequest<'a>,
-}
-
-/// The fields of a request, wherever they lie.
-pub(super) trait RequestFields {
-    /// Whether there is a line of `name`, which is in lower case, with exactly this value.
-    fn has(&self, name: &str, value: &[u8]) -> bool;
-}
-
-// === impl RouteRequest ===
-
-impl<'a> RouteRequest<'a> {
-    /// What a parsed header says; `path` is its own in normal form.
-    pub(super) fn new(
-        request: &'a RequestHeader,
-        path: &'a [u8],
-        cors: &'a CorsRequest<'a>,
-    ) -> Self {
-        Self {
-            host: super::check::authority(request),
-            path,
-            fields: &request.headers,
-            cors,
-        }
-    }
-}
-
 // === impl Router ===
 
 impl Router {
     /// Compiles the table; a route is known by its place in `routes`.
-    pub(super) fn new<'a>(routes: impl IntoIterator<Item = &'a RouteMatch>) -> Self {
+    pub fn new<'a>(routes: impl IntoIterator<Item = &'a RouteMatch>) -> Self {
         let mut router = Self::default();
         let mut routes: Vec<(usize, &RouteMatch)> = routes.into_iter().enumerate().collect();
         // Stable, so that routes with as many predicates keep the file's order.
@@ -107,7 +73,7 @@ impl Router {
     }
 
     /// The route of a request; `None` where none matches.
-    pub(super) fn find(&self, request: &RouteRequest<'_>) -> Option<usize> {
+    pub fn find(&self, request: &RouteRequest<'_>) -> Option<usize> {
         if self.exact_hosts.is_empty() && self.wildcard_hosts.is_empty() {
             return self.any_host.find(request);
         }
@@ -130,22 +96,6 @@ impl Router {
         }
         self.any_host.find(request)
     }
-}
-
-const MAX_HOST_LEN: usize = 256;
-
-/// The host in lower case, without its port and without a final dot, in `buffer`. A longer one is
-/// nobody's.
-fn host_name<'a>(host: &[u8], buffer: &'a mut [u8; MAX_HOST_LEN]) -> Option<&'a [u8]> {
-    let name = match host.iter().rposition(|&byte| byte == b':') {
-        Some(at) if host[at + 1..].iter().all(u8::is_ascii_digit) => &host[..at],
-        _ => host,
-    };
-    let name = name.strip_suffix(b".").unwrap_or(name);
-    let lower = buffer.get_mut(..name.len())?;
-    lower.copy_from_slice(name);
-    lower.make_ascii_lowercase();
-    Some(lower)
 }
 
 // === impl PathTable ===
@@ -216,39 +166,6 @@ impl Candidate {
         }
         let method = requested_method(cors);
         self.methods.iter().any(|allowed| **allowed == *method)
-    }
-}
-
-/// The method that a route is found by; of a preflight it is the one it asks for.
-pub(super) fn requested_method<'a>(cors: &CorsRequest<'a>) -> &'a [u8] {
-    match cors.kind() {
-        RequestKind::Preflight => cors.requested_method().unwrap_or_default(),
-        RequestKind::NotCors | RequestKind::Actual => cors.method,
-    }
-}
-
-/// Whether a header predicate is met; by a preflight, where it asks for the header.
-pub(super) fn is_header(name: &str, value: &[u8], request: &RouteRequest<'_>) -> bool {
-    match request.cors.kind() {
-        RequestKind::Preflight if request.cors.requests_header(name.as_bytes()) => true,
-        // What a proxy in front adds is on the preflight too, without being announced.
-        _ => request.fields.has(name, value),
-    }
-}
-
-// === impl RequestFields ===
-
-impl RequestFields for HeaderMap {
-    fn has(&self, name: &str, value: &[u8]) -> bool {
-        let mut lines = self.get_all(name).iter();
-        lines.any(|line| line.as_bytes() == value)
-    }
-}
-
-impl RequestFields for &[httparse::Header<'_>] {
-    fn has(&self, name: &str, value: &[u8]) -> bool {
-        self.iter()
-            .any(|field| field.name.eq_ignore_ascii_case(name) && field.value == value)
     }
 }
 

@@ -3,14 +3,13 @@
 //! The router finds the route by look-ups; here each route is asked by itself. The router's tests
 //! hold the two against each other.
 
-use super::question::fields::shown;
-use crate::config::{HostMatch, PathMatch, RouteMatch};
+use super::facts::{RouteRequest, is_header, requested_method};
+use super::matches::{HostMatch, PathMatch, RouteMatch};
 use crate::cors::{RequestKind, host_and_port};
-use crate::proxy::router::{RouteRequest, is_header, requested_method};
 
 /// What a route's predicates say to a request.
 #[derive(Debug, Default)]
-pub(in crate::proxy) struct Predicates {
+pub struct Predicates {
     pub met: Vec<String>,
     pub unmet: Vec<String>,
     has_host: bool,
@@ -22,7 +21,12 @@ pub(in crate::proxy) struct Predicates {
 // === impl Predicates ===
 
 impl Predicates {
-    pub(in crate::proxy) fn of(matches: &RouteMatch, request: &RouteRequest<'_>) -> Self {
+    /// Asks every predicate. `shown` says how a header's value may be told.
+    pub fn of(
+        matches: &RouteMatch,
+        request: &RouteRequest<'_>,
+        shown: for<'v> fn(&str, &'v str) -> &'v str,
+    ) -> Self {
         let RouteMatch {
             hosts,
             path,
@@ -41,14 +45,14 @@ impl Predicates {
             predicates.method(methods, request);
         }
         for (name, value) in headers {
-            predicates.header(name, value, request);
+            predicates.header(name, value, shown(name, value), request);
         }
         predicates
     }
 
     /// How near the route is: by its path, which people look at first, then by its host, then by the
     /// rest.
-    pub(super) fn nearness(&self) -> impl Ord + use<> {
+    pub fn nearness(&self) -> impl Ord + use<> {
         let unmet = std::cmp::Reverse(self.unmet.len());
         (self.has_path, self.has_host, self.shared, unmet)
     }
@@ -133,16 +137,15 @@ impl Predicates {
         );
     }
 
-    fn header(&mut self, name: &str, value: &str, request: &RouteRequest<'_>) {
+    fn header(&mut self, name: &str, value: &str, shown: &str, request: &RouteRequest<'_>) {
         let is_met = is_header(name, value.as_bytes(), request);
-        let value = shown(name, value);
         let met = match request.cors.kind() {
             RequestKind::Preflight if request.cors.requests_header(name.as_bytes()) => {
                 format!("the header `{name}` is asked for")
             }
-            _ => format!("the header `{name}` is `{value}`"),
+            _ => format!("the header `{name}` is `{shown}`"),
         };
-        self.add(is_met, met, format!("the header `{name}` is not `{value}`"));
+        self.add(is_met, met, format!("the header `{name}` is not `{shown}`"));
     }
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 /// A route in short: hosts, path (`/x` exact, `/x/*` prefix), methods, headers.
 fn route(hosts: &[&str], path: &str, methods: &[&str], headers: &[(&str, &str)]) -> RouteMatch {
@@ -199,7 +199,7 @@ fn without_a_route_there_is_none() {
 
 mod twin {
     use super::*;
-    use crate::proxy::explain::Predicates;
+    use crate::routing::Predicates;
     use proptest::prelude::*;
     use proptest::sample::{select, subsequence};
 
@@ -247,7 +247,7 @@ mod twin {
                 fields: &headers,
                 cors: &cors,
             };
-            let is_met = |route: &RouteMatch| Predicates::of(route, &request).unmet.is_empty();
+            let is_met = |route: &RouteMatch| Predicates::of(route, &request, |_, value| value).unmet.is_empty();
             match Router::new(&routes).find(&request) {
                 Some(found) => {
                     let found = &routes[found];

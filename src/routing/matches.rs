@@ -1,0 +1,73 @@
+//! The rule by which a route takes requests. The look-up is in `router`.
+
+use std::collections::BTreeSet;
+
+/// Which requests a route is for. Every part that is given must match.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteMatch {
+    /// Any of them; any host where there are none.
+    pub hosts: Vec<HostMatch>,
+    pub path: PathMatch,
+    /// Any of them; any method where there are none. Compared with case.
+    pub methods: Vec<String>,
+    /// All of them: names in lower case with the exact value.
+    pub headers: Vec<(String, String)>,
+}
+
+/// A host without its port, in lower case.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum HostMatch {
+    Exact(String),
+    /// One or more labels below the name; the name is without the `*.`.
+    Subdomains(String),
+}
+
+/// A path, without the query.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum PathMatch {
+    Exact(String),
+    /// Whole segments, without a trailing slash: the empty prefix is every path.
+    Prefix(String),
+}
+
+// === impl RouteMatch ===
+
+impl RouteMatch {
+    /// How many predicates beside host and path must hold: more of them are more specific.
+    pub fn predicate_count(&self) -> usize {
+        usize::from(!self.methods.is_empty()) + self.headers.len()
+    }
+
+    /// Whether some request matches both, and neither of them is the more specific.
+    pub fn is_ambiguous_with(&self, other: &Self) -> bool {
+        let is_contradicted = |(name, value): &(String, String)| {
+            let mut others = other.headers.iter();
+            others.any(|(known, other)| known == name && other != value)
+        };
+        self.predicate_count() == other.predicate_count()
+            && self.is_on_the_way_of(other)
+            && !self.headers.iter().any(is_contradicted)
+    }
+
+    /// Whether they differ in the values of the same headers only: a preflight has no values.
+    pub fn is_alike_to_preflights(&self, other: &Self) -> bool {
+        let names = |matches: &Self| {
+            let names = matches.headers.iter().map(|(name, _)| name.clone());
+            names.collect::<BTreeSet<String>>()
+        };
+        !self.headers.is_empty() && self.is_on_the_way_of(other) && names(self) == names(other)
+    }
+
+    /// Whether host, path and method tell them apart for no request.
+    fn is_on_the_way_of(&self, other: &Self) -> bool {
+        let same_host = (self.hosts.is_empty() && other.hosts.is_empty())
+            || self.hosts.iter().any(|host| other.hosts.contains(host));
+        let same_method = self.methods.is_empty()
+            || other.methods.is_empty()
+            || self
+                .methods
+                .iter()
+                .any(|method| other.methods.contains(method));
+        self.path == other.path && same_host && same_method
+    }
+}

@@ -1,0 +1,118 @@
+//! The path of a request, as routes compare it.
+
+use std::borrow::Cow;
+
+/// The path with unreserved characters decoded and the rest encoded in upper case: to RFC 3986
+/// §6.2.2 `/%61dmin` is `/admin`, to backends as well, and so it is to routes.
+pub fn normalized_path(path: &str) -> Cow<'_, [u8]> {
+    let bytes = path.as_bytes();
+    if !bytes.contains(&b'%') {
+        return Cow::Borrowed(bytes);
+    }
+    let mut normal = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some((&first, after)) = rest.split_first() {
+        let decoded = match rest {
+            [b'%', high, low, ..] => hex(*high).zip(hex(*low)),
+            _ => None,
+        };
+        match decoded.map(|(high, low)| high << 4 | low) {
+            Some(byte) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
+                normal.push(byte);
+                rest = &rest[3..];
+            }
+            Some(_) => {
+                normal.extend(rest[..3].iter().map(u8::to_ascii_uppercase));
+                rest = &rest[3..];
+            }
+            None => {
+                normal.push(first);
+                rest = after;
+            }
+        }
+    }
+    Cow::Owned(normal)
+}
+
+/// Whether a backend that resolves the path could find another one in it than the routes do.
+/// Browsers resolve dot segments, `%2e` too, before they send: none of theirs is refused.
+pub fn has_dot_segment(path: &str) -> bool {
+    // Nearly every path is plain and is looked at where it lies.
+    if !path.bytes().any(|byte| matches!(byte, b'%' | b'\\')) {
+        let is_start = |pair: &[u8]| matches!(pair, [b'/', b'.']);
+        let may_have = path.starts_with('.') || path.as_bytes().windows(2).any(is_start);
+        return may_have && path.split('/').any(is_dot_segment);
+    }
+    // There are backends that decode separators before they resolve.
+    let normal = normalized(path)
+        .replace("%2F", "/")
+        .replace("%5C", "/")
+        .replace('\\', "/");
+    normal.split('/').any(is_dot_segment)
+}
+
+fn is_dot_segment(segment: &str) -> bool {
+    // `..;x` is `..` to backends that know path parameters.
+    matches!(segment.split(';').next(), Some("." | ".."))
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).map(|value| value as u8)
+}
+
+/// [`normalized_path`] as text.
+pub fn normalized(path: &str) -> String {
+    String::from_utf8_lossy(&normalized_path(path)).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dot_segments_are_found_in_all_their_spellings() {
+        for path in [
+            "/..",
+            "/a/../b",
+            "/a/./b",
+            "/%2e%2e/b",
+            "/a/.%2E",
+            "/a\\..\\b",
+            "/%2e",
+            "/a/..%2fb",
+            "/a/..%5cb",
+            "/a/..;/b",
+            "/a/.;x=1/b",
+        ] {
+            assert!(has_dot_segment(path), "{path}");
+        }
+        for path in [
+            "/",
+            "/a.b",
+            "/a/...",
+            "/.well-known/x",
+            "/a%2eb",
+            "/a/..b",
+            "/%2f",
+            "/a;b/c",
+        ] {
+            assert!(!has_dot_segment(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn paths_are_compared_in_their_normal_form() {
+        for (path, normal) in [
+            ("/admin", "/admin"),
+            ("/%61dmin", "/admin"),
+            ("/%7Euser/%2d%2E%5F", "/~user/-._"),
+            ("/a%2fb%C3%bc", "/a%2Fb%C3%BC"),
+            ("/100%", "/100%"),
+            ("/%zz%4", "/%zz%4"),
+            ("/%2561", "/%2561"),
+        ] {
+            let actual = normalized_path(path);
+            assert_eq!(String::from_utf8_lossy(&actual), normal, "{path}");
+        }
+    }
+}
