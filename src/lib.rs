@@ -8,7 +8,7 @@
 //! | [`routing`] | which route a request takes: pure                                       |
 //! | [`metrics`] | the counters, their names and labels                                   |
 //!
-//! With the default feature `gateway` also `proxy` (the pingora adapter), `admin`, `server` (which
+//! With the default feature `gateway` also `proxy` (the pingora adapter), `explain`, `admin`, `server` (which
 //! starts things), `probe` (which asks other servers) and `cli`. Imports run downwards only:
 //! `cli → server → {proxy, admin} → config → {metrics, cors}` and `cli → probe → cors`.
 
@@ -18,6 +18,8 @@ pub mod admin;
 pub mod cli;
 pub mod config;
 pub mod cors;
+#[cfg(feature = "gateway")]
+pub mod explain;
 #[cfg(feature = "gateway")]
 mod http_response;
 pub mod metrics;

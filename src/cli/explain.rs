@@ -3,9 +3,9 @@
 use super::CommandError;
 use super::output::{Format, print};
 use crate::config::Config;
+use crate::explain::{Flags, Question, explain};
 use crate::metrics::Metrics;
 use crate::proxy::Snapshot;
-use crate::proxy::explain::{Flags, Question, explain};
 use clap::Args;
 use std::io::{IsTerminal as _, Read as _};
 use std::path::PathBuf;

@@ -16,7 +16,7 @@ const FIELDS: usize = 12;
 
 /// The answer to an allowed preflight of one policy, as far as it is the same for every request.
 #[derive(Debug, Default)]
-pub(super) struct PreflightTemplate {
+pub(crate) struct PreflightTemplate {
     http1: Vec<Part>,
     /// With something in the place of what isn't the same.
     http2: HeaderMap,
@@ -29,7 +29,7 @@ enum Part {
 }
 
 /// An answer that the gateway makes itself: a status, CORS fields, and no body.
-pub(super) struct Answer<'a> {
+pub(crate) struct Answer<'a> {
     pub status: StatusCode,
     fields: Fields<'a>,
 }
@@ -47,7 +47,7 @@ enum Fields<'a> {
 
 impl<'a> Answer<'a> {
     /// The answer to an allowed preflight.
-    pub(super) fn handled(grant: PreflightGrant<'a>, template: &'a PreflightTemplate) -> Self {
+    pub(crate) fn handled(grant: PreflightGrant<'a>, template: &'a PreflightTemplate) -> Self {
         Self {
             status: grant.status(),
             fields: Fields::Grant(grant, template),
@@ -55,7 +55,7 @@ impl<'a> Answer<'a> {
     }
 
     /// Any other answer, to a request of `route` with this plan and origin.
-    pub(super) fn refusal(
+    pub(crate) fn refusal(
         status: StatusCode,
         route: &'a Route,
         plan: HeaderPlan,
@@ -73,7 +73,7 @@ impl<'a> Answer<'a> {
     }
 
     /// The answer to what can't be taken for a request, so that no policy is known.
-    pub(super) fn bare(status: StatusCode) -> Self {
+    pub(crate) fn bare(status: StatusCode) -> Self {
         Self {
             status,
             fields: Fields::Plan {
@@ -85,7 +85,7 @@ impl<'a> Answer<'a> {
     }
 
     /// The CORS fields of the answer.
-    pub(super) fn fields(&self) -> HeaderMap {
+    pub(crate) fn fields(&self) -> HeaderMap {
         let mut fields = HeaderMap::new();
         self.for_each_field(|name, value| insert(&mut fields, name, value));
         fields
@@ -103,7 +103,7 @@ impl<'a> Answer<'a> {
     }
 
     /// The answer as pingora sends it, which adds Date and Connection.
-    pub(super) fn to_header(&self) -> Result<Box<ResponseHeader>> {
+    pub(crate) fn to_header(&self) -> Result<Box<ResponseHeader>> {
         // Most answers are this one; a copy is cheaper than a new one.
         static NO_CONTENT: Lazy<Option<ResponseHeader>> =
             Lazy::new(|| ResponseHeader::build(StatusCode::NO_CONTENT, Some(FIELDS)).ok());
@@ -123,7 +123,7 @@ impl<'a> Answer<'a> {
     }
 
     /// The same answer for HTTP/2, where names have no case.
-    pub(super) fn to_http2_header(&self) -> Box<ResponseHeader> {
+    pub(crate) fn to_http2_header(&self) -> Box<ResponseHeader> {
         let (mut parts, ()) = http::Response::new(()).into_parts();
         parts.status = self.status;
         parts.headers = match &self.fields {
@@ -138,7 +138,7 @@ impl<'a> Answer<'a> {
     }
 
     /// The same answer as an HTTP/1.1 response, written behind what is in `out`.
-    pub(super) fn write_http1(&self, date: &[u8], keep_alive: bool, out: &mut Vec<u8>) {
+    pub(crate) fn write_http1(&self, date: &[u8], keep_alive: bool, out: &mut Vec<u8>) {
         match &self.fields {
             Fields::Grant(grant, template) => template.write_http1(grant, out),
             Fields::Plan { .. } => {
@@ -156,7 +156,7 @@ impl<'a> Answer<'a> {
 }
 
 /// RFC 9110 §8.6 forbids the length with 204; anything else would end with the connection.
-pub(super) fn has_length(status: StatusCode) -> bool {
+pub(crate) fn has_length(status: StatusCode) -> bool {
     status != StatusCode::NO_CONTENT
 }
 
@@ -197,7 +197,7 @@ fn write_field(name: FieldName, value: FieldValue<'_>, out: &mut Vec<u8>) {
 // === impl PreflightTemplate ===
 
 impl PreflightTemplate {
-    pub(super) fn new(policy: &Policy) -> Self {
+    pub(crate) fn new(policy: &Policy) -> Self {
         let mut bytes = Vec::new();
         let mut http1 = Vec::new();
         let mut http2 = http2_start(policy.preflight_status());

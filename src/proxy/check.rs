@@ -9,7 +9,7 @@ use pingora_http::RequestHeader;
 
 /// Where the request says it goes: the authority of its target, else its Host field. May have a
 /// port; empty where there is none.
-pub(super) fn authority(request: &RequestHeader) -> &[u8] {
+pub(crate) fn authority(request: &RequestHeader) -> &[u8] {
     match request.uri.authority() {
         Some(authority) => authority.as_str().as_bytes(),
         None => request
@@ -20,7 +20,7 @@ pub(super) fn authority(request: &RequestHeader) -> &[u8] {
 }
 
 /// The facts that a parsed header has about its route; `path` is its own in normal form.
-pub(super) fn route_request<'a>(
+pub(crate) fn route_request<'a>(
     request: &'a RequestHeader,
     path: &'a [u8],
     cors: &'a CorsRequest<'a>,
@@ -40,7 +40,7 @@ fn is_asterisk(request: &RequestHeader) -> bool {
 
 /// The status of requests that are answered before any route is looked for: those that can't be
 /// trusted to mean one thing, and `OPTIONS *`.
-pub(super) fn answer_alone(
+pub(crate) fn answer_alone(
     request: &RequestHeader,
     header_bytes: usize,
     cors: &CorsRequest<'_>,
@@ -86,14 +86,14 @@ fn is_target(target: &[u8]) -> bool {
 }
 
 /// How long the request line and the fields are: as they came on HTTP/1, decoded on HTTP/2.
-pub(super) fn header_bytes(session: &ServerSession) -> usize {
+pub(crate) fn header_bytes(session: &ServerSession) -> usize {
     match session.as_http1() {
         Some(http1) => http1.get_headers_raw_bytes().len(),
         None => decoded_header_bytes(session.req_header()),
     }
 }
 
-pub(super) fn decoded_header_bytes(request: &RequestHeader) -> usize {
+pub(crate) fn decoded_header_bytes(request: &RequestHeader) -> usize {
     let fields = request.headers.iter();
     let fields: usize = fields
         .map(|(name, value)| name.as_str().len() + value.len())

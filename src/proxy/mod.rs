@@ -1,16 +1,15 @@
 //! The pingora adapter, thin: the only folder that names pingora's types. CORS is decided in
 //! [`crate::cors`], routes are found in [`crate::routing`]; here requests come in and answers go out.
 
-mod answer;
-mod check;
+pub(crate) mod answer;
+pub(crate) mod check;
 mod ctx;
 mod edge;
-pub mod explain;
 mod forward;
 mod gateway;
-mod respond;
-mod routed;
-mod snapshot;
+pub(crate) mod respond;
+pub(crate) mod routed;
+pub(crate) mod snapshot;
 mod upstream;
 
 pub use ctx::Ctx;

@@ -23,14 +23,14 @@ const MAX_DRAINED_BODY: u64 = 64 << 10;
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Ends the connection with this response where the process is about to end.
-pub(super) fn end_where_draining(session: &mut Session) {
+pub(crate) fn end_where_draining(session: &mut Session) {
     if session.is_process_shutting_down() {
         session.set_keepalive(None);
     }
 }
 
 /// Sends a response without a body. The connection is kept where the client keeps it.
-pub(super) async fn send(session: &mut Session, header: Box<ResponseHeader>) -> Result<()> {
+pub(crate) async fn send(session: &mut Session, header: Box<ResponseHeader>) -> Result<()> {
     end_where_draining(session);
     let downstream = session.as_downstream_mut();
     if downstream.is_http2() {
@@ -57,7 +57,7 @@ fn has_small_body(request: &RequestHeader) -> bool {
 }
 
 /// The response to a request that could not be served. The connection ends with it.
-pub(super) async fn fail(session: &mut Session, ctx: &Ctx, status: StatusCode) {
+pub(crate) async fn fail(session: &mut Session, ctx: &Ctx, status: StatusCode) {
     let answer = async {
         let header = own_answer(session, ctx, status).to_header()?;
         let downstream = session.as_downstream_mut();
@@ -69,14 +69,14 @@ pub(super) async fn fail(session: &mut Session, ctx: &Ctx, status: StatusCode) {
 }
 
 /// The gateway's own answer to the request of `session`, for which `ctx` has the plan.
-pub(super) fn own_answer<'a>(session: &'a Session, ctx: &'a Ctx, status: StatusCode) -> Answer<'a> {
+pub(crate) fn own_answer<'a>(session: &'a Session, ctx: &'a Ctx, status: StatusCode) -> Answer<'a> {
     let origin = session.req_header().headers.get(header::ORIGIN);
     let origin = origin.map(HeaderValue::as_bytes);
     Answer::refusal(status, ctx.route(), ctx.plan, origin)
 }
 
 /// Ends the connection of a request that failed, without losing what it was answered.
-pub(super) async fn close(session: &mut Session) {
+pub(crate) async fn close(session: &mut Session) {
     let downstream = session.as_downstream_mut();
     if !downstream.is_http2() {
         downstream.shutdown().await;
@@ -84,14 +84,14 @@ pub(super) async fn close(session: &mut Session) {
 }
 
 /// Makes the CORS headers of an upstream's `response` what the request's plan says.
-pub(super) fn apply_cors(session: &Session, ctx: &Ctx, response: &mut ResponseHeader) {
+pub(crate) fn apply_cors(session: &Session, ctx: &Ctx, response: &mut ResponseHeader) {
     let policy = ctx.route().rule.responding_policy();
     let origin = session.req_header().headers.get(header::ORIGIN);
     ctx.plan.apply(policy, origin, response);
 }
 
 /// What an upstream's response without CORS fields gets, by this plan for this request.
-pub(super) fn added_to_upstreams(
+pub(crate) fn added_to_upstreams(
     route: &Route,
     plan: HeaderPlan,
     request: &RequestHeader,

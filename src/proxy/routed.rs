@@ -11,7 +11,7 @@ use http::StatusCode;
 use tracing::debug;
 
 /// The decision about one request, and the route under whose rule it was made.
-pub(super) struct Routed<'a> {
+pub(crate) struct Routed<'a> {
     pub route_id: RouteId,
     route: &'a Route,
     request: &'a CorsRequest<'a>,
@@ -22,7 +22,7 @@ pub(super) struct Routed<'a> {
 
 impl<'a> Routed<'a> {
     /// Finds the route and decides. Counts nothing: a lane may still leave the request to another.
-    pub(super) fn on(snapshot: &'a Snapshot, request: &RouteRequest<'a>) -> Self {
+    pub(crate) fn on(snapshot: &'a Snapshot, request: &RouteRequest<'a>) -> Self {
         let route_id = snapshot.find(request);
         let route = snapshot.route(route_id);
         Self {
@@ -34,26 +34,26 @@ impl<'a> Routed<'a> {
     }
 
     /// What becomes of the response's CORS headers, whoever makes it.
-    pub(super) fn plan(&self) -> HeaderPlan {
+    pub(crate) fn plan(&self) -> HeaderPlan {
         self.decision.plan()
     }
 
     /// What became of the request, and why, as metrics have it.
-    pub(super) fn outcome(&self) -> &'static str {
+    pub(crate) fn outcome(&self) -> &'static str {
         self.decision.outcome()
     }
 
-    pub(super) fn reason(&self) -> Option<&'static str> {
+    pub(crate) fn reason(&self) -> Option<&'static str> {
         self.decision.reason()
     }
 
     /// The answer to a request that is refused before CORS has a say.
-    pub(super) fn refusal(&self, status: StatusCode) -> Answer<'a> {
+    pub(crate) fn refusal(&self, status: StatusCode) -> Answer<'a> {
         Answer::refusal(status, self.route, self.plan(), self.request.origin.one())
     }
 
     /// Counts the decision. Once for each request, by the lane that acts on it.
-    pub(super) fn count(&self) {
+    pub(crate) fn count(&self) {
         debug!(
             route = self.route.name,
             outcome = self.outcome(),
@@ -66,7 +66,7 @@ impl<'a> Routed<'a> {
     }
 
     /// The gateway's own answer; `None` where the upstream has to be asked.
-    pub(super) fn answer(&self) -> Option<Answer<'a>> {
+    pub(crate) fn answer(&self) -> Option<Answer<'a>> {
         let status = match &self.decision {
             Decision::Preflight(PreflightDecision::Handled(grant)) => {
                 return Some(Answer::handled(*grant, &self.route.preflight));

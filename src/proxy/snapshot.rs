@@ -13,10 +13,10 @@ use tokio::task::JoinSet;
 /// Everything a request is served by.
 #[derive(Debug)]
 pub struct Snapshot {
-    pub(super) limits: Limits,
-    pub(super) express_lane: bool,
+    pub(crate) limits: Limits,
+    pub(crate) express_lane: bool,
     /// Where traffic is taken, for those who ask.
-    pub(super) listeners: Vec<SocketAddr>,
+    pub(crate) listeners: Vec<SocketAddr>,
     router: Router,
     /// The configured ones in their order, and then the one for what none of them matches.
     routes: Vec<Route>,
@@ -25,7 +25,7 @@ pub struct Snapshot {
 
 /// A route, or what is done where there is none.
 #[derive(Debug)]
-pub(super) struct Route {
+pub(crate) struct Route {
     pub name: String,
     pub rule: Rule,
     /// `None` where no route matched.
@@ -39,7 +39,7 @@ pub(super) struct Route {
 
 /// A route's place in its snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct RouteId(usize);
+pub(crate) struct RouteId(usize);
 
 // === impl Snapshot ===
 
@@ -91,20 +91,20 @@ impl Snapshot {
     }
 
     /// The route for a request that none of the configured ones is for.
-    pub(super) fn unmatched(&self) -> RouteId {
+    pub(crate) fn unmatched(&self) -> RouteId {
         RouteId(self.routes.len() - 1)
     }
 
-    pub(super) fn find(&self, request: &RouteRequest<'_>) -> RouteId {
+    pub(crate) fn find(&self, request: &RouteRequest<'_>) -> RouteId {
         let found = self.router.find(request);
         found.map_or(self.unmatched(), RouteId)
     }
 
-    pub(super) fn route(&self, RouteId(index): RouteId) -> &Route {
+    pub(crate) fn route(&self, RouteId(index): RouteId) -> &Route {
         &self.routes[index]
     }
 
-    pub(super) fn routes(&self) -> impl Iterator<Item = &Route> {
+    pub(crate) fn routes(&self) -> impl Iterator<Item = &Route> {
         self.routes.iter()
     }
 

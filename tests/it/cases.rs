@@ -6,9 +6,9 @@ use crate::support::{
 };
 use corsgate::config::{Config, UNMATCHED};
 use corsgate::cors::{CorsRequest, Decision, PreflightDecision, Reason, Rule, decide};
+use corsgate::explain::{self, Author, Flags, Question};
 use corsgate::metrics::Metrics;
 use corsgate::proxy::Snapshot;
-use corsgate::proxy::explain::{self, Author, Flags, Question};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use serde::Deserialize;
 use serde_yaml::Value;

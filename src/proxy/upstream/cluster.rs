@@ -25,7 +25,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A backend's endpoints.
 #[derive(Debug)]
-pub(in crate::proxy) struct Cluster {
+pub(crate) struct Cluster {
     upstream: Upstream,
     endpoints: Vec<Endpoint>,
     addresses: ArcSwap<Vec<SocketAddr>>,
@@ -73,7 +73,7 @@ impl Cluster {
         self.upstream == *upstream && self.endpoints == endpoints
     }
 
-    pub(in crate::proxy) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.upstream.name
     }
 

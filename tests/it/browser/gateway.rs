@@ -3,9 +3,9 @@
 use super::chromium::{self, Fetch, PLACES, Place, Seen, Site};
 use crate::support::{Gateway, Received, Refusing, read_request};
 use corsgate::config::Config;
+use corsgate::explain::{Flags, Question, Report, Ruling, explain};
 use corsgate::metrics::Metrics;
 use corsgate::proxy::Snapshot;
-use corsgate::proxy::explain::{Flags, Question, Report, Ruling, explain};
 use std::collections::BTreeMap;
 use std::io::{self, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};

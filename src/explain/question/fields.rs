@@ -40,7 +40,7 @@ pub(super) fn is_of_the_browser(name: &str) -> bool {
 
 /// Whether what a field says decides something here, and not only that it is there: such a value must
 /// be seen to understand the answer. What routes match on is known to their configuration.
-pub(in crate::proxy::explain) fn value_decides(name: &str) -> bool {
+pub(in crate::explain) fn value_decides(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let is_listed = matches!(
         name.as_str(),
@@ -53,7 +53,7 @@ pub(in crate::proxy::explain) fn value_decides(name: &str) -> bool {
 }
 
 /// Whether a field's value is one that a report must not have.
-pub(in crate::proxy::explain) fn is_secret(name: &str) -> bool {
+pub(in crate::explain) fn is_secret(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     let is_named =
         SECRET.contains(&lower.as_str()) || SECRET_PARTS.iter().any(|part| lower.contains(part));
@@ -61,7 +61,7 @@ pub(in crate::proxy::explain) fn is_secret(name: &str) -> bool {
 }
 
 /// A field's value as it may be shown.
-pub(in crate::proxy::explain) fn shown<'a>(name: &str, value: &'a str) -> &'a str {
+pub(in crate::explain) fn shown<'a>(name: &str, value: &'a str) -> &'a str {
     match is_secret(name) && !value.is_empty() {
         true => HIDDEN,
         false => value,

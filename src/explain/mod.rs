@@ -12,16 +12,16 @@ pub use report::{
     StepReport,
 };
 
-use super::answer::{self, has_length};
-use super::check;
-use super::respond;
-use super::routed::Routed;
-use super::snapshot::{Route, Snapshot};
 use crate::cors::browser::{Refusal, ScriptRequest};
 use crate::cors::{
     self, CorsRequest, Grant, HeaderPlan, Origin, RequestKind, Step, StepResult,
     UpstreamCorsHeaders, default_port, host_and_port,
 };
+use crate::proxy::answer::{self, has_length};
+use crate::proxy::check;
+use crate::proxy::respond;
+use crate::proxy::routed::Routed;
+use crate::proxy::snapshot::{Route, Snapshot};
 use crate::routing::normalized_path;
 use crate::routing::{Predicates, RouteRequest};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
