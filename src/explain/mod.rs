@@ -382,12 +382,12 @@ fn route_report(snapshot: &Snapshot, route: &Route, request: &RouteRequest<'_>) 
         return RouteReport {
             name,
             upstream: route.cluster.as_ref().map(|c| c.name().to_owned()),
-            because: Predicates::of(matches, request, question::fields::shown).met,
+            because: Predicates::of(matches, request, question::browser_headers::shown).met,
             nearest: None,
         };
     }
     let others = snapshot.routes().filter_map(|other| {
-        let predicates = Predicates::of(other.matches.as_ref()?, request, question::fields::shown);
+        let predicates = Predicates::of(other.matches.as_ref()?, request, question::browser_headers::shown);
         let nearness = predicates.nearness();
         let route = NearestRoute {
             name: other.name.clone(),

@@ -1,7 +1,7 @@
 //! A `curl` command, as browsers copy it and people write it.
 
-use super::fields::is;
-use super::words::words;
+use super::browser_headers::is;
+use super::shell::words;
 use super::{Question, QuestionError, error};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;

@@ -319,7 +319,7 @@ fn words_are_those_of_a_shell() {
         ("^\"%^41^\" \"a^b\" ^\n", &["%41", "a^b"]),
         ("\"a\"\"b\" ^\nc ^&d & e", &["a\"b", "c", "&d"]),
     ] {
-        let found = words::words(text).expect(text);
+        let found = shell::words(text).expect(text);
         assert_eq!(found, expected, "{text}");
     }
     let unclosed = "the `curl` command has a quote that is not closed: paste all of it";
@@ -333,7 +333,7 @@ fn words_are_those_of_a_shell() {
         ("curl 'a' ;\ncurl 'b'", several),
         ("curl ^\"a^\" &\ncurl.exe ^\"b^\"", several),
     ] {
-        let error = words::words(text).expect_err(text);
+        let error = shell::words(text).expect_err(text);
         assert_eq!(error.to_string(), expected, "{text}");
     }
 }
@@ -468,7 +468,7 @@ fn secrets_decide_and_are_not_told() {
         // That there is no value is no secret.
         let expected = if is_told { "s3cr3t" } else { "\u{2026}" };
         assert_eq!(told, [expected, ""], "{name}");
-        let decides = fields::value_decides(name);
+        let decides = browser_headers::value_decides(name);
         assert_eq!(decides, is_told && name != "x-note", "{name}");
     }
     for (text, message) in [
@@ -525,7 +525,7 @@ proptest! {
         ] {
             let written: Vec<String> = values.iter().map(|value| quote(value)).collect();
             let text = written.join(separator);
-            prop_assert_eq!(words::words(&text), Ok(values.clone()), "{}", text);
+            prop_assert_eq!(shell::words(&text), Ok(values.clone()), "{}", text);
         }
     }
 

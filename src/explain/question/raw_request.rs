@@ -1,6 +1,6 @@
 //! A request as it is on the wire, or as browsers' tools show it.
 
-use super::fields::is;
+use super::browser_headers::is;
 use super::{Question, QuestionError, error};
 
 /// `GET /path HTTP/1.1` and fields; line ends may be bare.

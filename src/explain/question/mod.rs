@@ -4,17 +4,17 @@
 //! it is not made up: a word that could be more than one thing is an error.
 
 mod curl;
-pub(super) mod fields;
+pub(super) mod browser_headers;
 mod flags;
-mod raw;
-mod words;
+mod raw_request;
+mod shell;
 
 pub use flags::{Flags, Format};
 
 use curl::of_curl;
-use fields::{is, is_of_the_browser, is_secret, shown};
+use browser_headers::{is, is_of_the_browser, is_secret, shown};
 use http::Uri;
-use raw::of_raw;
+use raw_request::of_raw;
 use std::fmt;
 
 /// A request to explain.
@@ -61,7 +61,7 @@ impl Question {
                 ));
             }
             (None, Some(url)) => Self::of_url(url)?,
-            (Some(word), None) if words::is_curl(word) => of_curl(text)?,
+            (Some(word), None) if shell::is_curl(word) => of_curl(text)?,
             (Some(_), None) => of_raw(text)?,
         };
         question.with(flags)?.checked()
