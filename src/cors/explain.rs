@@ -3,9 +3,9 @@
 //! *Invariant:* every step asks the function that the decision asks; nothing is decided here.
 
 use super::decision::Rule;
-use super::matcher::PatternRef;
 use super::names::is_safelisted_method;
 use super::near_miss;
+use super::origins::matcher::PatternRef;
 use super::outcome::Reason;
 use super::policy::Policy;
 use super::preflight::{check_headers, check_method, check_origin};

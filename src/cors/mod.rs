@@ -33,15 +33,12 @@ pub mod browser;
 mod decision;
 mod explain;
 mod field;
-mod matcher;
 mod names;
 mod near_miss;
-mod origin;
+mod origins;
 mod outcome;
-mod pattern;
 mod policy;
 mod preflight;
-mod regex;
 mod request;
 mod scan;
 
@@ -49,21 +46,23 @@ pub use actual::{Actual, Grant, HeaderPlan, ResponseFields};
 pub use decision::{Decision, PreflightDecision, Rule, decide};
 pub use explain::{Step, StepName, StepResult, explain};
 pub use field::{FieldName, FieldValue, VarySet};
-pub use matcher::{MatcherError, OriginMatcher, PatternId, PatternRef};
 pub use names::{
     HEADERS_FORBIDDEN_BUT_HARMLESS, NORMALIZED_METHODS, is_forbidden_method,
     is_forbidden_request_header, is_token,
 };
-pub use origin::{MAX_ORIGIN_LEN, Origin, OriginError, TupleOrigin, default_port, host_and_port};
-pub use outcome::{ActualOutcome, PreflightOutcome, Reason};
-pub use pattern::{
+pub use origins::matcher::{MatcherError, OriginMatcher, PatternId, PatternRef};
+pub use origins::origin::{
+    MAX_ORIGIN_LEN, Origin, OriginError, TupleOrigin, default_port, host_and_port,
+};
+pub use origins::pattern::{
     HostPattern, OriginPattern, PatternError, PatternErrorKind, PortPattern, TuplePattern,
 };
+pub use origins::regex::{RegexError, RegexPattern};
+pub use outcome::{ActualOutcome, PreflightOutcome, Reason};
 pub use policy::{
     Dangers, NameList, OnRejectedPreflight, Policy, PolicyError, PolicyErrorKind, PolicySpec,
     PreflightStatus, SpecField, UNRELATED_ORIGINS, UpstreamCorsHeaders,
 };
 pub use preflight::{AnswerValue, PreflightGrant, RequestValue};
-pub use regex::{RegexError, RegexPattern};
 pub use request::{CorsRequest, Field, FieldLines, MAX_FIELD_LINES, RequestKind};
 pub use scan::{Probe, ProbeKind, probes, registrable_domain};

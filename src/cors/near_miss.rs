@@ -4,10 +4,10 @@
 //!
 //! *Invariant:* what is said to be allowed was asked of the policy itself.
 
-use super::matcher::{OriginMatcher, PatternRef};
 use super::names::{is_forbidden_method, is_safelisted_method, is_token};
-use super::origin::{Origin, TupleOrigin, default_port, host_and_port};
-use super::pattern::{HostPattern, OriginPattern, PortPattern, TuplePattern};
+use super::origins::matcher::{OriginMatcher, PatternRef};
+use super::origins::origin::{Origin, TupleOrigin, default_port, host_and_port};
+use super::origins::pattern::{HostPattern, OriginPattern, PortPattern, TuplePattern};
 use super::policy::Policy;
 
 /// The miss of a wildcard's own parent.

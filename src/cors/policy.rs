@@ -9,9 +9,9 @@ mod check;
 pub use check::UNRELATED_ORIGINS;
 
 use super::field::VarySet;
-use super::matcher::{MatcherError, OriginMatcher};
 use super::names::{is_forbidden_method, is_safelisted_method, is_token};
-use super::pattern::OriginPattern;
+use super::origins::matcher::{MatcherError, OriginMatcher};
+use super::origins::pattern::OriginPattern;
 use http::{HeaderValue, StatusCode};
 
 /// A policy as it is written, its origin patterns parsed.

@@ -9,7 +9,7 @@
 //! [`ProbeKind::Subdomain`], [`ProbeKind::Insecure`], [`ProbeKind::Port`], [`ProbeKind::UpperCase`]
 //! and [`ProbeKind::TrailingDot`] are outside its registrable domain.
 
-use super::origin::{Origin, TupleOrigin};
+use super::origins::origin::{Origin, TupleOrigin};
 use super::policy::UNRELATED_ORIGINS;
 
 /// One origin to try.

@@ -387,7 +387,11 @@ fn route_report(snapshot: &Snapshot, route: &Route, request: &RouteRequest<'_>) 
         };
     }
     let others = snapshot.routes().filter_map(|other| {
-        let predicates = Predicates::of(other.matches.as_ref()?, request, question::browser_headers::shown);
+        let predicates = Predicates::of(
+            other.matches.as_ref()?,
+            request,
+            question::browser_headers::shown,
+        );
         let nearness = predicates.nearness();
         let route = NearestRoute {
             name: other.name.clone(),

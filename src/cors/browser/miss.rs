@@ -1,6 +1,6 @@
 //! The nearest miss: what an answer has instead of what a browser compares with.
 
-use crate::cors::origin::{default_port, host_and_port};
+use crate::cors::origins::origin::{default_port, host_and_port};
 use std::fmt;
 
 /// How a value of Access-Control-Allow-Origin misses the origin, where that is plain.

@@ -1,5 +1,5 @@
+use super::super::origins::regex::RegexPattern;
 use super::super::policy::{NameList, PolicySpec};
-use super::super::regex::RegexPattern;
 use super::*;
 
 fn policy(origins: &[&str], methods: &[&str], headers: &[&str]) -> Policy {

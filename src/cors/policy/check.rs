@@ -5,8 +5,8 @@ use crate::cors::names::{
     HEADERS_FORBIDDEN_BUT_HARMLESS, is_cors_field, is_forbidden_method,
     is_forbidden_request_header, is_token,
 };
-use crate::cors::pattern::{HostPattern, OriginPattern, TuplePattern, is_loopback_host};
-use crate::cors::regex::RegexPattern;
+use crate::cors::origins::pattern::{HostPattern, OriginPattern, TuplePattern, is_loopback_host};
+use crate::cors::origins::regex::RegexPattern;
 
 /// Everything that is wrong with `spec`, its patterns taken together aside.
 pub(super) fn problems(spec: &PolicySpec) -> Vec<PolicyError> {

@@ -3,16 +3,16 @@
 //! *Invariant:* a request has one source, a URL among the flags or a pasted text. What is read out of
 //! it is not made up: a word that could be more than one thing is an error.
 
-mod curl;
 pub(super) mod browser_headers;
+mod curl;
 mod flags;
 mod raw_request;
 mod shell;
 
 pub use flags::{Flags, Format};
 
-use curl::of_curl;
 use browser_headers::{is, is_of_the_browser, is_secret, shown};
+use curl::of_curl;
 use http::Uri;
 use raw_request::of_raw;
 use std::fmt;

@@ -99,7 +99,7 @@ impl RegexPattern {
     /// Whether `is_ok` holds for the start of every origin that the regex can match. It is asked
     /// about literal starts, and told whether the literal is the whole origin. Errs towards "no"
     /// where the syntax tree does not show how origins start.
-    pub(super) fn all_start_with(&self, is_ok: impl Fn(&str, bool) -> bool) -> bool {
+    pub(in crate::cors) fn all_start_with(&self, is_ok: impl Fn(&str, bool) -> bool) -> bool {
         let seq = Extractor::new()
             .kind(ExtractKind::Prefix)
             .extract(&self.hir);

@@ -214,7 +214,7 @@ impl TuplePattern {
 
 /// Loopback names and addresses, as <https://w3c.github.io/webappsec-secure-contexts/#localhost>
 /// takes them for trustworthy.
-pub(super) fn is_loopback_host(host: &str) -> bool {
+pub(in crate::cors) fn is_loopback_host(host: &str) -> bool {
     let name = host.strip_suffix('.').unwrap_or(host);
     name == "localhost"
         || name.ends_with(".localhost")

@@ -6,7 +6,7 @@ fn patterns(texts: &[&str]) -> Vec<OriginPattern> {
         .iter()
         .map(|text| match text.strip_prefix("regex:") {
             Some(regex) => {
-                OriginPattern::Regex(super::super::RegexPattern::parse(regex).expect(text))
+                OriginPattern::Regex(crate::cors::RegexPattern::parse(regex).expect(text))
             }
             None => OriginPattern::parse(text).expect(text),
         })

@@ -152,7 +152,7 @@ impl<'a> TupleOrigin<'a> {
         self.port
     }
 
-    pub(super) fn is_ip(&self) -> bool {
+    pub(in crate::cors) fn is_ip(&self) -> bool {
         self.host_kind != HostKind::Domain
     }
 
