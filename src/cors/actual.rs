@@ -4,7 +4,7 @@
 //! requests without an Origin too, and why a constant `*` is sent to everybody, without Vary.
 
 use super::field::{FieldName, FieldValue, VarySet};
-use super::names::ACCESS_CONTROL;
+use super::fetch_lists::ACCESS_CONTROL;
 use super::outcome::{ActualOutcome, Reason};
 use super::policy::{Policy, UpstreamCorsHeaders};
 use super::preflight::check_origin;

@@ -3,7 +3,7 @@
 //! *Invariant:* every step asks the function that the decision asks; nothing is decided here.
 
 use super::decision::Rule;
-use super::names::is_safelisted_method;
+use super::fetch_lists::is_safelisted_method;
 use super::near_miss;
 use super::origins::matcher::PatternRef;
 use super::outcome::Reason;

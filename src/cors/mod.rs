@@ -33,7 +33,7 @@ pub mod browser;
 mod decision;
 mod explain;
 mod field;
-mod names;
+mod fetch_lists;
 mod near_miss;
 mod origins;
 mod outcome;
@@ -46,7 +46,7 @@ pub use actual::{Actual, Grant, HeaderPlan, ResponseFields};
 pub use decision::{Decision, PreflightDecision, Rule, decide};
 pub use explain::{Step, StepName, StepResult, explain};
 pub use field::{FieldName, FieldValue, VarySet};
-pub use names::{
+pub use fetch_lists::{
     HEADERS_FORBIDDEN_BUT_HARMLESS, NORMALIZED_METHODS, is_forbidden_method,
     is_forbidden_request_header, is_token,
 };

@@ -4,7 +4,7 @@
 //!
 //! *Invariant:* what is said to be allowed was asked of the policy itself.
 
-use super::names::{is_forbidden_method, is_safelisted_method, is_token};
+use super::fetch_lists::{is_forbidden_method, is_safelisted_method, is_token};
 use super::origins::matcher::{OriginMatcher, PatternRef};
 use super::origins::origin::{Origin, TupleOrigin, default_port, host_and_port};
 use super::origins::pattern::{HostPattern, OriginPattern, PortPattern, TuplePattern};

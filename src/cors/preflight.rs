@@ -5,7 +5,7 @@
 //! the policy forbids, and whoever is not a browser learns nothing.
 
 use super::field::{FieldName, FieldValue};
-use super::names::is_token;
+use super::fetch_lists::is_token;
 use super::outcome::Reason;
 use super::policy::{Allowance, Policy};
 use super::request::{CorsRequest, Field};

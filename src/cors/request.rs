@@ -1,6 +1,6 @@
 //! What CORS looks at in a request: borrowed facts, and what kind of request they make.
 
-use super::names::is_token;
+use super::fetch_lists::is_token;
 use http::{HeaderName, header};
 
 /// How many lines of one field are looked at. Browsers send one; a cloud's gateway has been seen to

@@ -1,7 +1,7 @@
 //! A response's fields as a browser reads them.
 
 use super::super::field::FieldName;
-use super::super::names::is_token;
+use super::super::fetch_lists::is_token;
 use http::{HeaderMap, HeaderName};
 
 /// The tokens of a list field, as written.

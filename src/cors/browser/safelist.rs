@@ -1,6 +1,6 @@
 //! Request headers that a script may send without asking: those that an HTML form can send anyway.
 
-use super::super::names::is_token;
+use super::super::fetch_lists::is_token;
 
 /// <https://fetch.spec.whatwg.org/#cors-safelisted-request-header>. `name` is in lower case, `value`
 /// without white space around it; a character is a byte.

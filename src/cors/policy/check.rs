@@ -1,7 +1,7 @@
 //! What makes a [`PolicySpec`] no policy: all of it, in one pass.
 
 use super::{Dangers, NameList, PolicyError, PolicyErrorKind, PolicySpec, SpecField};
-use crate::cors::names::{
+use crate::cors::fetch_lists::{
     HEADERS_FORBIDDEN_BUT_HARMLESS, is_cors_field, is_forbidden_method,
     is_forbidden_request_header, is_token,
 };
