@@ -5,7 +5,7 @@
 //! processor's nearest cache alone; `hot` repeats one origin.
 
 use corsgate::cors::{
-    CorsRequest, Decision, Field, FieldLines, NameList, OriginMatcher, OriginPattern, Policy,
+    CorsRequest, Decision, SingleValue, FieldLines, NameList, OriginMatcher, OriginPattern, Policy,
     PolicySpec, PreflightDecision, RegexPattern, Rule, decide,
 };
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
@@ -57,8 +57,8 @@ fn rule(origins: Vec<OriginPattern>) -> Rule {
 fn preflight<'a>(origin: &'a str, headers: &'a str) -> CorsRequest<'a> {
     CorsRequest {
         method: b"OPTIONS",
-        origin: Field::One(origin.as_bytes()),
-        request_method: Field::One(b"PUT"),
+        origin: SingleValue::One(origin.as_bytes()),
+        request_method: SingleValue::One(b"PUT"),
         request_headers: FieldLines::from_iter([headers.as_bytes()]),
         ..CorsRequest::default()
     }

@@ -5,7 +5,7 @@ use super::bytes::Bytes;
 use super::grammar;
 use super::naive::regex::is_costly;
 use corsgate::config::{Config, Diagnostic};
-use corsgate::cors::{CorsRequest, Field, decide};
+use corsgate::cors::{CorsRequest, SingleValue, decide};
 use serde_yaml::Value;
 use std::path::Path;
 
@@ -95,20 +95,20 @@ fn is_place(text: &str, line: usize, column: usize) -> bool {
 /// What loads can be decided on, and never gives away what no policy may.
 fn check_decisions(config: &Config) {
     let origins = [
-        Field::Absent,
-        Field::Many,
-        Field::One(b"null"),
-        Field::One(b"https://evil.test"),
-        Field::One(b"https://app.example.com"),
-        Field::One(b"https://app.example.com/"),
+        SingleValue::Absent,
+        SingleValue::Many,
+        SingleValue::One(b"null"),
+        SingleValue::One(b"https://evil.test"),
+        SingleValue::One(b"https://app.example.com"),
+        SingleValue::One(b"https://app.example.com/"),
     ];
     for route in &config.routes {
         assert!(route.upstream < config.upstreams.len());
         for origin in origins {
             for (method, request_method) in [
-                (b"GET".as_slice(), Field::Absent),
-                (b"OPTIONS", Field::Absent),
-                (b"OPTIONS", Field::One(b"PUT")),
+                (b"GET".as_slice(), SingleValue::Absent),
+                (b"OPTIONS", SingleValue::Absent),
+                (b"OPTIONS", SingleValue::One(b"PUT")),
             ] {
                 let request = CorsRequest {
                     method,

@@ -3,7 +3,7 @@
 //! <https://fetch.spec.whatwg.org/#cors-protocol-and-http-caches> is why Vary is on responses to
 //! requests without an Origin too, and why a constant `*` is sent to everybody, without Vary.
 
-use super::field::{FieldName, FieldValue, VarySet};
+use super::response_fields::{FieldName, FieldValue, VarySet};
 use super::fetch_lists::ACCESS_CONTROL;
 use super::outcome::{ActualOutcome, Reason};
 use super::policy::{Policy, UpstreamCorsHeaders};

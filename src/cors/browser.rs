@@ -30,7 +30,7 @@ pub use fields::text;
 pub use miss::{MethodMiss, OriginMiss, Star};
 pub use refusal::{Refusal, ScriptError};
 
-use super::field::FieldName;
+use super::response_fields::FieldName;
 use super::fetch_lists::{
     NORMALIZED_METHODS, is_cors_field, is_forbidden_method, is_forbidden_request_header,
     is_safelisted_method, is_token,

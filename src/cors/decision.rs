@@ -3,7 +3,7 @@
 //! *Invariant:* every lane that answers a request calls [`decide`], and nothing else decides.
 
 use super::actual::{self, Actual, HeaderPlan};
-use super::field::VarySet;
+use super::response_fields::VarySet;
 use super::outcome::{ActualOutcome, PreflightOutcome, Reason};
 use super::policy::{OnRejectedPreflight, Policy};
 use super::preflight::{self, PreflightGrant};

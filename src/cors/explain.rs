@@ -9,7 +9,7 @@ use super::origins::matcher::PatternRef;
 use super::outcome::Reason;
 use super::policy::Policy;
 use super::preflight::{check_headers, check_method, check_origin};
-use super::request::{CorsRequest, Field, RequestKind};
+use super::request::{CorsRequest, SingleValue, RequestKind};
 
 /// One step of a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,9 +115,9 @@ fn rule_of(rule: &Rule, kind: RequestKind) -> String {
 fn origin_step(policy: &Policy, request: &CorsRequest<'_>) -> Step {
     let name = StepName::Origin;
     let shown = match request.origin {
-        Field::One(origin) => quoted(origin),
-        Field::Absent => "the Origin field is missing".to_owned(),
-        Field::Many => "several Origin fields: none is believed".to_owned(),
+        SingleValue::One(origin) => quoted(origin),
+        SingleValue::Absent => "the Origin field is missing".to_owned(),
+        SingleValue::Many => "several Origin fields: none is believed".to_owned(),
     };
     // The same for everybody, whatever the origin is: only a preflight's is looked at.
     if policy.is_constant_any() && request.kind() == RequestKind::Actual {
@@ -135,13 +135,13 @@ fn origin_step(policy: &Policy, request: &CorsRequest<'_>) -> Step {
         }
         Err(reason) => {
             let finding = match (request.origin, reason) {
-                (Field::One(origin), Reason::MalformedOrigin) => {
+                (SingleValue::One(origin), Reason::MalformedOrigin) => {
                     let why = policy.origins().find(origin).err();
                     let why = why.map(|why| format!(": {why}")).unwrap_or_default();
                     format!("{shown} is no serialized origin{why}")
                 }
-                (Field::One(_), _) => format!("{shown} is matched by no pattern"),
-                (Field::Absent | Field::Many, _) => shown,
+                (SingleValue::One(_), _) => format!("{shown} is matched by no pattern"),
+                (SingleValue::Absent | SingleValue::Many, _) => shown,
             };
             let origin = request.origin.one();
             let near_miss = origin.and_then(|o| near_miss::origin(policy.origins(), o));

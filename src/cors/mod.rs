@@ -8,7 +8,7 @@
 //!
 //! ```
 //! use corsgate::cors::{CorsRequest, Decision, OriginPattern, Policy, PolicySpec, Rule, decide};
-//! use corsgate::cors::{Field, PreflightDecision};
+//! use corsgate::cors::{SingleValue, PreflightDecision};
 //!
 //! let policy = Policy::new(PolicySpec {
 //!     origins: vec![OriginPattern::parse("https://*.example.com")?],
@@ -18,8 +18,8 @@
 //! let rule = Rule::policy(policy);
 //! let request = CorsRequest {
 //!     method: b"OPTIONS",
-//!     origin: Field::One(b"https://app.example.com"),
-//!     request_method: Field::One(b"GET"),
+//!     origin: SingleValue::One(b"https://app.example.com"),
+//!     request_method: SingleValue::One(b"GET"),
 //!     ..CorsRequest::default()
 //! };
 //! let Decision::Preflight(PreflightDecision::Handled(_)) = decide(&rule, &request) else {
@@ -32,7 +32,7 @@ mod actual;
 pub mod browser;
 mod decision;
 mod explain;
-mod field;
+mod response_fields;
 mod fetch_lists;
 mod near_miss;
 mod origins;
@@ -45,7 +45,7 @@ mod scan;
 pub use actual::{Actual, Grant, HeaderPlan, ResponseFields};
 pub use decision::{Decision, PreflightDecision, Rule, decide};
 pub use explain::{Step, StepName, StepResult, explain};
-pub use field::{FieldName, FieldValue, VarySet};
+pub use response_fields::{FieldName, FieldValue, VarySet};
 pub use fetch_lists::{
     HEADERS_FORBIDDEN_BUT_HARMLESS, NORMALIZED_METHODS, is_forbidden_method,
     is_forbidden_request_header, is_token,
@@ -64,5 +64,5 @@ pub use policy::{
     PreflightStatus, SpecField, UNRELATED_ORIGINS, UpstreamCorsHeaders,
 };
 pub use preflight::{AnswerValue, PreflightGrant, RequestValue};
-pub use request::{CorsRequest, Field, FieldLines, MAX_FIELD_LINES, RequestKind};
+pub use request::{CorsRequest, SingleValue, FieldLines, MAX_FIELD_LINES, RequestKind};
 pub use scan::{Probe, ProbeKind, probes, registrable_domain};

@@ -8,7 +8,7 @@ mod check;
 
 pub use check::UNRELATED_ORIGINS;
 
-use super::field::VarySet;
+use super::response_fields::VarySet;
 use super::fetch_lists::{is_forbidden_method, is_safelisted_method, is_token};
 use super::origins::matcher::{MatcherError, OriginMatcher};
 use super::origins::pattern::OriginPattern;

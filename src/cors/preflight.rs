@@ -4,11 +4,11 @@
 //! The checks happen here, on the server, as well: a browser is never told yes to something that
 //! the policy forbids, and whoever is not a browser learns nothing.
 
-use super::field::{FieldName, FieldValue};
+use super::response_fields::{FieldName, FieldValue};
 use super::fetch_lists::is_token;
 use super::outcome::Reason;
 use super::policy::{Allowance, Policy};
-use super::request::{CorsRequest, Field};
+use super::request::{CorsRequest, SingleValue};
 
 /// Permission for one preflight: the answer's fields, not yet bytes.
 #[derive(Debug, Clone, Copy)]
@@ -63,7 +63,7 @@ pub(super) fn check_origin<'a>(
     policy: &Policy,
     request: &CorsRequest<'a>,
 ) -> Result<&'a [u8], Reason> {
-    let Field::One(origin) = request.origin else {
+    let SingleValue::One(origin) = request.origin else {
         return Err(Reason::MalformedOrigin);
     };
     match policy.origins().find(origin) {
@@ -135,7 +135,7 @@ impl<'a> PreflightGrant<'a> {
                 has_any.then_some(FieldValue::EchoNames(names))
             }
             RequestValue::PrivateNetwork => {
-                let is_asked = self.request.request_private_network == Field::One(b"true");
+                let is_asked = self.request.request_private_network == SingleValue::One(b"true");
                 is_asked.then_some(FieldValue::Static("true"))
             }
         }

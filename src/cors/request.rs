@@ -14,18 +14,18 @@ const MAX_REQUEST_HEADERS_BYTES: usize = 8 * 1024;
 #[derive(Debug, Clone, Default)]
 pub struct CorsRequest<'a> {
     pub method: &'a [u8],
-    pub origin: Field<'a>,
+    pub origin: SingleValue<'a>,
     /// Access-Control-Request-Method.
-    pub request_method: Field<'a>,
+    pub request_method: SingleValue<'a>,
     /// Access-Control-Request-Headers.
     pub request_headers: FieldLines<'a>,
     /// Access-Control-Request-Private-Network.
-    pub request_private_network: Field<'a>,
+    pub request_private_network: SingleValue<'a>,
 }
 
 /// A field that a request has once or not at all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Field<'a> {
+pub enum SingleValue<'a> {
     #[default]
     Absent,
     One(&'a [u8]),
@@ -80,9 +80,9 @@ impl<'a> CorsRequest<'a> {
     /// What kind of request this is. An OPTIONS without Access-Control-Request-Method is an
     /// ordinary request, whatever else it carries: APIs have OPTIONS of their own.
     pub fn kind(&self) -> RequestKind {
-        if self.origin == Field::Absent {
+        if self.origin == SingleValue::Absent {
             RequestKind::NotCors
-        } else if self.method == b"OPTIONS" && self.request_method != Field::Absent {
+        } else if self.method == b"OPTIONS" && self.request_method != SingleValue::Absent {
             RequestKind::Preflight
         } else {
             RequestKind::Actual
@@ -92,7 +92,7 @@ impl<'a> CorsRequest<'a> {
     /// The method that a preflight asks for, if it is one token.
     pub fn requested_method(&self) -> Option<&'a [u8]> {
         match self.request_method {
-            Field::One(method) if is_token(method) => Some(method),
+            SingleValue::One(method) if is_token(method) => Some(method),
             _ => None,
         }
     }
@@ -105,9 +105,9 @@ impl<'a> CorsRequest<'a> {
     }
 }
 
-// === impl Field ===
+// === impl SingleValue ===
 
-impl<'a> FromIterator<&'a [u8]> for Field<'a> {
+impl<'a> FromIterator<&'a [u8]> for SingleValue<'a> {
     fn from_iter<I: IntoIterator<Item = &'a [u8]>>(lines: I) -> Self {
         let mut field = Self::Absent;
         for line in lines {
@@ -117,7 +117,7 @@ impl<'a> FromIterator<&'a [u8]> for Field<'a> {
     }
 }
 
-impl<'a> Field<'a> {
+impl<'a> SingleValue<'a> {
     /// Adds a line behind the others.
     pub fn push(&mut self, line: &'a [u8]) {
         *self = match self {

@@ -1,6 +1,6 @@
 //! A response's fields as a browser reads them.
 
-use super::super::field::FieldName;
+use super::super::response_fields::FieldName;
 use super::super::fetch_lists::is_token;
 use http::{HeaderMap, HeaderName};
 

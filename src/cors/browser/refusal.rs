@@ -1,6 +1,6 @@
 //! Every way in which a browser says no, in words, and what to change on the server.
 
-use super::super::field::FieldName;
+use super::super::response_fields::FieldName;
 use super::miss::{MethodMiss, OriginMiss, Star};
 
 const ALLOW_ORIGIN: &str = FieldName::AllowOrigin.as_str();

@@ -2,7 +2,7 @@
 //! framed, and whether it is a preflight so plain that it needs no session.
 
 use crate::config::Limits;
-use crate::cors::{CorsRequest, Field};
+use crate::cors::{CorsRequest, SingleValue};
 use crate::routing::{RequestFields, has_dot_segment};
 use std::mem::MaybeUninit;
 
@@ -128,7 +128,7 @@ impl<'h, 'b> WholeHead<'h, 'b> {
         {
             return None;
         }
-        let mut host = Field::Absent;
+        let mut host = SingleValue::Absent;
         let mut has_connection = false;
         cors.method = b"OPTIONS";
         for field in self.fields {
@@ -159,7 +159,7 @@ impl<'h, 'b> WholeHead<'h, 'b> {
         }
         let host = host.one().filter(|host| is_plain_host(host))?;
         let is_preflight =
-            matches!(cors.origin, Field::One(_)) && cors.request_method != Field::Absent;
+            matches!(cors.origin, SingleValue::One(_)) && cors.request_method != SingleValue::Absent;
         let path = plain_path(self.target)?;
         is_preflight.then_some(PlainPreflight { host, path })
     }
@@ -274,8 +274,8 @@ mod tests {
                 .expect("it is plain");
             assert_eq!(host, b"api.example.com:8080");
             assert_eq!(path, "/v1/books");
-            assert_eq!(cors.origin, Field::One(b"https://app.example.com"));
-            assert_eq!(cors.request_method, Field::One(b"PUT"));
+            assert_eq!(cors.origin, SingleValue::One(b"https://app.example.com"));
+            assert_eq!(cors.request_method, SingleValue::One(b"PUT"));
         });
         for also in [
             "connection: Keep-Alive",
