@@ -40,7 +40,7 @@ mod outcome;
 mod policy;
 mod preflight;
 mod request;
-mod scan;
+mod lookalikes;
 
 pub use actual::{Actual, Grant, HeaderPlan, ResponseFields};
 pub use decision::{Decision, PreflightDecision, Rule, decide};
@@ -65,4 +65,4 @@ pub use policy::{
 };
 pub use preflight::{AnswerValue, PreflightGrant, RequestValue};
 pub use request::{CorsRequest, SingleValue, FieldLines, MAX_FIELD_LINES, RequestKind};
-pub use scan::{Probe, ProbeKind, probes, registrable_domain};
+pub use lookalikes::{Probe, ProbeKind, probes, registrable_domain};
