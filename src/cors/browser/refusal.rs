@@ -1,7 +1,7 @@
 //! Every way in which a browser says no, in words, and what to change on the server.
 
 use super::super::response_fields::FieldName;
-use super::miss::{MethodMiss, OriginMiss, Star};
+use super::near_miss::{MethodMiss, OriginMiss, Star};
 
 const ALLOW_ORIGIN: &str = FieldName::AllowOrigin.as_str();
 const ALLOW_CREDENTIALS: &str = FieldName::AllowCredentials.as_str();

@@ -22,12 +22,12 @@
 //! it sent.
 
 mod fields;
-mod miss;
+mod near_miss;
 mod refusal;
 mod safelist;
 
 pub use fields::text;
-pub use miss::{MethodMiss, OriginMiss, Star};
+pub use near_miss::{MethodMiss, OriginMiss, Star};
 pub use refusal::{Refusal, ScriptError};
 
 use super::response_fields::FieldName;
