@@ -5,8 +5,8 @@
 //! processor's nearest cache alone; `hot` repeats one origin.
 
 use corsgate::cors::{
-    CorsRequest, Decision, SingleValue, FieldLines, NameList, OriginMatcher, OriginPattern, Policy,
-    PolicySpec, PreflightDecision, RegexPattern, Rule, decide,
+    CorsRequest, Decision, FieldLines, NameList, OriginMatcher, OriginPattern, Policy, PolicySpec,
+    PreflightDecision, RegexPattern, Rule, SingleValue, decide,
 };
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use std::hint::black_box;

@@ -9,9 +9,7 @@
 mod compile;
 mod error;
 mod lint;
-mod origins;
 mod raw;
-mod scan;
 mod schema;
 mod sources;
 mod variables;

@@ -3,12 +3,12 @@
 //! <https://fetch.spec.whatwg.org/#cors-protocol-and-http-caches> is why Vary is on responses to
 //! requests without an Origin too, and why a constant `*` is sent to everybody, without Vary.
 
-use super::response_fields::{FieldName, FieldValue, VarySet};
 use super::fetch_lists::ACCESS_CONTROL;
 use super::outcome::{ActualOutcome, Reason};
 use super::policy::{Policy, UpstreamCorsHeaders};
 use super::preflight::check_origin;
 use super::request::{CorsRequest, RequestKind};
+use super::response_fields::{FieldName, FieldValue, VarySet};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// What CORS says about a request that is no preflight.

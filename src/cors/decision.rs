@@ -3,11 +3,11 @@
 //! *Invariant:* every lane that answers a request calls [`decide`], and nothing else decides.
 
 use super::actual::{self, Actual, HeaderPlan};
-use super::response_fields::VarySet;
 use super::outcome::{ActualOutcome, PreflightOutcome, Reason};
 use super::policy::{OnRejectedPreflight, Policy};
 use super::preflight::{self, PreflightGrant};
 use super::request::{CorsRequest, RequestKind};
+use super::response_fields::VarySet;
 use std::sync::Arc;
 
 /// What a route says about CORS.

@@ -9,7 +9,7 @@ use super::origins::matcher::PatternRef;
 use super::outcome::Reason;
 use super::policy::Policy;
 use super::preflight::{check_headers, check_method, check_origin};
-use super::request::{CorsRequest, SingleValue, RequestKind};
+use super::request::{CorsRequest, RequestKind, SingleValue};
 
 /// One step of a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]

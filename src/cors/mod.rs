@@ -32,24 +32,24 @@ mod actual;
 pub mod browser;
 mod decision;
 mod explain;
-mod response_fields;
 mod fetch_lists;
+mod lookalikes;
 mod near_miss;
 mod origins;
 mod outcome;
 mod policy;
 mod preflight;
 mod request;
-mod lookalikes;
+mod response_fields;
 
 pub use actual::{Actual, Grant, HeaderPlan, ResponseFields};
 pub use decision::{Decision, PreflightDecision, Rule, decide};
 pub use explain::{Step, StepName, StepResult, explain};
-pub use response_fields::{FieldName, FieldValue, VarySet};
 pub use fetch_lists::{
     HEADERS_FORBIDDEN_BUT_HARMLESS, NORMALIZED_METHODS, is_forbidden_method,
     is_forbidden_request_header, is_token,
 };
+pub use lookalikes::{Probe, ProbeKind, probes, registrable_domain};
 pub use origins::matcher::{MatcherError, OriginMatcher, PatternId, PatternRef};
 pub use origins::origin::{
     MAX_ORIGIN_LEN, Origin, OriginError, TupleOrigin, default_port, host_and_port,
@@ -64,5 +64,5 @@ pub use policy::{
     PreflightStatus, SpecField, UNRELATED_ORIGINS, UpstreamCorsHeaders,
 };
 pub use preflight::{AnswerValue, PreflightGrant, RequestValue};
-pub use request::{CorsRequest, SingleValue, FieldLines, MAX_FIELD_LINES, RequestKind};
-pub use lookalikes::{Probe, ProbeKind, probes, registrable_domain};
+pub use request::{CorsRequest, FieldLines, MAX_FIELD_LINES, RequestKind, SingleValue};
+pub use response_fields::{FieldName, FieldValue, VarySet};

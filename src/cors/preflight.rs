@@ -4,11 +4,11 @@
 //! The checks happen here, on the server, as well: a browser is never told yes to something that
 //! the policy forbids, and whoever is not a browser learns nothing.
 
-use super::response_fields::{FieldName, FieldValue};
 use super::fetch_lists::is_token;
 use super::outcome::Reason;
 use super::policy::{Allowance, Policy};
 use super::request::{CorsRequest, SingleValue};
+use super::response_fields::{FieldName, FieldValue};
 
 /// Permission for one preflight: the answer's fields, not yet bytes.
 #[derive(Debug, Clone, Copy)]

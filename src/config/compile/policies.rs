@@ -1,12 +1,12 @@
 //! `policies`, and those that stand inline in a route.
 
+use super::origins::{self, Origins, Source};
 use super::{Compiler, OFF, PASSTHROUGH, unknown_name};
 use crate::config::lint;
-use crate::config::origins::{self, Origins, Source};
+use crate::config::lint::leaks::Suspects;
 use crate::config::raw::{
     OneOrMany, RawDuration, RawOnRejectedPreflight, RawPolicy, RawUpstreamCorsHeaders,
 };
-use crate::config::scan::Suspects;
 use crate::cors::{
     Dangers, NameList, OnRejectedPreflight, Policy, PolicySpec, PreflightStatus, SpecField,
     UpstreamCorsHeaders,

@@ -1,7 +1,7 @@
 //! A response's fields as a browser reads them.
 
-use super::super::response_fields::FieldName;
 use super::super::fetch_lists::is_token;
+use super::super::response_fields::FieldName;
 use http::{HeaderMap, HeaderName};
 
 /// The tokens of a list field, as written.

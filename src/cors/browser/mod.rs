@@ -30,11 +30,11 @@ pub use fields::text;
 pub use near_miss::{MethodMiss, OriginMiss, Star};
 pub use refusal::{Refusal, ScriptError};
 
-use super::response_fields::FieldName;
 use super::fetch_lists::{
     NORMALIZED_METHODS, is_cors_field, is_forbidden_method, is_forbidden_request_header,
     is_safelisted_method, is_token,
 };
+use super::response_fields::FieldName;
 use fields::{Tokens, combined, lines, max_age};
 use http::{HeaderMap, HeaderName, StatusCode};
 use std::collections::BTreeSet;

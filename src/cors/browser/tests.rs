@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::cors::{
-    CorsRequest, Decision, Field, FieldLines, NameList, OriginPattern, Policy, PolicySpec,
-    PreflightDecision, Rule, decide,
+    CorsRequest, Decision, FieldLines, NameList, OriginPattern, Policy, PolicySpec,
+    PreflightDecision, Rule, SingleValue, decide,
 };
 use http::HeaderValue;
 
@@ -403,8 +403,8 @@ fn engine_says(rule: &Rule, script: &ScriptRequest<'_>) -> Option<(StatusCode, H
     let names = asked.get(2).map(|(_, names)| names.as_bytes());
     let request = CorsRequest {
         method: b"OPTIONS",
-        origin: Field::One(script.origin.as_bytes()),
-        request_method: Field::One(asked[1].1.as_bytes()),
+        origin: SingleValue::One(script.origin.as_bytes()),
+        request_method: SingleValue::One(asked[1].1.as_bytes()),
         request_headers: names.into_iter().collect::<FieldLines<'_>>(),
         ..CorsRequest::default()
     };

@@ -8,10 +8,10 @@ mod check;
 
 pub use check::UNRELATED_ORIGINS;
 
-use super::response_fields::VarySet;
 use super::fetch_lists::{is_forbidden_method, is_safelisted_method, is_token};
 use super::origins::matcher::{MatcherError, OriginMatcher};
 use super::origins::pattern::OriginPattern;
+use super::response_fields::VarySet;
 use http::{HeaderValue, StatusCode};
 
 /// A policy as it is written, its origin patterns parsed.

@@ -158,8 +158,8 @@ impl<'h, 'b> WholeHead<'h, 'b> {
             }
         }
         let host = host.one().filter(|host| is_plain_host(host))?;
-        let is_preflight =
-            matches!(cors.origin, SingleValue::One(_)) && cors.request_method != SingleValue::Absent;
+        let is_preflight = matches!(cors.origin, SingleValue::One(_))
+            && cors.request_method != SingleValue::Absent;
         let path = plain_path(self.target)?;
         is_preflight.then_some(PlainPreflight { host, path })
     }

@@ -1,9 +1,9 @@
 //! `allow_origins`: what is written in the file, and the patterns in the files it names.
 
-use super::compile::Compiler;
-use super::error::{Diagnostic, Place};
-use super::raw::{OneOrMany, RawOrigin, RawOriginEntry};
-use super::sources;
+use super::Compiler;
+use crate::config::error::{Diagnostic, Place};
+use crate::config::raw::{OneOrMany, RawOrigin, RawOriginEntry};
+use crate::config::sources;
 use crate::cors::{OriginPattern, RegexError, RegexPattern};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -11,14 +11,14 @@ use std::sync::Arc;
 
 /// Patterns with the place of each.
 #[derive(Debug, Default)]
-pub(super) struct Origins {
+pub(in crate::config) struct Origins {
     pub patterns: Vec<OriginPattern>,
     pub sources: Vec<Source>,
 }
 
 /// Where a pattern is written.
 #[derive(Debug, Clone)]
-pub(super) enum Source {
+pub(in crate::config) enum Source {
     /// In the configuration, at this path.
     Config(String),
     /// In the configuration, as the `regex` of the element at this path.
@@ -28,7 +28,11 @@ pub(super) enum Source {
 }
 
 /// Reads `raw`. What is wrong is reported and left out.
-pub(super) fn read(compiler: &mut Compiler<'_>, path: &str, raw: OneOrMany<RawOrigin>) -> Origins {
+pub(in crate::config) fn read(
+    compiler: &mut Compiler<'_>,
+    path: &str,
+    raw: OneOrMany<RawOrigin>,
+) -> Origins {
     let mut origins = Origins::default();
     match raw {
         OneOrMany::One(one) => read_one(compiler, path.to_owned(), one, &mut origins),
@@ -185,7 +189,7 @@ impl Origins {
 
 impl Source {
     /// An error at this place. What stands in the configuration gets its place there later.
-    pub(super) fn diagnostic(
+    pub(in crate::config) fn diagnostic(
         &self,
         config: &Path,
         message: String,

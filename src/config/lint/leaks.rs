@@ -5,9 +5,9 @@
 //! is dangerous about it, it says openly, and that is a note. A regex that matches more than it seems
 //! to is a warning. Of a hundred thousand plain patterns none is looked at twice, and few are probed.
 
-use super::compile::Compiler;
-use super::error::{Diagnostic, Severity};
-use super::origins::Source;
+use crate::config::compile::Compiler;
+use crate::config::compile::origins::Source;
+use crate::config::error::{Diagnostic, Severity};
 use crate::cors::{
     Dangers, Origin, OriginMatcher, OriginPattern, PatternRef, PolicySpec, PortPattern, Probe,
     ProbeKind, RegexPattern, UNRELATED_ORIGINS, probes, registrable_domain,
@@ -16,7 +16,7 @@ use std::collections::{HashMap, HashSet};
 
 /// Patterns that may let a probe through.
 #[derive(Debug)]
-pub(super) struct Suspects {
+pub(in crate::config) struct Suspects {
     suspects: Vec<Suspect>,
     /// Origins that plain patterns trust, to derive probes from for the regexes beside them.
     trusted: Vec<String>,
@@ -56,7 +56,7 @@ struct Verdict {
 // === impl Suspects ===
 
 impl Suspects {
-    pub(super) fn of(spec: &PolicySpec, sources: &[Source]) -> Self {
+    pub(in crate::config) fn of(spec: &PolicySpec, sources: &[Source]) -> Self {
         let is_regex = |pattern: &OriginPattern| matches!(pattern, OriginPattern::Regex(_));
         let has_regex = spec.origins.iter().any(is_regex);
         let mut suspects = Vec::new();
@@ -84,7 +84,11 @@ impl Suspects {
 
     /// Probes the patterns of a policy, and reports what lets them through. Of a policy that is wrong
     /// in another way there is no matcher: its regexes are asked by themselves.
-    pub(super) fn probe(&self, compiler: &mut Compiler<'_>, matcher: Option<&OriginMatcher>) {
+    pub(in crate::config) fn probe(
+        &self,
+        compiler: &mut Compiler<'_>,
+        matcher: Option<&OriginMatcher>,
+    ) {
         let leaks = self.leaks(matcher);
         for (suspect, leaks) in self.suspects.iter().zip(&leaks) {
             let Some(verdict) = self.verdict(suspect, leaks) else {

@@ -1,7 +1,9 @@
 //! Warnings: what can be served but is hardly what its author means.
 
-use super::compile::Compiler;
-use super::origins::Source;
+pub(super) mod leaks;
+
+use crate::config::compile::Compiler;
+use crate::config::compile::origins::Source;
 use crate::cors::{
     HEADERS_FORBIDDEN_BUT_HARMLESS, NORMALIZED_METHODS, OriginMatcher, OriginPattern, PatternRef,
     PolicySpec, TuplePattern,
@@ -13,13 +15,13 @@ const MAX_USEFUL_MAX_AGE: u64 = 24 * 60 * 60;
 
 /// Where the names of a policy's lists stand.
 #[derive(Clone, Copy)]
-pub(super) struct NamePaths<'a> {
+pub(in crate::config) struct NamePaths<'a> {
     pub methods: &'a [String],
     pub headers: &'a [String],
 }
 
 /// Warns about the policy at `path`.
-pub(super) fn policy(
+pub(in crate::config) fn policy(
     compiler: &mut Compiler<'_>,
     path: &str,
     spec: &PolicySpec,

@@ -1,18 +1,19 @@
 //! [`RawConfig`] → [`Config`]: every rule that the file as a whole must obey, all errors at once.
 
 mod matches;
+pub(super) mod origins;
 mod policies;
 mod routes;
 mod upstreams;
 
-use super::error::{ConfigError, Diagnostic, Severity};
-use super::raw::{
+use crate::config::error::{ConfigError, Diagnostic, Severity};
+use crate::config::raw::{
     OneOrMany, RawAdmin, RawConfig, RawDuration, RawLimits, RawListener, RawServer, RawSize, Seq,
 };
-use super::sources::Sources;
-use super::variables::Environment;
-use super::yaml::{self, Misfit, Places, Spot, SyntaxError, Unknown};
-use super::{Admin, Config, Limits, Listener, Server};
+use crate::config::sources::Sources;
+use crate::config::variables::Environment;
+use crate::config::yaml::{self, Misfit, Places, Spot, SyntaxError, Unknown};
+use crate::config::{Admin, Config, Limits, Listener, Server};
 use crate::routing::HostMatch;
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
