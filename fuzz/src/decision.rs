@@ -425,7 +425,7 @@ fn name_of(name: &'static str) -> HeaderName {
 /// What the engine says, in the twin's words.
 fn answer(rule: &Rule, request: &CorsRequest<'_>, upstream: &HeaderMap) -> Answer {
     let decision = decide(rule, request);
-    let (outcome, reason) = (decision.outcome(), decision.reason());
+    let (outcome, reason) = (decision.outcome().as_str(), decision.outcome().reason());
     let (how, before) = match &decision {
         Decision::Preflight(PreflightDecision::Handled(grant)) => {
             let mut map = HeaderMap::new();
@@ -515,11 +515,16 @@ pub fn check_invariants(rule: &Rule, request: &CorsRequest<'_>) {
         }
         _ => after_plan(&decision, rule, request, HeaderMap::new()),
     };
-    if decision.reason().is_none_or(|reason| reason != "allowed") {
+    if decision
+        .outcome()
+        .reason()
+        .is_none_or(|reason| reason != "allowed")
+    {
         assert!(!own.contains_key("access-control-allow-methods"));
         assert!(!own.contains_key("access-control-allow-headers"));
     }
-    if matches!(decision.reason(), Some(reason) if reason != "allowed" && reason != "no_route") {
+    if matches!(decision.outcome().reason(), Some(reason) if reason != "allowed" && reason != "no_route")
+    {
         let is_cors = |name: &HeaderName| name.as_str().starts_with("access-control-");
         assert!(!own.keys().any(is_cors), "a no is silent: {own:?}");
     }

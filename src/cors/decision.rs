@@ -3,7 +3,7 @@
 //! *Invariant:* every lane that answers a request calls [`decide`], and nothing else decides.
 
 use super::actual::{self, Actual, HeaderPlan};
-use super::outcome::{ActualOutcome, PreflightOutcome, Reason};
+use super::outcome::{ActualOutcome, Outcome, PreflightOutcome, Reason};
 use super::policy::{OnRejectedPreflight, Policy};
 use super::preflight::{self, PreflightGrant};
 use super::request::{CorsRequest, RequestKind};
@@ -94,19 +94,13 @@ fn no_route_plan(policy: Option<&Policy>, request: &CorsRequest<'_>) -> HeaderPl
 // === impl Decision ===
 
 impl Decision<'_> {
-    /// What became of the request, as metrics and logs have it.
-    pub fn outcome(&self) -> &'static str {
+    /// The outcome of the request, as metrics and logs have it.
+    pub fn outcome(&self) -> Outcome {
         match self {
-            Self::Preflight(preflight) => preflight.outcome().as_str(),
-            Self::Actual(actual) => actual.outcome.as_str(),
-        }
-    }
-
-    /// Why a preflight ended as it did, as metrics and logs have it.
-    pub fn reason(&self) -> Option<&'static str> {
-        match self {
-            Self::Preflight(preflight) => Some(preflight.reason().as_str()),
-            Self::Actual(_) => None,
+            Self::Preflight(preflight) => {
+                Outcome::Preflight(preflight.outcome(), preflight.reason())
+            }
+            Self::Actual(actual) => Outcome::Actual(actual.outcome),
         }
     }
 

@@ -58,7 +58,7 @@ pub use origins::pattern::{
     HostPattern, OriginPattern, PatternError, PatternErrorKind, PortPattern, TuplePattern,
 };
 pub use origins::regex::{RegexError, RegexPattern};
-pub use outcome::{ActualOutcome, PreflightOutcome, Reason};
+pub use outcome::{ActualOutcome, Outcome, PreflightOutcome, Reason};
 pub use policy::{
     Dangers, NameList, OnRejectedPreflight, Policy, PolicyError, PolicyErrorKind, PolicySpec,
     PreflightStatus, SpecField, UNRELATED_ORIGINS, UpstreamCorsHeaders,

@@ -34,6 +34,35 @@ pub enum PreflightOutcome {
     PassedThrough,
 }
 
+/// The outcome of any request, as metrics and logs have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Preflight(PreflightOutcome, Reason),
+    Actual(ActualOutcome),
+}
+
+// === impl Outcome ===
+
+impl Outcome {
+    /// Of a request that CORS does not count.
+    pub const NONE: Self = Self::Actual(ActualOutcome::NotCors);
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Preflight(outcome, _) => outcome.as_str(),
+            Self::Actual(outcome) => outcome.as_str(),
+        }
+    }
+
+    /// Why a preflight ended as it did; `None` for every other request.
+    pub fn reason(self) -> Option<&'static str> {
+        match self {
+            Self::Preflight(_, reason) => Some(reason.as_str()),
+            Self::Actual(_) => None,
+        }
+    }
+}
+
 // === impl PreflightOutcome ===
 
 impl PreflightOutcome {

@@ -3,7 +3,7 @@
 //! *Invariant:* label values come from closed enums and configured names, never from a request.
 //! Handles are resolved when routes are compiled; recording is one atomic add.
 
-use crate::cors::{ActualOutcome, PreflightOutcome, Reason, Rule};
+use crate::cors::{ActualOutcome, Outcome, PreflightOutcome, Reason, Rule};
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder,
@@ -249,23 +249,19 @@ impl ConnectionMetrics {
 // === impl RouteMetrics ===
 
 impl RouteMetrics {
-    pub fn preflight(&self, reason: Reason) {
-        if let Some(counter) = &self.preflights[reason as usize] {
-            counter.inc();
-        }
-    }
-
-    pub fn cors_request(&self, outcome: ActualOutcome) {
+    /// Counts a finished request. `status` is `None` where no response was sent.
+    pub fn finished(&self, outcome: Outcome, status: Option<u16>, elapsed: Duration) {
         match outcome {
-            ActualOutcome::NotCors => {}
-            ActualOutcome::Allowed => self.allowed.inc(),
-            ActualOutcome::Denied => self.denied.inc(),
-            ActualOutcome::PassedThrough => self.passed_through.inc(),
+            Outcome::Preflight(_, reason) => {
+                if let Some(counter) = &self.preflights[reason as usize] {
+                    counter.inc();
+                }
+            }
+            Outcome::Actual(ActualOutcome::NotCors) => {}
+            Outcome::Actual(ActualOutcome::Allowed) => self.allowed.inc(),
+            Outcome::Actual(ActualOutcome::Denied) => self.denied.inc(),
+            Outcome::Actual(ActualOutcome::PassedThrough) => self.passed_through.inc(),
         }
-    }
-
-    /// Counts a finished request. `status` is `None` where none was sent.
-    pub fn request(&self, status: Option<u16>, elapsed: Duration) {
         let class = usize::from(status.unwrap_or(0) / 100);
         self.requests[if class < CODE_CLASSES.len() { class } else { 0 }].inc();
         self.duration.observe(elapsed.as_secs_f64());
@@ -280,10 +276,9 @@ mod tests {
     fn every_metric_is_on_the_page_and_counts_under_its_labels() {
         let metrics = Metrics::new().expect("names differ");
         let route = metrics.route("r", &Rule::NoRoute(None));
-        route.preflight(Reason::NoRoute);
-        route.cors_request(ActualOutcome::Denied);
-        route.request(Some(204), Duration::from_millis(3));
-        route.request(None, Duration::ZERO);
+        let preflight = Outcome::Preflight(PreflightOutcome::Rejected, Reason::NoRoute);
+        route.finished(preflight, Some(204), Duration::from_millis(3));
+        route.finished(Outcome::Actual(ActualOutcome::Denied), None, Duration::ZERO);
         let page = String::from_utf8(metrics.page().expect("encodes")).expect("text");
         assert!(Metrics::CONTENT_TYPE.starts_with(TextEncoder::new().format_type()));
         for line in [

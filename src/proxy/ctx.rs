@@ -1,6 +1,7 @@
 //! What one request carries from its header to its log line.
 
-use super::snapshot::{Route, RouteId, Snapshot};
+use super::record::Record;
+use super::snapshot::{Route, Snapshot};
 use crate::cors::HeaderPlan;
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,10 +10,10 @@ use std::time::Instant;
 pub struct Ctx {
     /// Pinned here once, so that a reload never mixes two configurations in one request.
     pub(super) snapshot: Arc<Snapshot>,
-    pub(super) route: RouteId,
-    /// What becomes of the response's CORS headers, whoever makes the response.
+    /// Waits for the end of the request.
+    pub(super) record: Record,
+    /// The plan for the response's CORS headers, whoever makes the response.
     pub(super) plan: HeaderPlan,
-    pub(super) started: Instant,
     /// The upstream's turn that the request took.
     pub(super) turn: Option<usize>,
     /// How many endpoints could not be connected to.
@@ -24,16 +25,15 @@ pub struct Ctx {
 impl Ctx {
     pub(super) fn new(snapshot: Arc<Snapshot>) -> Self {
         Self {
-            route: snapshot.unmatched(),
+            record: Record::unrouted(&snapshot, None, Instant::now()),
             snapshot,
             plan: HeaderPlan::Untouched,
-            started: Instant::now(),
             turn: None,
             failed_connects: 0,
         }
     }
 
     pub(super) fn route(&self) -> &Route {
-        self.snapshot.route(self.route)
+        self.snapshot.route(self.record.route)
     }
 }

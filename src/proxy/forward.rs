@@ -1,6 +1,6 @@
 //! Tells backends who asked, how, and for which host.
 
-use super::check::authority;
+use super::facts::authority;
 use http::{HeaderValue, Version};
 use pingora_core::protocols::http::ServerSession;
 use pingora_http::RequestHeader;

@@ -3,12 +3,12 @@
 
 use super::ctx::Ctx;
 use super::edge::ClientStream;
-use super::routed::Routed;
+use super::facts::{Facts, decoded_header_bytes};
+use super::routed::{Routed, Step};
 use super::snapshot::Snapshot;
 use super::upstream::TUNNEL_TIMEOUT;
-use super::{check, forward, respond};
+use super::{forward, respond};
 use crate::cors::CorsRequest;
-use crate::routing::normalized_path;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -33,12 +33,6 @@ pub struct Gateway {
     snapshot: Arc<ArcSwap<Snapshot>>,
 }
 
-/// What `request_filter` found out: either the answer, or that the request goes on.
-enum Step {
-    Answer(Box<ResponseHeader>),
-    Forward,
-}
-
 // === impl Gateway ===
 
 impl Gateway {
@@ -46,28 +40,25 @@ impl Gateway {
         Self { snapshot }
     }
 
-    /// Finds the route, decides, counts. The plan for the response's headers waits in `ctx`.
-    fn judge(session: &Session, ctx: &mut Ctx) -> Result<Step> {
+    /// Finds the route and decides. The record and the plan for the response's headers wait in `ctx`.
+    /// Returns the gateway's own answer; `None` where the upstream is asked.
+    fn judge(session: &Session, ctx: &mut Ctx) -> Result<Option<Box<ResponseHeader>>> {
         let downstream = session.as_downstream();
         let request = downstream.req_header();
         let cors = CorsRequest::new(&request.method, &request.headers);
-        let path = normalized_path(request.uri.path());
-        let route_request = check::route_request(request, &path, &cors);
-        let routed = Routed::on(&ctx.snapshot, &route_request);
-        ctx.route = routed.route_id;
-        ctx.plan = routed.plan();
-        let header_bytes = check::header_bytes(downstream);
-        // Not counted as a preflight or a CORS request: what it would have been can't be trusted.
-        if let Some(status) =
-            check::answer_alone(request, header_bytes, &cors, &ctx.snapshot.limits)
-        {
-            return routed.refusal(status).to_header().map(Step::Answer);
-        }
-        routed.count();
-        match routed.answer() {
-            Some(answer) => answer.to_header().map(Step::Answer),
-            None => Ok(Step::Forward),
-        }
+        let header_bytes = match downstream.as_http1() {
+            Some(http1) => http1.get_headers_raw_bytes().len(),
+            None => decoded_header_bytes(request, request.raw_path()),
+        };
+        let facts = Facts::of(request, request.raw_path(), &cors, header_bytes);
+        let routed = Routed::of(&ctx.snapshot, &facts);
+        let record = routed.record(ctx.record.started);
+        let (plan, answer) = match routed.step() {
+            Step::Answer(answer) => (routed.plan(), Some(answer.to_header()?)),
+            Step::Forward(plan) => (plan, None),
+        };
+        (ctx.record, ctx.plan) = (record, plan);
+        Ok(answer)
     }
 }
 
@@ -93,8 +84,8 @@ impl ProxyHttp for Gateway {
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
         match Self::judge(session, ctx)? {
-            Step::Answer(header) => respond::send(session, header).await.map(|()| true),
-            Step::Forward => Ok(false),
+            Some(header) => respond::send(session, header).await.map(|()| true),
+            None => Ok(false),
         }
     }
 
@@ -187,8 +178,8 @@ impl ProxyHttp for Gateway {
     }
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Ctx) {
-        let status = session.response_written().map(|r| r.status.as_u16());
-        ctx.route().metrics.request(status, ctx.started.elapsed());
+        let status = session.response_written().map(|response| response.status);
+        ctx.record.finish(&ctx.snapshot, status);
         if error.is_some() {
             // The request is over; that its client may take its time is not counted.
             respond::close(session).await;

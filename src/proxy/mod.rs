@@ -2,11 +2,13 @@
 //! [`crate::cors`], routes are found in [`crate::routing`]; here requests come in and answers go out.
 
 pub(crate) mod answer;
-pub(crate) mod check;
+mod check;
 mod ctx;
 mod edge;
+pub(crate) mod facts;
 mod forward;
 mod gateway;
+mod record;
 pub(crate) mod respond;
 pub(crate) mod routed;
 pub(crate) mod snapshot;

@@ -8,6 +8,7 @@ use super::ctx::Ctx;
 use super::snapshot::Route;
 use crate::cors::{HeaderPlan, ResponseFields};
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use pingora_core::Result;
 use pingora_core::protocols::http::HttpTask;
@@ -91,11 +92,7 @@ pub(crate) fn apply_cors(session: &Session, ctx: &Ctx, response: &mut ResponseHe
 }
 
 /// What an upstream's response without CORS fields gets, by this plan for this request.
-pub(crate) fn added_to_upstreams(
-    route: &Route,
-    plan: HeaderPlan,
-    request: &RequestHeader,
-) -> HeaderMap {
+pub(crate) fn added_to_upstreams(route: &Route, plan: HeaderPlan, request: &Parts) -> HeaderMap {
     let mut added = HeaderMap::new();
     let origin = request.headers.get(header::ORIGIN);
     plan.apply(route.rule.responding_policy(), origin, &mut added);

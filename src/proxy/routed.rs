@@ -1,84 +1,127 @@
-//! What is decided about one request, by whichever lane it came: its route, the decision, and what
-//! is counted.
+//! One request with its route and the decision about it, whichever lane it came by.
 //!
-//! *Invariant:* every lane asks here, so that none can decide, answer or count differently.
+//! *Invariant:* every lane and explain ask here, so that none can refuse, decide, answer or count
+//! differently. The policy's opinion ([`Routed::decision`]) and the deed ([`Routed::step`]) are two
+//! values: a request can be refused, or forwarded, whatever its policy says.
 
 use super::answer::Answer;
+use super::check::{RequestError, check};
+use super::facts::Facts;
+use super::record::Record;
 use super::snapshot::{Route, RouteId, Snapshot};
-use crate::cors::{CorsRequest, Decision, HeaderPlan, PreflightDecision, Reason, decide};
-use crate::routing::RouteRequest;
+use crate::cors::{Decision, HeaderPlan, Outcome, PreflightDecision, Reason, decide};
 use http::StatusCode;
-use tracing::debug;
+use std::time::Instant;
 
-/// The decision about one request, and the route under whose rule it was made.
+/// A request, the route it takes, and what its rule says.
 pub(crate) struct Routed<'a> {
-    pub route_id: RouteId,
+    route_id: RouteId,
     route: &'a Route,
-    request: &'a CorsRequest<'a>,
+    origin: Option<&'a [u8]>,
     decision: Decision<'a>,
+    settled: Option<Settled>,
+}
+
+/// What is done with a request.
+pub(crate) enum Step<'a> {
+    /// The gateway answers it.
+    Answer(Answer<'a>),
+    /// The route's upstream is asked; the plan is for its response.
+    Forward(HeaderPlan),
+}
+
+/// An answer that neither CORS nor the route has a say in.
+#[derive(Debug, Clone, Copy)]
+enum Settled {
+    Refused(RequestError),
+    /// `OPTIONS *`: RFC 9110 §9.3.7.
+    AboutTheServer,
 }
 
 // === impl Routed ===
 
 impl<'a> Routed<'a> {
     /// Finds the route and decides. Counts nothing: a lane may still leave the request to another.
-    pub(crate) fn on(snapshot: &'a Snapshot, request: &RouteRequest<'a>) -> Self {
-        let route_id = snapshot.find(request);
+    pub(crate) fn of(snapshot: &'a Snapshot, facts: &'a Facts<'a>) -> Self {
+        let route_id = snapshot.find(&facts.route_request());
         let route = snapshot.route(route_id);
+        let settled = match check(facts, &snapshot.limits) {
+            Err(error) => Some(Settled::Refused(error)),
+            Ok(()) => facts
+                .is_about_the_server()
+                .then_some(Settled::AboutTheServer),
+        };
         Self {
             route_id,
             route,
-            request: request.cors,
-            decision: decide(&route.rule, request.cors),
+            origin: facts.cors.origin.one(),
+            // A request that is refused has a decision, too: its answer carries CORS headers.
+            decision: decide(&route.rule, facts.cors),
+            settled,
         }
     }
 
-    /// What becomes of the response's CORS headers, whoever makes it.
+    pub(crate) fn route(&self) -> &'a Route {
+        self.route
+    }
+
+    /// The error that the request is refused with, whatever its route.
+    pub(crate) fn error(&self) -> Option<RequestError> {
+        match self.settled {
+            Some(Settled::Refused(error)) => Some(error),
+            Some(Settled::AboutTheServer) | None => None,
+        }
+    }
+
+    /// The plan for the CORS headers of the response, whoever makes it.
     pub(crate) fn plan(&self) -> HeaderPlan {
         self.decision.plan()
     }
 
-    /// What became of the request, and why, as metrics have it.
-    pub(crate) fn outcome(&self) -> &'static str {
-        self.decision.outcome()
-    }
-
-    pub(crate) fn reason(&self) -> Option<&'static str> {
-        self.decision.reason()
-    }
-
-    /// The answer to a request that is refused before CORS has a say.
-    pub(crate) fn refusal(&self, status: StatusCode) -> Answer<'a> {
-        Answer::refusal(status, self.route, self.plan(), self.request.origin.one())
-    }
-
-    /// Counts the decision. Once for each request, by the lane that acts on it.
-    pub(crate) fn count(&self) {
-        debug!(
-            route = self.route.name,
-            outcome = self.outcome(),
-            reason = self.reason()
-        );
-        match &self.decision {
-            Decision::Preflight(preflight) => self.route.metrics.preflight(preflight.reason()),
-            Decision::Actual(actual) => self.route.metrics.cors_request(actual.outcome),
+    /// The outcome that is counted. A settled request has none: what it would have been under CORS
+    /// cannot be trusted.
+    pub(crate) fn outcome(&self) -> Outcome {
+        match self.settled {
+            Some(_) => Outcome::NONE,
+            None => self.decision.outcome(),
         }
     }
 
-    /// The gateway's own answer; `None` where the upstream has to be asked.
-    pub(crate) fn answer(&self) -> Option<Answer<'a>> {
-        let status = match &self.decision {
-            Decision::Preflight(PreflightDecision::Handled(grant)) => {
-                return Some(Answer::handled(*grant, &self.route.preflight));
+    /// Says what is done with the request.
+    pub(crate) fn step(&self) -> Step<'a> {
+        let status = match (&self.settled, &self.decision) {
+            (Some(Settled::Refused(error)), _) => error.status(),
+            (Some(Settled::AboutTheServer), _) => StatusCode::NO_CONTENT,
+            (None, Decision::Preflight(PreflightDecision::Handled(grant))) => {
+                return Step::Answer(Answer::handled(*grant, &self.route.preflight));
             }
-            Decision::Preflight(PreflightDecision::Rejected(Reason::NoRoute, _)) => {
+            (None, Decision::Preflight(PreflightDecision::Rejected(Reason::NoRoute, _))) => {
                 StatusCode::NOT_FOUND
             }
-            Decision::Preflight(PreflightDecision::Rejected(..)) => StatusCode::FORBIDDEN,
-            Decision::Preflight(PreflightDecision::PassedThrough(..)) => return None,
-            Decision::Actual(_) if self.route.cluster.is_some() => return None,
-            Decision::Actual(_) => StatusCode::NOT_FOUND,
+            (None, Decision::Preflight(PreflightDecision::Rejected(..))) => StatusCode::FORBIDDEN,
+            (None, Decision::Preflight(PreflightDecision::PassedThrough(_, plan))) => {
+                return Step::Forward(*plan);
+            }
+            (None, Decision::Actual(actual)) if self.route.cluster.is_some() => {
+                return Step::Forward(actual.plan);
+            }
+            (None, Decision::Actual(_)) => StatusCode::NOT_FOUND,
         };
-        Some(self.refusal(status))
+        Step::Answer(Answer::refusal(
+            status,
+            self.route,
+            self.plan(),
+            self.origin,
+        ))
+    }
+
+    /// Makes the record of the request, whose header had come at `started`.
+    pub(crate) fn record(&self, started: Instant) -> Record {
+        Record {
+            route: self.route_id,
+            outcome: self.outcome(),
+            error: self.error(),
+            started,
+        }
     }
 }

@@ -5,12 +5,14 @@ use super::date::Date;
 use super::head::{Body, Head, PlainPreflight, WholeHead, slots};
 use crate::config::Limits;
 use crate::cors::CorsRequest;
-use crate::proxy::routed::Routed;
-use crate::proxy::snapshot::{RouteId, Snapshot};
-use crate::routing::{RouteRequest, normalized_path};
+use crate::proxy::check::RequestError;
+use crate::proxy::facts::{Facts, Target};
+use crate::proxy::record::Record;
+use crate::proxy::routed::{Routed, Step};
+use crate::proxy::snapshot::Snapshot;
+use crate::routing::normalized_path;
 use bytes::BytesMut;
-use http::StatusCode;
-use std::time::Duration;
+use http::{StatusCode, Version};
 use tokio::time::Instant;
 
 /// RFC 9113 §3.4.
@@ -22,7 +24,7 @@ const MAX_HEADER: u64 = (1 << 20) - 1;
 /// Where answers are written, one behind the other.
 pub(super) struct Desk {
     pub output: Vec<u8>,
-    answered: Vec<(RouteId, StatusCode)>,
+    answered: Vec<(Record, StatusCode)>,
     date: Date,
 }
 
@@ -43,7 +45,7 @@ pub(super) enum Next {
     Request(BytesMut, Body),
     /// The connection speaks HTTP/2.
     Http2,
-    Refuse(StatusCode),
+    Refuse(RequestError),
     /// The answer said that it was the last.
     Close,
     End,
@@ -117,33 +119,33 @@ impl Desk {
             return false;
         }
         let mut cors = CorsRequest::default();
-        let Some(PlainPreflight { host, path }) = head.plain_preflight(&snapshot.limits, &mut cors)
-        else {
+        let Some(PlainPreflight { host, path }) = head.plain_preflight(&mut cors) else {
             return false;
         };
-        let path = normalized_path(path);
-        let route_request = RouteRequest {
+        let facts = Facts {
+            target: Target::Path(path),
             host,
-            path: &path,
+            path: normalized_path(path),
             fields: &head.fields(),
             cors: &cors,
+            version: Version::HTTP_11,
+            header_bytes: head.len(),
         };
-        let routed = Routed::on(snapshot, &route_request);
-        let Some(answer) = routed.answer() else {
+        let routed = Routed::of(snapshot, &facts);
+        let Step::Answer(answer) = routed.step() else {
             return false;
         };
-        routed.count();
         let date = self.date.value(moment.now);
         answer.write_http1(date, !moment.is_stopping, &mut self.output);
-        self.answered.push((routed.route_id, answer.status));
+        let record = routed.record(moment.now.into_std());
+        self.answered.push((record, answer.status));
         true
     }
 
-    /// Counts the requests that were answered, `elapsed` after they came.
-    pub(super) fn count(&self, snapshot: &Snapshot, elapsed: Duration) {
-        for (route, status) in &self.answered {
-            let metrics = &snapshot.route(*route).metrics;
-            metrics.request(Some(status.as_u16()), elapsed);
+    /// Finishes the requests that were answered.
+    pub(super) fn finish(&self, snapshot: &Snapshot) {
+        for (record, status) in &self.answered {
+            record.finish(snapshot, Some(*status));
         }
     }
 }
@@ -153,7 +155,7 @@ pub(super) fn bounded(limits: &Limits, len: usize) -> Next {
     let limit = limits.max_request_header_bytes;
     let most = limit.saturating_mul(HEADER_ROOM.into());
     match len as u64 > most.min(MAX_HEADER) {
-        true => Next::Refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
+        true => Next::Refuse(RequestError::HeaderTooLarge),
         false => Next::Read,
     }
 }

@@ -13,6 +13,8 @@ use super::head::{Body, has_empty_line};
 use super::timers::Deadline;
 use crate::config::Limits;
 use crate::proxy::answer::Answer;
+use crate::proxy::check::RequestError;
+use crate::proxy::record::Record;
 use bytes::{Buf as _, BytesMut};
 use http::StatusCode;
 use pingora_core::apps::HttpServerApp as _;
@@ -22,7 +24,6 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 use tokio::io::{AsyncWrite as _, AsyncWriteExt as _};
 use tokio::time::Instant;
 
@@ -78,8 +79,8 @@ pub(super) async fn serve(
                 connection = connection.hand_over(header, body, shutdown).await?;
             }
             Next::Http2 => return Some(connection.stream),
-            Next::Refuse(status) => {
-                connection.refuse(status).await;
+            Next::Refuse(error) => {
+                connection.refuse(error).await;
                 return None;
             }
             Next::Close => {
@@ -133,7 +134,7 @@ impl<'e> Connection<'e> {
             }
             if self.deadline.poll(cx).is_ready() {
                 return Poll::Ready(match self.header_since {
-                    Some(_) => Next::Refuse(StatusCode::REQUEST_TIMEOUT).into(),
+                    Some(_) => Next::Refuse(RequestError::HeaderTimeout).into(),
                     None => Next::End.into(),
                 });
             }
@@ -180,7 +181,7 @@ impl<'e> Connection<'e> {
             false => self.start_sending(&desk.output, cx),
         };
         if desk.has_answered() {
-            desk.count(&snapshot, now.elapsed());
+            desk.finish(&snapshot);
         }
         match unsent {
             Ok(unsent) => Turn { unsent, next },
@@ -261,15 +262,13 @@ impl<'e> Connection<'e> {
         })
     }
 
-    /// Answers what has come, and can't be taken for a request.
-    async fn refuse(self, status: StatusCode) {
-        let elapsed = self
-            .header_since
-            .map_or(Duration::ZERO, |since| since.elapsed());
+    /// Answers what has come and can't be taken for a request.
+    async fn refuse(self, error: RequestError) {
+        let since = self.header_since.unwrap_or_else(Instant::now);
         let snapshot = self.edge.snapshot.load_full();
-        let metrics = &snapshot.route(snapshot.unmatched()).metrics;
-        metrics.request(Some(status.as_u16()), elapsed);
-        farewell(self.stream, status).await;
+        let record = Record::unrouted(&snapshot, Some(error), since.into_std());
+        record.finish(&snapshot, Some(error.status()));
+        farewell(self.stream, error.status()).await;
     }
 }
 

@@ -9,9 +9,8 @@ use super::timers::Deadline;
 use super::{Edge, HEADER_ROOM};
 use crate::config::Limits;
 use crate::cors::{CorsRequest, RequestKind};
-use crate::proxy::check;
-use crate::proxy::routed::Routed;
-use crate::routing::normalized_path;
+use crate::proxy::facts::{Facts, decoded_header_bytes};
+use crate::proxy::routed::{Routed, Step};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use pingora_core::apps::HttpServerApp as _;
@@ -165,7 +164,7 @@ fn hand_over(edge: &Arc<Edge>, session: HttpSession, open: OpenStream, shutdown:
 impl Edge {
     /// Answers a preflight that is the gateway's to answer; says whether it was one.
     fn answer_http2(&self, session: &mut HttpSession) -> bool {
-        let now = Instant::now();
+        let now = std::time::Instant::now();
         let snapshot = self.snapshot.load();
         if !snapshot.express_lane {
             return false;
@@ -175,25 +174,21 @@ impl Edge {
             return false;
         }
         let cors = CorsRequest::new(&request.method, &request.headers);
-        let bytes = check::decoded_header_bytes(request);
-        if cors.kind() != RequestKind::Preflight
-            || check::answer_alone(request, bytes, &cors, &snapshot.limits).is_some()
-        {
+        if cors.kind() != RequestKind::Preflight {
             return false;
         }
-        let path = normalized_path(request.uri.path());
-        let routed = Routed::on(&snapshot, &check::route_request(request, &path, &cors));
-        let route = routed.route_id;
-        let Some(answer) = routed.answer() else {
+        let raw_target = request.raw_path();
+        let header_bytes = decoded_header_bytes(request, raw_target);
+        let facts = Facts::of(request, raw_target, &cors, header_bytes);
+        let routed = Routed::of(&snapshot, &facts);
+        let Step::Answer(answer) = routed.step() else {
             return false;
         };
-        routed.count();
-        let status = answer.status.as_u16();
+        let (record, status) = (routed.record(now), answer.status);
         if let Err(error) = session.write_response_header(answer.to_http2_header(), true) {
             debug!(%error, "a client did not wait for its answer");
         }
-        let metrics = &snapshot.route(route).metrics;
-        metrics.request(Some(status), now.elapsed());
+        record.finish(&snapshot, Some(status));
         true
     }
 }

@@ -1,0 +1,209 @@
+//! One request, what the gateway does with it, and what of that a browser sees.
+//!
+//! *Invariant:* the route, the decision and the answer are those of [`Routed`], which traffic asks.
+
+use super::question::{Question, browser_headers};
+use super::report::{
+    Author, Browser, Exchange, NearestRoute, Response, RouteReport, StepOutcome, StepReport,
+};
+use crate::cors::{self, CorsRequest, Grant, HeaderPlan, StepResult, UpstreamCorsHeaders};
+use crate::proxy::answer::{Answer, has_length};
+use crate::proxy::facts::{Facts, decoded_header_bytes};
+use crate::proxy::respond;
+use crate::proxy::routed::{Routed, Step};
+use crate::proxy::snapshot::{Route, Snapshot};
+use crate::routing::{Predicates, RouteRequest};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, StatusCode};
+
+/// A response as a browser sees it, as far as it is known without the upstream.
+pub(super) struct Seen {
+    pub status: StatusCode,
+    pub fields: HeaderMap,
+}
+
+/// The step before all others: whether the request can be trusted to mean one thing.
+pub(super) const REQUEST: &str = "request";
+
+/// What becomes of one request, and what a browser will see of it.
+pub(super) fn exchange(
+    snapshot: &Snapshot,
+    header: &Parts,
+    question: &Question,
+) -> (Exchange, Option<Seen>) {
+    let request = CorsRequest::new(&header.method, &header.headers);
+    let target = question.target.as_bytes();
+    let facts = Facts::of(
+        header,
+        target,
+        &request,
+        decoded_header_bytes(header, target),
+    );
+    let routed = Routed::of(snapshot, &facts);
+    let route = routed.route();
+    let steps = cors::explain(&route.rule, &request);
+    let steps = before_cors(&routed, &facts)
+        .into_iter()
+        .chain(steps.into_iter().map(StepReport::from));
+    let (response, seen) = match routed.step() {
+        Step::Answer(answer) => own_response(&answer),
+        Step::Forward(plan) => upstreams_response(route, plan, header),
+    };
+    let outcome = routed.outcome();
+    let mut headers = vec![("Host".to_owned(), question.authority.clone())];
+    headers.extend(question.shown_headers());
+    let exchange = Exchange {
+        method: question.method.clone(),
+        target: question.target.clone(),
+        headers,
+        route: route_report(snapshot, route, &facts.route_request()),
+        steps: steps.collect(),
+        outcome: outcome.as_str(),
+        reason: outcome.reason(),
+        response,
+        browser: Browser {
+            permits: None,
+            code: None,
+            says: String::new(),
+        },
+    };
+    (exchange, seen)
+}
+
+/// Reports the step before all others: what is settled about the request before CORS has a say.
+fn before_cors(routed: &Routed<'_>, facts: &Facts<'_>) -> Option<StepReport> {
+    let (result, finding) = match routed.error() {
+        Some(error) => (StepOutcome::No, error.to_string()),
+        None if facts.is_about_the_server() => {
+            let finding = "`OPTIONS *` is about the server: answered, whatever CORS says";
+            (StepOutcome::Yes, finding.to_owned())
+        }
+        None => return None,
+    };
+    Some(StepReport {
+        step: REQUEST,
+        result,
+        reason: None,
+        finding,
+        near_miss: None,
+    })
+}
+
+fn own_response(answer: &Answer<'_>) -> (Response, Option<Seen>) {
+    let fields = answer.fields();
+    let mut headers = Vec::new();
+    if has_length(answer.status) {
+        headers.push(("Content-Length".to_owned(), "0".to_owned()));
+    }
+    headers.extend(shown(&fields));
+    let response = Response {
+        from: Author::Gateway,
+        status: Some(answer.status.as_u16()),
+        headers,
+        upstream_cors_headers: None,
+    };
+    let seen = Seen {
+        status: answer.status,
+        fields,
+    };
+    (response, Some(seen))
+}
+
+fn upstreams_response(
+    route: &Route,
+    plan: HeaderPlan,
+    request: &Parts,
+) -> (Response, Option<Seen>) {
+    let added = respond::added_to_upstreams(route, plan, request);
+    let (is_known, words) = match plan {
+        HeaderPlan::Untouched | HeaderPlan::Vary(_) => (false, "are left alone"),
+        HeaderPlan::Policy {
+            upstream, grant, ..
+        } => match (upstream, grant) {
+            (UpstreamCorsHeaders::Strip, _) => (true, "are removed"),
+            (UpstreamCorsHeaders::Keep, Grant::Nothing) => (false, "are left as they are"),
+            (UpstreamCorsHeaders::Keep, _) => (true, "are replaced"),
+            (UpstreamCorsHeaders::Fill, _) => (false, "stay, and what is missing is added"),
+        },
+    };
+    let response = Response {
+        from: Author::Upstream,
+        status: None,
+        headers: shown(&added),
+        upstream_cors_headers: Some(words),
+    };
+    let seen = Seen {
+        // As good an answer as there can be.
+        status: StatusCode::OK,
+        fields: added,
+    };
+    (response, is_known.then_some(seen))
+}
+
+/// Fields as HTTP/1.1 programs write them.
+fn shown(fields: &HeaderMap) -> Vec<(String, String)> {
+    let name_of = |name: &HeaderName| {
+        let words = name
+            .as_str()
+            .split('-')
+            .map(|word| match word.split_at_checked(1) {
+                Some((first, rest)) => first.to_ascii_uppercase() + rest,
+                None => word.to_owned(),
+            });
+        words.collect::<Vec<_>>().join("-")
+    };
+    let lines = fields.iter().map(|(name, value)| {
+        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        (name_of(name), value)
+    });
+    lines.collect()
+}
+
+fn route_report(snapshot: &Snapshot, route: &Route, request: &RouteRequest<'_>) -> RouteReport {
+    let name = route.name.clone();
+    if let Some(matches) = &route.matches {
+        return RouteReport {
+            name,
+            upstream: route.cluster.as_ref().map(|c| c.name().to_owned()),
+            because: Predicates::of(matches, request, browser_headers::shown).met,
+            nearest: None,
+        };
+    }
+    let others = snapshot.routes().filter_map(|other| {
+        let predicates = Predicates::of(other.matches.as_ref()?, request, browser_headers::shown);
+        let nearness = predicates.nearness();
+        let route = NearestRoute {
+            name: other.name.clone(),
+            unmet: predicates.unmet,
+        };
+        Some((nearness, route))
+    });
+    RouteReport {
+        name,
+        upstream: None,
+        because: Vec::new(),
+        // Of equally near ones the first.
+        nearest: others
+            .reduce(|a, b| if b.0 > a.0 { b } else { a })
+            .map(|(_, route)| route),
+    }
+}
+
+// === impl StepReport ===
+
+impl From<cors::Step> for StepReport {
+    fn from(step: cors::Step) -> Self {
+        let (result, reason) = match step.result {
+            StepResult::Yes => (StepOutcome::Yes, None),
+            StepResult::No(reason) => (StepOutcome::No, Some(reason.as_str())),
+            StepResult::WouldBeNo(reason) => (StepOutcome::WouldBeNo, Some(reason.as_str())),
+        };
+        Self {
+            step: step.name.as_str(),
+            result,
+            reason,
+            finding: step.finding,
+            near_miss: step.near_miss,
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What a browser makes of the gateway's answers, and what all of it comes to for the script.
+
+use super::exchange::{REQUEST, Seen};
+use super::report::{Browser, Exchange, Ruling, StepOutcome};
+use crate::cors::browser::{Refusal, ScriptRequest};
+
+/// What a browser says to a response; `None` where the upstream decides.
+pub(super) type Judgement = Option<Result<(), Refusal>>;
+
+pub(super) fn judge_preflight(
+    script: &ScriptRequest<'_>,
+    seen: Option<&Seen>,
+    browser: &mut Browser,
+) -> Judgement {
+    let permit = seen.map(|seen| script.judge_preflight(seen.status, &seen.fields));
+    let says = match &permit {
+        Some(Ok(permit)) => format!(
+            "permits the request, and remembers that for {} s",
+            permit.max_age
+        ),
+        Some(Err(refusal)) => format!("refuses: {refusal}"),
+        None => "does what the upstream's answer says".to_owned(),
+    };
+    *browser = Browser::new(permit.as_ref().map(|p| p.as_ref().map(|_| ())), says);
+    permit.map(|permit| permit.map(|_| ()))
+}
+
+pub(super) fn judge_response(
+    script: &ScriptRequest<'_>,
+    seen: Option<&Seen>,
+    browser: &mut Browser,
+) -> Judgement {
+    let permit = seen.map(|seen| script.judge_response(&seen.fields));
+    let says = match &permit {
+        Some(Ok(_)) => "lets the script read the response".to_owned(),
+        Some(Err(refusal)) => format!("keeps the response from the script: {refusal}"),
+        None => "does what the upstream's response says".to_owned(),
+    };
+    *browser = Browser::new(permit.as_ref().map(|p| p.as_ref().map(|_| ())), says);
+    permit.map(|permit| permit.map(|_| ()))
+}
+
+/// What all judgements come to, and why.
+pub(super) fn ruling(judged: &[(&Exchange, &Judgement)]) -> (Ruling, String) {
+    for (exchange, judgement) in judged {
+        if let Some(Err(refusal)) = judgement {
+            // What the gateway says is nearer to the cause than what a browser makes of it.
+            let cause = exchange.cause();
+            return (
+                Ruling::Blocked,
+                cause.unwrap_or_else(|| refusal.to_string()),
+            );
+        }
+    }
+    if judged.iter().any(|(_, judgement)| judgement.is_none()) {
+        let why = "what the upstream answers reaches the browser".to_owned();
+        return (Ruling::DependsOnUpstream, why);
+    }
+    // An error with the right headers is still an error.
+    if let Some((exchange, _)) = judged.last()
+        && let Some(status @ 400..) = exchange.response.status
+    {
+        let cause = exchange.cause().unwrap_or_default();
+        let why = format!("{cause}; the script may read the {status} that the gateway answers");
+        return (Ruling::Fails, why);
+    }
+    let why = match judged {
+        [(exchange, _)] if exchange.method == "OPTIONS" => {
+            "the preflight is answered with permission"
+        }
+        [_] => "the script may read the response",
+        _ => "the preflight is answered with permission, and the script may read the response",
+    };
+    (Ruling::Allowed, why.to_owned())
+}
+
+// === impl Exchange ===
+
+impl Exchange {
+    /// Why the gateway says no, where it is the gateway that does.
+    fn cause(&self) -> Option<String> {
+        let mut noes = self
+            .steps
+            .iter()
+            .filter(|step| step.result == StepOutcome::No);
+        let first = noes.next();
+        // What can't be trusted to mean one thing has no route, either.
+        if let Some(step) = first.filter(|step| step.step == REQUEST) {
+            return Some(step.finding.clone());
+        }
+        if self.route.upstream.is_none() {
+            let nearest = self.route.nearest.as_ref();
+            let nearest = nearest.map(|route| {
+                let (name, unmet) = (&route.name, route.unmet.join("; "));
+                format!("; the nearest is `{name}`, but {unmet}")
+            });
+            return Some(format!("no route matches{}", nearest.unwrap_or_default()));
+        }
+        first.map(|step| {
+            let near_miss = step.near_miss.as_ref().map(|miss| format!("; {miss}"));
+            format!("{}{}", step.finding, near_miss.unwrap_or_default())
+        })
+    }
+}
+
+// === impl Browser ===
+
+impl Browser {
+    fn new(permit: Option<Result<(), &Refusal>>, says: String) -> Self {
+        Self {
+            permits: permit.as_ref().map(Result::is_ok),
+            code: permit.and_then(Result::err).map(Refusal::as_str),
+            says,
+        }
+    }
+}

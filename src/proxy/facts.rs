@@ -1,0 +1,104 @@
+//! The facts about a request that decisions are made on, borrowed from wherever the request lies.
+
+use crate::cors::{CorsRequest, RequestKind};
+use crate::routing::{RequestFields, RouteRequest, normalized_path};
+use http::request::Parts;
+use http::{HeaderValue, Version, header};
+use std::borrow::Cow;
+
+/// One request, as every lane and explain can describe it.
+pub(crate) struct Facts<'a> {
+    pub target: Target<'a>,
+    /// Where the request says it goes, with or without a port; empty where it does not say.
+    pub host: &'a [u8],
+    /// The target's path in RFC 3986's normal form, by which routes are found.
+    pub path: Cow<'a, [u8]>,
+    pub fields: &'a dyn RequestFields,
+    pub cors: &'a CorsRequest<'a>,
+    pub version: Version,
+    /// Length of the request line and the fields: as they came on HTTP/1, decoded on HTTP/2.
+    pub header_bytes: usize,
+}
+
+/// The target of a request: RFC 9112 §3.2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target<'a> {
+    /// Origin form, or absolute form of `http` or `https`: a path as it was sent.
+    Path(&'a str),
+    /// `*`, the server as a whole.
+    Asterisk,
+    /// Any other form, which no route is for.
+    Other,
+}
+
+// === impl Facts ===
+
+impl<'a> Facts<'a> {
+    /// Reads the facts of a parsed header, whose target came as `raw_target`.
+    pub(crate) fn of(
+        request: &'a Parts,
+        raw_target: &[u8],
+        cors: &'a CorsRequest<'a>,
+        header_bytes: usize,
+    ) -> Self {
+        let path = request.uri.path();
+        Self {
+            target: Target::of(raw_target, path),
+            host: authority(request),
+            path: normalized_path(path),
+            fields: &request.headers,
+            cors,
+            version: request.version,
+            header_bytes,
+        }
+    }
+
+    /// The facts that a route is found by.
+    pub(crate) fn route_request(&self) -> RouteRequest<'_> {
+        RouteRequest {
+            host: self.host,
+            path: &self.path,
+            fields: self.fields,
+            cors: self.cors,
+        }
+    }
+
+    /// Whether this is `OPTIONS *`, which asks about the server and not about a resource. A preflight
+    /// never does: it takes a route, and finds none.
+    pub(crate) fn is_about_the_server(&self) -> bool {
+        self.target == Target::Asterisk && self.cors.kind() != RequestKind::Preflight
+    }
+}
+
+// === impl Target ===
+
+impl<'a> Target<'a> {
+    fn of(raw: &[u8], path: &'a str) -> Self {
+        let has_path = [b"/".as_slice(), b"http://", b"https://"];
+        match raw {
+            b"*" => Self::Asterisk,
+            _ if has_path.iter().any(|start| raw.starts_with(start)) => Self::Path(path),
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Returns the authority of a request's target, or else its Host field. Empty where it has neither.
+pub(super) fn authority(request: &Parts) -> &[u8] {
+    match request.uri.authority() {
+        Some(authority) => authority.as_str().as_bytes(),
+        None => {
+            let host = request.headers.get(header::HOST);
+            host.map_or(b"", HeaderValue::as_bytes)
+        }
+    }
+}
+
+/// Returns the length of a header that has no bytes of its own any more: HTTP/2's, decoded.
+pub(crate) fn decoded_header_bytes(request: &Parts, raw_target: &[u8]) -> usize {
+    let fields = request.headers.iter();
+    let fields: usize = fields
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    fields + raw_target.len()
+}

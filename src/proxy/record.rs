@@ -1,0 +1,64 @@
+//! The end of every request: what is counted and logged of it, once.
+//!
+//! *Invariant:* [`Record::finish`] is the only caller of a route's metrics.
+
+use super::check::RequestError;
+use super::snapshot::{RouteId, Snapshot};
+use crate::cors::Outcome;
+use http::StatusCode;
+use std::time::Instant;
+use tracing::debug;
+
+/// A request as metrics and the log see it. Small and free of borrows, so that it can wait until the
+/// response has been sent.
+#[derive(Debug, Clone, Copy)]
+#[must_use = "a request that is not finished is not counted"]
+pub(crate) struct Record {
+    pub route: RouteId,
+    pub outcome: Outcome,
+    /// Why the request was refused before its route counted.
+    pub error: Option<RequestError>,
+    /// When its header had come.
+    pub started: Instant,
+}
+
+// === impl Record ===
+
+impl Record {
+    /// Makes the record of a request that no route is known for: its header was not read to its end,
+    /// or not yet.
+    pub(crate) fn unrouted(
+        snapshot: &Snapshot,
+        error: Option<RequestError>,
+        started: Instant,
+    ) -> Self {
+        Self {
+            route: snapshot.unmatched(),
+            outcome: Outcome::NONE,
+            error,
+            started,
+        }
+    }
+
+    /// Counts the request and says at debug level how it ended. `status` is `None` where no response
+    /// was sent: the client had gone.
+    pub(crate) fn finish(self, snapshot: &Snapshot, status: Option<StatusCode>) {
+        let Self {
+            route,
+            outcome,
+            error,
+            started,
+        } = self;
+        let route = snapshot.route(route);
+        route
+            .metrics
+            .finished(outcome, status.map(|s| s.as_u16()), started.elapsed());
+        debug!(
+            route = route.name,
+            outcome = outcome.as_str(),
+            reason = outcome.reason(),
+            status = status.map(|status| status.as_u16()),
+            error = error.map(tracing::field::display),
+        );
+    }
+}
