@@ -149,7 +149,7 @@ fn only_one_file_edits_the_cors_headers_of_responses() {
     assert_only_in("plan.apply(", &["proxy/respond.rs"]);
     assert_only_in(
         "for_each_field(",
-        &["cors/preflight.rs", "cors/actual.rs", "proxy/respond.rs"],
+        &["cors/preflight.rs", "cors/actual.rs", "proxy/answer.rs"],
     );
 }
 
