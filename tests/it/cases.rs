@@ -1,6 +1,8 @@
 //! The case files: policy, request, expected outcome and *all* CORS headers. Each case runs through
 //! the pure engine and through a running gateway before an upstream that records what reaches it.
 
+pub(crate) mod form;
+
 use crate::support::{
     Answer, Client, Gateway, Upstream, WITH_LANE, WITHOUT_LANE, is_cors_field, label,
 };
@@ -9,85 +11,11 @@ use corsgate::cors::{CorsRequest, Decision, PreflightDecision, Reason, Rule, dec
 use corsgate::explain::{self, Author, Flags, Question};
 use corsgate::metrics::Metrics;
 use corsgate::proxy::Snapshot;
+use form::{Case, Expectation, Request, all_cases};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use serde::Deserialize;
 use serde_yaml::Value;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::Path;
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Case {
-    name: String,
-    policy: Option<Value>,
-    cors: Option<String>,
-    config: Option<Value>,
-    request: Request,
-    #[serde(default)]
-    upstream: UpstreamAnswer,
-    expect: Expectation,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Request {
-    method: String,
-    path: String,
-    headers: Vec<(String, String)>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct UpstreamAnswer {
-    status: u16,
-    headers: Vec<(String, String)>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Expectation {
-    outcome: String,
-    reason: Option<String>,
-    route: Option<String>,
-    status: u16,
-    upstream_called: bool,
-    headers: BTreeMap<String, String>,
-}
-
-impl Default for Request {
-    fn default() -> Self {
-        Self {
-            method: "GET".to_owned(),
-            path: "/".to_owned(),
-            headers: Vec::new(),
-        }
-    }
-}
-
-impl Default for UpstreamAnswer {
-    fn default() -> Self {
-        Self {
-            status: 200,
-            headers: Vec::new(),
-        }
-    }
-}
-
-fn all_cases() -> Vec<Case> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
-    let mut cases = Vec::new();
-    for entry in std::fs::read_dir(folder).expect("the folder is there") {
-        let path = entry.expect("readable").path();
-        let text = std::fs::read_to_string(&path).expect("readable");
-        let file: Vec<Case> =
-            serde_yaml::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        cases.extend(file);
-    }
-    let names: HashSet<&str> = cases.iter().map(|case| case.name.as_str()).collect();
-    assert_eq!(names.len(), cases.len(), "two cases have the same name");
-    assert!(cases.len() >= 150, "only {} cases", cases.len());
-    cases
-}
 
 /// Runs all cases and reports all failures, not the first.
 fn check_all(run: impl Fn(&Case) -> Expectation + Sync) {
@@ -122,12 +50,8 @@ fn check(case: &Case, run: &(impl Fn(&Case) -> Expectation + Sync)) -> Option<St
     let mut expected = case.expect.clone();
     let actual = run(case);
     expected.route = expected.route.or_else(|| actual.route.clone());
-    (actual != expected).then(|| {
-        format!(
-            "- {}\n  expected {expected:?}\n  actual   {actual:?}",
-            case.name
-        )
-    })
+    (actual != expected)
+        .then(|| format!("- {case}\n  expected {expected:?}\n  actual   {actual:?}"))
 }
 
 impl Case {
@@ -154,7 +78,7 @@ impl Case {
                     })
                     .collect()
             }
-            _ => panic!("{}: one of policy, cors and config", self.name),
+            _ => panic!("{self}: one of policy, cors and config"),
         };
         config.push_str(&format!(
             "upstreams: {{ u: {{ endpoints: ['{address}'] }} }}\n"
@@ -186,7 +110,7 @@ fn run_engine(case: &Case) -> Expectation {
         case.config("127.0.0.1:2")
     );
     let config = Config::parse(&text, Path::new("case.yaml"))
-        .unwrap_or_else(|e| panic!("{}: {e}\n{text}", case.name));
+        .unwrap_or_else(|e| panic!("{case}: {e}\n{text}"));
     let unmatched = Rule::NoRoute(config.default_policy.clone());
     let rule = match config
         .routes
@@ -287,12 +211,11 @@ fn run_explain(case: &Case) -> Expectation {
     let metrics = Metrics::new().expect("names differ");
     let snapshot = Snapshot::new(config, &metrics, None, None);
     let question = Question::of_text(&raw_request(&case.request), Flags::default());
-    let question = question.unwrap_or_else(|e| panic!("{}: {e}", case.name));
-    let report =
-        explain::explain(&snapshot, &question).unwrap_or_else(|e| panic!("{}: {e}", case.name));
+    let question = question.unwrap_or_else(|e| panic!("{case}: {e}"));
+    let report = explain::explain(&snapshot, &question).unwrap_or_else(|e| panic!("{case}: {e}"));
     // A preflight is what is asked about, or what would be asked first.
     let Some(exchange) = report.request.or(report.preflight) else {
-        panic!("{}: nothing is explained: {}", case.name, report.why);
+        panic!("{case}: nothing is explained: {}", report.why);
     };
     // The first step that says no has the reason, and there is none where the answer is yes.
     let no = exchange.steps.iter().find_map(|step| match step.result {
@@ -303,11 +226,11 @@ fn run_explain(case: &Case) -> Expectation {
         ("rejected" | "passed_through", Some("route_passthrough")) => None,
         ("rejected" | "passed_through", reason @ Some(_)) => Some(reason),
         ("denied", _) if exchange.steps.iter().all(|step| step.step != "origin") => no,
-        ("denied", _) => Some(no.expect(&case.name)),
+        ("denied", _) => Some(no.unwrap_or_else(|| panic!("{case}: no step says no"))),
         ("none", _) => no.filter(|reason| reason.is_none()),
         _ => None,
     };
-    assert_eq!(no, expected, "{}: {exchange}", case.name);
+    assert_eq!(no, expected, "{case}: {exchange}");
     let upstream_called = exchange.response.from == Author::Upstream;
     let names = exchange.response.headers.iter();
     let headers = names
@@ -376,8 +299,7 @@ fn ask_http1(case: &Case, gateway: &Gateway) -> (u16, BTreeMap<String, String>) 
     let response = Client::connect(gateway.address).exchange(&text);
     assert!(
         response.lines("access-control-allow-origin") <= 1 || case.cors.is_some(),
-        "{}",
-        case.name
+        "{case}"
     );
     (response.status, response.cors_fields())
 }
@@ -428,7 +350,7 @@ async fn send_http2(case: &Case, gateway: &Gateway) -> http::Response<h2::RecvSt
     let (response, _) = client.send_request(request, true).expect("a stream");
     response
         .await
-        .unwrap_or_else(|error| panic!("{}: {error}", case.name))
+        .unwrap_or_else(|error| panic!("{case}: {error}"))
 }
 
 /// What the one request, of `route`, was counted as: its outcome and reason.
