@@ -1,4 +1,4 @@
-//! One request, what the gateway does with it, and what of that a browser sees.
+//! One request, the gateway's answer to it, and the part of the answer that a browser sees.
 //!
 //! *Invariant:* the route, the decision and the answer are those of [`Routed`], which traffic asks.
 
@@ -16,16 +16,16 @@ use crate::routing::{Predicates, RouteRequest};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, StatusCode};
 
-/// A response as a browser sees it, as far as it is known without the upstream.
+/// The part of a response that a browser sees and that is known without asking the upstream.
 pub(super) struct Seen {
     pub status: StatusCode,
     pub fields: HeaderMap,
 }
 
-/// The step before all others: whether the request can be trusted to mean one thing.
+/// The name of the step before all others: whether the request can be trusted to mean one thing.
 pub(super) const REQUEST: &str = "request";
 
-/// What becomes of one request, and what a browser will see of it.
+/// Explains one request, and returns the response that a browser sees; `None` if the upstream makes it.
 pub(super) fn exchange(
     snapshot: &Snapshot,
     header: &Parts,
@@ -133,14 +133,14 @@ fn upstreams_response(
         upstream_cors_headers: Some(words),
     };
     let seen = Seen {
-        // As good an answer as there can be.
+        // The best answer that the upstream can give.
         status: StatusCode::OK,
         fields: added,
     };
     (response, is_known.then_some(seen))
 }
 
-/// Fields as HTTP/1.1 programs write them.
+/// Writes fields with their names in HTTP/1.1's usual case.
 fn shown(fields: &HeaderMap) -> Vec<(String, String)> {
     let name_of = |name: &HeaderName| {
         let words = name
@@ -182,7 +182,7 @@ fn route_report(snapshot: &Snapshot, route: &Route, request: &RouteRequest<'_>) 
         name,
         upstream: None,
         because: Vec::new(),
-        // Of equally near ones the first.
+        // The first of several that are equally near.
         nearest: others
             .reduce(|a, b| if b.0 > a.0 { b } else { a })
             .map(|(_, route)| route),

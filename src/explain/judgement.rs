@@ -1,10 +1,10 @@
-//! What a browser makes of the gateway's answers, and what all of it comes to for the script.
+//! A browser's judgement of the gateway's answers, and the outcome for the script.
 
 use super::exchange::{REQUEST, Seen};
 use super::report::{Browser, Exchange, Ruling, StepOutcome};
 use crate::cors::browser::{Refusal, ScriptRequest};
 
-/// What a browser says to a response; `None` where the upstream decides.
+/// A browser's judgement of a response; `None` if it depends on the upstream.
 pub(super) type Judgement = Option<Result<(), Refusal>>;
 
 pub(super) fn judge_preflight(
@@ -40,11 +40,11 @@ pub(super) fn judge_response(
     permit.map(|permit| permit.map(|_| ()))
 }
 
-/// What all judgements come to, and why.
+/// Sums up all judgements, with the reason.
 pub(super) fn ruling(judged: &[(&Exchange, &Judgement)]) -> (Ruling, String) {
     for (exchange, judgement) in judged {
         if let Some(Err(refusal)) = judgement {
-            // What the gateway says is nearer to the cause than what a browser makes of it.
+            // The gateway's own reason is nearer to the cause than the browser's.
             let cause = exchange.cause();
             return (
                 Ruling::Blocked,
@@ -77,14 +77,14 @@ pub(super) fn ruling(judged: &[(&Exchange, &Judgement)]) -> (Ruling, String) {
 // === impl Exchange ===
 
 impl Exchange {
-    /// Why the gateway says no, where it is the gateway that does.
+    /// Returns the gateway's reason for saying no, if the gateway is what says it.
     fn cause(&self) -> Option<String> {
         let mut noes = self
             .steps
             .iter()
             .filter(|step| step.result == StepOutcome::No);
         let first = noes.next();
-        // What can't be trusted to mean one thing has no route, either.
+        // Before the route: a request that cannot be trusted to mean one thing takes none.
         if let Some(step) = first.filter(|step| step.step == REQUEST) {
             return Some(step.finding.clone());
         }

@@ -1,7 +1,7 @@
-//! `explain`: what the gateway does with a request, and why, without a request being made.
+//! Explains what the gateway would do with a request, and why, without sending one.
 //!
 //! *Invariant:* the route, the decision and the answer are those of `Routed`, which traffic asks.
-//! What is told beside them decides nothing.
+//! This room only puts them into words.
 
 mod exchange;
 mod judgement;
@@ -23,14 +23,14 @@ use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method, Request, Uri};
 use judgement::{judge_preflight, judge_response, ruling};
 
-/// A report, written.
+/// A report in the format that was asked for.
 pub struct Explained {
     pub content_type: &'static str,
     pub text: String,
 }
 
-/// Answers a query, and what is pasted with it, as text or, with `format=json`, as JSON. The error is
-/// what to tell who asked.
+/// Answers a query and the request pasted with it, as text or, with `format=json`, as JSON. An error
+/// is a message for the person who asked.
 pub fn answer(snapshot: &Snapshot, query: &str, pasted: &str) -> Result<Explained, QuestionError> {
     let (flags, format) = Flags::of_query(query)?;
     let report = explain(snapshot, &Question::of_text(pasted, flags)?)?;
@@ -46,11 +46,11 @@ pub fn answer(snapshot: &Snapshot, query: &str, pasted: &str) -> Result<Explaine
     })
 }
 
-/// Explains what becomes of a request under `snapshot`.
+/// Explains a request under `snapshot`.
 ///
 /// # Errors
 ///
-/// Where the question is no request: a method that is none, or a field that can't be sent.
+/// If the question is not a request: its method is not a token, or a field cannot be sent.
 pub fn explain(snapshot: &Snapshot, question: &Question) -> Result<Report, QuestionError> {
     let header = question.header()?;
     let request = CorsRequest::new(&header.method, &header.headers);
@@ -83,7 +83,7 @@ pub fn explain(snapshot: &Snapshot, question: &Question) -> Result<Report, Quest
     Ok(report)
 }
 
-/// What is asked about is the browser's own question.
+/// Explains a question that is itself a preflight.
 fn explain_preflight(
     snapshot: &Snapshot,
     question: &Question,
@@ -93,7 +93,7 @@ fn explain_preflight(
     let (mut exchange, seen) = exchange(snapshot, header, question);
     let asked = question.values("access-control-request-headers");
     let names = asked.flat_map(|line| line.split(',')).map(str::trim);
-    // No value is safelisted where the name was asked for.
+    // A browser asks for a name only if its value is not safelisted; this value never is.
     let headers: Vec<(String, String)> = names
         .filter(|name| !name.is_empty())
         .map(|name| (name.to_owned(), "\"".to_owned()))
@@ -115,7 +115,7 @@ fn explain_preflight(
     report.preflight = Some(exchange);
 }
 
-/// What a script asks for, and what its browser asks before.
+/// Explains a script's request, and the preflight that its browser sends first.
 fn explain_actual(
     snapshot: &Snapshot,
     question: &Question,
@@ -134,7 +134,7 @@ fn explain_actual(
         headers: &headers,
         credentials: question.credentials,
     };
-    // What the browser sends is not always what its script has written.
+    // A browser does not always send what the script has written.
     let dropped = script.dropped_headers();
     let is_sent = |(name, _): &&(String, String)| {
         let mut dropped = dropped.iter();
@@ -207,7 +207,7 @@ fn explain_actual(
     Ok(report)
 }
 
-/// What is said of an Origin that no browser sends, whatever becomes of it.
+/// Notes an Origin that no browser sends.
 fn odd_origin(question: &Question) -> Option<String> {
     let origin = question.values("origin").next()?;
     let why = Origin::parse(origin.as_bytes()).err()?;

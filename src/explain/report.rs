@@ -1,4 +1,4 @@
-//! What is said about a request, for programs and for people.
+//! The report about a request: as data for programs, and as text for people.
 
 use crate::config::escaped;
 use serde::Serialize;
@@ -11,17 +11,17 @@ pub struct Report {
     pub url: String,
     pub origin: Option<String>,
     pub credentials: bool,
-    /// The one with the URL's port. Routes are the same on all of them.
+    /// The listener with the URL's port. Routes are the same on all listeners.
     pub listener: Option<String>,
-    /// What a browser would do for the script.
+    /// The outcome for the script.
     pub verdict: Ruling,
-    /// Why, in a line or two.
+    /// The reason, in a line or two.
     pub why: String,
-    /// Why there is a preflight, and what else there is to know.
+    /// The causes of the preflight, and other remarks.
     pub notes: Vec<String>,
-    /// What the browser asks first; none where it doesn't.
+    /// The preflight; `None` if the browser sends none.
     pub preflight: Option<Exchange>,
-    /// The request itself; none where what is asked about is a preflight.
+    /// The request itself; `None` if the question is a preflight.
     pub request: Option<Exchange>,
 }
 
@@ -30,17 +30,17 @@ pub struct Report {
 pub enum Ruling {
     /// The script gets its response.
     Allowed,
-    /// It gets the gateway's own error.
+    /// The script gets an error of the gateway, and may read it.
     Fails,
-    /// It gets an error.
+    /// The script gets a network error.
     Blocked,
-    /// What the upstream answers decides.
+    /// The upstream's answer decides.
     DependsOnUpstream,
-    /// CORS has no say in it.
+    /// CORS does not apply.
     NoCors,
 }
 
-/// One request and what becomes of it.
+/// One request, and the gateway's and the browser's treatment of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Exchange {
     pub method: String,
@@ -48,7 +48,7 @@ pub struct Exchange {
     pub headers: Vec<(String, String)>,
     pub route: RouteReport,
     pub steps: Vec<StepReport>,
-    /// As metrics have it; `none` is counted nowhere.
+    /// The outcome as in metrics; `none` is not counted.
     pub outcome: &'static str,
     pub reason: Option<&'static str>,
     pub response: Response,
@@ -57,19 +57,19 @@ pub struct Exchange {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RouteReport {
-    /// As metrics have it.
+    /// The name as in metrics.
     pub name: String,
     pub upstream: Option<String>,
-    /// The predicates that are met.
+    /// The predicates that the request meets.
     pub because: Vec<String>,
-    /// The route that misses by the least, where none matches.
+    /// The nearest route, if none matches.
     pub nearest: Option<NearestRoute>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NearestRoute {
     pub name: String,
-    /// The predicates that are not met.
+    /// The predicates that the request does not meet.
     pub unmet: Vec<String>,
 }
 
@@ -82,25 +82,26 @@ pub struct StepReport {
     pub near_miss: Option<String>,
 }
 
-/// What a step says.
+/// The result of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepOutcome {
     Yes,
     No,
-    /// It would, if no step before it did.
+    /// No, but a step before it already said no.
     WouldBeNo,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Response {
-    /// Who makes it.
+    /// The maker of the response.
     pub from: Author,
-    /// None where the upstream decides.
+    /// `None` if the upstream decides.
     pub status: Option<u16>,
-    /// All fields of the gateway's own; those it adds to an upstream's. Date and Connection aside.
+    /// All fields of the gateway's own response, or those it adds to an upstream's. Date and Connection
+    /// are left out.
     pub headers: Vec<(String, String)>,
-    /// What becomes of the upstream's own CORS fields.
+    /// The treatment of the upstream's own CORS fields.
     pub upstream_cors_headers: Option<&'static str>,
 }
 
@@ -111,12 +112,12 @@ pub enum Author {
     Upstream,
 }
 
-/// What a browser makes of a response.
+/// A browser's judgement of a response.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Browser {
-    /// None where the upstream decides, or where CORS has no say.
+    /// `None` if the upstream decides, or CORS does not apply.
     pub permits: Option<bool>,
-    /// A name for the refusal that stays as it is.
+    /// A stable name for the refusal.
     pub code: Option<&'static str>,
     pub says: String,
 }
@@ -125,7 +126,7 @@ pub struct Browser {
 
 impl Report {
     pub fn to_json(&self) -> String {
-        // Strings, numbers and lists: there is nothing in it that could not be written.
+        // Strings, numbers and lists can always be written as JSON.
         serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
     }
 }

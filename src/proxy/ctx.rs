@@ -1,4 +1,4 @@
-//! What one request carries from its header to its log line.
+//! The state of one request between pingora's phases, from its header to its log line.
 
 use super::record::Record;
 use super::snapshot::{Route, Snapshot};
@@ -6,17 +6,17 @@ use crate::cors::HeaderPlan;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// A request's context. Nothing in it is allocated for the request.
+/// A request's context. None of its fields allocates per request.
 pub struct Ctx {
-    /// Pinned here once, so that a reload never mixes two configurations in one request.
+    /// Loaded once per request, so that a reload never mixes two configurations in one request.
     pub(super) snapshot: Arc<Snapshot>,
-    /// Waits for the end of the request.
+    /// Finished at the end of the request.
     pub(super) record: Record,
-    /// The plan for the response's CORS headers, whoever makes the response.
+    /// The plan for the response's CORS headers, whether the upstream or the gateway responds.
     pub(super) plan: HeaderPlan,
-    /// The upstream's turn that the request took.
+    /// The turn that the request took in its upstream's rotation.
     pub(super) turn: Option<usize>,
-    /// How many endpoints could not be connected to.
+    /// Number of endpoints that could not be connected to.
     pub(super) failed_connects: usize,
 }
 

@@ -1,13 +1,14 @@
-//! Tells backends who asked, how, and for which host.
+//! Tells backends about the client: its address, its scheme and the host it asked for.
 
 use super::facts::authority;
 use http::{HeaderValue, Version};
 use pingora_core::protocols::http::ServerSession;
 use pingora_http::RequestHeader;
 
-/// Tells the backend who asked, how, and for which host; and makes the target a path.
+/// Sets the X-Forwarded-* fields of a request to the upstream, and makes its target a path.
 ///
-/// X-Forwarded-For is continued, its last entry being ours; the others are ours to say.
+/// X-Forwarded-For is continued with the client's address as its last entry; the others replace what
+/// the client sent.
 pub(super) fn forward(
     session: &ServerSession,
     upstream: &mut RequestHeader,
@@ -23,15 +24,15 @@ pub(super) fn forward(
     }
     upstream.insert_header("X-Forwarded-Proto", "http")?;
     if authority(request).is_empty() {
-        // HTTP/1.0 without a Host. The upstream is spoken to in HTTP/1.1, where there has to be one.
+        // An HTTP/1.0 client without a Host field. The upstream gets HTTP/1.1, which requires one.
         upstream.insert_header("Host", "")?;
         upstream.remove_header("X-Forwarded-Host");
     } else {
         upstream.insert_header("X-Forwarded-Host", authority(request))?;
     }
     if request.version < Version::HTTP_2 && !request.raw_path().starts_with(b"/") {
-        // Absolute form is for proxies. pingora keeps it beside the URI, which has the path alone;
-        // its authority is in Host, or the request was refused.
+        // Absolute form is for proxies. pingora keeps it beside the URI, which has the path alone. Its
+        // authority equals Host, or pingora has refused the request.
         upstream.set_uri(request.uri.clone());
     }
     Ok(())

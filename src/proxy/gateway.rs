@@ -1,5 +1,5 @@
-//! The pingora adapter: which phase does what. Thin: CORS is decided in [`crate::cors`], routes are
-//! found in `router`, responses are made in `respond`.
+//! pingora's phases, one short method each. They decide nothing: a request is routed and decided in
+//! `routed`, the gateway's own responses are made in `answer`, and `respond` sends them.
 
 use super::ctx::Ctx;
 use super::edge::ClientStream;
@@ -21,13 +21,14 @@ use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a client may take none of what is written to it.
+/// Maximum time in which a client takes none of the bytes written to it; beyond it, the connection ends.
 pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// At most so many endpoints are tried for one request.
+/// Maximum number of endpoints that one request is tried on.
 const MAX_CONNECTS: usize = 3;
 
-/// The gateway: pingora's phases, run on the snapshot of the moment.
+/// The gateway as pingora sees it. Each request is served by the snapshot that is current when its
+/// header has come.
 #[derive(Debug)]
 pub struct Gateway {
     snapshot: Arc<ArcSwap<Snapshot>>,
@@ -70,7 +71,7 @@ impl ProxyHttp for Gateway {
         Ctx::new(self.snapshot.load_full())
     }
 
-    /// None: the default one costs every request allocations for a compression that is off.
+    /// Installs no modules: the default one allocates on every request for a compression that is off.
     fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
 
     async fn early_request_filter(&self, session: &mut Session, _ctx: &mut Ctx) -> Result<()> {
@@ -116,7 +117,7 @@ impl ProxyHttp for Gateway {
     ) -> Box<Error> {
         ctx.failed_connects += 1;
         let endpoints = ctx.route().cluster.as_ref().map_or(0, |c| c.len());
-        // Nothing was sent, so that trying the next endpoint can't do anything twice.
+        // Nothing was sent yet, so trying the next endpoint cannot do anything twice.
         error.set_retry(ctx.failed_connects < endpoints.min(MAX_CONNECTS));
         error
     }
@@ -149,7 +150,8 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         ctx: &mut Ctx,
     ) -> Result<()> {
-        // 1xx are not the response. 101 is the end of HTTP, and CORS does not cover what follows.
+        // A 1xx is not the response. After 101 the connection is no longer HTTP, and CORS does not
+        // cover it.
         if !response.status.is_informational() {
             respond::apply_cors(session, ctx, response);
             respond::end_where_draining(session);
@@ -181,17 +183,18 @@ impl ProxyHttp for Gateway {
         let status = session.response_written().map(|response| response.status);
         ctx.record.finish(&ctx.snapshot, status);
         if error.is_some() {
-            // The request is over; that its client may take its time is not counted.
+            // After the record: the time a slow client takes to close is not the request's.
             respond::close(session).await;
         }
     }
 
-    /// Clients go away all the time; that is not this program's error.
+    /// Suppresses pingora's error log for clients that went away, which they do all the time.
     fn suppress_error_log(&self, _session: &Session, _ctx: &Ctx, error: &Error) -> bool {
         *error.esource() == ErrorSource::Downstream
     }
 
-    /// Without the query, which may hold secrets, and escaped: a client chose the path.
+    /// Describes a request for pingora's log: without the query, which may hold secrets, and escaped,
+    /// because a client chose the path.
     fn request_summary(&self, session: &Session, ctx: &Ctx) -> String {
         let request = session.req_header();
         let (method, path) = (&request.method, request.uri.path());
@@ -199,7 +202,7 @@ impl ProxyHttp for Gateway {
     }
 }
 
-/// The status that says what went wrong; `None` where nobody is left to be told.
+/// Returns the status that tells the client what went wrong; `None` if the client has gone.
 fn status_of(error: &Error) -> Option<StatusCode> {
     use ErrorType::{
         ConnectTimedout, ConnectionClosed, HTTPStatus, ReadError, ReadTimedout, WriteError,

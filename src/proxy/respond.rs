@@ -1,7 +1,7 @@
-//! Every response that the gateway makes itself, and the CORS headers of every response there is.
+//! Sends the gateway's own responses, and edits the CORS headers of upstreams' responses.
 //!
-//! *Invariant:* nothing else in the proxy sets or removes a CORS header, so that no error and no
-//! shortcut can forget them.
+//! *Invariant:* only this file edits the CORS headers of an upstream's response, and only `answer.rs`
+//! writes those of the gateway's own, so that no error and no shortcut can forget them.
 
 use super::answer::Answer;
 use super::ctx::Ctx;
@@ -18,38 +18,40 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tracing::warn;
 
-/// Request bodies up to this size are read to the end before a refusal, which keeps the connection.
+/// Maximum length of a request body that is read to its end before the gateway answers, so that the
+/// connection can be kept; with a longer one it is closed.
 const MAX_DRAINED_BODY: u64 = 64 << 10;
-/// And for no longer than this.
+/// Maximum time for reading that body; beyond it, the connection is closed after the answer.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Ends the connection with this response where the process is about to end.
+/// Makes this response the connection's last if the process is draining.
 pub(crate) fn end_where_draining(session: &mut Session) {
     if session.is_process_shutting_down() {
         session.set_keepalive(None);
     }
 }
 
-/// Sends a response without a body. The connection is kept where the client keeps it.
+/// Sends a response without a body. The connection stays open if the client keeps it open.
 pub(crate) async fn send(session: &mut Session, header: Box<ResponseHeader>) -> Result<()> {
     end_where_draining(session);
     let downstream = session.as_downstream_mut();
     if downstream.is_http2() {
-        // `write_response_header` forgets on HTTP/2 that this is all: a second, empty frame.
+        // `write_response_header` ignores on HTTP/2 that the response ends here, and would send a
+        // second, empty frame.
         let all = vec![HttpTask::Header(header, true)];
         return downstream.response_duplex_vec(all).await.map(|_| ());
     }
     if has_small_body(downstream.req_header()) {
         let drained = timeout(DRAIN_TIMEOUT, downstream.drain_request_body()).await;
         if !matches!(drained, Ok(Ok(()))) {
-            // The answer does not wait for a body that does not come.
+            // The client gets its answer even if the rest of its body does not come.
             downstream.set_keepalive(None);
         }
     }
     downstream.write_response_header(header).await
 }
 
-/// Whether what is left of the request is worth reading: a body on its way, and not a long one.
+/// Whether the request has a short body on its way, which is worth reading to keep the connection.
 fn has_small_body(request: &RequestHeader) -> bool {
     let length = request.headers.get(header::CONTENT_LENGTH);
     let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
@@ -57,7 +59,7 @@ fn has_small_body(request: &RequestHeader) -> bool {
     !waits && length.is_some_and(|length| (1..=MAX_DRAINED_BODY).contains(&length))
 }
 
-/// The response to a request that could not be served. The connection ends with it.
+/// Answers a request that could not be served. The connection ends with the answer.
 pub(crate) async fn fail(session: &mut Session, ctx: &Ctx, status: StatusCode) {
     let answer = async {
         let header = own_answer(session, ctx, status).to_header()?;
@@ -69,14 +71,14 @@ pub(crate) async fn fail(session: &mut Session, ctx: &Ctx, status: StatusCode) {
     }
 }
 
-/// The gateway's own answer to the request of `session`, for which `ctx` has the plan.
+/// Makes the gateway's own answer to the request of `session`, by the plan in `ctx`.
 pub(crate) fn own_answer<'a>(session: &'a Session, ctx: &'a Ctx, status: StatusCode) -> Answer<'a> {
     let origin = session.req_header().headers.get(header::ORIGIN);
     let origin = origin.map(HeaderValue::as_bytes);
     Answer::refusal(status, ctx.route(), ctx.plan, origin)
 }
 
-/// Ends the connection of a request that failed, without losing what it was answered.
+/// Closes the connection of a request that failed, without losing the answer on the way.
 pub(crate) async fn close(session: &mut Session) {
     let downstream = session.as_downstream_mut();
     if !downstream.is_http2() {
@@ -84,14 +86,14 @@ pub(crate) async fn close(session: &mut Session) {
     }
 }
 
-/// Makes the CORS headers of an upstream's `response` what the request's plan says.
+/// Edits the CORS headers of an upstream's `response` by the request's plan.
 pub(crate) fn apply_cors(session: &Session, ctx: &Ctx, response: &mut ResponseHeader) {
     let policy = ctx.route().rule.responding_policy();
     let origin = session.req_header().headers.get(header::ORIGIN);
     ctx.plan.apply(policy, origin, response);
 }
 
-/// What an upstream's response without CORS fields gets, by this plan for this request.
+/// Returns the fields that this plan adds to an upstream's response without CORS fields.
 pub(crate) fn added_to_upstreams(route: &Route, plan: HeaderPlan, request: &Parts) -> HeaderMap {
     let mut added = HeaderMap::new();
     let origin = request.headers.get(header::ORIGIN);
@@ -107,7 +109,7 @@ impl ResponseFields for ResponseHeader {
     }
 
     fn set(&mut self, name: &'static str, value: HeaderValue) {
-        // A static name and a value that is one can't be refused; if they were, the field is
+        // A static name with a valid value is always taken. If it were not, the field would be
         // missing, and a missing CORS header allows nothing.
         let inserted = self.insert_header(name, value);
         debug_assert!(inserted.is_ok(), "{name}");

@@ -10,42 +10,42 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
-/// Everything a request is served by.
+/// The routes, policies, upstreams and limits that requests are served by.
 #[derive(Debug)]
 pub struct Snapshot {
     pub(crate) limits: Limits,
     pub(crate) express_lane: bool,
-    /// Where traffic is taken, for those who ask.
+    /// The addresses of the traffic listeners, for explain.
     pub(crate) listeners: Vec<SocketAddr>,
     router: Router,
-    /// The configured ones in their order, and then the one for what none of them matches.
+    /// The configured routes in their order, then the one for requests that none of them matches.
     routes: Vec<Route>,
     clusters: Vec<Arc<Cluster>>,
 }
 
-/// A route, or what is done where there is none.
+/// A configured route, or the stand-in for requests that no route matches.
 #[derive(Debug)]
 pub(crate) struct Route {
     pub name: String,
     pub rule: Rule,
-    /// `None` where no route matched.
+    /// `None` for the stand-in.
     pub cluster: Option<Arc<Cluster>>,
-    /// `None` where no route matched. The router has its own form of it.
+    /// `None` for the stand-in. The router has its own form of it; this one is for explain.
     pub matches: Option<RouteMatch>,
     pub metrics: RouteMetrics,
-    /// Empty where the rule answers no preflight with permission.
+    /// Empty if the rule never answers a preflight with permission.
     pub preflight: PreflightTemplate,
 }
 
-/// A route's place in its snapshot.
+/// The index of a route in its snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RouteId(usize);
 
 // === impl Snapshot ===
 
 impl Snapshot {
-    /// `echo` is where the built-in upstream listens. Upstreams that are the same in `previous` are
-    /// taken from there, with what has been learned of them.
+    /// Compiles a configuration for traffic. `echo` is the address of the built-in upstream. Upstreams
+    /// that `previous` has in the same form are taken from it, with the addresses they resolved to.
     pub fn new(
         config: Config,
         metrics: &Metrics,
@@ -90,7 +90,7 @@ impl Snapshot {
         }
     }
 
-    /// The route for a request that none of the configured ones is for.
+    /// Returns the stand-in for requests that no route matches.
     pub(crate) fn unmatched(&self) -> RouteId {
         RouteId(self.routes.len() - 1)
     }
@@ -108,7 +108,7 @@ impl Snapshot {
         self.routes.iter()
     }
 
-    /// The names of all routes, as metrics have them.
+    /// The names of all routes, as in metrics.
     pub fn route_names(&self) -> impl Iterator<Item = &str> {
         self.routes().map(|route| route.name.as_str())
     }
@@ -120,7 +120,7 @@ impl Snapshot {
         tasks.collect::<JoinSet<()>>().join_all().await;
     }
 
-    /// Keeps the upstreams' names resolved, for ever. The task does not keep the snapshot.
+    /// Keeps the upstreams' names resolved until it is dropped. The future does not hold the snapshot.
     pub fn keep_resolved(&self) -> impl Future<Output = ()> + Send + use<> {
         let clusters = self.clusters.clone().into_iter();
         let tasks = clusters.map(|cluster| async move { cluster.keep_resolved().await });
@@ -133,7 +133,7 @@ impl Snapshot {
 // === impl Route ===
 
 impl Route {
-    /// A route that leads nowhere yet.
+    /// Makes a route without an upstream.
     fn new(name: String, rule: Rule, metrics: &Metrics) -> Self {
         let policy = rule.responding_policy();
         Self {

@@ -1,7 +1,7 @@
-//! What is known of a field by its name.
+//! Fields that browsers set, and fields whose values are secrets, told by their names.
 
-/// What a browser puts into a request of its own accord, and the `sec-` fields beside it: a pasted
-/// request has it, and its script did not set it.
+/// Fields that a browser sets by itself, beside those that begin with `sec-`. A pasted request has
+/// them, although its script did not set them.
 const OF_THE_BROWSER: [&str; 16] = [
     "accept-encoding",
     "alt-used",
@@ -21,38 +21,38 @@ const OF_THE_BROWSER: [&str; 16] = [
     "user-agent",
 ];
 
-/// Names whose values are nobody else's business, and parts of such names.
+/// Names of fields whose values are secrets, and parts of such names.
 const SECRET: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
 const SECRET_PARTS: [&str; 5] = ["token", "key", "secret", "auth", "session"];
 
-/// What stands for a value that is not shown.
+/// Stands for a value that is not shown.
 const HIDDEN: &str = "\u{2026}";
 
 pub(super) fn is(name: &str, known: &str) -> bool {
     name.eq_ignore_ascii_case(known)
 }
 
-/// Whether a browser sets it itself.
+/// Whether a browser sets the field by itself.
 pub(super) fn is_of_the_browser(name: &str) -> bool {
     let prefix = name.get(..4).unwrap_or_default();
     is(prefix, "sec-") || OF_THE_BROWSER.iter().any(|known| is(name, known))
 }
 
-/// Whether what a field says decides something here, and not only that it is there: such a value must
-/// be seen to understand the answer. What routes match on is known to their configuration.
+/// Whether the value of a field, and not only its presence, decides something. A reader must see such a
+/// value to understand the answer. (Header predicates of routes are in the configuration.)
 pub(in crate::explain) fn value_decides(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let is_listed = matches!(
         name.as_str(),
-        // Safelisted by their values, as are Accept and Accept-Language.
+        // Safelisted depending on their values, as are Accept and Accept-Language.
         "origin" | "host" | "content-type" | "content-language" | "range"
-        // Forbidden by their values.
+        // Forbidden depending on their values.
         | "x-http-method" | "x-http-method-override" | "x-method-override"
     );
     is_listed || name.starts_with("accept") || name.starts_with("access-control-request-")
 }
 
-/// Whether a field's value is one that a report must not have.
+/// Whether a report must not show the value of a field.
 pub(in crate::explain) fn is_secret(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     let is_named =
@@ -60,7 +60,7 @@ pub(in crate::explain) fn is_secret(name: &str) -> bool {
     is_named && !value_decides(name)
 }
 
-/// A field's value as it may be shown.
+/// Returns the value of a field as a report may show it.
 pub(in crate::explain) fn shown<'a>(name: &str, value: &'a str) -> &'a str {
     match is_secret(name) && !value.is_empty() {
         true => HIDDEN,

@@ -6,10 +6,10 @@ use super::{Question, QuestionError, error};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-/// curl's options of one letter that have a value.
+/// curl's one-letter options that take a value.
 const SHORT_WITH_VALUE: &str = "AbcCdDeEFhHKmoPQrtTuUwxXyYz";
 
-/// curl's other options that have a value; `--expand-NAME` is `--NAME`.
+/// curl's long options that take a value; `--expand-NAME` is `--NAME`.
 const LONG_WITH_VALUE: &str = "\
     abstract-unix-socket alt-svc aws-sigv4 cacert capath cert cert-type ciphers config \
     connect-timeout connect-to continue-at cookie cookie-jar create-file-mode crlfile curves data \
@@ -30,7 +30,7 @@ const LONG_WITH_VALUE: &str = "\
     tlspassword tlsuser trace trace-ascii trace-config unix-socket upload-file upload-flags url \
     url-query user user-agent variable vlan-priority write-out";
 
-/// What a command says about its request.
+/// The parts of a command that describe its request.
 #[derive(Default)]
 struct Command {
     urls: Vec<String>,
@@ -38,10 +38,10 @@ struct Command {
     is_head: bool,
     is_get: bool,
     is_upload: bool,
-    /// The content type that curl gives to the data there is.
+    /// The content type that curl gives to the data.
     data: Option<&'static str>,
     fields: Vec<(String, String)>,
-    /// Names that curl is told to leave out.
+    /// Names of headers that curl is told to leave out.
     removed: Vec<String>,
     authorization: Option<String>,
     target: Option<String>,
@@ -116,7 +116,7 @@ impl Command {
         Ok(())
     }
 
-    /// `Name: value`; `Name:` takes a field away, `Name;` sends it empty.
+    /// Reads a `-H` value: `Name: value`; `Name:` removes a field, `Name;` sends it empty.
     fn header(&mut self, line: &str) -> Result<(), QuestionError> {
         if line.starts_with('@') {
             return Err(error(format!(
@@ -171,7 +171,7 @@ impl Command {
         Ok(question)
     }
 
-    /// Adds what curl adds, unless it is told otherwise.
+    /// Adds the headers that curl adds, unless the command says otherwise.
     fn default_field(&mut self, name: &str, value: Option<String>) {
         let mut told = self.fields.iter().map(|(name, _)| name);
         let is_told = told.any(|known| is(known, name))
@@ -189,8 +189,8 @@ fn has_value(option: &str) -> bool {
     }
 }
 
-/// The options of one word, the last with its value where that is in the word: `-XPOST` and
-/// `-sH'a: b'` as curl takes them apart.
+/// Splits one word into its options, the last with its value if that is in the word: `-XPOST` and
+/// `-sH'a: b'`, as curl does.
 fn separated(word: &str) -> Vec<(String, Option<String>)> {
     if let Some(name) = word.strip_prefix("--") {
         let name = name.strip_prefix("expand-").unwrap_or(name);

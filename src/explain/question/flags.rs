@@ -1,20 +1,20 @@
-//! What flags and queries say.
+//! The flags of the command, which are also the query of the admin page.
 
 use super::{QuestionError, error};
 
-/// What flags and queries say; each of them replaces what a pasted request has.
+/// The flags. Each replaces the same part of a pasted request.
 #[derive(Debug, Clone, Default)]
 pub struct Flags {
-    /// A request by itself: it is not pasted besides.
+    /// The URL of the request; excludes a pasted one.
     pub url: Option<String>,
     pub origin: Option<String>,
     pub method: Option<String>,
-    /// `name: value`, or a name alone. Those of one name replace the pasted ones together.
+    /// `name: value`, or a name alone. All flags of one name together replace the pasted fields.
     pub headers: Vec<String>,
     pub credentials: bool,
 }
 
-/// How a report is written.
+/// The format of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
     #[default]
@@ -25,11 +25,11 @@ pub enum Format {
 // === impl Flags ===
 
 impl Flags {
-    /// What a query says, which has the names of the command line.
+    /// Reads a query, whose names are those of the command line.
     ///
     /// # Errors
     ///
-    /// Where it has a name, or a format, that there is not.
+    /// If it has an unknown name or format.
     pub fn of_query(query: &str) -> Result<(Self, Format), QuestionError> {
         let mut flags = Self::default();
         let mut format = Format::default();

@@ -1,7 +1,7 @@
-//! What is asked about: a request, as flags, as a pasted `curl` command, or as it is on the wire.
+//! The request to explain: from flags, from a pasted `curl` command, or from a pasted raw request.
 //!
-//! *Invariant:* a request has one source, a URL among the flags or a pasted text. What is read out of
-//! it is not made up: a word that could be more than one thing is an error.
+//! *Invariant:* a request has one source, a URL among the flags or a pasted text. Nothing is guessed: a
+//! word that could mean two things is an error.
 
 pub(super) mod browser_headers;
 mod curl;
@@ -27,14 +27,14 @@ pub struct Question {
     pub authority: String,
     /// The path and the query.
     pub target: String,
-    /// All fields but Host, Origin among them, with the values that decide: what is told about them is
-    /// for `shown_headers` to say. Of a pasted request without what its browser has set.
+    /// All fields except Host, with their real values, secrets included; reports use `shown_headers`.
+    /// A pasted request's fields are without those that its browser set.
     pub headers: Vec<(String, String)>,
     /// Whether the browser sends credentials along.
     pub credentials: bool,
 }
 
-/// Why there is nothing to explain.
+/// The reason why there is nothing to explain.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct QuestionError(String);
@@ -42,11 +42,11 @@ pub struct QuestionError(String);
 // === impl Question ===
 
 impl Question {
-    /// The request that the flags speak of, or the one in a pasted text as the flags change it.
+    /// Reads the request from the flags, or from a pasted text as the flags change it.
     ///
     /// # Errors
     ///
-    /// Where there is no request, or more than one.
+    /// If there is no request, or more than one.
     pub fn of_text(text: &str, flags: Flags) -> Result<Self, QuestionError> {
         let text = text.trim_start_matches(['\u{feff}', '\r', '\n', ' ', '\t', '$']);
         let question = match (text.split_whitespace().next(), &flags.url) {
@@ -69,7 +69,7 @@ impl Question {
 
     fn of_url(url: &str) -> Result<Self, QuestionError> {
         let url = url.trim();
-        // As curl and browsers' address bars do it.
+        // As in curl and in browsers' address bars.
         let url = match url.contains("://") {
             true => url.to_owned(),
             false => format!("http://{url}"),
@@ -112,7 +112,7 @@ impl Question {
         })
     }
 
-    /// As the flags change it.
+    /// Applies the flags.
     fn with(mut self, flags: Flags) -> Result<Self, QuestionError> {
         let Flags {
             url: _,
@@ -130,7 +130,7 @@ impl Question {
             Some((name, value)) => (name.trim().to_owned(), value.trim().to_owned()),
             None => (header.trim().to_owned(), String::new()),
         }));
-        // First all pasted ones go: the flags of one name add up.
+        // All pasted fields of these names go first, because several flags of one name add up.
         for (name, _) in &fields {
             self.headers.retain(|(pasted, _)| !is(pasted, name));
         }
@@ -141,7 +141,7 @@ impl Question {
         Ok(self)
     }
 
-    /// Takes a field of the request.
+    /// Adds a field of the request.
     fn take(&mut self, (name, value): (String, String)) {
         if is(&name, "host") {
             self.authority = value.to_ascii_lowercase();
@@ -151,8 +151,8 @@ impl Question {
         }
     }
 
-    /// Takes the fields of a pasted request. What the browser has set, no script did: it stays out, and
-    /// so do notes that tell nobody anything.
+    /// Adds the fields of a pasted request, except those that the browser set itself: no script did,
+    /// and notes about them would help nobody.
     fn take_pasted(&mut self, fields: impl Iterator<Item = (String, String)>) {
         for (name, value) in fields {
             self.credentials |= is(&name, "cookie");
@@ -162,7 +162,7 @@ impl Question {
         }
     }
 
-    /// Refuses a secret that can't be sent here, where it is not quoted.
+    /// Refuses a secret that cannot be sent, without quoting it: a later error would quote it.
     fn checked(self) -> Result<Self, QuestionError> {
         let can_be_sent = |c: char| matches!(c, '\t' | '\u{20}'..='\u{7e}' | '\u{80}'..='\u{ff}');
         let is_wrong =
@@ -176,7 +176,7 @@ impl Question {
         }
     }
 
-    /// The values of a field, in their order.
+    /// Returns the values of a field, in order.
     pub(super) fn values(&self, name: &str) -> impl Iterator<Item = &str> {
         let lines = self
             .headers
@@ -185,7 +185,7 @@ impl Question {
         lines.map(|(_, value)| value.as_str())
     }
 
-    /// The fields as they may be told: `…` where the value is a secret.
+    /// Returns the fields as a report may show them: secrets are replaced by `…`.
     pub(super) fn shown_headers(&self) -> impl Iterator<Item = (String, String)> {
         let fields = self.headers.iter();
         fields.map(|(name, value)| (name.clone(), shown(name, value).to_owned()))
@@ -202,7 +202,7 @@ fn error(message: impl Into<String>) -> QuestionError {
     QuestionError::new(message)
 }
 
-/// A URL without its user's name and password.
+/// Returns a URL without its user name and password.
 fn without_user(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return url.to_owned();
@@ -214,7 +214,8 @@ fn without_user(url: &str) -> String {
     }
 }
 
-/// The port of an authority, where it is none; an IPv6 address has colons of its own.
+/// Returns the port text of an authority if it is invalid. A client would otherwise silently use the
+/// scheme's default port.
 fn wrong_port(authority: &str) -> Option<&str> {
     let (_, port) = authority.rsplit_once(':')?;
     let is_address = port.ends_with(']');

@@ -1,9 +1,9 @@
-//! A request as it is on the wire, or as browsers' tools show it.
+//! Reads a raw request: as sent over HTTP/1.1, or as browsers' tools show HTTP/2.
 
 use super::browser_headers::is;
 use super::{Question, QuestionError, error};
 
-/// `GET /path HTTP/1.1` and fields; line ends may be bare.
+/// Reads `GET /path HTTP/1.1` and the fields below it; lines may end with a bare LF.
 pub(super) fn of_raw(text: &str) -> Result<Question, QuestionError> {
     let mut lines = text.lines();
     let line = lines.next().unwrap_or_default();
@@ -28,7 +28,7 @@ pub(super) fn of_raw(text: &str) -> Result<Question, QuestionError> {
         field.map(|(_, value)| value.clone())
     };
     let host = pseudo("host").or_else(|| pseudo(":authority"));
-    // A page of the same host is most likely of the same origin: behind something that ends TLS.
+    // If the page has the same host, take its scheme: most likely a proxy in front ends TLS.
     let own_scheme = || {
         let origin = pseudo("origin")?;
         let (scheme, authority) = origin.split_once("://")?;
@@ -40,7 +40,7 @@ pub(super) fn of_raw(text: &str) -> Result<Question, QuestionError> {
         true => target.to_owned(),
         false => {
             let host = host.ok_or_else(|| error("the request has no Host field"))?;
-            // `*` is about the server, and no part of a URL.
+            // `*` is about the server and is not part of a URL.
             format!("{scheme}://{host}{}", target.trim_start_matches('*'))
         }
     };
@@ -55,7 +55,7 @@ pub(super) fn of_raw(text: &str) -> Result<Question, QuestionError> {
 }
 
 fn field(line: &str) -> Result<(String, String), QuestionError> {
-    // HTTP/2 as browsers' tools show it has `:authority: …` lines.
+    // Browsers' tools show HTTP/2's pseudo-headers as `:authority: …` lines.
     let (pseudo, rest) = match line.strip_prefix(':') {
         Some(rest) => (":", rest),
         None => ("", line),

@@ -1,16 +1,15 @@
-//! The words that a shell makes of a command.
+//! Splits a command into words as a shell does.
 //!
-//! Browsers copy for two of them: POSIX shells, with `$'…'` where a value has escapes, and Windows'
-//! cmd, where a caret takes a character's meaning away before the program splits its own arguments.
-//! No crate reads both. Nothing is expanded: `$NAME` stays what it is.
+//! Browsers copy commands for two shells: POSIX shells, with `$'…'` for values that need escapes, and
+//! Windows' cmd, where a caret escapes a character before the program splits its own arguments.
+//! No crate reads both. Nothing is expanded: `$NAME` stays as it is.
 
 use super::{QuestionError, error};
 use std::borrow::Cow;
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// The words of the first command in `text`: what it is piped into and where its output goes are no
-/// part of them.
+/// Returns the words of the first command in `text`, without pipes and redirections.
 pub(super) fn words(text: &str) -> Result<Vec<String>, QuestionError> {
     let is_for_cmd = is_for_cmd(text);
     let text = match is_for_cmd {
@@ -34,21 +33,21 @@ pub(super) fn words(text: &str) -> Result<Vec<String>, QuestionError> {
     Ok(without_redirections(reader.words))
 }
 
-/// Whether a word is the command's name.
+/// Whether a word is `curl`, the name of the command.
 pub(super) fn is_curl(word: &str) -> bool {
     word.ends_with("curl") || word.ends_with("curl.exe")
 }
 
 struct Word {
     text: String,
-    /// Whether a shell has seen a special character in it as such.
+    /// Whether a character in it had its special meaning to the shell.
     is_quoted: bool,
 }
 
 struct Reader<'a> {
     chars: Peekable<Chars<'a>>,
     words: Vec<Word>,
-    /// The word that is being read. Bytes, for `\xHH` is one.
+    /// The word being read, in bytes because `\xHH` is one byte.
     bytes: Vec<u8>,
     is_quoted: bool,
 }
@@ -74,7 +73,7 @@ impl<'a> Reader<'a> {
         if self.is_quoted || !self.bytes.is_empty() {
             let bytes = std::mem::take(&mut self.bytes);
             let is_quoted = std::mem::take(&mut self.is_quoted);
-            // What is no UTF-8 was written byte by byte, as header values were once: in Latin-1.
+            // Bytes that are not UTF-8 are read as Latin-1, as header values once were.
             let latin1 = |error: std::string::FromUtf8Error| {
                 error.into_bytes().into_iter().map(char::from).collect()
             };
@@ -83,8 +82,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether the command ends before `c`, which is not quoted. A `;` or `&` within a word belongs to a
-    /// URL that somebody forgot to quote.
+    /// Whether the command ends before the unquoted `c`. A `;` or `&` within a word belongs to a URL that
+    /// was left unquoted.
     fn is_end(&mut self, c: char) -> bool {
         let is_first = self.bytes.is_empty() && !self.is_quoted;
         match (c, self.chars.peek()) {
@@ -95,10 +94,10 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads what begins with `c` outside of quotes, as POSIX shells do.
+    /// Reads on from `c` outside of quotes, as POSIX shells do.
     fn posix(&mut self, c: char) -> Result<(), QuestionError> {
         match c {
-            // A line's end, too: lines that belong together may have lost their backslashes.
+            // Also at the end of a line: lines that belong together may have lost their backslashes.
             _ if c.is_whitespace() => self.finish(),
             '\'' => self.single_quoted()?,
             '"' => self.double_quoted()?,
@@ -123,7 +122,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Takes a line's end away, if there is one.
+    /// Skips the end of a line, if there is one.
     fn is_line_end(&mut self) -> bool {
         let mut ahead = self.chars.clone();
         ahead.next_if_eq(&'\r');
@@ -160,7 +159,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `$'…'`
+    /// Reads the rest of `$'…'`.
     fn with_escapes(&mut self) -> Result<(), QuestionError> {
         self.is_quoted = true;
         loop {
@@ -194,7 +193,7 @@ impl<'a> Reader<'a> {
             'U' => self.code_point(c, 8),
             _ => match c.to_digit(8) {
                 Some(first) => {
-                    // Three digits can be more than a byte has; shells cut that off.
+                    // Three digits can exceed a byte; shells cut the rest off.
                     let (rest, scale) = self.octal();
                     let byte = (first * scale + rest) & 0xff;
                     self.bytes.extend(u8::try_from(byte));
@@ -207,7 +206,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Up to two more octal digits, and what a digit before them counts.
+    /// Reads up to two more octal digits after a first one.
     fn octal(&mut self) -> (u32, u32) {
         let (mut number, mut scale) = (0, 1);
         for _ in 0..2 {
@@ -220,7 +219,7 @@ impl<'a> Reader<'a> {
 
     fn code_point(&mut self, letter: char, digits: usize) {
         match self.number(16, digits) {
-            // Half of a surrogate pair is no character: what there is for it is this one.
+            // Half of a surrogate pair is not a character; this one stands for it.
             Some(number) => self.push(char::from_u32(number).unwrap_or('\u{fffd}')),
             None => {
                 self.push('\\');
@@ -229,7 +228,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A number of at most so many digits, which fit.
+    /// Reads a number of at most `max` digits.
     fn number(&mut self, radix: u32, digits: usize) -> Option<u32> {
         let mut number = None;
         for _ in 0..digits {
@@ -246,7 +245,7 @@ impl<'a> Reader<'a> {
         digit.to_digit(radix)
     }
 
-    /// Reads what begins with `c`, as Windows' programs split their arguments once cmd is through.
+    /// Reads on from `c` as Windows programs split their arguments after cmd is done.
     /// <https://learn.microsoft.com/en-us/cpp/c-language/parsing-c-command-line-arguments>
     fn cmd(&mut self, c: char) -> Result<(), QuestionError> {
         match c {
@@ -268,8 +267,8 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Backslashes are special before a quote alone: two are one, and an odd one takes the quote's
-    /// meaning away. The first of them is read already.
+    /// Reads backslashes, the first of which is read already. They are special only before a quote: two
+    /// are one, and an odd one escapes the quote.
     fn backslashes(&mut self) {
         let mut count = 1;
         while self.chars.next_if_eq(&'\\').is_some() {
@@ -290,8 +289,8 @@ fn unclosed() -> QuestionError {
     error("the `curl` command has a quote that is not closed: paste all of it")
 }
 
-/// Whether a caret outside of quotes stands before a quote or a line's end: no POSIX shell's text has
-/// that.
+/// Whether the text is for cmd: a caret outside of quotes stands before a quote or the end of a line,
+/// which no command for a POSIX shell has.
 fn is_for_cmd(text: &str) -> bool {
     let mut chars = text.chars();
     let mut quote = None;
@@ -313,8 +312,8 @@ fn is_for_cmd(text: &str) -> bool {
     false
 }
 
-/// What cmd gives to the program: `^x` is x, but not in quotes, and a caret at a line's end continues
-/// the line. A line's end after that one is a part of the value.
+/// Removes cmd's carets: `^x` is x outside of quotes, and a caret at the end of a line continues the
+/// line. A second end of line after it is part of the value.
 fn without_carets(text: &str) -> String {
     let text = text.replace("\r\n", "\n");
     let mut chars = text.chars().peekable();
@@ -336,7 +335,7 @@ fn without_carets(text: &str) -> String {
     out
 }
 
-/// Without `> file`, `2>&1` and their like.
+/// Removes redirections such as `> file` and `2>&1`.
 fn without_redirections(words: Vec<Word>) -> Vec<String> {
     let mut words = words.into_iter();
     let mut kept = Vec::new();

@@ -1,4 +1,5 @@
-//! What an HTTP/1.1 connection's bytes ask for: answers written on the spot, or what else to do.
+//! The express lane: reads the requests at the beginning of a connection's bytes, answers plain
+//! preflights on the spot, and says what to do with everything else.
 
 use super::HEADER_ROOM;
 use super::date::Date;
@@ -15,38 +16,38 @@ use bytes::BytesMut;
 use http::{StatusCode, Version};
 use tokio::time::Instant;
 
-/// RFC 9113 §3.4.
+/// HTTP/2's connection preface: RFC 9113 §3.4.
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// pingora reads no longer headers.
+/// Maximum length of a header that pingora reads; a longer one is refused here.
 const MAX_HEADER: u64 = (1 << 20) - 1;
 
-/// Where answers are written, one behind the other.
+/// The answers written in one turn, one after the other.
 pub(super) struct Desk {
     pub output: Vec<u8>,
     answered: Vec<(Record, StatusCode)>,
     date: Date,
 }
 
-/// When and where bytes are looked at.
+/// The state of the connection when its bytes are looked at.
 pub(super) struct Moment {
     pub now: Instant,
-    /// Whether nothing has come before them on the connection.
+    /// Whether these are the first bytes of the connection.
     pub is_first: bool,
-    /// Whether the connection is to end with the next answer.
+    /// Whether the connection ends with the next answer.
     pub is_stopping: bool,
 }
 
-/// What has to be done next with a connection.
+/// The next thing to do with a connection.
 pub(super) enum Next {
-    /// Wait for more.
+    /// Wait for more bytes.
     Read,
-    /// pingora serves this request.
+    /// Hand this request to pingora.
     Request(BytesMut, Body),
-    /// The connection speaks HTTP/2.
+    /// Serve the connection as HTTP/2.
     Http2,
     Refuse(RequestError),
-    /// The answer said that it was the last.
+    /// Close: the last answer announced it.
     Close,
     End,
 }
@@ -71,8 +72,8 @@ impl Desk {
         !self.answered.is_empty()
     }
 
-    /// Answers the plain preflights at the beginning of `bytes`. Returns how much of them is done
-    /// with, and what is next.
+    /// Answers the plain preflights at the beginning of `bytes`. Returns the number of bytes that are
+    /// done with, and what to do next.
     pub(super) fn look(
         &mut self,
         snapshot: &Snapshot,
@@ -113,7 +114,8 @@ impl Desk {
         }
     }
 
-    /// Writes the answer to a plain preflight; says whether it was one.
+    /// Writes the answer to a plain preflight. Returns `false`, with nothing written, for every other
+    /// request, and for a preflight that an upstream answers.
     fn answer(&mut self, snapshot: &Snapshot, head: &WholeHead<'_, '_>, moment: &Moment) -> bool {
         if !snapshot.express_lane {
             return false;
@@ -142,7 +144,7 @@ impl Desk {
         true
     }
 
-    /// Finishes the requests that were answered.
+    /// Finishes the records of the answered requests.
     pub(super) fn finish(&self, snapshot: &Snapshot) {
         for (record, status) in &self.answered {
             record.finish(snapshot, Some(*status));
@@ -150,7 +152,7 @@ impl Desk {
     }
 }
 
-/// What to do with so much of a header that isn't whole.
+/// Says what to do with the first `len` bytes of a header that is not whole.
 pub(super) fn bounded(limits: &Limits, len: usize) -> Next {
     let limit = limits.max_request_header_bytes;
     let most = limit.saturating_mul(HEADER_ROOM.into());
@@ -160,7 +162,7 @@ pub(super) fn bounded(limits: &Limits, len: usize) -> Next {
     }
 }
 
-/// How many bytes of empty lines there are: RFC 9112 §2.2 has servers ignore them before a request.
+/// Returns the length of the empty lines at the beginning, which RFC 9112 §2.2 has servers ignore.
 fn empty_lines(bytes: &[u8]) -> usize {
     let mut rest = bytes;
     while let [b'\n', after @ ..] | [b'\r', b'\n', after @ ..] = rest {
@@ -169,7 +171,7 @@ fn empty_lines(bytes: &[u8]) -> usize {
     bytes.len() - rest.len()
 }
 
-/// Whether the bytes are HTTP/2's preface, as far as they go. `P` alone may be a POST.
+/// Whether the bytes begin HTTP/2's preface. One or two of them may still begin a POST.
 fn is_http2(bytes: &[u8]) -> bool {
     let known = bytes.len().min(HTTP2_PREFACE.len());
     known >= 3 && bytes[..known] == HTTP2_PREFACE[..known]

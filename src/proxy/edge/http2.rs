@@ -30,19 +30,19 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::debug;
 
-/// A client that has sent so many malformed requests on a connection loses it.
+/// Maximum number of malformed requests on a connection; with that many, it is closed.
 const MAX_MALFORMED: usize = 32;
 
-/// So many streams are taken before any is answered.
+/// Maximum number of streams that are taken before any of them is answered.
 const MAX_TAKEN: usize = 32;
 
 type Connection = h2::server::Connection<Stream, Bytes>;
 
-/// The streams of a connection that are with pingora.
+/// The streams of a connection that pingora is serving.
 #[derive(Debug)]
 struct Streams {
     open: usize,
-    /// When the last one came, or ended.
+    /// The time at which one of them began or ended last.
     last: Instant,
 }
 
@@ -93,7 +93,7 @@ pub(super) async fn serve(
         };
         streams.lock().last = Instant::now();
         for mut accepted in accepted {
-            // Where it lies: a session is large, and most are done with here.
+            // By reference: a session is large, and most are answered here.
             if let Ok(Some(H2Accept::Session(session))) = &mut accepted
                 && edge.answer_http2(session)
             {
@@ -116,7 +116,7 @@ pub(super) async fn serve(
     }
 }
 
-/// HTTP/2's settings for a connection.
+/// Returns HTTP/2's settings for a connection.
 fn options(limits: &Limits) -> H2Options {
     let header_bytes = u32::try_from(limits.max_request_header_bytes).unwrap_or(u32::MAX);
     let mut options = default_h2_options();
@@ -126,8 +126,8 @@ fn options(limits: &Limits) -> H2Options {
 
 type Accepted = pingora_core::Result<Option<H2Accept>>;
 
-/// Waits for a stream, and takes those that have come with it. Asked for a stream, the connection
-/// sends what it has to; with the answers made after all have been taken, they are sent together.
+/// Waits for a stream, and takes those that came with it. The connection sends its output when it is
+/// asked for a stream: since no answer is made before all streams are taken, answers go out together.
 async fn accept(connection: &mut Connection, digest: &Arc<Digest>) -> Vec<Accepted> {
     let mut all = vec![HttpSession::from_h2_conn(connection, Arc::clone(digest)).await];
     while all.len() < MAX_TAKEN && matches!(all.last(), Some(Ok(Some(_)))) {
@@ -140,7 +140,7 @@ async fn accept(connection: &mut Connection, digest: &Arc<Digest>) -> Vec<Accept
     all
 }
 
-/// When the connection has been idle for long enough, as it looks now.
+/// Returns the time at which the connection will have been idle for `timeout`, as it looks now.
 fn idle_until(streams: &Mutex<Streams>, timeout: Duration) -> Instant {
     let streams = streams.lock();
     match streams.open {
@@ -162,7 +162,8 @@ fn hand_over(edge: &Arc<Edge>, session: HttpSession, open: OpenStream, shutdown:
 // === impl Edge ===
 
 impl Edge {
-    /// Answers a preflight that is the gateway's to answer; says whether it was one.
+    /// Answers a preflight that the gateway answers itself. Returns `false`, with nothing sent, for
+    /// every other request.
     fn answer_http2(&self, session: &mut HttpSession) -> bool {
         let now = std::time::Instant::now();
         let snapshot = self.snapshot.load();

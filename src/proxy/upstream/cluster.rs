@@ -1,7 +1,7 @@
-//! A backend while the gateway runs: the addresses that its endpoints' names have now, in turn.
+//! The current addresses of a backend's endpoints, used in turn.
 //!
-//! Names are resolved by a task of their own, never by a request, and again later; while a name
-//! can't be resolved, the last addresses are kept.
+//! A background task resolves names, now and at an interval; requests never wait for it. While a name
+//! cannot be resolved, its last addresses are kept.
 
 use crate::config::{Endpoint, Protocol, Upstream};
 use arc_swap::ArcSwap;
@@ -14,13 +14,13 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep_until;
 use tracing::{info, warn};
 
-/// How often names are resolved again.
+/// Interval at which names are resolved again.
 const RESOLVE_INTERVAL: Duration = Duration::from_secs(30);
-/// How soon again while a name has no address yet.
+/// Interval while resolving fails.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
-/// How long a WebSocket may be silent in both directions.
+/// Maximum time in which a WebSocket is silent in both directions; beyond it, the tunnel ends.
 pub(in crate::proxy) const TUNNEL_TIMEOUT: Duration = Duration::from_secs(60 * 60);
-/// How long an idle connection to a backend is kept.
+/// Maximum time that an idle connection to a backend is kept in the pool.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A backend's endpoints.
@@ -32,24 +32,24 @@ pub(crate) struct Cluster {
     resolution: Mutex<Resolution>,
     next: AtomicUsize,
     started: Instant,
-    /// The second of the last logged failure, counted from one.
+    /// The second, counted from 1, in which a failure was logged last; 0 if none was.
     logged: AtomicU64,
 }
 
-/// What is known of the endpoints' names.
+/// The addresses that the endpoints' names resolved to.
 #[derive(Debug)]
 struct Resolution {
-    /// The addresses that each endpoint had last, which are kept until there are better ones.
+    /// The last addresses of each endpoint, kept until resolving succeeds again.
     known: Vec<Vec<SocketAddr>>,
     is_complete: bool,
-    /// When to ask again.
+    /// The time of the next resolution.
     next: Instant,
 }
 
 // === impl Cluster ===
 
 impl Cluster {
-    /// A cluster with the addresses that are written as such; names follow.
+    /// Makes a cluster that knows the endpoints written as addresses; names are resolved later.
     pub(in crate::proxy) fn new(upstream: Upstream, endpoints: Vec<Endpoint>) -> Self {
         let addresses = endpoints.iter().filter_map(literal_address).collect();
         let resolution = Resolution {
@@ -68,7 +68,8 @@ impl Cluster {
         }
     }
 
-    /// Whether it is what these would make: then it is kept, with what it has learned.
+    /// Whether this cluster was made from the same parts, so that a reload can keep it with the
+    /// addresses it resolved.
     pub(in crate::proxy) fn is_of(&self, upstream: &Upstream, endpoints: &[Endpoint]) -> bool {
         self.upstream == *upstream && self.endpoints == endpoints
     }
@@ -77,20 +78,20 @@ impl Cluster {
         &self.upstream.name
     }
 
-    /// How many addresses there are now: as often it makes sense to try.
+    /// Number of current addresses, and so of useful tries.
     pub(in crate::proxy) fn len(&self) -> usize {
         self.addresses.load().len()
     }
 
-    /// Whose turn it is. A request keeps its turn and counts on from it when it has to try again:
-    /// the next turn of all may be the endpoint that just failed.
+    /// Takes the next turn of the rotation. A request that has to try again counts on from its own
+    /// turn: the rotation's next one may be the endpoint that just failed.
     pub(in crate::proxy) fn take_turn(&self) -> usize {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The peer of a turn; `None` while no name has an address.
+    /// Returns the peer of a turn; `None` while the cluster has no address.
     ///
-    /// `is_upgrade`: a tunnel may be silent for long.
+    /// `is_upgrade` lets the connection be silent for as long as a tunnel may.
     pub(in crate::proxy) fn peer(&self, turn: usize, is_upgrade: bool) -> Option<Box<HttpPeer>> {
         let addresses = self.addresses.load();
         let address = addresses.get(turn.checked_rem(addresses.len())?)?;
@@ -103,14 +104,14 @@ impl Cluster {
         });
         peer.options.idle_timeout = Some(IDLE_TIMEOUT);
         if self.upstream.protocol == Protocol::H2c {
-            // Without TLS there is no negotiation: HTTP/2 at least is HTTP/2 at once.
+            // Without TLS there is no negotiation: pingora then starts with HTTP/2 at once.
             peer.options.alpn = ALPN::H2;
             peer.options.max_h2_streams = 100;
         }
         Some(Box::new(peer))
     }
 
-    /// Resolves the names now and again, for ever. Ends at once where there are none.
+    /// Resolves the names at their intervals, without end. Returns at once if there are no names.
     pub(in crate::proxy) async fn keep_resolved(&self) {
         while !self.is_literal() {
             let next = self.resolution.lock().next;
@@ -119,7 +120,7 @@ impl Cluster {
         }
     }
 
-    /// Resolves the names if there is no address yet, so that a request would find none.
+    /// Resolves the names if the cluster has no address yet.
     pub(in crate::proxy) async fn resolve_first(&self) {
         if self.len() == 0 {
             self.resolve().await;
@@ -136,7 +137,7 @@ impl Cluster {
             found.push(tokio::net::lookup_host((host.as_str(), *port)).await);
         }
         let mut resolution = self.resolution.lock();
-        // A failure is worth a line in the log once.
+        // One log line per failure, not one per try.
         let is_news = resolution.is_complete;
         let Resolution {
             known, is_complete, ..
@@ -168,7 +169,7 @@ impl Cluster {
         }
     }
 
-    /// Says that a request failed here, once a second at the most: a backend that is down fails all.
+    /// Logs that a request failed, at most once per second: a backend that is down fails all of them.
     pub(in crate::proxy) fn log_failure(&self, route: &str, error: &pingora_core::Error) {
         let second = self.started.elapsed().as_secs() + 1;
         if self.logged.swap(second, Ordering::Relaxed) != second {

@@ -1,5 +1,5 @@
-//! The built-in upstream: answers with what it was sent, as JSON. A server of its own behind a
-//! loopback port, so that what it is asked went the way of every other request.
+//! The built-in upstream: answers with the request it got, as JSON. It is a real server on a loopback
+//! port, so that requests take the same way to it as to any other upstream.
 
 use async_trait::async_trait;
 use http::{Response, StatusCode};
@@ -7,7 +7,7 @@ use pingora_core::apps::http_app::ServeHttp;
 use pingora_core::protocols::http::ServerSession;
 use serde::Serialize;
 
-/// Longer bodies are read and cut.
+/// Maximum length of a body that is echoed; a longer one is read to its end and cut.
 const MAX_BODY: usize = 64 << 10;
 
 /// The application of the echo listener.
