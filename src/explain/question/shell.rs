@@ -206,7 +206,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads up to two more octal digits after a first one.
+    /// Reads up to two more octal digits; returns their number and the factor for the digit before them.
     fn octal(&mut self) -> (u32, u32) {
         let (mut number, mut scale) = (0, 1);
         for _ in 0..2 {
@@ -228,7 +228,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a number of at most `max` digits.
+    /// Reads a number of at most `digits` digits.
     fn number(&mut self, radix: u32, digits: usize) -> Option<u32> {
         let mut number = None;
         for _ in 0..digits {
