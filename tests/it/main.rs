@@ -6,6 +6,9 @@ mod browser;
 mod cases;
 mod cli;
 mod config;
+#[path = "../expect/mod.rs"]
+mod expect;
+mod expected;
 mod explain;
 mod fuzz;
 mod http;

@@ -3,10 +3,12 @@
 
 mod client;
 mod process;
+mod transcript;
 mod upstream;
 
 pub(crate) use client::{Client, Response, is_cors_field};
 pub(crate) use process::{File, Folder, Running};
+pub(crate) use transcript::{Masks, hide_unknown, transcript};
 pub(crate) use upstream::{Answer, Received, Upstream, read_head, read_request};
 
 use corsgate::config::Config;
@@ -30,6 +32,13 @@ pub(crate) fn corsgate(arguments: &[&str]) -> Output {
         .args(arguments)
         .output()
         .expect("it runs")
+}
+
+/// Takes the proxies of the machine away from a program that is to speak to this machine.
+pub(crate) fn without_proxies(command: &mut Command) {
+    for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+        command.env_remove(name).env_remove(name.to_lowercase());
+    }
 }
 
 /// What the program says to these arguments, and to `piped` on its stdin.

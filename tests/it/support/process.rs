@@ -1,4 +1,5 @@
 use super::PATIENCE;
+use std::cell::RefCell;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -99,24 +100,53 @@ impl Running {
                 let _ = send.send(line);
             }
         });
-        Log(lines)
+        Log {
+            lines,
+            read: RefCell::default(),
+        }
     }
 }
 
-/// The lines of a program's log that were not read yet.
-pub(crate) struct Log(mpsc::Receiver<String>);
+/// A program's log.
+pub(crate) struct Log {
+    lines: mpsc::Receiver<String>,
+    /// The lines that were read, without their times.
+    read: RefCell<String>,
+}
 
 impl Log {
     /// The next line that has `mark`.
     pub(crate) fn line(&self, mark: &str) -> String {
-        let next = || self.0.recv_timeout(PATIENCE).ok();
-        let mut lines = std::iter::from_fn(next);
+        let mut lines = std::iter::from_fn(|| self.next());
         let line = lines.find(|line| line.contains(mark));
         line.unwrap_or_else(|| panic!("it does not say `{mark}`"))
     }
 
-    /// The address at the end of the next line that has `mark`.
-    pub(crate) fn address(&self, mark: &str) -> SocketAddr {
+    /// Returns the whole log of a program that ends, without times.
+    pub(crate) fn whole(self) -> String {
+        while self.next().is_some() {}
+        self.read.into_inner()
+    }
+
+    fn next(&self) -> Option<String> {
+        let line = self.lines.recv_timeout(PATIENCE).ok()?;
+        let (_time, rest) = line.split_once(' ').unwrap_or_default();
+        *self.read.borrow_mut() += &format!("{}\n", rest.trim_start());
+        Some(line)
+    }
+
+    /// Waits until the gateway listens, and returns where.
+    pub(crate) fn listener(&self) -> SocketAddr {
+        self.address("traffic: listening on")
+    }
+
+    /// Waits until the admin listener is there, and returns where.
+    pub(crate) fn admin(&self) -> SocketAddr {
+        self.address("admin: listening on")
+    }
+
+    /// Returns the address at the end of the next line that has `mark`.
+    fn address(&self, mark: &str) -> SocketAddr {
         let line = self.line(mark);
         let address = line.rsplit(' ').next().expect("words");
         address
