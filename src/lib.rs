@@ -18,6 +18,9 @@ pub mod admin;
 pub mod cli;
 pub mod config;
 pub mod cors;
+#[cfg(test)]
+#[path = "../tests/expect/mod.rs"]
+mod expect;
 #[cfg(feature = "gateway")]
 pub mod explain;
 #[cfg(feature = "gateway")]
