@@ -1,157 +1,40 @@
 use super::*;
 use proptest::prelude::*;
 
-/// Method, URL, fields and credentials of a pasted text.
+/// Returns method and URL, fields and credentials of a pasted text, or why it is not a request.
 fn read(text: &str) -> String {
-    let flags = Flags::default();
-    match Question::of_text(text, flags) {
-        Ok(question) => {
-            let Question {
-                method,
-                scheme,
-                authority,
-                target,
-                headers,
-                credentials,
-            } = question;
-            let fields: Vec<String> = headers.iter().map(|(n, v)| format!("{n}={v}")).collect();
-            let with = if credentials { " +credentials" } else { "" };
-            let fields = fields.join("|");
-            format!("{method} {scheme}://{authority}{target} {fields}{with}")
-        }
-        Err(error) => format!("error: {error}"),
-    }
+    let question = match Question::of_text(text, Flags::default()) {
+        Ok(question) => question,
+        Err(error) => return format!("error: {error}"),
+    };
+    let Question {
+        method,
+        scheme,
+        authority,
+        target,
+        headers,
+        credentials,
+    } = question;
+    let mut lines = vec![format!("{method} {scheme}://{authority}{target}")];
+    let fields = headers.iter().map(|(name, value)| match value.as_str() {
+        "" => format!("{name}:"),
+        value => format!("{name}: {value}"),
+    });
+    lines.extend(fields);
+    lines.extend(credentials.then(|| "with credentials".to_owned()));
+    lines.join("\n")
 }
 
 #[test]
 fn pasted_texts_are_understood() {
-    let no_request = "is neither a `curl` command nor a request line such as `GET /v1 HTTP/1.1`";
-    for (text, expected) in [
-        (
-            "curl https://api.example.com",
-            "GET https://api.example.com/ ",
-        ),
-        (
-            "$ curl api.example.com/v1?a=b#c",
-            "GET http://api.example.com/v1?a=b ",
-        ),
-        (
-            "curl -X PUT 'https://api.example.com/v1' -H 'Origin: https://a.example' -H \"x-a: 'b'\"",
-            "PUT https://api.example.com/v1 Origin=https://a.example|x-a='b'",
-        ),
-        (
-            "curl -XDELETE -sSiHorigin:https://a.example --compressed http://h/p -k",
-            "DELETE http://h/p origin=https://a.example",
-        ),
-        (
-            "curl 'https://h/p' \\\n  -H 'content-type: application/json' \\\n  --data-raw '{\"a\":1}'",
-            "POST https://h/p content-type=application/json",
-        ),
-        (
-            "curl -d a=b http://h/",
-            "POST http://h/ Content-Type=application/x-www-form-urlencoded",
-        ),
-        ("curl -G -d a=b http://h/", "GET http://h/ "),
-        (
-            "curl --json '{}' http://h/",
-            "POST http://h/ Content-Type=application/json",
-        ),
-        ("curl -T file http://h/", "PUT http://h/ "),
-        ("curl -I http://h/", "HEAD http://h/ "),
-        ("curl -b a=b http://h/", "GET http://h/  +credentials"),
-        (
-            "curl -H 'Cookie: a=b' http://h/",
-            "GET http://h/  +credentials",
-        ),
-        (
-            "curl -u me:secret http://h/",
-            "GET http://h/ Authorization=Basic bWU6c2VjcmV0",
-        ),
-        (
-            "curl --oauth2-bearer abc -H 'Content-Type:' -d a=b http://h/",
-            "POST http://h/ Authorization=Bearer abc",
-        ),
-        (
-            "curl -r 0-9 --request-target /x -X OPTIONS http://h/y",
-            "OPTIONS http://h/x Range=bytes=0-9",
-        ),
-        ("curl -s -- http://h/", "GET http://h/ "),
-        (
-            "curl --expand-data '{{a}}' http://h/",
-            "POST http://h/ Content-Type=application/x-www-form-urlencoded",
-        ),
-        (
-            "curl -sH'x-\u{e9}: \u{e9}' http://h/",
-            "GET http://h/ x-\u{e9}=\u{e9}",
-        ),
-        (
-            "curl -o /dev/null -w '%{http_code}' -m 3 http://h/",
-            "GET http://h/ ",
-        ),
-        (
-            "curl -H 'Host: api.example.com' http://127.0.0.1:8080/v1",
-            "GET http://api.example.com/v1 ",
-        ),
-        (
-            "curl -A x -e y -H 'User-Agent: z' -H 'Pragma: no-cache' http://h/",
-            "GET http://h/ ",
-        ),
-        (
-            "curl -H 'x-empty;' -H 'accept:' http://h/",
-            "GET http://h/ x-empty=",
-        ),
-        (
-            "OPTIONS /v1 HTTP/1.1\r\nHost: h:8080\r\nOrigin: null\r\n\
-             Access-Control-Request-Method: PUT\r\n\r\nbody: no",
-            "OPTIONS http://h:8080/v1 Origin=null|Access-Control-Request-Method=PUT",
-        ),
-        (
-            "GET /v1 HTTP/1.1\nHost: h\nOrigin: https://h\n",
-            "GET https://h/v1 Origin=https://h",
-        ),
-        ("GET http://h/v1 HTTP/1.1\n\n", "GET http://h/v1 "),
-        ("OPTIONS * HTTP/1.1\nHost: h\n", "OPTIONS http://h* "),
-        (
-            "GET /v1 HTTP/2\n:authority: h\n:scheme: https\norigin: https://a.example\n",
-            "GET https://h/v1 origin=https://a.example",
-        ),
-        (
-            "",
-            "error: there is no URL: give `--url`, or paste a `curl` command or a raw request",
-        ),
-        ("GET /v1 HTTP/1.1\n", "error: the request has no Host field"),
-        (
-            "GET /v1\nHost: h\nnonsense\n",
-            "error: `nonsense` is no field: it has no colon",
-        ),
-        ("curl", "error: the `curl` command has no URL"),
-        (
-            "curl http://h/ -H",
-            "error: curl's option `-H` has no value",
-        ),
-        (
-            "curl 'http://h/",
-            "error: the `curl` command has a quote that is not closed: paste all of it",
-        ),
-        (
-            "curl ftp://h/",
-            "error: `ftp://h/` is not a URL: its scheme is neither http nor https",
-        ),
-        (
-            "curl http://me@h/",
-            "error: `http://\u{2026}@h/` is not a URL: leave the user name out",
-        ),
-        (
-            "curl 'http:///p'",
-            "error: `http:///p` is not a URL: invalid format",
-        ),
-        (
-            "what is this",
-            &format!("error: `what is this` {no_request}"),
-        ),
-    ] {
-        assert_eq!(read(text), expected, "{text}");
-    }
+    crate::expect::cases("explain/pasted.txt", |text| {
+        let found = read(text);
+        // Terminals and editors end lines as they like.
+        for other in [format!("{text}\n"), text.replace('\n', "\r\n")] {
+            assert_eq!(read(&other), found, "{other:?}");
+        }
+        found
+    });
 }
 
 #[test]
@@ -223,11 +106,7 @@ fn a_request_has_one_source() {
         url: Some("http://h/".to_owned()),
         ..Flags::default()
     };
-    let error = Question::of_text("curl http://h/", flags()).expect_err("two");
-    assert_eq!(
-        error.to_string(),
-        "a URL is given and a request is pasted: leave one of them out"
-    );
+    assert!(Question::of_text("curl http://h/", flags()).is_err());
     // Nothing is pasted where there is nothing but a line's end.
     assert!(Question::of_text(" \r\n", flags()).is_ok_and(|question| question.authority == "h"));
 }
@@ -243,22 +122,18 @@ fn a_query_is_read_as_flags_are() {
     assert!(flags.credentials);
     let (flags, format) = Flags::of_query("credentials=false").expect("flags");
     assert_eq!((flags.credentials, format), (false, Format::Text));
-    let error = Flags::of_query("format=xml").expect_err("unknown");
-    assert_eq!(
-        error.to_string(),
-        "`xml` is no format: write `text` or `json`"
-    );
-    let error = Flags::of_query("orgin=x").expect_err("unknown");
-    assert!(
-        error.to_string().starts_with("`orgin` is unknown"),
-        "{error}"
-    );
+    assert!(Flags::of_query("format=xml").is_err());
+    assert!(Flags::of_query("orgin=x").is_err());
 }
 
 /// What browsers copy has this in it, however they quote it.
-const BOOKS: &str = "POST https://api.example.com/v1/books?q=a%20b \
-                     accept=*/*|content-type=application/json|origin=https://app.example.com|\
-                     x-note=it's \"50%\" & ^more! +credentials";
+const BOOKS: &str = "\
+POST https://api.example.com/v1/books?q=a%20b
+accept: */*
+content-type: application/json
+origin: https://app.example.com
+x-note: it's \"50%\" & ^more!
+with credentials";
 
 #[test]
 fn what_browsers_copy_is_understood() {
@@ -322,20 +197,6 @@ fn words_are_those_of_a_shell() {
         let found = shell::words(text).expect(text);
         assert_eq!(found, expected, "{text}");
     }
-    let unclosed = "the `curl` command has a quote that is not closed: paste all of it";
-    let several = "there is more than one `curl` command: paste one";
-    for (text, expected) in [
-        ("'a", unclosed),
-        ("\"a\\\"", unclosed),
-        ("$'a\\'", unclosed),
-        ("$'a\\", unclosed),
-        ("^\"a ^\n", unclosed),
-        ("curl 'a' ;\ncurl 'b'", several),
-        ("curl ^\"a^\" &\ncurl.exe ^\"b^\"", several),
-    ] {
-        let error = shell::words(text).expect_err(text);
-        assert_eq!(error.to_string(), expected, "{text}");
-    }
 }
 
 #[test]
@@ -351,7 +212,7 @@ fn no_value_of_an_option_becomes_the_url() {
         let question = Question::of_text(&text, Flags::default()).expect(&text);
         assert_eq!((&*question.authority, &*question.target), ("h", "/try"), "{text}");
         let text = format!("curl http://h/try {option}");
-        let error = format!("error: curl's option `{option}` has no value");
+        let error = read("curl http://h/try -H").replace("-H", option);
         assert_eq!(read(&text), error);
     }
     for option in "-s -S -k -L -v -i -f -g -O -J -N -n -q -R -a -B -j -l -M -p -V -Z -0 -1 -4 -6 -# \
@@ -359,64 +220,8 @@ fn no_value_of_an_option_becomes_the_url() {
         .split_whitespace()
     {
         let text = format!("curl {option} http://h/try");
-        assert_eq!(read(&text), "GET http://h/try ", "{text}");
+        assert_eq!(read(&text), "GET http://h/try", "{text}");
     }
-    let refused = |second: &str, first: &str| {
-        format!(
-            "error: `{second}` can't be the URL beside `{first}`: paste one command with one URL, and \
-             values with spaces in quotes"
-        )
-    };
-    for (text, expected) in [
-        (
-            "curl http://a/ http://b/",
-            refused("http://b/", "http://a/"),
-        ),
-        ("curl --url http://a/ b", refused("b", "http://a/")),
-        ("curl --brand-new 5 http://h/", refused("http://h/", "5")),
-        ("curl http://h/ -H x: y", refused("y", "http://h/")),
-        (
-            "curl http://a/\ncurl http://b/",
-            refused("curl", "http://a/"),
-        ),
-        (
-            "curl http://h/ --next http://i/",
-            "error: curl's option `--next` begins a second request: paste one".to_owned(),
-        ),
-        (
-            "curl -H @fields http://h/",
-            "error: `@fields` has headers in a file: write them into the command".to_owned(),
-        ),
-    ] {
-        assert_eq!(read(text), expected, "{text}");
-    }
-}
-
-#[test]
-fn ports_are_ports() {
-    for (url, expected) in [
-        ("http://h:65535/", None),
-        ("http://h/?a=b:99999", None),
-        ("http://[::1]/", None),
-        ("http://[::1]:8080/", None),
-        ("http://h:65536/", Some("65536")),
-        ("http://h:99999/", Some("99999")),
-        ("h:99999", Some("99999")),
-        ("http://[::1]:99999/", Some("99999")),
-        ("http://h:80a/", Some("80a")),
-    ] {
-        let found = Question::of_url(url).map(|_| ());
-        match expected {
-            None => assert_eq!(found, Ok(()), "{url}"),
-            Some(port) => {
-                let error = found.expect_err(url).to_string();
-                let why = format!("is not a URL: the port `{port}` is no number up to 65535");
-                assert!(error.ends_with(&why), "{error}");
-            }
-        }
-    }
-    let raw = read("GET / HTTP/1.1\nHost: h:70000\n");
-    assert!(raw.contains("the port `70000`"), "{raw}");
 }
 
 #[test]
@@ -470,19 +275,6 @@ fn secrets_decide_and_are_not_told() {
         assert_eq!(told, [expected, ""], "{name}");
         let decides = browser_headers::value_decides(name);
         assert_eq!(decides, is_told && name != "x-note", "{name}");
-    }
-    for (text, message) in [
-        (
-            "curl http://h/ -H 'x-token: s3cr3t\u{2026}'",
-            "the value of `x-token` has a character that no field value has",
-        ),
-        (
-            "curl http://me:s3cr3t@h/",
-            "`http://\u{2026}@h/` is not a URL: leave the user name out",
-        ),
-    ] {
-        let error = Question::of_text(text, Flags::default()).expect_err(text);
-        assert_eq!(error.to_string(), message);
     }
 }
 
