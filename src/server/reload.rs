@@ -121,7 +121,7 @@ impl Reloader {
         }
         let running = Running::of(&config);
         let sources = config.sources.clone();
-        metrics.serves(&config.hash);
+        metrics.config().serves(&config.hash);
         let echo = echo.map(|bound| start_echo(bound, stopped));
         let config = Config {
             listeners: fixed.bound.clone(),
@@ -283,7 +283,7 @@ impl Reloader {
         }
         let snapshot = Arc::new(snapshot);
         let previous = self.snapshot.swap(Arc::clone(&snapshot));
-        self.metrics.reload_applied(&running.hash);
+        self.metrics.config().applied(&running.hash);
         *self.running.lock() = running;
         let names: HashSet<&str> = snapshot.route_names().collect();
         for gone in previous.route_names().filter(|name| !names.contains(name)) {
@@ -294,7 +294,7 @@ impl Reloader {
 
     /// Counts and tells that a configuration can't be served. Nothing else happens.
     fn refuse(&self, work: &mut Work, trigger: Trigger, error: ConfigError) -> ReloadError {
-        self.metrics.reload_rejected();
+        self.metrics.config().rejected();
         let all: Vec<String> = error.diagnostics.iter().map(Diagnostic::one_line).collect();
         let (count, trigger) = (all.len(), trigger.to_string());
         error!(

@@ -1,0 +1,145 @@
+//! Requests by route: preflights, CORS requests, all requests, and their durations.
+
+use super::register;
+use crate::cors::{ActualOutcome, Outcome, PreflightOutcome, Reason, Rule};
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry,
+};
+use std::time::Duration;
+
+/// The request metrics of all routes.
+#[derive(Debug, Clone)]
+pub(super) struct RequestMetrics {
+    preflights: IntCounterVec,
+    cors_requests: IntCounterVec,
+    requests: IntCounterVec,
+    duration: HistogramVec,
+}
+
+/// The handles of one route.
+#[derive(Debug)]
+pub struct RouteMetrics {
+    /// By reason: under one rule a reason has one outcome.
+    preflights: [Option<IntCounter>; Reason::ALL.len()],
+    allowed: IntCounter,
+    denied: IntCounter,
+    passed_through: IntCounter,
+    requests: [IntCounter; CODE_CLASSES.len()],
+    duration: Histogram,
+}
+
+/// Upper bounds in seconds: preflights fall into the first ones, slow upstreams into the last.
+const DURATION_BUCKETS: [f64; 14] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
+
+/// The values of `code`. `none`: the client was gone before there was a status.
+const CODE_CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
+
+// === impl RequestMetrics ===
+
+impl RequestMetrics {
+    pub(super) fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let counter = |name: &str, help: &str, labels: &[&str]| {
+            register(registry, IntCounterVec::new(Opts::new(name, help), labels))
+        };
+        let duration = HistogramOpts::new(
+            "corsgate_request_duration_seconds",
+            "Time from a request's header to the end of its response.",
+        )
+        .buckets(DURATION_BUCKETS.to_vec());
+        Ok(Self {
+            preflights: counter(
+                "corsgate_preflights_total",
+                "CORS preflights by what became of them.",
+                &["route", "outcome", "reason"],
+            )?,
+            cors_requests: counter(
+                "corsgate_cors_requests_total",
+                "CORS requests that are no preflights.",
+                &["route", "outcome"],
+            )?,
+            requests: counter(
+                "corsgate_requests_total",
+                "All requests by the class of the status they were answered with.",
+                &["route", "code"],
+            )?,
+            duration: register(registry, HistogramVec::new(duration, &["route"]))?,
+        })
+    }
+
+    pub(super) fn route(&self, name: &str, rule: &Rule) -> RouteMetrics {
+        let cors = |outcome: ActualOutcome| {
+            self.cors_requests
+                .with_label_values(&[name, outcome.as_str()])
+        };
+        RouteMetrics {
+            preflights: Reason::ALL.map(|reason| {
+                let outcome = rule.preflight_outcome(reason)?.as_str();
+                let labels = [name, outcome, reason.as_str()];
+                Some(self.preflights.with_label_values(&labels))
+            }),
+            allowed: cors(ActualOutcome::Allowed),
+            denied: cors(ActualOutcome::Denied),
+            passed_through: cors(ActualOutcome::PassedThrough),
+            requests: CODE_CLASSES.map(|class| self.requests.with_label_values(&[name, class])),
+            duration: self.duration.with_label_values(&[name]),
+        }
+    }
+
+    /// Removes the series of a route. Removing one that was never made fails, which changes nothing.
+    pub(super) fn forget_route(&self, name: &str) {
+        for outcome in PreflightOutcome::ALL {
+            for reason in Reason::ALL {
+                let labels = [name, outcome.as_str(), reason.as_str()];
+                let _ = self.preflights.remove_label_values(&labels);
+            }
+        }
+        for outcome in [
+            ActualOutcome::Allowed,
+            ActualOutcome::Denied,
+            ActualOutcome::PassedThrough,
+        ] {
+            let labels = [name, outcome.as_str()];
+            let _ = self.cors_requests.remove_label_values(&labels);
+        }
+        for class in CODE_CLASSES {
+            let _ = self.requests.remove_label_values(&[name, class]);
+        }
+        let _ = self.duration.remove_label_values(&[name]);
+    }
+}
+
+// === impl RouteMetrics ===
+
+impl RouteMetrics {
+    /// Counts a finished request. `status` is `None` where no response was sent.
+    pub fn finished(&self, outcome: Outcome, status: Option<u16>, elapsed: Duration) {
+        match outcome {
+            Outcome::Preflight(_, reason) => {
+                if let Some(counter) = &self.preflights[reason as usize] {
+                    counter.inc();
+                }
+            }
+            Outcome::Actual(ActualOutcome::NotCors) => {}
+            Outcome::Actual(ActualOutcome::Allowed) => self.allowed.inc(),
+            Outcome::Actual(ActualOutcome::Denied) => self.denied.inc(),
+            Outcome::Actual(ActualOutcome::PassedThrough) => self.passed_through.inc(),
+        }
+        let class = usize::from(status.unwrap_or(0) / 100);
+        self.requests[if class < CODE_CLASSES.len() { class } else { 0 }].inc();
+        self.duration.observe(elapsed.as_secs_f64());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_index_their_handles() {
+        for (index, reason) in Reason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, index);
+        }
+    }
+}
