@@ -1,8 +1,8 @@
-//! Small whole responses for the listeners that are not the gateway: admin, echo, demo.
+//! Small, complete responses of the listeners beside traffic: admin, echo and demo.
 
 use http::{HeaderValue, Response, StatusCode, header};
 
-/// A response with a body of `content_type`.
+/// Makes a response with a body of `content_type`.
 pub(crate) fn with_body(
     status: StatusCode,
     content_type: &'static str,
@@ -18,7 +18,7 @@ pub(crate) fn with_body(
     response
 }
 
-/// A line of text.
+/// Makes a response of one line of text.
 pub(crate) fn text(status: StatusCode, line: &str) -> Response<Vec<u8>> {
     with_body(
         status,
@@ -27,7 +27,7 @@ pub(crate) fn text(status: StatusCode, line: &str) -> Response<Vec<u8>> {
     )
 }
 
-/// A response without a body.
+/// Makes a response without a body.
 pub(crate) fn empty(status: StatusCode) -> Response<Vec<u8>> {
     let mut response = Response::new(Vec::new());
     *response.status_mut() = status;

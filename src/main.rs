@@ -1,9 +1,9 @@
-//! Arguments → one command.
+//! The program: it runs the command that its arguments name.
 
 use std::process::ExitCode;
 
-/// A proxied request allocates dozens of times, some of it in large blocks; see the results in
-/// `benches/` for what the system's allocator takes.
+/// mimalloc, because a proxied request allocates dozens of times, sometimes in large blocks. The results
+/// in `benches/` compare it with the system's allocator.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,38 +1,43 @@
-//! Who may ask the admin listener: it is reachable from every browser on the machine.
+//! Protection of the admin listener from browsers: every browser on the machine can reach it.
 //!
-//! A page of any site can send requests to loopback addresses, and a site whose name is made to
-//! resolve to one (DNS rebinding) can read the answers as its own. The first say where they come
-//! from, in Origin and `Sec-Fetch-Site`; the second carry the site's name in Host.
+//! A page of any site can send requests to loopback addresses. The browser says where they come from,
+//! in Origin and `Sec-Fetch-Site`. A site whose name is made to resolve to a loopback address (DNS
+//! rebinding) can even read the answers as its own. Its requests carry the site's name in Host.
 
 use crate::cors::host_and_port;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use std::net::IpAddr;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Why a request is refused; `None` where it isn't. `hosts` are the names that the listener is known
-/// by, in lower case, beside addresses and `localhost`.
-pub(super) fn refusal(headers: &HeaderMap, authority: &[u8], hosts: &[String]) -> Option<String> {
+/// Checks that no page of another site has sent a request. `hosts` are the names that the listener is
+/// known by, in lower case, beside addresses and `localhost`.
+///
+/// # Errors
+///
+/// A message for the client.
+pub(super) fn check(uri: &Uri, headers: &HeaderMap, hosts: &[String]) -> Result<(), String> {
+    let authority = authority(uri, headers);
     let host = host_of(authority);
     if !is_known(&host, hosts) {
         let shown = host.escape_default();
-        return Some(format!(
+        return Err(format!(
             "this listener is not known as `{shown}`: ask by address, or list the name in `admin.hosts`"
         ));
     }
     let mut sites = headers.get_all(SEC_FETCH_SITE).iter();
     if sites.any(|site| site != "same-origin" && site != "none") {
-        return Some("a page of another site may not ask this".to_owned());
+        return Err("a page of another site may not ask this".to_owned());
     }
     let own = [b"http://".as_slice(), authority].concat();
     let mut origins = headers.get_all(header::ORIGIN).iter();
     if origins.any(|origin| !origin.as_bytes().eq_ignore_ascii_case(&own)) {
-        return Some("a page of another origin may not ask this".to_owned());
+        return Err("a page of another origin may not ask this".to_owned());
     }
-    None
+    Ok(())
 }
 
-/// The host in lower case, without its port and the brackets of an IPv6 address.
+/// Returns the host in lower case, without its port and the brackets of an IPv6 address.
 fn host_of(authority: &[u8]) -> String {
     let authority = String::from_utf8_lossy(authority).to_ascii_lowercase();
     let (host, _) = host_and_port(&authority);
@@ -40,13 +45,14 @@ fn host_of(authority: &[u8]) -> String {
     bare.unwrap_or(host).to_owned()
 }
 
-/// No name server can make an address another's, nor `localhost`, which browsers resolve themselves.
+/// Whether a host is the listener's own. An address and `localhost` always are: a name server can't
+/// redirect them, since browsers resolve `localhost` themselves.
 fn is_known(host: &str, hosts: &[String]) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok() || hosts.iter().any(|known| known == host)
 }
 
-/// Where the request was sent.
-pub(super) fn authority<'a>(uri: &'a http::Uri, headers: &'a HeaderMap) -> &'a [u8] {
+/// Returns the host and port that the client sent the request to.
+fn authority<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> &'a [u8] {
     match uri.authority() {
         Some(authority) => authority.as_str().as_bytes(),
         None => headers.get(header::HOST).map_or(b"", HeaderValue::as_bytes),
@@ -57,12 +63,14 @@ pub(super) fn authority<'a>(uri: &'a http::Uri, headers: &'a HeaderMap) -> &'a [
 mod tests {
     use super::*;
 
-    fn is_refused(host: &str, fields: &[(&'static str, &'static str)]) -> bool {
+    fn is_refused(host: &'static str, fields: &[(&'static str, &'static str)]) -> bool {
         let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, HeaderValue::from_static(host));
         for (name, value) in fields {
             headers.append(*name, HeaderValue::from_static(value));
         }
-        refusal(&headers, host.as_bytes(), &["admin.internal".to_owned()]).is_some()
+        let uri = Uri::from_static("/config");
+        check(&uri, &headers, &["admin.internal".to_owned()]).is_err()
     }
 
     #[test]

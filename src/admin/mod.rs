@@ -7,17 +7,22 @@
 //! | `/readyz`        | 200 while traffic is taken, 503 before that and once it is draining |
 //! | `/config`        | the running configuration, its hash and its age                     |
 //! | `/explain`       | what would become of a request, and why                             |
-//! | `POST /reload`   | 200 when the configuration was read again, 422 when it was refused  |
+//! | `POST /reload`   | 200 when the configuration was read again, 422 when it was rejected |
 //!
-//! The last three are on the admin listener alone. There everything but `/livez` and `/readyz` refuses
-//! what a page of another site could have sent: see `guard`.
+//! The last three are on the admin listener alone. All its pages but `/livez` and `/readyz` answer 403
+//! to requests that a page of another site could have sent: see `guard`.
 
+mod console;
 mod guard;
+mod page;
+
+pub use console::{Console, ReloadError};
 
 use crate::http_response;
 use crate::metrics::Metrics;
 use async_trait::async_trait;
 use http::{HeaderValue, Method, Response, StatusCode, header};
+use page::Page;
 use pingora_core::apps::http_app::ServeHttp;
 use pingora_core::protocols::http::ServerSession;
 use std::sync::Arc;
@@ -30,62 +35,25 @@ use tracing::error;
 pub struct Admin {
     metrics: Metrics,
     readiness: Readiness,
-    console: Option<AdminConsole>,
+    /// `None` for the listener for Prometheus.
+    admin: Option<AdminOnly>,
 }
 
-/// What the admin listener has and the one for Prometheus has not.
-struct AdminConsole {
+/// The part of an admin listener that the one for Prometheus lacks.
+struct AdminOnly {
     console: Arc<dyn Console>,
+    /// The host names that the listener is known by.
     hosts: Vec<String>,
 }
 
-/// The gateway behind an admin listener.
-#[async_trait]
-pub trait Console: Send + Sync {
-    /// The running configuration as YAML, what is known about it in comments before it.
-    fn config(&self) -> String;
-
-    /// What would become of the request that a query, or a text that was sent with it, speaks of:
-    /// a content type and a page. The error is what to tell who asked.
-    async fn explain(
-        &self,
-        query: String,
-        pasted: String,
-    ) -> Result<(&'static str, String), String>;
-
-    /// Reads the configuration again. Says what came of it.
-    async fn reload(&self) -> Result<String, ReloadError>;
-}
-
-/// Why the configuration that was running still is.
-#[derive(Debug, thiserror::Error)]
-pub enum ReloadError {
-    #[error("the configuration came from no file: there is nothing to read again")]
-    NoFile,
-    /// Everything that is wrong with it.
-    #[error("{0}")]
-    Refused(String),
-}
-
-/// A pasted request is read up to this size.
+/// Maximum size of a pasted request; beyond it, the answer is 413.
 const MAX_PASTED: usize = 64 << 10;
-/// And waited for so long.
+/// Maximum time to wait for a pasted request; beyond it, the answer is 408.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Whether traffic is taken. Cheap to clone; all clones are one.
+/// Whether traffic is taken. Clones share the flag.
 #[derive(Debug, Clone, Default)]
 pub struct Readiness(Arc<AtomicBool>);
-
-/// A page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Page {
-    Metrics,
-    Livez,
-    Readyz,
-    Config,
-    Explain,
-    Reload,
-}
 
 // === impl Readiness ===
 
@@ -99,70 +67,20 @@ impl Readiness {
     }
 }
 
-// === impl Page ===
-
-impl Page {
-    const ALL: [Self; 6] = [
-        Self::Metrics,
-        Self::Livez,
-        Self::Readyz,
-        Self::Config,
-        Self::Explain,
-        Self::Reload,
-    ];
-
-    fn path(self) -> &'static str {
-        match self {
-            Self::Metrics => "/metrics",
-            Self::Livez => "/livez",
-            Self::Readyz => "/readyz",
-            Self::Config => "/config",
-            Self::Explain => "/explain",
-            Self::Reload => "/reload",
-        }
-    }
-
-    fn allows(self, method: &Method) -> bool {
-        match self {
-            Self::Reload => *method == Method::POST,
-            Self::Explain => *method == Method::GET || *method == Method::POST,
-            _ => *method == Method::GET || *method == Method::HEAD,
-        }
-    }
-
-    /// The methods, as the Allow field has them.
-    fn methods(self) -> &'static str {
-        match self {
-            Self::Reload => "POST",
-            Self::Explain => "GET, POST",
-            _ => "GET, HEAD",
-        }
-    }
-
-    /// Whether it needs a gateway to speak of.
-    fn is_of_console(self) -> bool {
-        matches!(self, Self::Config | Self::Explain | Self::Reload)
-    }
-
-    /// Whether it shows or changes something. Orchestrators ask for the others, by any name.
-    fn is_guarded(self) -> bool {
-        !matches!(self, Self::Livez | Self::Readyz)
-    }
-}
-
 // === impl Admin ===
 
 impl Admin {
-    /// The listener for Prometheus alone.
+    /// Makes the application of a listener for Prometheus alone.
     pub fn for_metrics(metrics: Metrics, readiness: Readiness) -> Self {
         Self {
             metrics,
             readiness,
-            console: None,
+            admin: None,
         }
     }
 
-    /// The admin listener. `hosts` are the names it is known by, beside addresses and `localhost`.
+    /// Makes the application of an admin listener. `hosts` are the names that it is known by, beside
+    /// addresses and `localhost`.
     pub fn new(
         metrics: Metrics,
         readiness: Readiness,
@@ -170,15 +88,16 @@ impl Admin {
         hosts: Vec<String>,
     ) -> Self {
         Self {
-            console: Some(AdminConsole { console, hosts }),
+            admin: Some(AdminOnly { console, hosts }),
             ..Self::for_metrics(metrics, readiness)
         }
     }
 
+    /// Returns the pages of this listener.
     fn pages(&self) -> impl Iterator<Item = Page> {
-        let has_console = self.console.is_some();
+        let has_console = self.admin.is_some();
         let pages = Page::ALL.into_iter();
-        pages.filter(move |page| has_console || !page.is_of_console())
+        pages.filter(move |page| has_console || !page.needs_console())
     }
 
     async fn answer(&self, session: &mut ServerSession) -> Response<Vec<u8>> {
@@ -189,13 +108,11 @@ impl Admin {
             let known = format!("not found: there are {}", known.join(", "));
             return http_response::text(StatusCode::NOT_FOUND, &known);
         };
-        if let Some(AdminConsole { hosts, .. }) = &self.console
+        if let Some(AdminOnly { hosts, .. }) = &self.admin
             && page.is_guarded()
+            && let Err(reason) = guard::check(&request.uri, &request.headers, hosts)
         {
-            let authority = guard::authority(&request.uri, &request.headers);
-            if let Some(refusal) = guard::refusal(&request.headers, authority, hosts) {
-                return http_response::text(StatusCode::FORBIDDEN, &refusal);
-            }
+            return http_response::text(StatusCode::FORBIDDEN, &reason);
         }
         if !page.allows(method) {
             let mut response = http_response::empty(StatusCode::METHOD_NOT_ALLOWED);
@@ -203,18 +120,18 @@ impl Admin {
             response.headers_mut().insert(header::ALLOW, allowed);
             return response;
         }
-        match (page, &self.console) {
+        match (page, &self.admin) {
             (Page::Metrics, _) => self.metrics_page(),
             (Page::Readyz, _) if !self.readiness.get() => {
                 http_response::text(StatusCode::SERVICE_UNAVAILABLE, "not ready")
             }
             (Page::Livez | Page::Readyz, _) => http_response::text(StatusCode::OK, "ok"),
-            (Page::Config, Some(console)) => {
-                let page = console.console.config().into_bytes();
+            (Page::Config, Some(AdminOnly { console, .. })) => {
+                let page = console.config().into_bytes();
                 http_response::with_body(StatusCode::OK, "application/yaml", page)
             }
-            (Page::Explain, Some(console)) => explain(&*console.console, session).await,
-            (Page::Reload, Some(console)) => reload(&*console.console).await,
+            (Page::Explain, Some(AdminOnly { console, .. })) => explain(&**console, session).await,
+            (Page::Reload, Some(AdminOnly { console, .. })) => reload(&**console).await,
             (Page::Config | Page::Explain | Page::Reload, None) => {
                 http_response::empty(StatusCode::NOT_FOUND)
             }
@@ -225,7 +142,7 @@ impl Admin {
         match self.metrics.page() {
             Ok(page) => http_response::with_body(StatusCode::OK, Metrics::CONTENT_TYPE, page),
             Err(error) => {
-                error!(%error, "can't write the metrics");
+                error!(%error, "metrics page can't be written");
                 http_response::empty(StatusCode::INTERNAL_SERVER_ERROR)
             }
         }
@@ -247,7 +164,7 @@ async fn explain(console: &dyn Console, session: &mut ServerSession) -> Response
     }
 }
 
-/// The whole of a body that is no longer than a request may be.
+/// Reads the whole body. The error is the status to answer with.
 async fn read_pasted(session: &mut ServerSession) -> Result<String, StatusCode> {
     let mut pasted = Vec::new();
     loop {
@@ -268,7 +185,7 @@ async fn reload(console: &dyn Console) -> Response<Vec<u8>> {
         Err(error) => {
             let status = match error {
                 ReloadError::NoFile => StatusCode::CONFLICT,
-                ReloadError::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+                ReloadError::Rejected(_) => StatusCode::UNPROCESSABLE_ENTITY,
             };
             http_response::text(status, &error.to_string())
         }

@@ -1,4 +1,4 @@
-//! Work that may take a while, and that traffic must not notice.
+//! A thread for work that takes long and must not slow traffic down.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,9 +11,10 @@ use thread_priority::{
 use tokio::sync::oneshot;
 use tracing::debug;
 
-/// A thread that gives way to all others, and does one thing after the other. A pool's thread would
-/// not do: what has once given way need not get back. One for each piece of work would each leave
-/// an allocator's memory behind.
+/// A thread that gives way to all others, and does one job after the other.
+///
+/// A thread of a pool would not do: a thread that has lowered its priority may not raise it again. A
+/// new thread per job would leave an allocator's memory behind each time.
 pub(super) struct Background {
     jobs: mpsc::Sender<Job>,
 }
@@ -23,18 +24,17 @@ type Job = Box<dyn FnOnce() + Send>;
 // === impl Background ===
 
 impl Background {
-    /// Starts the thread. It ends with the value.
+    /// Starts the thread. It ends when the value is dropped.
     ///
     /// # Errors
     ///
-    /// Where there can be no thread.
+    /// Where the system has no thread left.
     pub(super) fn start() -> io::Result<Self> {
         let (jobs, waiting) = mpsc::channel::<Job>();
         let run = move || {
             give_way();
             for job in waiting {
-                // Whoever waits for it is told by the channel that is dropped. The next job is
-                // another one.
+                // A job that panics drops its channel, which tells the caller. The next job runs.
                 let _ = catch_unwind(AssertUnwindSafe(job));
             }
         };
@@ -44,7 +44,7 @@ impl Background {
         Ok(Self { jobs })
     }
 
-    /// Does `work`, when everything before it is done.
+    /// Runs `work` when all earlier jobs are done, and returns its result.
     ///
     /// # Errors
     ///
@@ -56,7 +56,7 @@ impl Background {
     {
         let (done, result) = oneshot::channel();
         let job = move || {
-            // Nobody waits any more where the process is ending.
+            // The caller is gone if the process is ending.
             let _ = done.send(work());
         };
         let panicked = || io::Error::other("it panicked");
@@ -65,14 +65,15 @@ impl Background {
     }
 }
 
-/// Takes a core only while nobody else wants it. A high niceness is not enough: Linux lets even such
-/// a thread finish its slice of some milliseconds before one that answers a request gets the core.
+/// Lets this thread run only while no other thread wants the core. A high niceness is not enough: Linux
+/// lets even such a thread finish its slice of some milliseconds before one that answers a request gets
+/// the core.
 fn give_way() {
     let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
     let min = ThreadPriority::Min;
-    // It works as well with others in its way.
+    // Jobs run without it too; traffic may notice them.
     if let Err(error) = set_thread_priority_and_policy(thread_native_id(), min, idle) {
-        debug!(?error, "can't give way");
+        debug!(?error, "background thread keeps its normal priority");
     }
 }
 

@@ -19,11 +19,14 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tracing::{debug, info};
 
-/// What pingora would reserve for every connection is 64 KiB. Whoever reads has a buffer already.
+/// Bytes that pingora reserves to read, per connection: none, where its default is 64 KiB. The
+/// applications bring a buffer of their own.
 const READ_BUFFER: usize = 0;
+/// Bytes that pingora collects before it writes, per connection: its default.
 const WRITE_BUFFER: usize = 1460;
 
-/// A client that vanished without a word is found out within two minutes, in a tunnel as well.
+/// Time after which the connection of a vanished client is closed: two minutes, in a tunnel too. Until
+/// then it counts as open.
 const TCP_KEEPALIVE: TcpKeepalive = TcpKeepalive {
     idle: Duration::from_secs(60),
     interval: Duration::from_secs(15),
@@ -32,13 +35,14 @@ const TCP_KEEPALIVE: TcpKeepalive = TcpKeepalive {
     user_timeout: Duration::ZERO,
 };
 
-/// A socket that listens, before anybody accepts on it.
+/// A socket that listens, before an application accepts on it.
 pub(super) struct Bound {
     pub address: SocketAddr,
     socket: TcpListener,
 }
 
-/// Accepts on sockets that listen already. pingora finds them in its table of inherited ones.
+/// Starts an application that accepts on these sockets. They are handed to pingora in its table of
+/// inherited sockets, because it would bind its own.
 pub(super) fn listen<A>(
     name: &str,
     runtime: &Handle,
@@ -54,7 +58,8 @@ pub(super) fn listen<A>(
     let mut service = Service::new(name.to_owned(), app);
     let mut fds = Fds::new();
     for Bound { address, socket } in sockets {
-        // The port is news where the configuration says 0; nobody configured the echo upstream.
+        // At info level even though the file has the address, because its port may be 0. The address
+        // of the built-in upstream is of no use to an operator.
         match name {
             "echo" => debug!("{name}: listening on {address}"),
             _ => info!("{name}: listening on {address}"),
@@ -78,6 +83,7 @@ pub(super) fn listen<A>(
 // === impl Bound ===
 
 impl Bound {
+    /// Binds a configured listener. An error names the line of `file` that has its address.
     pub(super) fn new(listener: &Listener, file: &Path) -> Result<Self, StartError> {
         let address = listener.address;
         TcpListener::bind(address)
@@ -100,10 +106,12 @@ impl Bound {
             })
     }
 
+    /// Binds a free port of the loopback address.
     pub(super) fn loopback() -> io::Result<Self> {
         TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(Self::of)
     }
 
+    /// Takes a socket that is bound already.
     pub(super) fn of(socket: TcpListener) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let address = socket.local_addr()?;

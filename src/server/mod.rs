@@ -1,12 +1,16 @@
-//! Assembly: a configuration becomes a running gateway. The only file that starts things.
+//! Assembly: a configuration becomes a running gateway, which signals reload and end.
 //!
-//! All listeners are bound before anything runs, so that a taken port is an error with nothing
-//! half-started. Traffic has a runtime of its own; admin, echo and name resolution share a small
-//! one, so that neither can starve the other.
+//! All configured listeners are bound before anything runs, so that a taken port is an error with
+//! nothing half-started. Traffic has a runtime of its own; admin, echo and name resolution share a
+//! small one, so that neither can starve the other.
 
 mod background;
+mod console;
+mod echo;
+mod fixed;
 mod listen;
 mod reload;
+mod served;
 mod signals;
 mod watcher;
 
@@ -14,11 +18,14 @@ use crate::admin::{Admin, Readiness};
 use crate::config::{self, Config, Diagnostic, Listener};
 use crate::metrics::Metrics;
 use crate::proxy::{Connections, Edge};
+use background::Background;
+use console::GatewayConsole;
+use echo::EchoServer;
 use listen::{Bound, listen};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use pingora_core::apps::ServerApp;
 use pingora_core::server::configuration::ServerConf;
-use reload::{Reloader, Trigger, has_echo};
+use reload::{Reloader, Trigger};
 use signals::{Signal, Signals};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -32,16 +39,17 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-/// How often a request is sent again after its upstream failed: see `Gateway::fail_to_connect`.
+/// Maximum number of times that a request is sent again after its upstream failed; beyond it, the
+/// client gets the error. See `Gateway::fail_to_connect`.
 const MAX_RETRIES: usize = 3;
 
 /// A running gateway.
 pub struct Server {
     traffic: Runtime,
     control: Runtime,
-    /// Tells the traffic listeners to take no more.
+    /// Tells the traffic listeners to take no more connections.
     stop_traffic: watch::Sender<bool>,
-    /// Tells the others, which serve until the end: draining is watched through them.
+    /// Tells the other listeners, which serve until the end, so that operators can watch the draining.
     stop_control: watch::Sender<bool>,
     readiness: Readiness,
     connections: Connections,
@@ -51,7 +59,7 @@ pub struct Server {
     shutdown_timeout: Duration,
 }
 
-/// Where a gateway really listens, port 0 resolved.
+/// The addresses that a gateway listens on: port 0 is resolved.
 #[derive(Debug, Clone)]
 pub struct Addresses {
     /// In the order of the configuration.
@@ -60,7 +68,7 @@ pub struct Addresses {
     pub metrics: Option<SocketAddr>,
 }
 
-/// Why a valid configuration can't be started.
+/// Error that keeps a valid configuration from being started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("{0}")]
@@ -74,11 +82,11 @@ pub enum StartError {
 // === impl Server ===
 
 impl Server {
-    /// Binds everything, then starts everything. `file` is what messages call the configuration.
+    /// Binds everything, then starts everything. `file` is the configuration's name in messages.
     ///
     /// # Errors
     ///
-    /// Where an address can't be listened on. Nothing is left behind then.
+    /// Where an address can't be listened on. Nothing keeps running then.
     pub fn start(config: Config, file: &Path) -> Result<Self, StartError> {
         Self::start_on(runtime("control", 1)?, config, file)
     }
@@ -94,9 +102,6 @@ impl Server {
         let admin_bound = admin.as_ref().map(|admin| bind(&admin.listener));
         let admin_bound = admin_bound.transpose()?;
         let metrics_bound = config.metrics.as_ref().map(bind).transpose()?;
-        let echo = has_echo(&config.upstreams)
-            .then(Bound::loopback)
-            .transpose()?;
         let addresses = Addresses {
             listeners: listeners.iter().map(|bound| bound.address).collect(),
             admin: admin_bound.as_ref().map(|bound| bound.address),
@@ -119,10 +124,12 @@ impl Server {
         let connections = Connections::new(metrics.connections());
         let (stop_traffic, traffic_stopped) = watch::channel(false);
         let (stop_control, control_stopped) = watch::channel(false);
+        let background = Arc::new(Background::start()?);
         let reloader = {
             let _on_control = control.enter();
-            let bound = &addresses.listeners;
-            Reloader::new(config, bound, file, metrics.clone(), echo, &control_stopped)
+            let (bound, metrics) = (&addresses.listeners, metrics.clone());
+            let (echo, background) = (EchoServer::new(&control_stopped), background.clone());
+            Reloader::new(config, bound, file, metrics, echo, background)
         };
         let reloader = Arc::new(reloader?);
         let conf = ServerConf {
@@ -137,7 +144,10 @@ impl Server {
         let handle = control.handle();
         if let Some((bound, admin)) = admin_bound.zip(admin) {
             let (metrics, readiness) = (metrics.clone(), readiness.clone());
-            let console = Arc::clone(&reloader);
+            let console = Arc::new(GatewayConsole {
+                reloader: Arc::clone(&reloader),
+                background,
+            });
             let app = Admin::new(metrics, readiness, console, admin.hosts);
             listen("admin", handle, app, vec![bound], &control_stopped);
         }
@@ -188,8 +198,8 @@ impl Server {
         Ok(())
     }
 
-    /// Starts, calls `started`, and serves until SIGTERM, which drains, or SIGINT or a second signal,
-    /// which end it at once.
+    /// Starts, calls `started`, and serves until a signal: SIGTERM drains; SIGINT, or a second signal,
+    /// ends at once.
     ///
     /// # Errors
     ///
@@ -200,7 +210,7 @@ impl Server {
         started: impl FnOnce(&Self) -> Result<(), E>,
     ) -> Result<(), E> {
         let control = runtime("control", 1).map_err(StartError::from)?;
-        // First of all, so that no signal meets a process that serves and has no answer to it.
+        // Before anything serves, so that no signal reaches a serving process without a handler.
         let signals = control.block_on(async { Signals::new() });
         let mut signals = signals.map_err(StartError::from)?;
         provide_descriptors(config.limits.max_connections);
@@ -213,26 +223,28 @@ impl Server {
         result
     }
 
+    /// Serves until the signal that ends the process, and drains if it says so.
     async fn ended(&self, signals: &mut Signals) {
         loop {
             match signals.next().await {
                 Signal::Reload => self.reload(),
-                Signal::Quit => return info!("SIGINT: stopping"),
+                Signal::Quit => return info!("gateway stopping: SIGINT"),
                 Signal::Drain => break,
             }
         }
-        info!("SIGTERM: draining {} connections", self.connections.count());
+        let open = self.connections.count();
+        info!("gateway draining {open} connections: SIGTERM");
         tokio::select! {
             () = self.drained() => {}
-            () = stop_signal(signals) => info!("a second signal: stopping"),
+            () = stop_signal(signals) => info!("gateway stopping: second signal"),
         }
     }
 
-    /// Reads the configuration again, while signals are still listened to.
+    /// Reads the configuration again in a task, so that the next signal does not have to wait.
     fn reload(&self) {
         let reloader = Arc::clone(&self.reloader);
         self.control.spawn(async move {
-            // What came of it is in the log, and nobody else has asked.
+            // The result is in the log; a signal has no answer.
             let _ = reloader.reload(Trigger::Signal).await;
         });
     }
@@ -252,13 +264,17 @@ impl Server {
             return;
         }
         let (open, patience) = (self.connections.count(), self.shutdown_timeout);
-        warn!("{open} connections are still open; they are cut off after {patience:?}");
+        warn!(
+            "{open} connections are still open after server.grace_period; \
+             they are cut off in {patience:?}"
+        );
         if timeout(patience, closed).await.is_err() {
-            warn!("{} connections were cut off", self.connections.count());
+            let open = self.connections.count();
+            warn!("{open} connections are cut off after server.shutdown_timeout");
         }
     }
 
-    /// Ends at once.
+    /// Ends at once: connections are cut off.
     pub fn stop(self) {
         self.readiness.set(false);
         self.stop_traffic.send_replace(true);
@@ -268,13 +284,13 @@ impl Server {
     }
 }
 
-/// Waits for a signal that stops.
+/// Waits for a signal that ends the process.
 async fn stop_signal(signals: &mut Signals) {
     while matches!(signals.next().await, Signal::Reload) {}
 }
 
-/// Takes as many file descriptors as the process may have, and says so where they are too few for
-/// `connections`. Many systems start a process with 1024.
+/// Raises the limit on file descriptors as far as the process may; logs a warning if that is too few
+/// for `connections`. Many systems start a process with 1024.
 fn provide_descriptors(connections: usize) {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
         return;
@@ -285,8 +301,8 @@ fn provide_descriptors(connections: usize) {
     };
     if limit < connections as u64 {
         warn!(
-            "the process may have {limit} file descriptors, fewer than limits.max_connections: \
-             {connections}; raise the one (`ulimit -n`, LimitNOFILE=) or lower the other"
+            "limit of {limit} file descriptors is below limits.max_connections: {connections}; raise \
+             the limit (`ulimit -n`, LimitNOFILE=) or lower max_connections"
         );
     }
 }

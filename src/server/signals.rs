@@ -1,15 +1,15 @@
-//! The signals that a gateway listens to.
+//! The signals that a gateway handles.
 
 use std::io;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// What a signal asks for.
+/// A request of the operator, sent as a signal.
 pub(super) enum Signal {
-    /// SIGTERM
+    /// SIGTERM.
     Drain,
-    /// SIGINT
+    /// SIGINT.
     Quit,
-    /// SIGHUP
+    /// SIGHUP.
     Reload,
 }
 
@@ -22,6 +22,7 @@ pub(super) struct Signals {
 // === impl Signals ===
 
 impl Signals {
+    /// Takes the signals from the system, which would end the process with each.
     pub(super) fn new() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -30,6 +31,7 @@ impl Signals {
         })
     }
 
+    /// Waits for the next signal.
     pub(super) async fn next(&mut self) -> Signal {
         tokio::select! {
             _ = self.terminate.recv() => Signal::Drain,

@@ -1,9 +1,9 @@
 //! Watching the configuration's files.
 //!
 //! Editors replace files by renaming, Kubernetes swaps a symbolic link to a folder, deployments
-//! replace whole folders: a file is watched by every name on the way to it. What the names' events
-//! say is not believed; the files are compared with what was read. Network file systems tell nobody
-//! of changes, so that the files are looked at now and again without an event, too.
+//! replace whole folders. Therefore a file is watched by every name on the way to it. An event only
+//! says when to look: the files are then compared with what was read. Network file systems send no
+//! events, so the files are compared at intervals, too.
 
 use super::reload::Reloader;
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
@@ -18,17 +18,19 @@ use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tracing::warn;
 
-/// A change is over when nothing has happened for so long.
+/// Time without an event after which a change counts as complete; before it, a file may be half
+/// written.
 const QUIET: Duration = Duration::from_millis(50);
-/// And is looked at after so long in any case.
+/// Maximum time to wait for that; after it, the files are compared even if events keep coming.
 const MAX_UNREST: Duration = Duration::from_secs(1);
-/// How often files are looked at without an event.
+/// Time between two comparisons without an event: the delay where the file system sends none.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// More links on the way to a file are a loop.
+/// Maximum number of symbolic links on the way to a file; more are taken for a loop and not followed.
 const MAX_LINKS: usize = 40;
 
-/// What tells of changes, one for the whole time: each would come with a thread of its own.
+/// The source of events. It is kept while the files change, because each `RecommendedWatcher` starts a
+/// thread.
 struct Watch {
     watcher: RecommendedWatcher,
     /// Every name on the way to a file.
@@ -36,7 +38,7 @@ struct Watch {
     folders: BTreeSet<PathBuf>,
 }
 
-/// Reloads when a file has changed, for ever.
+/// Reloads whenever a file has changed, until the runtime ends.
 pub(super) async fn watch(reloader: Arc<Reloader>) {
     let mut files = reloader.files();
     let changed = Arc::new(Notify::new());
@@ -44,7 +46,7 @@ pub(super) async fn watch(reloader: Arc<Reloader>) {
     let mut has_warned = false;
     loop {
         let paths = files.borrow_and_update().clone();
-        // A folder that was replaced is another folder: everything is watched afresh each time.
+        // A folder that was replaced is another folder, so that all are watched anew each time.
         let followed = spawn_blocking(move || {
             let followed = match &mut watch {
                 Ok(watch) => watch.follow(&paths).map_err(|error| error.to_string()),
@@ -52,7 +54,7 @@ pub(super) async fn watch(reloader: Arc<Reloader>) {
             };
             (watch, followed)
         });
-        // It does not panic, and without it there is nothing left to do here.
+        // Only a panic of `follow` or the end of the runtime leads here.
         let Ok((back, followed)) = followed.await else {
             return;
         };
@@ -61,16 +63,19 @@ pub(super) async fn watch(reloader: Arc<Reloader>) {
             && !has_warned
         {
             has_warned = true;
-            warn!("changed files are noticed every {INTERVAL:?} only: {error}");
+            warn!(
+                "file notifications are unavailable ({error}); \
+                 looking for changes every {INTERVAL:?} instead"
+            );
         }
-        // What happened while nobody watched is seen here.
+        // Compares at once, because a change may have come before the folders were watched.
         while !reloader.reload_if_changed().await {
             tokio::select! {
                 () = changed.notified() => {
                     quiet(&changed).await;
                     break;
                 }
-                // Another configuration, by another way.
+                // SIGHUP or the admin listener has reloaded: there may be other files to watch.
                 _ = files.changed() => break,
                 () = sleep(INTERVAL) => {}
             }
@@ -78,7 +83,7 @@ pub(super) async fn watch(reloader: Arc<Reloader>) {
     }
 }
 
-/// Waits until whoever changes the files seems to have finished.
+/// Waits until the change that is under way seems complete.
 async fn quiet(changed: &Notify) {
     let until_quiet = async { while timeout(QUIET, changed.notified()).await.is_ok() {} };
     let _ = timeout(MAX_UNREST, until_quiet).await;
@@ -87,14 +92,14 @@ async fn quiet(changed: &Notify) {
 // === impl Watch ===
 
 impl Watch {
-    /// Tells `changed` whenever something happens to a name that is followed.
+    /// Makes a watcher that notifies `changed` of every event for a name that is followed.
     fn new(changed: &Arc<Notify>) -> notify::Result<Self> {
         let names = Arc::new(Mutex::new(BTreeSet::new()));
         let watcher = notify::recommended_watcher({
             let (names, changed) = (Arc::clone(&names), Arc::clone(changed));
             move |event: notify::Result<Event>| {
                 let is_ours = event.is_ok_and(|event| {
-                    // Reading is no change, and happens here with every look.
+                    // Reading changes nothing, and every comparison reads.
                     let is_access = matches!(event.kind, EventKind::Access(_));
                     let names = names.lock();
                     let is_named = event.paths.iter().any(|path| names.contains(path));
@@ -112,11 +117,11 @@ impl Watch {
         })
     }
 
-    /// Watches the folders of all names on the way to `files`, and no others.
+    /// Watches the folders of all names on the way to `files`, and no other folder.
     fn follow(&mut self, files: &[PathBuf]) -> notify::Result<()> {
         let names: BTreeSet<PathBuf> = files.iter().flat_map(|file| names_of(file)).collect();
         for folder in std::mem::take(&mut self.folders) {
-            // One that is gone is not watched any more.
+            // Fails for a folder that was removed, which is not watched any more.
             let _ = self.watcher.unwatch(&folder);
         }
         let folders = names.iter().filter_map(|name| name.parent());
@@ -127,7 +132,8 @@ impl Watch {
         *self.names.lock() = names;
         let own: Vec<&Path> = files.iter().filter_map(|file| file.parent()).collect();
         for folder in folders {
-            // Folders above may not be readable, and seldom change. One that isn't there has a parent.
+            // Only a file's own folder must be watched: those above may be unreadable, and seldom change.
+            // A missing folder is not among them; its parent's events tell when it comes.
             match self.watcher.watch(&folder, RecursiveMode::NonRecursive) {
                 Ok(()) => drop(self.folders.insert(folder)),
                 Err(error) if own.iter().any(|own| is_same(own, &folder)) => return Err(error),
@@ -142,7 +148,7 @@ fn is_same(relative: &Path, absolute: &Path) -> bool {
     std::path::absolute(relative).is_ok_and(|path| path == absolute)
 }
 
-/// Every name on the way to a file: the folders and the links that lead to it, and its own.
+/// Returns every name on the way to a file: of the folders, of the links, and its own.
 fn names_of(file: &Path) -> Vec<PathBuf> {
     let mut names = Vec::new();
     let mut at = PathBuf::new();

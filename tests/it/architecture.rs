@@ -155,7 +155,7 @@ fn only_one_file_edits_the_cors_headers_of_responses() {
 
 #[test]
 fn only_the_server_starts_things() {
-    let server = ["server/mod.rs", "server/listen.rs", "server/reload.rs"];
+    let server = ["server/mod.rs", "server/listen.rs", "server/echo.rs"];
     assert_only_in("runtime::", &server);
     assert_only_in("thread::spawn", &[]);
     assert_only_in("thread::Builder", &["server/background.rs"]);
