@@ -2,7 +2,7 @@
 
 use http::Method;
 
-/// A page.
+/// A page of the admin listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Page {
     Metrics,

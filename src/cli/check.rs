@@ -21,18 +21,18 @@ pub(super) struct Options {
     strict: bool,
 }
 
-/// The exit status for warnings that `--strict` does not let pass; 2 is for wrong usage.
+/// The exit status for warnings under `--strict`; 2 is for wrong usage.
 const WARNED: u8 = 3;
 
-/// What was found in a file.
+/// The diagnostics of a file.
 struct Findings<'a> {
     file: &'a Path,
-    /// The numbers of routes and upstreams, where the file can be served.
+    /// The numbers of routes and upstreams; `None` if the file can't be served.
     served: Option<(usize, usize)>,
     diagnostics: Vec<Diagnostic>,
 }
 
-/// The same for programs.
+/// The diagnostics of a file, for programs.
 #[derive(Serialize)]
 struct FindingsJson<'a> {
     file: String,

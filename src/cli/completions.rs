@@ -9,7 +9,7 @@ use std::process::ExitCode;
 pub(super) fn run(shell: Shell) -> Result<ExitCode, CommandError> {
     let mut command = Cli::command();
     let name = command.get_name().to_owned();
-    // A buffer, because the generators take a closed pipe for a bug.
+    // Into a buffer, because the generators panic when a pipe is closed.
     let mut script = Vec::new();
     generate(shell, &mut command, name, &mut script);
     print(&String::from_utf8_lossy(&script))?;

@@ -1,4 +1,4 @@
-//! `corsgate demo`: everything it takes to see the gateway work, from nothing.
+//! `corsgate demo`: a gateway to try, with an upstream and a page, from nothing.
 
 use super::{CommandError, start_logging};
 use crate::config::Config;
@@ -37,7 +37,7 @@ pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
     let socket = TcpListener::bind(page)
         .map_err(|error| format!("can't listen on {page} (--page): {error}"))?;
     let page = socket.local_addr()?;
-    // The configuration is text, so that the demo shows what an operator would write.
+    // The configuration is text, so that it is read as an operator's would be.
     let text = configuration(gateway, admin, page);
     let config = Config::parse(&text, Path::new("demo"))?;
     start_logging()?;
@@ -126,7 +126,7 @@ corsgate demo
     )
 }
 
-/// The page, and a backend that does CORS itself, as old backends do.
+/// The page, and a backend that does CORS itself.
 #[derive(Debug)]
 struct DemoApp {
     html: String,

@@ -1,14 +1,14 @@
-//! What a command fails with.
+//! The error of a command, and the exit status of wrong usage.
 
 use crate::config::{ConfigError, Diagnostic};
 use crate::server::StartError;
 use std::io;
 
-/// Why a command failed, as it is told on stderr; the exit status is 1. Wrong usage is not among it:
-/// that is the argument parser's, and 2.
+/// Error of a command, for stderr; the exit status is 1. Wrong usage has the status 2 and is not among
+/// these errors: most of it is found by the argument parser.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CommandError {
-    /// Each of its diagnostics says by itself how bad it is.
+    /// Each diagnostic has its own severity, so that no `error: ` is put before them.
     #[error("{0}")]
     Config(#[from] ConfigError),
     #[error("{0}")]
@@ -20,6 +20,9 @@ pub(super) enum CommandError {
     #[error("error: {0}")]
     Other(String),
 }
+
+/// The exit status of wrong usage: the one that the argument parser exits with.
+pub(super) const WRONG_USAGE: u8 = 2;
 
 // === impl CommandError ===
 

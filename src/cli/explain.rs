@@ -1,6 +1,6 @@
 //! `corsgate explain --config FILE`
 
-use super::CommandError;
+use super::error::{CommandError, WRONG_USAGE};
 use super::output::{Format, print};
 use crate::config::Config;
 use crate::explain::{Flags, Question, explain};
@@ -48,9 +48,6 @@ pub(super) struct Options {
     format: Format,
 }
 
-/// The exit status of wrong usage, as the argument parser has it.
-const USAGE: u8 = 2;
-
 pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
     let Options {
         config,
@@ -69,7 +66,7 @@ pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
         headers,
         credentials,
     };
-    // With a URL nothing is read: a pipe that nobody closes would be waited for.
+    // With a URL stdin is not read: a pipe that stays open would block.
     let mut pasted = Vec::new();
     if flags.url.is_none() && !std::io::stdin().is_terminal() {
         std::io::stdin()
@@ -83,7 +80,7 @@ pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
         Ok(report) => report,
         Err(error) => {
             eprintln!("error: {error}");
-            return Ok(ExitCode::from(USAGE));
+            return Ok(ExitCode::from(WRONG_USAGE));
         }
     };
     match format {

@@ -1,4 +1,4 @@
-//! The command line: one file a command.
+//! The command line: one file per command.
 
 mod check;
 mod completions;
@@ -70,7 +70,7 @@ enum Command {
     Probe(Box<probe::Options>),
 }
 
-/// Runs the command that the arguments ask for. Usage errors exit with 2.
+/// Runs the command that the arguments name. Wrong usage exits with 2.
 pub fn main() -> ExitCode {
     let Cli { command } = Cli::parse();
     let result = match command {
@@ -88,12 +88,12 @@ pub fn main() -> ExitCode {
     })
 }
 
-/// Logs go to stderr. pingora speaks of every client that goes away as an error, and notify of every
-/// folder: they are heard where RUST_LOG asks for it.
+/// Starts the log, on stderr. It leaves out pingora's errors about clients that went away and notify's
+/// lines about folders, unless RUST_LOG asks for them.
 ///
 /// # Errors
 ///
-/// Where RUST_LOG is no filter.
+/// Where RUST_LOG is not a valid filter.
 fn start_logging() -> Result<(), CommandError> {
     const DEFAULT: &str = "warn,corsgate=info,notify=error,pingora_proxy=off,pingora_core::apps=off,pingora_core::connectors=off";
     let filter = match std::env::var(EnvFilter::DEFAULT_ENV) {

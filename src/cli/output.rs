@@ -1,4 +1,4 @@
-//! How results are written.
+//! Writing results.
 
 use clap::ValueEnum;
 use serde::Serialize;
@@ -23,7 +23,7 @@ pub(super) fn print_json(value: &impl Serialize) -> io::Result<()> {
     print(&(serde_json::to_string_pretty(value)? + "\n"))
 }
 
-/// Writes to stdout. Whoever has closed it, as `head` does, has read all they wanted.
+/// Writes to stdout. A reader that has closed it, as `head` does, has read enough: not an error.
 ///
 /// # Errors
 ///

@@ -21,20 +21,20 @@ pub struct Client {
 
 #[derive(Debug, Clone)]
 pub struct ClientOptions {
-    /// For connecting, and for the whole exchange with it.
+    /// Maximum time for an exchange, connecting included; beyond it, there is no answer.
     pub timeout: Duration,
     pub roots: Roots,
 }
 
-/// Whose certificates are believed.
+/// The CAs whose certificates are trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Roots {
     /// Those that the machine trusts.
     Machine,
     /// Those in a PEM file, and no others.
     File(PathBuf),
-    /// Anybody's.
-    Anybody,
+    /// None: every certificate is accepted, without verification.
+    Unverified,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -53,16 +53,18 @@ pub enum RootsError {
 // === impl Client ===
 
 impl Client {
+    /// Makes a client. It reads no CAs unless `is_https`.
+    ///
     /// # Errors
     ///
-    /// Where there is nobody to trust. A plain `http:` URL needs nobody: `is_https` says which it is.
+    /// Where the CAs can't be read, or there are none.
     pub fn new(options: &ClientOptions, is_https: bool) -> Result<Self, RootsError> {
         let timeout = options.timeout;
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
             .allow_non_standard_methods(true)
             .max_redirects(0)
-            // So that no answer depends on the one before.
+            // No connection is reused, so that no answer depends on the one before.
             .max_idle_connections(0)
             .user_agent(concat!("corsgate/", env!("CARGO_PKG_VERSION"), " (probe)"))
             .timeout_global(Some(timeout))
@@ -82,7 +84,7 @@ impl Transport for Client {
         let host = request.uri().host().unwrap_or_default().to_owned();
         match self.agent.run(request) {
             Ok(response) => {
-                // The body goes unread: it may never end, and nobody asks for it.
+                // The body is not read: it may never end, and CORS does not depend on it.
                 let (head, _) = response.into_parts();
                 Ok(Answer {
                     status: head.status,
@@ -100,7 +102,7 @@ fn tls(roots: &Roots) -> Result<TlsConfig, RootsError> {
     let builder = match roots {
         Roots::Machine => builder.root_certs(RootCerts::new_with_certs(&machine_roots()?)),
         Roots::File(file) => builder.root_certs(RootCerts::new_with_certs(&roots_in(file)?)),
-        Roots::Anybody => builder.disable_verification(true),
+        Roots::Unverified => builder.disable_verification(true),
     };
     Ok(builder.build())
 }
@@ -140,7 +142,7 @@ fn roots_in(file: &Path) -> Result<Vec<Certificate<'static>>, RootsError> {
     }
 }
 
-/// The client's errors in our words.
+/// Translates the client crate's errors.
 fn translated(error: Error, host: String, after: Duration) -> ExchangeError {
     match error {
         Error::Timeout(_) => ExchangeError::Timeout { after },
@@ -164,7 +166,7 @@ fn translated(error: Error, host: String, after: Duration) -> ExchangeError {
     }
 }
 
-/// The client wraps errors of TLS, and its own, in those of input and output.
+/// Translates an I/O error, in which the client crate wraps errors of TLS and its own.
 fn of_io(error: io::Error, host: String, after: Duration) -> ExchangeError {
     let error = match error.downcast::<Error>() {
         Ok(own) => return translated(own, host, after),
@@ -179,7 +181,7 @@ fn of_io(error: io::Error, host: String, after: Duration) -> ExchangeError {
             io::ErrorKind::UnexpectedEof => ExchangeError::Protocol {
                 reason: "the connection ended before the answer did".to_owned(),
             },
-            // The system's resolver has no kind of its own for it.
+            // A name without an address has no `ErrorKind`.
             _ if error.to_string().contains("failed to lookup address") => {
                 ExchangeError::Unresolved { host }
             }

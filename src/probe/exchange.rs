@@ -1,28 +1,30 @@
-//! One request and its answer, whatever carries them.
+//! One request and its answer, over a socket or in a test.
 
 use crate::cors::browser::text;
 use http::{HeaderMap, HeaderName, Request, StatusCode};
 use std::time::Duration;
 
-/// Sends one request, follows no redirect, and reads the answer's header. It keeps no cookies.
+/// A carrier of requests, which follows no redirects and keeps no cookies.
 pub trait Transport {
+    /// Sends a request, and reads the answer's header.
+    ///
     /// # Errors
     ///
-    /// Where there is no answer. Every status is one.
+    /// Where there is no answer. Every status is an answer.
     fn exchange(&self, request: Request<()>) -> Result<Answer, ExchangeError>;
 }
 
-/// The header of an answer; nobody here looks at a body.
+/// The header of an answer. Bodies have nothing to do with CORS.
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub status: StatusCode,
     pub fields: HeaderMap,
 }
 
-/// The field in which the gateway says why it refuses, where its policy lets it.
+/// The field in which a corsgate gives the reason for a denial, if its policy has `debug_header`.
 const REASON: &str = "x-corsgate-reason";
 
-/// Why there is no answer.
+/// Reason for which there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ExchangeError {
     #[error("the name `{host}` has no address")]
@@ -40,7 +42,7 @@ pub enum ExchangeError {
 // === impl Answer ===
 
 impl Answer {
-    /// The fields that have to do with CORS, as they came; the gateway's own word among them.
+    /// Returns the fields that have to do with CORS as they came, [`Answer::reason`] among them.
     pub fn cors_fields(&self) -> impl Iterator<Item = (&HeaderName, String)> {
         let is_of_cors = |name: &HeaderName| {
             let name = name.as_str();
@@ -52,13 +54,13 @@ impl Answer {
             .map(|(name, value)| (name, text(value.as_bytes())))
     }
 
-    /// Why a gateway of this kind says that it refuses.
+    /// Returns the reason for a denial, if the server is a corsgate that gives one.
     pub fn reason(&self) -> Option<String> {
         let reason = self.fields.get(REASON)?;
         Some(text(reason.as_bytes()))
     }
 
-    /// Where a redirect leads.
+    /// Returns the target of a redirect.
     pub fn location(&self) -> Option<String> {
         let location = self.fields.get(http::header::LOCATION)?;
         Some(text(location.as_bytes()))
@@ -68,7 +70,7 @@ impl Answer {
 // === impl ExchangeError ===
 
 impl ExchangeError {
-    /// A name for programs.
+    /// Returns a name for programs.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Unresolved { .. } => "unresolved",
@@ -79,7 +81,7 @@ impl ExchangeError {
         }
     }
 
-    /// What to try instead, where that is known.
+    /// Returns what to try instead, if that is known.
     pub fn hint(&self) -> Option<&'static str> {
         let Self::Tls { reason } = self else {
             return None;
@@ -87,7 +89,7 @@ impl ExchangeError {
         if reason.contains("UnknownIssuer") {
             return Some("--ca-file FILE trusts a private CA, --insecure anybody");
         }
-        // What a server that speaks plain HTTP answers to a handshake.
+        // A server that speaks plain HTTP answers a handshake with text.
         reason
             .contains("InvalidContentType")
             .then_some("the server may speak plain HTTP there: write `http://`")

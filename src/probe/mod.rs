@@ -4,8 +4,8 @@
 //! ProbeRequest ── ask / scan ── Transport (a socket, or a test) ── ProbeReport
 //! ```
 //!
-//! *Invariant:* what decides is [`cors::browser`](crate::cors::browser), the standard alone. What is
-//! said beyond it is a [`Warning`], and never changes the verdict.
+//! *Invariant:* the verdict is that of [`cors::browser`](crate::cors::browser), which knows the Fetch
+//! standard alone. Everything beyond it is a [`Warning`], which never changes the verdict.
 
 mod client;
 mod exchange;
@@ -25,7 +25,7 @@ use crate::cors::browser::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 
-/// What a script does, and how much of it is really to be done.
+/// A script's request, and how much of it to send.
 #[derive(Debug, Clone)]
 pub struct ProbeRequest {
     pub target: Target,
@@ -33,28 +33,29 @@ pub struct ProbeRequest {
     pub origin: String,
     pub headers: Vec<(String, String)>,
     pub credentials: bool,
-    /// Ask for permission, and leave it at that.
+    /// Send the preflight and nothing else.
     pub preflight_only: bool,
-    /// Send the request itself whatever its method; otherwise only GET and HEAD are sent.
+    /// Send the request itself whatever its method. Without it, only GET and HEAD are sent.
     pub send: bool,
 }
 
-/// What was asked and answered.
+/// The requests that were sent, the answers, and a browser's verdict on each.
 #[derive(Debug)]
 pub struct ProbeReport {
-    /// The page is of the URL's own origin: a browser needs no permission, and nothing was sent.
+    /// Whether the page has the URL's own origin: a browser needs no permission then, and nothing was
+    /// sent.
     pub same_origin: bool,
-    /// Why a browser asks first; empty where it doesn't.
+    /// Reasons for a preflight; empty if a browser sends none.
     pub causes: Vec<PreflightCause>,
     /// Headers of the script that a browser drops.
     pub dropped: Vec<String>,
-    /// `None`: a browser sends none.
+    /// `None` if a browser sends none.
     pub preflight: Option<Judged<PreflightPermit>>,
     pub request: RequestOutcome,
     pub warnings: Vec<Warning>,
 }
 
-/// An answer, and what a browser makes of it.
+/// An answer, and a browser's verdict on it.
 #[derive(Debug)]
 pub struct Judged<P> {
     /// The CORS fields that were sent.
@@ -63,19 +64,19 @@ pub struct Judged<P> {
     pub verdict: Result<P, Refusal>,
 }
 
-/// What became of the request itself.
+/// Fate of the request itself.
 #[derive(Debug)]
 pub enum RequestOutcome {
     Answered(Judged<ResponsePermit>),
-    /// The preflight forbids it, so that a browser sends nothing either.
+    /// Not sent: the preflight forbids it, and a browser would not send it either.
     Forbidden,
-    /// It wasn't to be sent.
+    /// Not sent, as [`ProbeRequest::preflight_only`] says.
     NotSent,
-    /// It may change something, and nobody said to send it all the same.
+    /// Not sent: it may change something on the server, and [`ProbeRequest::send`] is not set.
     MayChangeSomething,
 }
 
-/// Whose answer is missing.
+/// A missing answer.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {error}", match .stage {
     Stage::Preflight => "preflight",
@@ -86,7 +87,7 @@ pub struct AskError {
     pub error: ExchangeError,
 }
 
-/// Asks, and judges.
+/// Sends what a browser would send, and judges the answers as it would.
 ///
 /// # Errors
 ///
@@ -124,7 +125,7 @@ pub fn ask(question: &ProbeRequest, transport: &impl Transport) -> Result<ProbeR
     Ok(report)
 }
 
-/// The request itself, where it is to be sent.
+/// Sends the request itself, unless a reason says not to.
 fn request(
     question: &ProbeRequest,
     report: &ProbeReport,
@@ -140,7 +141,7 @@ fn request(
     if !question.is_harmless() && !question.send {
         return Ok(RequestOutcome::MayChangeSomething);
     }
-    // `check` has refused what is no token, so that the other arm is never taken.
+    // `check` has refused every method that is not a token, so that the other arm is never taken.
     let Ok(method) = Method::from_bytes(script.method().as_bytes()) else {
         return Ok(RequestOutcome::NotSent);
     };
@@ -158,7 +159,7 @@ fn request(
     }))
 }
 
-/// A request with the browser's fields and the script's.
+/// Makes a request with the browser's fields and the script's.
 fn cors_request<'a>(
     target: &Target,
     method: Method,
@@ -182,9 +183,10 @@ fn cors_request<'a>(
     request
 }
 
-/// Names and values have been checked: what isn't one is left out rather than to panic.
+/// Appends a field. Names and values are checked before; an invalid one is left out rather than to
+/// panic.
 fn append(headers: &mut HeaderMap, name: &str, value: &str) {
-    // One byte a character, as in JavaScript.
+    // Each character is one byte, as in the Headers object of a script.
     let bytes: Option<Vec<u8>> = value.chars().map(|c| u8::try_from(c).ok()).collect();
     let value = bytes.and_then(|bytes| HeaderValue::from_bytes(&bytes).ok());
     if let (Ok(name), Some(value)) = (HeaderName::from_bytes(name.as_bytes()), value) {
@@ -204,12 +206,12 @@ impl ProbeRequest {
         }
     }
 
-    /// Whether page and URL are of the same origin, so that CORS has nothing to say.
+    /// Whether page and URL have the same origin, so that CORS has nothing to say.
     pub fn is_same_origin(&self) -> bool {
         self.target.origin() == self.origin
     }
 
-    /// Whether asking would send anything.
+    /// Whether asking sends anything.
     pub fn sends_anything(&self) -> bool {
         let asks_first = !self.script().preflight_causes().is_empty();
         let sends = !self.preflight_only && (self.send || self.is_harmless());
@@ -224,7 +226,8 @@ impl ProbeRequest {
 // === impl Judged ===
 
 impl<P> Judged<P> {
-    /// What to change, where the answer is no. What the server says itself is no guess.
+    /// Returns what to change, if the verdict is no. The server's own reason, if it gives one, comes
+    /// before a guess.
     pub fn hint(&self) -> Option<String> {
         let refusal = self.verdict.as_ref().err()?;
         let Some(reason) = self.answer.reason() else {
@@ -245,7 +248,7 @@ impl<P> Judged<P> {
 // === impl ProbeReport ===
 
 impl ProbeReport {
-    /// Why a browser says no; `None` where it says yes to all that was asked.
+    /// Returns the first refusal of the browser; `None` if it permits everything that was sent.
     pub fn refusal(&self) -> Option<&Refusal> {
         let preflight = self.preflight.as_ref().map(|p| p.verdict.as_ref().err());
         let response = match &self.request {
@@ -257,7 +260,7 @@ impl ProbeReport {
         preflight.flatten().or(response)
     }
 
-    /// What to change, where a browser says no.
+    /// Returns what to change, if a browser refuses.
     pub fn hint(&self) -> Option<String> {
         let preflight = self.preflight.as_ref().and_then(Judged::hint);
         preflight.or_else(|| match &self.request {

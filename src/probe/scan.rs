@@ -1,4 +1,4 @@
-//! Asking a server as a scanner for CORS mistakes does, and saying how bad what gets through is.
+//! Asking a server as a scanner for CORS mistakes does, and rating each origin that gets through.
 
 use super::exchange::{Answer, ExchangeError, Transport};
 use super::{AskError, ProbeRequest, Stage, cors_request};
@@ -6,31 +6,31 @@ use crate::cors::browser::ScriptRequest;
 use crate::cors::{FieldName, Origin, Probe, ProbeKind, probes};
 use http::{HeaderName, Method};
 
-/// What a scan found.
+/// The result of a scan.
 #[derive(Debug)]
 pub struct ScanReport {
-    /// What the origin that is meant to be allowed gets.
+    /// Access of the origin that is meant to be allowed.
     pub control: Access,
-    /// One for every probe, in the order in which they were sent.
+    /// One per probe, in the order in which they were sent.
     pub findings: Vec<Finding>,
 }
 
-/// What one probe got.
+/// The result of one probe.
 #[derive(Debug)]
 pub struct Finding {
     pub probe: Probe,
-    /// By the response to a GET, or to a preflight where the script needs one: the wider of them.
+    /// Granted by the response to a GET, or to a preflight if the script needs one: the wider one.
     pub access: Access,
     pub severity: LeakSeverity,
-    /// Some servers hang up on odd origins, which lets nobody in.
+    /// Set where the server gave no answer: some hang up on odd origins, which grants no access.
     pub error: Option<ExchangeError>,
 }
 
-/// What a server gives to an origin.
+/// Access that a server grants to an origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Access {
     Nothing,
-    /// By `*`, which says openly that everybody may read what is public.
+    /// By `*`, which says openly that every page may read the response: it is public.
     Public,
     /// By its name, without credentials.
     Named,
@@ -38,12 +38,12 @@ pub enum Access {
     NamedWithCredentials,
 }
 
-/// How bad that is.
+/// Danger of an origin's access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LeakSeverity {
-    /// It doesn't get through.
+    /// The origin has no access.
     None,
-    /// It does, which may well be meant.
+    /// It has access, which may well be meant.
     Info,
     Low,
     Medium,
@@ -51,8 +51,8 @@ pub enum LeakSeverity {
     Critical,
 }
 
-/// Sends the probes, each as a GET, and as a preflight too where the script needs one. Nothing but
-/// GET and OPTIONS is sent.
+/// Sends the probes, each as a GET, and as a preflight too if the script needs one. Only GET and
+/// OPTIONS are sent.
 ///
 /// # Errors
 ///
@@ -80,8 +80,8 @@ pub fn scan(question: &ProbeRequest, transport: &impl Transport) -> Result<ScanR
     Ok(ScanReport { control, findings })
 }
 
-/// What is made of the origin that is meant to be allowed and of the URL's own, which servers often
-/// trust without a word.
+/// Makes the probes: variants of the origin that is meant to be allowed, and of the URL's own, which
+/// servers often trust without being told to.
 fn all_probes(question: &ProbeRequest) -> Vec<Probe> {
     let own = question.target.origin();
     let mut all: Vec<Probe> = Vec::new();
@@ -94,7 +94,7 @@ fn all_probes(question: &ProbeRequest) -> Vec<Probe> {
     all
 }
 
-/// What `origin` gets for the question's script.
+/// Returns the access of `origin` for the question's script.
 fn access(
     question: &ProbeRequest,
     origin: &str,
@@ -135,7 +135,7 @@ fn access(
 // === impl ScanReport ===
 
 impl ScanReport {
-    /// Whether somebody gets in who hardly was meant to.
+    /// Whether an origin has access that hardly was meant.
     pub fn leaks(&self) -> bool {
         self.worst() >= LeakSeverity::Medium
     }
@@ -160,7 +160,7 @@ impl Access {
         }
     }
 
-    /// A name for programs.
+    /// Returns a name for programs.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Nothing => "none",
@@ -170,7 +170,7 @@ impl Access {
         }
     }
 
-    /// In words, behind the name of an origin.
+    /// Returns the predicate of a sentence whose subject is an origin.
     pub fn words(self) -> &'static str {
         match self {
             Self::Nothing => "is not allowed",
@@ -184,7 +184,7 @@ impl Access {
 // === impl LeakSeverity ===
 
 impl LeakSeverity {
-    /// How bad it is that `probe` gets `access`.
+    /// Rates that `probe` gets `access`.
     pub fn of(probe: &Probe, access: Access) -> Self {
         let (with_credentials, without) = match probe.kind {
             ProbeKind::Reflected
@@ -194,7 +194,7 @@ impl LeakSeverity {
             | ProbeKind::UnescapedDot
             | ProbeKind::LookAlike
             | ProbeKind::Null => (Self::Critical, Self::Medium),
-            // Browsers differ in which of these they take for a host's.
+            // Browsers differ in which of these characters they accept in a host.
             ProbeKind::SpecialCharacter => (Self::High, Self::Medium),
             ProbeKind::Insecure => (Self::High, Self::Low),
             ProbeKind::Port
@@ -202,7 +202,7 @@ impl LeakSeverity {
             | ProbeKind::TrailingDot
             | ProbeKind::UserInfo
             | ProbeKind::Backslash => (Self::Low, Self::Info),
-            // The owner's own, and often meant: a taken-over subdomain reads along.
+            // Often meant, since subdomains have the same owner; one that is taken over can read along.
             ProbeKind::Subdomain => (Self::Low, Self::Info),
         };
         let severity = match access {
@@ -211,8 +211,8 @@ impl LeakSeverity {
             Access::Named => without,
             Access::NamedWithCredentials => with_credentials,
         };
-        // What no browser sends can't be used by a site, and still says that somebody compares
-        // carelessly.
+        // A site can't use an origin that no browser sends; that it gets through still shows a careless
+        // comparison.
         let is_sent = Origin::parse(probe.origin.as_bytes()).is_ok()
             || probe.kind == ProbeKind::SpecialCharacter;
         match is_sent {

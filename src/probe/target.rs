@@ -1,5 +1,6 @@
 //! The URL that is asked.
 
+use crate::cors::{default_port, host_and_port};
 use http::Uri;
 use std::fmt;
 use std::str::FromStr;
@@ -37,18 +38,18 @@ impl Target {
         self.0.host().unwrap_or_default()
     }
 
-    /// Path and query, as they stand in the request's first line.
+    /// Returns path and query as the request's first line has them.
     pub fn path_and_query(&self) -> &str {
         self.0.path_and_query().map_or("/", |path| path.as_str())
     }
 
-    /// The URL's own origin, as a browser serializes it.
+    /// Returns the URL's own origin as a browser serializes it.
     pub fn origin(&self) -> String {
         let scheme = self.0.scheme_str().unwrap_or_default();
         let host = self.host().to_ascii_lowercase();
-        match (scheme, self.0.port_u16()) {
-            ("https", Some(443)) | ("http", Some(80)) | (_, None) => format!("{scheme}://{host}"),
-            (_, Some(port)) => format!("{scheme}://{host}:{port}"),
+        match self.0.port_u16() {
+            Some(port) if Some(port) != default_port(scheme) => format!("{scheme}://{host}:{port}"),
+            _ => format!("{scheme}://{host}"),
         }
     }
 }
@@ -76,12 +77,11 @@ impl FromStr for Target {
     }
 }
 
-/// What stands in a port's place and is none: whoever connects would take the scheme's for it.
+/// Returns the port text if it is invalid; a client would otherwise silently use the scheme's default
+/// port.
 fn wrong_port(uri: &Uri) -> Option<&str> {
-    let authority = uri.authority()?;
-    let port = authority.as_str().strip_prefix(authority.host())?;
-    let port = port.strip_prefix(':').filter(|port| !port.is_empty())?;
-    port.parse::<u16>().is_err().then_some(port)
+    let (_, port) = host_and_port(uri.authority()?.as_str());
+    port.filter(|port| !port.is_empty() && port.parse::<u16>().is_err())
 }
 
 impl fmt::Display for Target {

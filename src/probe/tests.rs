@@ -1,4 +1,4 @@
-//! What is sent, and what is made of the answers, without a socket.
+//! The requests that are sent, and the judgement of answers, without a socket.
 
 use super::*;
 use crate::cors::{Probe, ProbeKind};
@@ -19,7 +19,7 @@ fn question(method: &str) -> ProbeRequest {
     }
 }
 
-/// `name: value | name: value`
+/// Makes an answer whose fields are written as `name: value | name: value`.
 fn answer(status: u16, fields: &str) -> Answer {
     let mut map = HeaderMap::new();
     for line in fields.split(" | ").filter(|line| !line.is_empty()) {
@@ -32,7 +32,8 @@ fn answer(status: u16, fields: &str) -> Answer {
     }
 }
 
-/// A server that says the same to everybody, and what it was sent.
+/// Asks a server that gives every request the same answer. Returns the report, and the requests that the
+/// server received.
 fn asked_of(question: &ProbeRequest, fields: &str) -> (ProbeReport, Vec<String>) {
     let seen = RefCell::new(Vec::new());
     let server = |request: Request<()>| {
@@ -265,7 +266,7 @@ fn urls_are_absolute_and_have_an_origin() {
     }
 }
 
-/// What a scan makes of a server that answers by `rule`, an origin to its CORS fields.
+/// Scans a server that answers by `rule`, which maps an origin to its CORS fields.
 fn scanned(question: &ProbeRequest, rule: impl Fn(&str) -> String) -> ScanReport {
     let server = |request: Request<()>| {
         assert!(matches!(request.method().as_str(), "GET" | "OPTIONS"));

@@ -1,4 +1,4 @@
-//! What no browser says, and an engineer wants to know.
+//! Warnings: facts that no browser reports, and an engineer wants to know.
 
 use super::{Answer, Judged, ProbeReport, ProbeRequest, RequestOutcome};
 use crate::cors::FieldName;
@@ -6,43 +6,43 @@ use crate::cors::browser::is_redirect;
 use http::HeaderName;
 use std::fmt;
 
-/// Something beside the verdict.
+/// A remark beside the verdict, which it does not change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Warning {
-    /// A cache could hand this answer to another origin.
+    /// The answer lacks `Vary: Origin`: a cache could hand it to another origin.
     NoVaryOrigin(Stage),
-    /// No browser remembers it for that long.
+    /// No browser remembers the preflight for so many seconds.
     MaxAgeOverAll(u64),
-    /// Some browsers don't.
+    /// Some browsers don't remember it for so many seconds.
     MaxAgeOverSome(u64),
-    /// Permission is asked for again and again.
+    /// Browsers ask for permission again after 5 s.
     NoMaxAge,
     MaxAgeUnreadable(String),
-    /// Where a redirect leads, which isn't followed here.
+    /// A redirect, which `probe` does not follow.
     Redirect {
         stage: Stage,
         location: String,
     },
-    /// The request is a page's with TLS to a URL without.
+    /// A page with TLS fetches a URL without.
     MixedContent,
-    /// `*` beside credentials names a header and exposes nothing.
+    /// `*` exposes nothing to a request with credentials: it is the name of a header there.
     ExposeStarWithCredentials,
-    /// The script may read it, and it says that something failed.
+    /// The script may read the response, which reports an error.
     ErrorStatus(u16),
 }
 
-/// Which answer is spoken of.
+/// The request that an answer belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     Preflight,
     Response,
 }
 
-/// For how long browsers remember a preflight at most, in seconds.
+/// Maximum time that a browser remembers a preflight, in seconds; a larger max-age has no more effect.
 const CHROMIUM_CAP: u64 = 7200;
 const FIREFOX_CAP: u64 = 86_400;
 
-/// Everything to warn of in what was asked and answered.
+/// Returns all warnings about a question and its answers.
 pub(super) fn all(question: &ProbeRequest, report: &ProbeReport) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let is_loopback = matches!(question.target.host(), "localhost" | "127.0.0.1" | "[::1]");
@@ -97,7 +97,7 @@ fn of_max_age<P>(preflight: &Judged<P>, warnings: &mut Vec<Warning>) {
     }
 }
 
-/// Whether an answer names an origin and doesn't say that it depends on one.
+/// Whether an answer names an origin but lacks `Vary: Origin`.
 pub(super) fn lacks_vary(answer: &Answer) -> bool {
     let allowed = answer.fields.get(HeaderName::from(FieldName::AllowOrigin));
     allowed.is_some_and(|origin| origin.as_bytes() != b"*")
@@ -116,7 +116,7 @@ fn has_element(answer: &Answer, field: FieldName, element: &str) -> bool {
 // === impl Warning ===
 
 impl Warning {
-    /// A name for programs.
+    /// Returns a name for programs.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::NoVaryOrigin(_) => "no_vary_origin",

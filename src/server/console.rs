@@ -1,4 +1,4 @@
-//! The gateway behind the admin listener: what its pages show, and the reload that one of them asks for.
+//! The gateway behind the admin listener: the content of its pages, and the reload that one asks for.
 
 use super::background::Background;
 use super::reload::{Reloader, Trigger};
@@ -7,6 +7,7 @@ use crate::explain::{self, Explained};
 use async_trait::async_trait;
 use std::sync::Arc;
 
+/// The gateway as its admin listener sees it.
 pub(super) struct GatewayConsole {
     pub reloader: Arc<Reloader>,
     pub background: Arc<Background>,

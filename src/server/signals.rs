@@ -22,7 +22,7 @@ pub(super) struct Signals {
 // === impl Signals ===
 
 impl Signals {
-    /// Takes the signals from the system, which would end the process with each.
+    /// Installs the handlers; without them, each of these signals ends the process.
     pub(super) fn new() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,

@@ -132,8 +132,8 @@ impl Watch {
         *self.names.lock() = names;
         let own: Vec<&Path> = files.iter().filter_map(|file| file.parent()).collect();
         for folder in folders {
-            // Only a file's own folder must be watched: those above may be unreadable, and seldom change.
-            // A missing folder is not among them; its parent's events tell when it comes.
+            // Only a file's own folder must be watched: those above may be unreadable, and seldom
+            // change. A missing folder is not among them; its parent's events tell when it comes.
             match self.watcher.watch(&folder, RecursiveMode::NonRecursive) {
                 Ok(()) => drop(self.folders.insert(folder)),
                 Err(error) if own.iter().any(|own| is_same(own, &folder)) => return Err(error),

@@ -1,9 +1,9 @@
-//! `corsgate probe URL --origin ORIGIN`: is a live server right?
+//! `corsgate probe URL --origin ORIGIN`: whether a live server gets CORS right.
 
 mod json;
 mod text;
 
-use super::CommandError;
+use super::error::{CommandError, WRONG_USAGE};
 use super::output::{Format, print, print_json};
 use crate::cors::{Origin, OriginPattern};
 use crate::probe::{
@@ -81,17 +81,16 @@ pub(super) struct Options {
     insecure: bool,
 }
 
-/// What came of it.
+/// The result.
 enum Found {
     Judgement(Box<ProbeReport>),
     Scan(ScanReport),
-    Nothing(AskError),
-    /// There is nobody whose certificates could be believed.
-    Untrusting(RootsError),
+    NoAnswer(AskError),
+    /// The CAs can't be read, or there are none.
+    NoRoots(RootsError),
 }
 
-/// The exit statuses beside 0 and 1.
-const WRONG_USAGE: u8 = 2;
+/// The exit status for a server that gave no answer.
 const NO_ANSWER: u8 = 4;
 
 pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
@@ -124,7 +123,7 @@ pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
     }
     let roots = match (ca_file, insecure) {
         (Some(file), _) => Roots::File(file),
-        (None, true) => Roots::Anybody,
+        (None, true) => Roots::Unverified,
         (None, false) => Roots::Machine,
     };
     let found = match Client::new(
@@ -132,21 +131,21 @@ pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
         question.target.is_https(),
     ) {
         Ok(client) => Found::by(&question, scan, &client),
-        Err(error) => Found::Untrusting(error),
+        Err(error) => Found::NoRoots(error),
     };
     match format {
         Format::Json => print_json(&json::Object::of(&question, &found))?,
         Format::Text => match &found {
             Found::Judgement(report) => print(&text::report(&question, report))?,
             Found::Scan(report) => print(&text::scan(&question, report))?,
-            Found::Nothing(error) => eprint!("{}", text::no_answer(&question, error)),
-            Found::Untrusting(error) => eprintln!("error: {error}"),
+            Found::NoAnswer(error) => eprint!("{}", text::no_answer(&question, error)),
+            Found::NoRoots(error) => eprintln!("error: {error}"),
         },
     }
     Ok(found.status())
 }
 
-/// What the arguments can't mean together.
+/// Returns an error if the arguments contradict each other, or there is nothing to send.
 fn wrong_usage(question: &ProbeRequest, scan: bool) -> Option<String> {
     if let Err(error) = question.script().check() {
         return Some(error.to_string());
@@ -164,7 +163,7 @@ fn wrong_usage(question: &ProbeRequest, scan: bool) -> Option<String> {
     ))
 }
 
-/// An origin as a browser sends it, or why it is none.
+/// Reads an origin as a browser sends it.
 fn parse_origin(text: &str) -> Result<String, String> {
     let pattern = OriginPattern::parse(text);
     if let Err(error) = Origin::parse(text.as_bytes()) {
@@ -176,7 +175,7 @@ fn parse_origin(text: &str) -> Result<String, String> {
         return Err(format!("{error}{instead}"));
     }
     match pattern {
-        // A pattern may have a default port, and is then without it.
+        // A pattern may be written with a default port, which `text` leaves out.
         Ok(OriginPattern::Tuple(tuple)) if tuple.text() != text => Err(format!(
             "a browser leaves the default port out: write `{}`",
             tuple.text()
@@ -185,7 +184,7 @@ fn parse_origin(text: &str) -> Result<String, String> {
     }
 }
 
-/// `name: value`, or a bare name for a value that nobody means.
+/// Reads `name: value`, or a bare name, which gets a value that means nothing.
 fn parse_header(text: &str) -> Result<(String, String), String> {
     const VALUE: &str = "x";
     let (name, value) = match text.split_once(':') {
@@ -213,21 +212,21 @@ fn parse_timeout(text: &str) -> Result<Duration, String> {
 impl Found {
     fn by(question: &ProbeRequest, scan: bool, client: &Client) -> Self {
         if scan {
-            return probe::scan(question, client).map_or_else(Self::Nothing, Self::Scan);
+            return probe::scan(question, client).map_or_else(Self::NoAnswer, Self::Scan);
         }
         let report = probe::ask(question, client);
-        report.map_or_else(Self::Nothing, |report| Self::Judgement(Box::new(report)))
+        report.map_or_else(Self::NoAnswer, |report| Self::Judgement(Box::new(report)))
     }
 
     fn status(&self) -> ExitCode {
         let is_yes = match self {
             Self::Judgement(report) => report.refusal().is_none(),
             Self::Scan(report) => !report.leaks(),
-            // A file that can't be used is a wrong argument.
-            Self::Untrusting(RootsError::Unreadable { .. } | RootsError::NoCertificate { .. }) => {
+            // A file that can't be used is wrong usage.
+            Self::NoRoots(RootsError::Unreadable { .. } | RootsError::NoCertificate { .. }) => {
                 return ExitCode::from(WRONG_USAGE);
             }
-            Self::Nothing(_) | Self::Untrusting(RootsError::NoMachineRoots { .. }) => {
+            Self::NoAnswer(_) | Self::NoRoots(RootsError::NoMachineRoots { .. }) => {
                 return ExitCode::from(NO_ANSWER);
             }
         };

@@ -1,4 +1,4 @@
-//! The result for somebody at a terminal.
+//! The result for a person at a terminal.
 
 use crate::cors::browser::is_redirect;
 use crate::probe::{
@@ -7,7 +7,7 @@ use crate::probe::{
 };
 use std::fmt::Write as _;
 
-/// Everything that was asked and answered, and the verdict at the end.
+/// Writes the requests, their answers, and the verdict at the end.
 pub(super) fn report(question: &ProbeRequest, report: &ProbeReport) -> String {
     let mut text = headline(question);
     if report.same_origin {
@@ -71,7 +71,7 @@ fn request(text: &mut String, question: &ProbeRequest, report: &ProbeReport) {
     match &report.request {
         RequestOutcome::Answered(response) => {
             line(text, "request:");
-            // Their values may be secrets.
+            // Names alone, because the values may be secrets.
             let names = script.sent_headers().map(|(name, _)| name);
             exchange(
                 text,
@@ -104,7 +104,8 @@ fn request(text: &mut String, question: &ProbeRequest, report: &ProbeReport) {
     line(text, "");
 }
 
-/// Whether a script could want the field: the rest is the connection's and the browser's.
+/// Whether a script could want to read the field. The others are about the connection, or for the
+/// browser.
 fn is_missed(name: &str) -> bool {
     const OTHERS: [&str; 6] = [
         "connection",
@@ -117,7 +118,7 @@ fn is_missed(name: &str) -> bool {
     !name.starts_with("access-control-") && !OTHERS.contains(&name)
 }
 
-/// What was sent of CORS, and what came back of it.
+/// Writes a request and its answer: the fields that have to do with CORS.
 fn exchange<P>(
     text: &mut String,
     (method, path): (&str, &str),
@@ -163,7 +164,7 @@ fn verdict(text: &mut String, question: &ProbeRequest, report: &ProbeReport) {
     line(text, &yes);
 }
 
-/// What gets through, worst first, and what doesn't.
+/// Writes the findings of a scan, worst first.
 pub(super) fn scan(question: &ProbeRequest, report: &ScanReport) -> String {
     let mut text = format!("{}\n\n", question.target);
     let (origin, control) = (&question.origin, report.control.words());
@@ -179,7 +180,7 @@ pub(super) fn scan(question: &ProbeRequest, report: &ScanReport) -> String {
         .iter()
         .filter(|finding| finding.severity > LeakSeverity::None);
     let got_through = through.clone().count();
-    // Findings of one kind are one mistake: the first stands for them.
+    // Findings of one kind are the same mistake of the server: only the first is written.
     let mut groups: Vec<Vec<&Finding>> = Vec::new();
     for finding in through {
         match groups.iter_mut().find(|group| is_alike(group, finding)) {
@@ -219,7 +220,7 @@ fn is_alike(group: &[&Finding], other: &Finding) -> bool {
     group.first().is_some_and(|first| {
         first.access == other.access
             && first.severity == other.severity
-            // By `*` everybody is allowed, whatever the name looks like.
+            // `*` allows every origin, whatever it looks like.
             && (is_public || first.probe.kind == other.probe.kind)
     })
 }

@@ -1,45 +1,17 @@
-//! The result for a program: one object, whatever came of it, its keys in the order in which they are
-//! declared here.
+//! The result of asking as one browser does.
 
-use super::Found;
 use crate::cors::browser::{PreflightCause, PreflightPermit, Refusal, ResponsePermit};
-use crate::probe::{
-    Answer, AskError, Finding, Judged, LeakSeverity, ProbeReport, ProbeRequest, RequestOutcome,
-    RootsError, ScanReport, Warning,
-};
+use crate::probe::{Answer, Judged, ProbeReport, RequestOutcome, Warning};
 use serde::{Serialize, Serializer};
 
-/// What was asked, and what came of it.
 #[derive(Serialize)]
-pub(super) struct Object<'a> {
-    url: String,
-    origin: &'a str,
-    method: &'a str,
-    /// The values of the script's headers may be secrets: only names are written.
-    headers: Vec<String>,
-    credentials: bool,
-    /// `null` where there is no answer.
-    allowed: Option<bool>,
-    #[serde(flatten)]
-    found: FoundObject<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum FoundObject<'a> {
-    Judgement(Box<JudgementObject<'a>>),
-    Scan { scan: ScanObject<'a> },
-    Nothing { error: ErrorObject },
-}
-
-#[derive(Serialize)]
-struct JudgementObject<'a> {
+pub(super) struct JudgementObject<'a> {
     refusal: Option<RefusalObject>,
     same_origin: bool,
     causes: Vec<CauseObject<'a>>,
     dropped_headers: &'a [String],
     preflight: Option<JudgedObject<'a, PreflightPermitObject<'a>>>,
-    /// What became of the request itself.
+    /// Whether the request itself was sent, or the reason why not.
     request: &'static str,
     response: Option<JudgedObject<'a, ResponsePermitObject<'a>>>,
     warnings: Vec<WarningObject>,
@@ -63,13 +35,13 @@ struct CauseObject<'a> {
 struct JudgedObject<'a, P> {
     asked: Asked<'a>,
     status: u16,
-    /// A list of pairs: a field may come twice, which is the mistake to see.
+    /// A list of pairs, because a server may send a field twice by mistake.
     fields: Vec<(&'a str, String)>,
     permit: Option<P>,
     refusal: Option<RefusalObject>,
 }
 
-/// An object of the fields in the order in which they were sent.
+/// The fields that were sent: written as one object, in their order.
 struct Asked<'a>(&'a [(&'static str, String)]);
 
 #[derive(Serialize)]
@@ -91,71 +63,10 @@ struct WarningObject {
     message: String,
 }
 
-#[derive(Serialize)]
-struct ScanObject<'a> {
-    control: &'static str,
-    worst: &'static str,
-    through: usize,
-    probes: Vec<FindingObject<'a>>,
-}
-
-#[derive(Serialize)]
-struct FindingObject<'a> {
-    kind: &'static str,
-    origin: &'a str,
-    access: &'static str,
-    severity: &'static str,
-    what: &'static str,
-    error: Option<String>,
-}
-
-#[derive(Serialize)]
-struct ErrorObject {
-    code: &'static str,
-    message: String,
-    hint: Option<&'static str>,
-}
-
-// === impl Object ===
-
-impl<'a> Object<'a> {
-    pub(super) fn of(question: &'a ProbeRequest, found: &'a Found) -> Self {
-        let script = question.script();
-        let (allowed, found) = match found {
-            Found::Judgement(report) => {
-                let judgement = Box::new(JudgementObject::of(report));
-                let allowed = report.refusal().is_none();
-                (Some(allowed), FoundObject::Judgement(judgement))
-            }
-            Found::Scan(report) => {
-                let scan = ScanObject::of(report);
-                (Some(!report.leaks()), FoundObject::Scan { scan })
-            }
-            Found::Nothing(error) => {
-                let error = ErrorObject::of(error);
-                (None, FoundObject::Nothing { error })
-            }
-            Found::Untrusting(error) => {
-                let error = ErrorObject::of_roots(error);
-                (None, FoundObject::Nothing { error })
-            }
-        };
-        Self {
-            url: question.target.to_string(),
-            origin: &question.origin,
-            method: script.method(),
-            headers: script.sent_headers().map(|(name, _)| name).collect(),
-            credentials: question.credentials,
-            allowed,
-            found,
-        }
-    }
-}
-
 // === impl JudgementObject ===
 
 impl<'a> JudgementObject<'a> {
-    fn of(report: &'a ProbeReport) -> Self {
+    pub(super) fn of(report: &'a ProbeReport) -> Self {
         let ProbeReport {
             same_origin,
             causes,
@@ -279,64 +190,6 @@ impl WarningObject {
         Self {
             code: warning.as_str(),
             message: warning.to_string(),
-        }
-    }
-}
-
-// === impl ScanObject ===
-
-impl<'a> ScanObject<'a> {
-    fn of(report: &'a ScanReport) -> Self {
-        let findings = report.findings.iter();
-        Self {
-            control: report.control.as_str(),
-            worst: report.worst().as_str(),
-            through: findings
-                .clone()
-                .filter(|finding| finding.severity > LeakSeverity::None)
-                .count(),
-            probes: findings.map(FindingObject::of).collect(),
-        }
-    }
-}
-
-// === impl FindingObject ===
-
-impl<'a> FindingObject<'a> {
-    fn of(finding: &'a Finding) -> Self {
-        let Finding {
-            probe,
-            access,
-            severity,
-            error,
-        } = finding;
-        Self {
-            kind: probe.kind.as_str(),
-            origin: &probe.origin,
-            access: access.as_str(),
-            severity: severity.as_str(),
-            what: probe.kind.what(),
-            error: error.as_ref().map(ToString::to_string),
-        }
-    }
-}
-
-// === impl ErrorObject ===
-
-impl ErrorObject {
-    fn of(error: &AskError) -> Self {
-        Self {
-            code: error.error.as_str(),
-            message: error.to_string(),
-            hint: error.error.hint(),
-        }
-    }
-
-    fn of_roots(error: &RootsError) -> Self {
-        Self {
-            code: "no_roots",
-            message: error.to_string(),
-            hint: None,
         }
     }
 }
