@@ -23,9 +23,9 @@ pub mod cors;
 mod expect;
 #[cfg(feature = "gateway")]
 pub mod explain;
-#[cfg(feature = "gateway")]
-mod http_response;
 pub mod metrics;
+#[cfg(feature = "gateway")]
+pub mod pages;
 #[cfg(feature = "gateway")]
 pub mod probe;
 #[cfg(feature = "gateway")]

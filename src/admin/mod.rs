@@ -18,13 +18,12 @@ mod page;
 
 pub use console::{Console, ReloadError};
 
-use crate::http_response;
 use crate::metrics::Metrics;
+use crate::pages::{self, Pages, RequestBody};
 use async_trait::async_trait;
+use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use page::Page;
-use pingora_core::apps::http_app::ServeHttp;
-use pingora_core::protocols::http::ServerSession;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -100,22 +99,21 @@ impl Admin {
         pages.filter(move |page| has_console || !page.needs_console())
     }
 
-    async fn answer(&self, session: &mut ServerSession) -> Response<Vec<u8>> {
-        let request = session.req_header();
+    async fn answer(&self, request: &Parts, body: &mut dyn RequestBody) -> Response<Vec<u8>> {
         let (method, path) = (&request.method, request.uri.path());
         let Some(page) = self.pages().find(|page| page.path() == path) else {
             let known: Vec<&str> = self.pages().map(Page::path).collect();
             let known = format!("not found: there are {}", known.join(", "));
-            return http_response::text(StatusCode::NOT_FOUND, &known);
+            return pages::text(StatusCode::NOT_FOUND, &known);
         };
         if let Some(AdminOnly { hosts, .. }) = &self.admin
             && page.is_guarded()
             && let Err(reason) = guard::check(&request.uri, &request.headers, hosts)
         {
-            return http_response::text(StatusCode::FORBIDDEN, &reason);
+            return pages::text(StatusCode::FORBIDDEN, &reason);
         }
         if !page.allows(method) {
-            let mut response = http_response::empty(StatusCode::METHOD_NOT_ALLOWED);
+            let mut response = pages::empty(StatusCode::METHOD_NOT_ALLOWED);
             let allowed = HeaderValue::from_static(page.methods());
             response.headers_mut().insert(header::ALLOW, allowed);
             return response;
@@ -123,52 +121,58 @@ impl Admin {
         match (page, &self.admin) {
             (Page::Metrics, _) => self.metrics_page(),
             (Page::Readyz, _) if !self.readiness.get() => {
-                http_response::text(StatusCode::SERVICE_UNAVAILABLE, "not ready")
+                pages::text(StatusCode::SERVICE_UNAVAILABLE, "not ready")
             }
-            (Page::Livez | Page::Readyz, _) => http_response::text(StatusCode::OK, "ok"),
+            (Page::Livez | Page::Readyz, _) => pages::text(StatusCode::OK, "ok"),
             (Page::Config, Some(AdminOnly { console, .. })) => {
                 let page = console.config().into_bytes();
-                http_response::with_body(StatusCode::OK, "application/yaml", page)
+                pages::with_body(StatusCode::OK, "application/yaml", page)
             }
-            (Page::Explain, Some(AdminOnly { console, .. })) => explain(&**console, session).await,
+            (Page::Explain, Some(AdminOnly { console, .. })) => {
+                explain(&**console, request, body).await
+            }
             (Page::Reload, Some(AdminOnly { console, .. })) => reload(&**console).await,
             (Page::Config | Page::Explain | Page::Reload, None) => {
-                http_response::empty(StatusCode::NOT_FOUND)
+                pages::empty(StatusCode::NOT_FOUND)
             }
         }
     }
 
     fn metrics_page(&self) -> Response<Vec<u8>> {
         match self.metrics.page() {
-            Ok(page) => http_response::with_body(StatusCode::OK, Metrics::CONTENT_TYPE, page),
+            Ok(page) => pages::with_body(StatusCode::OK, Metrics::CONTENT_TYPE, page),
             Err(error) => {
                 error!(%error, "metrics page can't be written");
-                http_response::empty(StatusCode::INTERNAL_SERVER_ERROR)
+                pages::empty(StatusCode::INTERNAL_SERVER_ERROR)
             }
         }
     }
 }
 
-async fn explain(console: &dyn Console, session: &mut ServerSession) -> Response<Vec<u8>> {
-    let pasted = match timeout(PATIENCE, read_pasted(session)).await {
+async fn explain(
+    console: &dyn Console,
+    request: &Parts,
+    body: &mut dyn RequestBody,
+) -> Response<Vec<u8>> {
+    let pasted = match timeout(PATIENCE, read_pasted(body)).await {
         Ok(Ok(pasted)) => pasted,
-        Ok(Err(status)) => return http_response::text(status, "can't read the pasted request"),
-        Err(_) => return http_response::empty(StatusCode::REQUEST_TIMEOUT),
+        Ok(Err(status)) => return pages::text(status, "can't read the pasted request"),
+        Err(_) => return pages::empty(StatusCode::REQUEST_TIMEOUT),
     };
-    let query = session.req_header().uri.query().unwrap_or_default();
+    let query = request.uri.query().unwrap_or_default();
     match console.explain(query.to_owned(), pasted).await {
         Ok((content_type, page)) => {
-            http_response::with_body(StatusCode::OK, content_type, page.into_bytes())
+            pages::with_body(StatusCode::OK, content_type, page.into_bytes())
         }
-        Err(error) => http_response::text(StatusCode::BAD_REQUEST, &error),
+        Err(error) => pages::text(StatusCode::BAD_REQUEST, &error),
     }
 }
 
 /// Reads the whole body. The error is the status to answer with.
-async fn read_pasted(session: &mut ServerSession) -> Result<String, StatusCode> {
+async fn read_pasted(body: &mut dyn RequestBody) -> Result<String, StatusCode> {
     let mut pasted = Vec::new();
     loop {
-        match session.read_request_body().await {
+        match body.next().await {
             Ok(Some(chunk)) if pasted.len() + chunk.len() <= MAX_PASTED => {
                 pasted.extend_from_slice(&chunk);
             }
@@ -181,22 +185,22 @@ async fn read_pasted(session: &mut ServerSession) -> Result<String, StatusCode> 
 
 async fn reload(console: &dyn Console) -> Response<Vec<u8>> {
     match console.reload().await {
-        Ok(said) => http_response::text(StatusCode::OK, &said),
+        Ok(said) => pages::text(StatusCode::OK, &said),
         Err(error) => {
             let status = match error {
                 ReloadError::NoFile => StatusCode::CONFLICT,
                 ReloadError::Rejected(_) => StatusCode::UNPROCESSABLE_ENTITY,
             };
-            http_response::text(status, &error.to_string())
+            pages::text(status, &error.to_string())
         }
     }
 }
 
 #[async_trait]
-impl ServeHttp for Admin {
-    async fn response(&self, session: &mut ServerSession) -> Response<Vec<u8>> {
-        let is_head = session.req_header().method == Method::HEAD;
-        let mut response = self.answer(session).await;
+impl Pages for Admin {
+    async fn respond(&self, request: &Parts, body: &mut dyn RequestBody) -> Response<Vec<u8>> {
+        let is_head = request.method == Method::HEAD;
+        let mut response = self.answer(request, body).await;
         if is_head {
             response.body_mut().clear();
         }

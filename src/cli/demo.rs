@@ -2,13 +2,12 @@
 
 use super::{CommandError, start_logging};
 use crate::config::Config;
-use crate::http_response::{empty, with_body};
+use crate::pages::{Pages, RequestBody, empty, with_body};
 use crate::server::Server;
 use async_trait::async_trait;
 use clap::Args;
+use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode, header};
-use pingora_core::apps::http_app::ServeHttp;
-use pingora_core::protocols::http::ServerSession;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::ExitCode;
@@ -50,7 +49,7 @@ pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
         let html = PAGE
             .replace("{{GATEWAY}}", &format!("http://{gateway}"))
             .replace("{{ADMIN}}", &format!("http://{admin}"));
-        server.add_app("page", DemoApp { html }, socket)?;
+        server.add_pages("page", DemoApp { html }, socket)?;
         println!("{}", introduction(gateway, admin, page));
         Ok::<(), CommandError>(())
     })?;
@@ -133,9 +132,8 @@ struct DemoApp {
 }
 
 #[async_trait]
-impl ServeHttp for DemoApp {
-    async fn response(&self, session: &mut ServerSession) -> Response<Vec<u8>> {
-        let request = session.req_header();
+impl Pages for DemoApp {
+    async fn respond(&self, request: &Parts, _body: &mut dyn RequestBody) -> Response<Vec<u8>> {
         let (method, path) = (&request.method, request.uri.path());
         if path.starts_with("/passthrough") {
             return backend(method, request.headers.get(header::ORIGIN));

@@ -95,11 +95,13 @@ pub fn main() -> ExitCode {
 ///
 /// Where RUST_LOG is not a valid filter.
 fn start_logging() -> Result<(), CommandError> {
-    const DEFAULT: &str = "warn,corsgate=info,notify=error,pingora_proxy=off,pingora_core::apps=off,pingora_core::connectors=off";
     let filter = match std::env::var(EnvFilter::DEFAULT_ENV) {
         Ok(filter) if !filter.is_empty() => EnvFilter::try_new(&filter)
             .map_err(|error| format!("RUST_LOG is `{filter}`, which is no filter: {error}"))?,
-        _ => EnvFilter::new(DEFAULT),
+        _ => EnvFilter::new(format!(
+            "warn,corsgate=info,notify=error,{}",
+            crate::proxy::LOG_FILTER
+        )),
     };
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
     tracing_subscriber::fmt()

@@ -24,6 +24,9 @@ use std::time::Duration;
 /// Maximum time in which a client takes none of the bytes written to it; beyond it, the connection ends.
 pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Maximum number of times that pingora sends a request again after its upstream failed.
+pub(super) const MAX_RETRIES: usize = 3;
+
 /// Maximum number of endpoints that one request is tried on.
 const MAX_CONNECTS: usize = 3;
 

@@ -8,6 +8,8 @@ mod edge;
 pub(crate) mod facts;
 mod forward;
 mod gateway;
+mod listen;
+mod page_server;
 mod record;
 pub(crate) mod respond;
 pub(crate) mod routed;
@@ -17,5 +19,11 @@ mod upstream;
 pub use ctx::Ctx;
 pub use edge::{Connections, Edge};
 pub use gateway::Gateway;
+pub use listen::{Bound, listen, listen_pages};
 pub use snapshot::Snapshot;
 pub use upstream::Echo;
+
+/// The log filter for pingora's errors about clients that went away, which is not a fault of the gateway,
+/// and about upstreams, which the gateway logs itself.
+pub const LOG_FILTER: &str =
+    "pingora_proxy=off,pingora_core::apps=off,pingora_core::connectors=off";

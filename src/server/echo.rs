@@ -1,8 +1,7 @@
 //! The server of the built-in upstream.
 
-use super::listen::{Bound, listen};
 use crate::config::{Upstream, UpstreamKind};
-use crate::proxy::Echo;
+use crate::proxy::{Bound, Echo, listen_pages};
 use std::io;
 use std::net::SocketAddr;
 use tokio::runtime::Handle;
@@ -38,7 +37,8 @@ impl EchoServer {
         if self.address.is_none() && upstreams.iter().any(is_echo) {
             let bound = Bound::loopback()?;
             self.address = Some(bound.address);
-            listen("echo", &Handle::current(), Echo, vec![bound], &self.stopped);
+            let handle = Handle::current();
+            listen_pages("echo", &handle, Echo, vec![bound], &self.stopped);
         }
         Ok(self.address)
     }

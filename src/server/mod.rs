@@ -5,10 +5,10 @@
 //! small one, so that neither can starve the other.
 
 mod background;
+mod bind;
 mod console;
 mod echo;
 mod fixed;
-mod listen;
 mod reload;
 mod served;
 mod signals;
@@ -17,14 +17,13 @@ mod watcher;
 use crate::admin::{Admin, Readiness};
 use crate::config::{self, Config, Diagnostic, Listener};
 use crate::metrics::Metrics;
-use crate::proxy::{Connections, Edge};
+use crate::pages::Pages;
+use crate::proxy::{Bound, Connections, Edge, listen, listen_pages};
 use background::Background;
+use bind::bind;
 use console::GatewayConsole;
 use echo::EchoServer;
-use listen::{Bound, listen};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use pingora_core::apps::ServerApp;
-use pingora_core::server::configuration::ServerConf;
 use reload::{Reloader, Trigger};
 use signals::{Signal, Signals};
 use std::io;
@@ -38,10 +37,6 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::{info, warn};
-
-/// Maximum number of times that a request is sent again after its upstream failed; beyond it, the
-/// client gets the error. See `Gateway::fail_to_connect`.
-const MAX_RETRIES: usize = 3;
 
 /// A running gateway.
 pub struct Server {
@@ -92,7 +87,7 @@ impl Server {
     }
 
     fn start_on(control: Runtime, config: Config, file: &Path) -> Result<Self, StartError> {
-        let bind = |listener: &Listener| Bound::new(listener, file);
+        let bind = |listener: &Listener| bind(listener, file);
         let listeners = config
             .listeners
             .iter()
@@ -132,13 +127,8 @@ impl Server {
             Reloader::new(config, bound, file, metrics, echo, background)
         };
         let reloader = Arc::new(reloader?);
-        let conf = ServerConf {
-            threads,
-            max_retries: MAX_RETRIES,
-            ..ServerConf::default()
-        };
         let snapshot = Arc::clone(reloader.snapshot());
-        let edge = Edge::new(&Arc::new(conf), snapshot, connections.clone());
+        let edge = Edge::new(threads, snapshot, connections.clone());
         let handle = traffic.handle();
         listen("traffic", handle, edge, listeners, &traffic_stopped);
         let handle = control.handle();
@@ -149,11 +139,11 @@ impl Server {
                 background,
             });
             let app = Admin::new(metrics, readiness, console, admin.hosts);
-            listen("admin", handle, app, vec![bound], &control_stopped);
+            listen_pages("admin", handle, app, vec![bound], &control_stopped);
         }
         if let Some(bound) = metrics_bound {
             let app = Admin::for_metrics(metrics, readiness.clone());
-            listen("metrics", handle, app, vec![bound], &control_stopped);
+            listen_pages("metrics", handle, app, vec![bound], &control_stopped);
         }
         if reloader.has_files() {
             control.spawn(watcher::watch(Arc::clone(&reloader)));
@@ -177,24 +167,21 @@ impl Server {
         &self.addresses
     }
 
-    /// Starts another application beside the gateway, on a loopback address.
+    /// Starts a server of pages beside the gateway, on a socket that is bound already.
     ///
     /// # Errors
     ///
-    /// Where the address can't be listened on.
-    pub fn add_app<A>(&self, name: &str, app: A, socket: TcpListener) -> io::Result<()>
-    where
-        A: ServerApp + Send + Sync + 'static,
-    {
+    /// If the socket cannot be used.
+    pub fn add_pages(
+        &self,
+        name: &str,
+        pages: impl Pages + 'static,
+        socket: TcpListener,
+    ) -> io::Result<()> {
         let bound = Bound::of(socket)?;
         let handle = self.control.handle();
-        listen(
-            name,
-            handle,
-            app,
-            vec![bound],
-            &self.stop_control.subscribe(),
-        );
+        let stopped = self.stop_control.subscribe();
+        listen_pages(name, handle, pages, vec![bound], &stopped);
         Ok(())
     }
 

@@ -20,7 +20,7 @@ pub use admission::Connections;
 pub(super) use client_stream::ClientStream;
 
 use super::snapshot::Snapshot;
-use crate::proxy::gateway::Gateway;
+use crate::proxy::gateway::{Gateway, MAX_RETRIES};
 use admission::Admission;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
@@ -47,12 +47,13 @@ pub struct Edge {
 // === impl Edge ===
 
 impl Edge {
-    pub fn new(
-        conf: &Arc<ServerConf>,
-        snapshot: Arc<ArcSwap<Snapshot>>,
-        connections: Connections,
-    ) -> Self {
-        let proxy = http_proxy(conf, Gateway::new(Arc::clone(&snapshot)));
+    pub fn new(threads: usize, snapshot: Arc<ArcSwap<Snapshot>>, connections: Connections) -> Self {
+        let conf = ServerConf {
+            threads,
+            max_retries: MAX_RETRIES,
+            ..ServerConf::default()
+        };
+        let proxy = http_proxy(&Arc::new(conf), Gateway::new(Arc::clone(&snapshot)));
         Self {
             proxy: Arc::new(proxy),
             snapshot,

@@ -1,10 +1,10 @@
 //! The built-in upstream: answers with the request it got, as JSON. It is a real server on a loopback
 //! port, so that requests take the same way to it as to any other upstream.
 
+use crate::pages::{Pages, RequestBody, empty, with_body};
 use async_trait::async_trait;
+use http::request::Parts;
 use http::{Response, StatusCode};
-use pingora_core::apps::http_app::ServeHttp;
-use pingora_core::protocols::http::ServerSession;
 use serde::Serialize;
 
 /// Maximum length of a body that is echoed; a longer one is read to its end and cut.
@@ -23,18 +23,17 @@ struct Echoed<'a> {
 }
 
 #[async_trait]
-impl ServeHttp for Echo {
-    async fn response(&self, session: &mut ServerSession) -> Response<Vec<u8>> {
+impl Pages for Echo {
+    async fn respond(&self, request: &Parts, rest: &mut dyn RequestBody) -> Response<Vec<u8>> {
         let mut body = Vec::new();
-        while let Ok(Some(chunk)) = session.read_request_body().await {
+        while let Ok(Some(chunk)) = rest.next().await {
             let room = MAX_BODY - body.len();
             body.extend_from_slice(&chunk[..chunk.len().min(room)]);
         }
-        let request = session.req_header();
         let headers = request.headers.iter();
         let echoed = Echoed {
             method: request.method.as_str(),
-            path: String::from_utf8_lossy(request.raw_path()).into_owned(),
+            path: request.uri.to_string(),
             headers: headers
                 .map(|(name, value)| {
                     let value = String::from_utf8_lossy(value.as_bytes());
@@ -44,8 +43,8 @@ impl ServeHttp for Echo {
             body: String::from_utf8_lossy(&body).into_owned(),
         };
         match serde_json::to_vec_pretty(&echoed) {
-            Ok(json) => crate::http_response::with_body(StatusCode::OK, "application/json", json),
-            Err(_) => crate::http_response::empty(StatusCode::INTERNAL_SERVER_ERROR),
+            Ok(json) => with_body(StatusCode::OK, "application/json", json),
+            Err(_) => empty(StatusCode::INTERNAL_SERVER_ERROR),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Sockets that listen, and applications that accept on them.
 
-use super::StartError;
-use crate::config::{Diagnostic, Listener};
+use super::edge::Edge;
+use super::page_server::PageServer;
+use crate::pages::Pages;
 use parking_lot::Mutex;
 use pingora_core::apps::ServerApp;
 use pingora_core::listeners::{L4BufferSettings, ListenerConfig, TcpSocketOptions};
@@ -12,7 +13,6 @@ use pingora_core::services::listening::Service;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::fd::IntoRawFd;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -36,14 +36,36 @@ const TCP_KEEPALIVE: TcpKeepalive = TcpKeepalive {
 };
 
 /// A socket that listens, before an application accepts on it.
-pub(super) struct Bound {
+pub struct Bound {
     pub address: SocketAddr,
     socket: TcpListener,
 }
 
+/// Starts a gateway's edge on these sockets.
+pub fn listen(
+    name: &str,
+    runtime: &Handle,
+    edge: Edge,
+    sockets: Vec<Bound>,
+    stopped: &watch::Receiver<bool>,
+) {
+    start(name, runtime, edge, sockets, stopped);
+}
+
+/// Starts a server of pages on these sockets.
+pub fn listen_pages(
+    name: &str,
+    runtime: &Handle,
+    pages: impl Pages + 'static,
+    sockets: Vec<Bound>,
+    stopped: &watch::Receiver<bool>,
+) {
+    start(name, runtime, PageServer(pages), sockets, stopped);
+}
+
 /// Starts an application that accepts on these sockets. They are handed to pingora in its table of
 /// inherited sockets, because it would bind its own.
-pub(super) fn listen<A>(
+fn start<A>(
     name: &str,
     runtime: &Handle,
     app: A,
@@ -83,36 +105,30 @@ pub(super) fn listen<A>(
 // === impl Bound ===
 
 impl Bound {
-    /// Binds a configured listener. An error names the line of `file` that has its address.
-    pub(super) fn new(listener: &Listener, file: &Path) -> Result<Self, StartError> {
-        let address = listener.address;
-        TcpListener::bind(address)
-            .and_then(Self::of)
-            .map_err(|error| {
-                let hint = match error.kind() {
-                    io::ErrorKind::AddrInUse => {
-                        "another program listens there: choose another port"
-                    }
-                    io::ErrorKind::AddrNotAvailable => "this machine does not have that address",
-                    io::ErrorKind::PermissionDenied => "ports below 1024 need CAP_NET_BIND_SERVICE",
-                    _ => "see the reason above",
-                };
-                StartError::Listen(Box::new(Diagnostic {
-                    place: listener.place,
-                    path: listener.path.clone(),
-                    hint: Some(hint.to_owned()),
-                    ..Diagnostic::of_file(file, format!("can't listen on {address}: {error}"))
-                }))
-            })
+    /// Binds an address.
+    ///
+    /// # Errors
+    ///
+    /// If the operating system refuses.
+    pub fn new(address: SocketAddr) -> io::Result<Self> {
+        TcpListener::bind(address).and_then(Self::of)
     }
 
     /// Binds a free port of the loopback address.
-    pub(super) fn loopback() -> io::Result<Self> {
-        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(Self::of)
+    ///
+    /// # Errors
+    ///
+    /// As [`Bound::new`].
+    pub fn loopback() -> io::Result<Self> {
+        Self::new((Ipv4Addr::LOCALHOST, 0).into())
     }
 
     /// Takes a socket that is bound already.
-    pub(super) fn of(socket: TcpListener) -> io::Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// As [`Bound::new`].
+    pub fn of(socket: TcpListener) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let address = socket.local_addr()?;
         Ok(Self { address, socket })

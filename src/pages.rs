@@ -1,6 +1,34 @@
-//! Small, complete responses of the listeners beside traffic: admin, echo and demo.
+//! Small servers of whole responses: the admin pages, the built-in upstream, the demo's page.
+//!
+//! They see a request and its body, and nothing of the library that serves them, which only the proxy
+//! knows.
 
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode, header};
+
+/// A server that answers every request with a whole response.
+#[async_trait]
+pub trait Pages: Send + Sync {
+    async fn respond(&self, request: &Parts, body: &mut dyn RequestBody) -> Response<Vec<u8>>;
+}
+
+/// The body of a request, read only as far as a page asks for it.
+#[async_trait]
+pub trait RequestBody: Send {
+    /// Reads the next piece; `None` at the end of the body.
+    ///
+    /// # Errors
+    ///
+    /// If the client breaks off, or the body is malformed.
+    async fn next(&mut self) -> Result<Option<Bytes>, BrokenBody>;
+}
+
+/// A request body that cannot be read to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the request body breaks off or is malformed")]
+pub struct BrokenBody;
 
 /// Makes a response with a body of `content_type`.
 pub(crate) fn with_body(
