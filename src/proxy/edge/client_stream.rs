@@ -1,16 +1,16 @@
-//! A client's connection, as pingora gets to see it: one request's bytes and no more.
+//! A client's connection as pingora sees it: one request's bytes, and no more.
 //!
-//! pingora reads ahead, and what it has read too far it keeps to itself. So that the next request on
-//! the connection can be looked at here again, pingora is given an allowance: the length of the
-//! request's body, or where that is chunked, what may be the rest of it. What the client sends after
-//! it is held back. That the client has gone is still told, unless it has left another request.
+//! pingora reads and writes here within a [`ReadAllowance`] and the connection's [`Timers`]. Bytes
+//! that the client sends behind a request are held for the next one. pingora still learns that the
+//! client has gone, unless it has left another request.
 
 use super::frame_deadline::FrameDeadline;
 use super::head::Body;
-use super::timers::Countdown;
-use crate::proxy::gateway::WRITE_TIMEOUT;
+use super::read_allowance::ReadAllowance;
+use super::timers::{LINGER, Timer, Timers, WRITE_TIMEOUT};
 use async_trait::async_trait;
 use bytes::{Buf as _, BytesMut};
+use parking_lot::Mutex;
 use pingora_core::protocols::raw_connect::ProxyDigest;
 use pingora_core::protocols::tls::{SslDigest, TlsRef};
 use pingora_core::protocols::{
@@ -21,41 +21,32 @@ use pingora_proxy::Session;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::time::Instant;
 
-/// So much of what follows a request is taken from the socket while the request is being served.
+/// Maximum length of what is taken from the socket behind a request that is being served; beyond it,
+/// the client has to wait with sending.
 const MAX_AHEAD: usize = 16 << 10;
 
-/// How long a client may go on sending behind an answer that was the last.
-const LINGER: Duration = Duration::from_secs(2);
-/// And so many bytes of it are taken.
+/// Maximum length of what a client may send behind the last answer; beyond it, the connection is
+/// reset.
 const MAX_DISCARDED: usize = 64 << 20;
-
-/// No end that is known here.
-const UNLIMITED: u64 = u64::MAX;
 
 /// See the module's documentation.
 #[derive(Debug)]
 pub(in crate::proxy) struct ClientStream {
     stream: Stream,
-    /// Read from the stream, and not yet anybody's.
+    pub(super) timers: Timers,
+    /// Bytes read from the socket that pingora has not read, and may have to leave.
     held: BytesMut,
-    /// How much pingora may still read of the request. Atomic because the phases that change it
-    /// have the session, and with it this, by shared reference.
-    allowance: AtomicU64,
-    body: Body,
-    /// How much of the end of a chunked body, `CR LF CR LF`, was passed on last.
-    end_matched: usize,
+    /// Bytes that pingora may read. In a lock, which is never waited for, because pingora's phases
+    /// change it and have the session, and with it this stream, by shared reference.
+    allowance: Mutex<ReadAllowance>,
     has_ended: bool,
-    /// Runs while the client takes nothing of what is written.
-    stalled: Countdown,
-    /// Runs while the client of a connection that is being closed finishes.
-    patience: Countdown,
     discarded: usize,
-    /// On HTTP/2: what an unfinished frame may take.
+    /// The deadline of HTTP/2's frames; `None` on HTTP/1.1.
     frames: Option<FrameDeadline>,
 }
 
@@ -65,72 +56,60 @@ impl ClientStream {
     pub(super) fn new(stream: Stream) -> Self {
         Self {
             stream,
+            timers: Timers::new(Instant::now()),
             held: BytesMut::new(),
-            allowance: AtomicU64::new(0),
-            body: Body::Length(0),
-            end_matched: 0,
+            allowance: Mutex::new(ReadAllowance::NOTHING),
             has_ended: false,
-            stalled: Countdown::default(),
-            patience: Countdown::default(),
             discarded: 0,
             frames: None,
         }
     }
 
-    /// The stream below an HTTP/1.1 session.
+    /// Returns the stream below an HTTP/1.1 session.
     pub(in crate::proxy) fn of(session: &Session) -> Option<&Self> {
         let http1 = session.as_downstream().as_http1()?;
         http1.stream().as_any().downcast_ref()
     }
 
-    /// The stream that pingora gives back after a request.
+    /// Returns the stream that pingora gives back after a request.
     pub(super) fn back(stream: Stream) -> Option<Box<Self>> {
         stream.into_any().downcast().ok()
     }
 
-    /// Lets pingora read the body of the request whose header it gets.
-    pub(super) fn allow(&mut self, body: Body) {
-        self.body = body;
-        self.end_matched = 0;
-        *self.allowance.get_mut() = match body {
-            Body::Length(length) => length,
-            Body::Chunked | Body::Unframed => UNLIMITED,
-        };
+    /// Lets pingora read the body of the request whose header it gets. `held` was read behind that.
+    pub(super) fn start_request(&mut self, body: Body, held: BytesMut) {
+        self.timers.stop(Timer::Request);
+        self.held = held;
+        *self.allowance.get_mut() = body.into();
     }
 
     /// Lets the connection be read as HTTP/2: to its end, and no frame slower than `timeout`.
-    pub(super) fn allow_http2(&mut self, timeout: Duration) {
-        *self.allowance.get_mut() = UNLIMITED;
+    pub(super) fn start_http2(&mut self, held: BytesMut, timeout: Duration) {
+        self.timers.stop(Timer::Request);
+        self.held = held;
+        *self.allowance.get_mut() = ReadAllowance::Everything;
         self.frames = Some(FrameDeadline::new(timeout));
     }
 
-    /// Whether another request may follow this one. Where the end of this one is not certain, what
-    /// follows could be a part of it.
+    /// Returns whether another request may follow the one that has begun. If its end isn't certain,
+    /// bytes that follow could be a part of it.
     pub(in crate::proxy) fn can_be_reused(&self) -> bool {
-        self.body != Body::Unframed
+        *self.allowance.lock() != ReadAllowance::Everything
     }
 
-    /// The request has been read to its end.
+    /// Notes that pingora has read the request to its end.
     pub(in crate::proxy) fn end_request(&self) {
-        self.allowance.store(0, Ordering::Relaxed);
+        *self.allowance.lock() = ReadAllowance::NOTHING;
     }
 
-    /// The request has become a tunnel.
+    /// Notes that the request has become a tunnel.
     pub(in crate::proxy) fn end_http(&self) {
-        self.allowance.store(UNLIMITED, Ordering::Relaxed);
+        *self.allowance.lock() = ReadAllowance::Everything;
     }
 
-    pub(super) fn held(&self) -> &BytesMut {
-        &self.held
-    }
-
+    /// Returns the bytes that came behind the request.
     pub(super) fn take_held(&mut self) -> BytesMut {
         std::mem::take(&mut self.held)
-    }
-
-    pub(super) fn hold(&mut self, bytes: BytesMut) {
-        debug_assert!(self.held.is_empty());
-        self.held = bytes;
     }
 
     /// Reads for the gateway itself, whatever pingora may. 0 is the end.
@@ -147,8 +126,8 @@ impl ClientStream {
         Poll::Ready(Ok(into.filled().len()))
     }
 
-    /// Keeps what comes behind the request's end. Never ready but with the end of the connection,
-    /// and with that only while no further request is here to be answered.
+    /// Holds what comes behind the request's end. Never ready but with the end of the connection, and
+    /// with that only while no further request is here to be answered.
     fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut chunk = [0; 512];
         while !self.has_ended && self.held.len() < MAX_AHEAD {
@@ -159,17 +138,70 @@ impl ClientStream {
         }
         match self.held.is_empty() {
             true => Poll::Ready(Ok(())),
-            // Whoever polls has other things to wait for: the response, first of all.
+            // pingora has other things to wait for: the response, first of all.
             false => Poll::Pending,
         }
     }
 
-    /// Takes what a client still sends behind the last answer. Closed with bytes unread the connection
-    /// would be reset, and with it would go the answer: an upload that is refused would look like a
-    /// broken network.
+    /// Reads what pingora may have of the request.
+    fn poll_request(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let room = self.allowance.get_mut().max_direct_read();
+        if room == 0 && self.held.is_empty() {
+            let mut chunk = [0; 4096];
+            let n = ready!(self.poll_receive(cx, &mut chunk))?;
+            self.held.extend_from_slice(&chunk[..n]);
+        }
+        if !self.held.is_empty() {
+            let n = buf.remaining().min(self.held.len());
+            let n = self.allowance.get_mut().take(&self.held[..n]);
+            buf.put_slice(&self.held[..n]);
+            self.held.advance(n);
+            if self.held.is_empty() {
+                // Its room is not needed for as long as the connection lives.
+                self.held = BytesMut::new();
+            }
+            return Poll::Ready(Ok(()));
+        }
+        if self.has_ended || room == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        let before = buf.filled().len();
+        if room >= buf.remaining() {
+            ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        } else {
+            let n = ready!(self.poll_receive(cx, buf.initialize_unfilled_to(room)))?;
+            buf.advance(n);
+        }
+        self.allowance.get_mut().take(&buf.filled()[before..]);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Passes on what was `written`, or an error if the client has taken nothing for too long.
+    fn in_time<T>(
+        &mut self,
+        written: Poll<io::Result<T>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.timers.stop(Timer::Write);
+            return written;
+        }
+        self.timers.start(Timer::Write, WRITE_TIMEOUT);
+        ready!(self.timers.poll(Timer::Write, cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// Takes what a client still sends behind the last answer. If the connection were closed with
+    /// bytes unread, it would be reset, and the answer lost: an upload that is refused would look like
+    /// a broken network.
     fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // Before the reading, which may use up the task's budget, and with it the timer's turn.
-        if self.patience.poll(LINGER, cx).is_ready() {
+        self.timers.start(Timer::Linger, LINGER);
+        if self.timers.poll(Timer::Linger, cx).is_ready() {
             return Poll::Ready(());
         }
         let mut unread = [0; 4096];
@@ -180,75 +212,6 @@ impl ClientStream {
             }
         }
     }
-
-    /// Passes on what was `written`; an error, where the client has taken nothing for too long.
-    fn in_time<T>(
-        &mut self,
-        written: Poll<io::Result<T>>,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<T>> {
-        if written.is_ready() {
-            self.stalled.stop();
-            return written;
-        }
-        ready!(self.stalled.poll(WRITE_TIMEOUT, cx));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-    }
-
-    /// How much of the first `n` bytes held may be passed on of a chunked body: up to an empty line,
-    /// which is its end or lies in it. So it is never read past, wherever in it that is: RFC 9112
-    /// §7.1.
-    fn up_to_an_end(&mut self, n: usize) -> usize {
-        const END: &[u8; 4] = b"\r\n\r\n";
-        for (at, &byte) in self.held[..n].iter().enumerate() {
-            self.end_matched = match byte {
-                byte if byte == END[self.end_matched] => self.end_matched + 1,
-                b'\r' => 1,
-                _ => 0,
-            };
-            if self.end_matched == END.len() {
-                self.end_matched = 0;
-                return at + 1;
-            }
-        }
-        n
-    }
-
-    fn poll_stream(
-        &mut self,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-        allowance: u64,
-    ) -> Poll<io::Result<()>> {
-        let room = usize::try_from(allowance).unwrap_or(usize::MAX);
-        if self.body == Body::Chunked && self.held.is_empty() {
-            let mut chunk = [0; 4096];
-            let n = ready!(self.poll_receive(cx, &mut chunk))?;
-            self.held.extend_from_slice(&chunk[..n]);
-        }
-        if !self.held.is_empty() {
-            let mut n = room.min(buf.remaining()).min(self.held.len());
-            if self.body == Body::Chunked {
-                n = self.up_to_an_end(n);
-            }
-            buf.put_slice(&self.held[..n]);
-            self.held.advance(n);
-            if self.held.is_empty() {
-                // Its room is not needed for as long as the connection lives.
-                self.held = BytesMut::new();
-            }
-            return Poll::Ready(Ok(()));
-        }
-        if self.has_ended {
-            return Poll::Ready(Ok(()));
-        }
-        if room >= buf.remaining() {
-            return Pin::new(&mut self.stream).poll_read(cx, buf);
-        }
-        let n = ready!(self.poll_receive(cx, buf.initialize_unfilled_to(room)))?;
-        buf.advance(n);
-        Poll::Ready(Ok(()))
-    }
 }
 
 impl AsyncRead for ClientStream {
@@ -258,18 +221,13 @@ impl AsyncRead for ClientStream {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let allowance = *this.allowance.get_mut();
-        if allowance == 0 {
+        if *this.allowance.get_mut() == ReadAllowance::NOTHING {
             return this.poll_ahead(cx);
         }
         let before = buf.filled().len();
-        let polled = this.poll_stream(cx, buf, allowance);
-        let read = &buf.filled()[before..];
-        if allowance != UNLIMITED {
-            *this.allowance.get_mut() = allowance - read.len() as u64;
-        }
+        let polled = this.poll_request(cx, buf);
         match &mut this.frames {
-            Some(frames) => frames.poll(cx, polled, read),
+            Some(frames) => frames.poll(&mut this.timers, cx, polled, &buf.filled()[before..]),
             None => polled,
         }
     }
@@ -310,12 +268,12 @@ impl AsyncWrite for ClientStream {
     }
 }
 
-// === What pingora asks of a connection, passed on ===
+// === pingora's questions about a connection, passed on to the socket ===
 
 #[async_trait]
 impl Shutdown for ClientStream {
     async fn shutdown(&mut self) {
-        // An error is the end as well.
+        // After an error the connection is closed just the same.
         let _ = AsyncWriteExt::shutdown(self).await;
     }
 }
@@ -374,82 +332,8 @@ impl GetSocketDigest for ClientStream {
     }
 }
 
-/// Nobody peeks: what a connection begins with is known before pingora gets it.
+/// Without a way to peek: pingora gets a connection when its first bytes are known.
 impl Peek for ClientStream {}
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use tokio::io::{AsyncReadExt, duplex};
-    use tokio::time::{Instant, sleep};
-
-    #[tokio::test(start_paused = true)]
-    async fn a_client_that_takes_nothing_is_given_up() {
-        let (ours, theirs) = duplex(64);
-        let mut stream = ClientStream::new(Box::new(ours));
-        let started = Instant::now();
-        let error = stream.write_all(&[0; 65]).await.expect_err("nobody reads");
-        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-        assert_eq!(started.elapsed().as_secs(), WRITE_TIMEOUT.as_secs());
-        drop(theirs);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn one_that_reads_slowly_is_not() {
-        let (ours, mut theirs) = duplex(64);
-        let mut stream = ClientStream::new(Box::new(ours));
-        let reader = tokio::spawn(async move {
-            for _ in 0..10 {
-                sleep(WRITE_TIMEOUT / 2).await;
-                theirs.read_exact(&mut [0; 64]).await.expect("it comes");
-            }
-        });
-        stream.write_all(&[0; 640]).await.expect("somebody reads");
-        reader.await.expect("no panic");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn closing_waits_for_the_client_and_not_for_ever() {
-        let (ours, mut theirs) = duplex(64);
-        let mut stream = ClientStream::new(Box::new(ours));
-        let started = Instant::now();
-        let (closed, sent) = tokio::join!(AsyncWriteExt::shutdown(&mut stream), async {
-            // All of it is taken, though nobody has a use for it.
-            theirs.write_all(&[0; 1000]).await
-        });
-        closed.expect("closed");
-        sent.expect("taken");
-        assert_eq!(started.elapsed().as_secs(), LINGER.as_secs());
-        drop(theirs);
-    }
-
-    /// What is read of a connection on which `sent` comes, in reads of `size` bytes.
-    async fn read(body: Body, sent: &[u8], size: usize) -> Vec<u8> {
-        let (ours, mut theirs) = duplex(1024);
-        theirs.write_all(sent).await.expect("there is room");
-        let mut stream = ClientStream::new(Box::new(ours));
-        stream.allow(body);
-        let mut all = Vec::new();
-        let mut piece = vec![0; size];
-        loop {
-            let read = tokio::time::timeout(Duration::from_secs(1), stream.read(&mut piece)).await;
-            let Ok(Ok(n @ 1..)) = read else { return all };
-            all.extend_from_slice(&piece[..n]);
-            if body == Body::Chunked && all.ends_with(b"0\r\n\r\n") {
-                // As when pingora has found the end.
-                stream.end_request();
-            }
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_body_is_read_to_its_end_and_no_further() {
-        let chunked = b"4\r\n\r\n\r\n\r\n1\r\na\r\n0\r\n\r\n";
-        for size in 1..=40 {
-            let behind = [chunked, b"GET / HTTP/1.1\r\n\r\n".as_slice()].concat();
-            assert_eq!(read(Body::Chunked, &behind, size).await, chunked, "{size}");
-            assert_eq!(read(Body::Length(7), &behind, size).await, chunked[..7]);
-            assert_eq!(read(Body::Length(0), &behind, size).await, b"");
-        }
-    }
-}
+mod tests;

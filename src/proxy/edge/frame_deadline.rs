@@ -1,14 +1,14 @@
 //! A deadline for HTTP/2's frames: a client that starts one, or a header block of several, has to
 //! finish it.
 //!
-//! HTTP/2's own library waits for ever. Only the frames' outlines are read here: RFC 9113 §4.1.
+//! The h2 crate waits for ever. Only the frames' outlines are read here: RFC 9113 §4.1.
 
-use super::timers::Countdown;
+use super::timers::{Timer, Timers};
 use std::io;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-/// The length of the connection preface: RFC 9113 §3.4.
+/// Length of the connection preface: RFC 9113 §3.4.
 const PREFACE: u32 = 24;
 const FRAME_HEADER: usize = 9;
 
@@ -22,17 +22,15 @@ const END_HEADERS: u8 = 0x4;
 pub(super) struct FrameDeadline {
     timeout: Duration,
     outline: Outline,
-    /// Runs while something is unfinished.
-    countdown: Countdown,
 }
 
-/// Where in the sequence of frames a connection is.
+/// The place of a connection in its sequence of frames.
 #[derive(Debug)]
 struct Outline {
-    /// What has come of the next frame's header.
+    /// Received bytes of the next frame's header.
     header: [u8; FRAME_HEADER],
     header_len: usize,
-    /// How much is still to come of the frame, or at first of the preface.
+    /// Bytes still to come of the frame, or at first of the preface.
     payload: u32,
     is_data: bool,
     /// Whether a header block is to be continued in another frame.
@@ -42,30 +40,30 @@ struct Outline {
 // === impl FrameDeadline ===
 
 impl FrameDeadline {
-    /// For a connection from which not even the preface has been read.
+    /// Starts with a connection from which nothing has been read, not even the preface.
     pub(super) fn new(timeout: Duration) -> Self {
         Self {
             timeout,
             outline: Outline::new(),
-            countdown: Countdown::default(),
         }
     }
 
-    /// Passes on what was `polled`, `read` being its bytes; an error, where the client took too
-    /// long.
+    /// Passes on what was `polled`, `read` being its bytes, or an error if the client took too long.
     pub(super) fn poll(
         &mut self,
+        timers: &mut Timers,
         cx: &mut Context<'_>,
         polled: Poll<io::Result<()>>,
         read: &[u8],
     ) -> Poll<io::Result<()>> {
         if self.outline.advance(read) {
-            self.countdown.stop();
+            timers.stop(Timer::Frame);
         }
         if polled.is_ready() || self.outline.is_idle() {
             return polled;
         }
-        match self.countdown.poll(self.timeout, cx) {
+        timers.start(Timer::Frame, self.timeout);
+        match timers.poll(Timer::Frame, cx) {
             Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             Poll::Pending => polled,
         }
@@ -85,13 +83,14 @@ impl Outline {
         }
     }
 
-    /// Whether nothing is unfinished that has to be finished in time. A body may take its time.
+    /// Returns whether nothing is unfinished that has to be finished in time. A body may take its
+    /// time.
     fn is_idle(&self) -> bool {
         let is_between_frames = self.header_len == 0 && (self.payload == 0 || self.is_data);
         is_between_frames && !self.in_header_block
     }
 
-    /// Goes on by `bytes`; says whether something was finished on the way.
+    /// Goes on by `bytes`; returns whether something was finished on the way.
     fn advance(&mut self, mut bytes: &[u8]) -> bool {
         let mut has_finished = false;
         while !bytes.is_empty() {
@@ -136,7 +135,7 @@ mod tests {
         frame
     }
 
-    /// Whether the connection is idle after each byte.
+    /// Returns whether the connection is idle after each byte.
     fn idle(bytes: &[u8]) -> Vec<bool> {
         let mut outline = Outline::new();
         let idle = |byte: &u8| {

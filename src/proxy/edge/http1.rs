@@ -1,21 +1,22 @@
-//! HTTP/1.1: a connection's requests, one after the other, each from its first byte.
+//! HTTP/1.1: a connection's requests, one after the other.
 //!
-//! The header of every request is read here, under one deadline and one bound. Plain preflights
-//! are answered on the spot, several at once where they come at once; every other request is handed
-//! to pingora with its whole header, and the connection comes back here when it has been served.
+//! An [`Inbox`] is given the bytes and the times, and what it says is done. Plain preflights are
+//! answered on the spot, several at once if they come at once. Every other request is handed to
+//! pingora with its whole header, and the connection comes back here when pingora has served it.
 
 use super::Edge;
 use super::client_stream::ClientStream;
 use super::date::Date;
 use super::draining::Draining;
-use super::express::{Desk, Moment, Next, bounded};
-use super::head::{Body, has_empty_line};
-use super::timers::Deadline;
+use super::express::Desk;
+use super::head::Body;
+use super::inbox::{Inbox, Moment, Next};
+use super::timers::Timer;
 use crate::config::Limits;
 use crate::proxy::answer::Answer;
 use crate::proxy::check::RequestError;
 use crate::proxy::record::Record;
-use bytes::{Buf as _, BytesMut};
+use bytes::BytesMut;
 use http::StatusCode;
 use pingora_core::apps::HttpServerApp as _;
 use pingora_core::protocols::http::ServerSession;
@@ -27,11 +28,11 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncWrite as _, AsyncWriteExt as _};
 use tokio::time::Instant;
 
-/// So much is read at once.
+/// Maximum length of what is read at once.
 const INPUT: usize = 16 << 10;
 
 thread_local! {
-    /// What a connection needs while it is being looked at, and only then: idle ones hold no buffer.
+    /// Room that a connection needs while its bytes are looked at, and only then: idle ones hold none.
     static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::new());
 }
 
@@ -44,27 +45,22 @@ struct Scratch {
 struct Connection<'e> {
     edge: &'e Edge,
     stream: Box<ClientStream>,
-    deadline: Deadline,
-    /// When a header began that isn't whole yet.
-    header_since: Option<Instant>,
-    /// How much of what is held is known to be no whole header.
-    seen: usize,
-    is_first: bool,
+    inbox: Inbox,
     draining: Draining,
 }
 
-/// What has to be done next, and what is still to be sent before.
+/// The next thing to do, and the answers that have to be sent before.
 struct Turn {
     unsent: Option<Vec<u8>>,
     next: Next,
 }
 
-/// Serves a connection. What is returned is one that speaks HTTP/2, from its first byte.
+/// Serves a connection. Returns one that speaks HTTP/2, with the bytes that were read of it.
 pub(super) async fn serve(
     edge: &Edge,
     stream: Box<ClientStream>,
     shutdown: &ShutdownWatch,
-) -> Option<Box<ClientStream>> {
+) -> Option<(Box<ClientStream>, BytesMut)> {
     let mut connection = Connection::new(edge, stream, shutdown);
     loop {
         let Turn { unsent, next } = poll_fn(|cx| connection.poll_turn(cx)).await;
@@ -78,13 +74,13 @@ pub(super) async fn serve(
             Next::Request(header, body) => {
                 connection = connection.hand_over(header, body, shutdown).await?;
             }
-            Next::Http2 => return Some(connection.stream),
+            Next::Http2 => return Some((connection.stream, connection.inbox.into_held())),
             Next::Refuse(error) => {
                 connection.refuse(error).await;
                 return None;
             }
             Next::Close => {
-                // Nobody is left to be told of an error.
+                // The client has its answer; an error changes nothing.
                 let _ = connection.stream.shutdown().await;
                 return None;
             }
@@ -93,12 +89,12 @@ pub(super) async fn serve(
     }
 }
 
-/// Answers what is no request, and closes.
+/// Answers with an error status, and closes.
 pub(super) async fn farewell(mut stream: Box<ClientStream>, status: StatusCode) {
     let mut bytes = Vec::new();
     let mut date = Date::new();
     Answer::bare(status).write_http1(date.value(Instant::now()), false, &mut bytes);
-    // Nobody is left to be told of an error.
+    // The connection ends either way.
     if stream.write_all(&bytes).await.is_ok() {
         let _ = stream.shutdown().await;
     }
@@ -108,23 +104,21 @@ pub(super) async fn farewell(mut stream: Box<ClientStream>, status: StatusCode) 
 
 impl<'e> Connection<'e> {
     fn new(edge: &'e Edge, stream: Box<ClientStream>, shutdown: &ShutdownWatch) -> Self {
-        let keepalive = edge.snapshot.load().limits.keepalive_timeout;
-        Self {
+        let mut connection = Self {
             edge,
             stream,
-            deadline: Deadline::new(Instant::now() + keepalive),
-            header_since: None,
-            seen: 0,
-            is_first: true,
+            inbox: Inbox::new(Instant::now()),
             draining: Draining::new(shutdown),
-        }
+        };
+        connection.set_timer(&edge.snapshot.load().limits);
+        connection
     }
 
-    /// Takes what has come, or what is here already, answers what can be answered, and says what is
+    /// Takes what has come, or what is here already, answers what can be answered, and returns what is
     /// next.
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
         SCRATCH.with_borrow_mut(|Scratch { input, desk }| {
-            if self.stream.held().len() > self.seen {
+            if self.inbox.has_news() {
                 return Poll::Ready(self.turn(&[], desk, cx));
             }
             match self.stream.poll_receive(cx, input) {
@@ -132,14 +126,11 @@ impl<'e> Connection<'e> {
                 Poll::Ready(Ok(n)) => return Poll::Ready(self.turn(&input[..n], desk, cx)),
                 Poll::Pending => {}
             }
-            if self.deadline.poll(cx).is_ready() {
-                return Poll::Ready(match self.header_since {
-                    Some(_) => Next::Refuse(RequestError::HeaderTimeout).into(),
-                    None => Next::End.into(),
-                });
+            if self.stream.timers.poll(Timer::Request, cx).is_ready() {
+                return Poll::Ready(self.inbox.expire().into());
             }
             // A request that has begun to come is still served.
-            if self.header_since.is_none() && self.draining.poll(cx).is_ready() {
+            if self.inbox.is_idle() && self.draining.poll(cx).is_ready() {
                 return Poll::Ready(Next::End.into());
             }
             Poll::Pending
@@ -150,32 +141,15 @@ impl<'e> Connection<'e> {
         let now = Instant::now();
         let moment = Moment {
             now,
-            is_first: self.is_first,
             is_stopping: self.draining.is_set(),
         };
         let snapshot = self.edge.snapshot.load();
         desk.clear();
-        // Nearly always a request comes whole, and is looked at where it was read.
-        let (rest, next) = if self.stream.held().is_empty() {
-            let (done, next) = desk.look(&snapshot, received, &moment);
-            let rest = match &received[done..] {
-                [] => BytesMut::new(),
-                rest => BytesMut::from(rest),
-            };
-            (rest, next)
-        } else {
-            let mut held = self.stream.take_held();
-            held.extend_from_slice(received);
-            let (done, next) = match self.may_be_whole(&held) {
-                true => desk.look(&snapshot, &held, &moment),
-                false => (0, bounded(&snapshot.limits, held.len())),
-            };
-            held.advance(done);
-            (held, next)
-        };
-        self.wait_from(now, &snapshot.limits, &rest, desk.has_answered());
-        self.stream.hold(rest);
-        self.is_first &= matches!(next, Next::Read) && !desk.has_answered();
+        let limits = &snapshot.limits;
+        let next = self.inbox.receive(received, &moment, limits, |head| {
+            desk.answer(&snapshot, head, &moment)
+        });
+        self.set_timer(limits);
         let unsent = match desk.output.is_empty() {
             true => Ok(None),
             false => self.start_sending(&desk.output, cx),
@@ -189,31 +163,12 @@ impl<'e> Connection<'e> {
         }
     }
 
-    /// Whether what is held could be a whole header by now. Looked at after every byte, a long one
-    /// would cost its length squared.
-    fn may_be_whole(&self, held: &[u8]) -> bool {
-        let unseen = &held[self.seen.saturating_sub(3)..];
-        self.seen == 0 || held.starts_with(b"\r\n") || has_empty_line(unseen)
+    fn set_timer(&mut self, limits: &Limits) {
+        let deadline = self.inbox.deadline(limits);
+        self.stream.timers.set(Timer::Request, deadline);
     }
 
-    /// Sets the deadline for what comes after what was done at `now`, `rest` being left.
-    fn wait_from(&mut self, now: Instant, limits: &Limits, rest: &[u8], has_answered: bool) {
-        self.seen = rest.len();
-        if has_answered {
-            self.header_since = None;
-        }
-        if rest.is_empty() {
-            // Empty lines alone are no sign of life.
-            if has_answered || self.header_since.take().is_some() {
-                self.deadline.set(now + limits.keepalive_timeout);
-            }
-        } else {
-            let since = *self.header_since.get_or_insert(now);
-            self.deadline.set(since + limits.header_timeout);
-        }
-    }
-
-    /// Writes as much as is taken at once, which is nearly always all. Returns the rest.
+    /// Writes as much as the socket takes at once, which is nearly always all. Returns the rest.
     fn start_sending(
         &mut self,
         bytes: &[u8],
@@ -229,12 +184,12 @@ impl<'e> Connection<'e> {
         Ok((!is_sent).then(|| bytes[sent..].to_vec()))
     }
 
-    /// Sends what is left; says whether the client took it.
+    /// Sends what is left; returns whether the client took it.
     async fn send(&mut self, unsent: &[u8]) -> bool {
         self.stream.write_all(unsent).await.is_ok() && self.stream.flush().await.is_ok()
     }
 
-    /// Has pingora serve a request, and comes back for the next.
+    /// Has pingora serve a request; returns the connection for the next one.
     async fn hand_over(
         mut self,
         header: BytesMut,
@@ -245,26 +200,26 @@ impl<'e> Connection<'e> {
             // With a task's budget used up, pingora would see the end before the request.
             tokio::task::yield_now().await;
         }
-        self.stream.allow(body);
+        self.stream.start_request(body, self.inbox.into_held());
         let mut session = ServerSession::new_http1(self.stream);
         session.set_pipelined_prefix(header);
         let reused = self.edge.proxy.process_new_http(session, shutdown).await?;
-        // The settings are for whoever lets pingora read the next header.
+        // The settings would be for pingora's next request, if it read that header itself.
         let (stream, _settings) = reused.consume();
-        let keepalive = self.edge.snapshot.load().limits.keepalive_timeout;
-        self.deadline.set(Instant::now() + keepalive);
-        Some(Self {
-            stream: ClientStream::back(stream)?,
-            header_since: None,
-            seen: 0,
-            is_first: false,
+        let mut stream = ClientStream::back(stream)?;
+        let inbox = Inbox::resume(stream.take_held(), Instant::now());
+        let mut connection = Self {
+            stream,
+            inbox,
             ..self
-        })
+        };
+        connection.set_timer(&self.edge.snapshot.load().limits);
+        Some(connection)
     }
 
-    /// Answers what has come and can't be taken for a request.
+    /// Answers a header that came too slowly, or is too long.
     async fn refuse(self, error: RequestError) {
-        let since = self.header_since.unwrap_or_else(Instant::now);
+        let since = self.inbox.header_since().unwrap_or_else(Instant::now);
         let snapshot = self.edge.snapshot.load_full();
         let record = Record::unrouted(&snapshot, Some(error), since.into_std());
         record.finish(&snapshot, Some(error.status()));

@@ -5,13 +5,13 @@
 
 use super::client_stream::ClientStream;
 use super::draining::Draining;
-use super::timers::Deadline;
+use super::timers::{Timer, Timers};
 use super::{Edge, HEADER_ROOM};
 use crate::config::Limits;
 use crate::cors::{CorsRequest, RequestKind};
 use crate::proxy::facts::{Facts, decoded_header_bytes};
 use crate::proxy::routed::{Routed, Step};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 use pingora_core::apps::HttpServerApp as _;
 use pingora_core::protocols::http::ServerSession;
@@ -52,10 +52,11 @@ struct OpenStream(Arc<Mutex<Streams>>);
 pub(super) async fn serve(
     edge: &Arc<Edge>,
     mut stream: Box<ClientStream>,
+    held: BytesMut,
     shutdown: &ShutdownWatch,
 ) {
     let limits = edge.snapshot.load().limits;
-    stream.allow_http2(limits.header_timeout);
+    stream.start_http2(held, limits.header_timeout);
     let digest = Arc::new(Digest {
         ssl_digest: stream.get_ssl_digest(),
         timing_digest: stream.get_timing_digest(),
@@ -70,7 +71,10 @@ pub(super) async fn serve(
         open: 0,
         last: Instant::now(),
     }));
-    let mut idle = Deadline::new(Instant::now() + limits.keepalive_timeout);
+    // A table of its own: the stream's belongs to h2 by now.
+    let now = Instant::now();
+    let mut timers = Timers::new(now);
+    timers.set(Timer::Request, now + limits.keepalive_timeout);
     let mut draining = Draining::new(shutdown);
     let mut is_draining = false;
     let mut malformed = 0;
@@ -83,10 +87,10 @@ pub(super) async fn serve(
                 continue;
             }
             accepted = accept(&mut connection, &digest) => accepted,
-            () = poll_fn(|cx| idle.poll(cx)) => {
+            () = poll_fn(|cx| timers.poll(Timer::Request, cx)) => {
                 match idle_until(&streams, limits.keepalive_timeout) {
                     until if until <= Instant::now() => return,
-                    until => idle.set(until),
+                    until => timers.set(Timer::Request, until),
                 }
                 continue;
             }

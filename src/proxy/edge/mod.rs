@@ -1,9 +1,10 @@
-//! The express lane: a client's connection from its first byte, in front of pingora's proxy.
+//! A client's connection from its first byte to its last, in front of pingora's proxy.
 //!
-//! Preflights that are plain, and the gateway's own to answer, are answered here, from the bytes on
-//! HTTP/1.1 and from the decoded header on HTTP/2, before there is a session. Everything else goes
-//! on to pingora as it came. Which route a request has, what is decided, how it is answered and what
-//! is counted is asked of the same code as in `request_filter`; switched off, all goes that way.
+//! The gateway admits the connection, and reads the header of each request in time and in bounds. The
+//! express lane answers plain preflights on the spot, from the bytes on HTTP/1.1 and from the decoded
+//! header on HTTP/2, before there is a session. Every other request goes on to pingora as it came. The
+//! lane takes route, decision, answer and count from the same code as `request_filter`; if it is
+//! switched off, pingora gets every request.
 
 mod admission;
 mod client_stream;
@@ -14,6 +15,8 @@ mod frame_deadline;
 mod head;
 mod http1;
 mod http2;
+mod inbox;
+mod read_allowance;
 mod timers;
 
 pub use admission::Connections;
@@ -24,6 +27,7 @@ use crate::proxy::gateway::{Gateway, MAX_RETRIES};
 use admission::Admission;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
+use bytes::BytesMut;
 use http::StatusCode;
 use pingora_core::apps::{HttpServerApp as _, ServerApp};
 use pingora_core::protocols::{ALPN, Ssl as _, Stream};
@@ -32,9 +36,9 @@ use pingora_core::server::configuration::ServerConf;
 use pingora_proxy::{HttpProxy, http_proxy};
 use std::sync::Arc;
 
-/// Headers up to so many times their limit are read, to tell a page's script, with the CORS headers
-/// it needs, what was wrong with the request. Past it there is no answer on HTTP/2, and a bare one
-/// on HTTP/1.1.
+/// Multiple of their limit up to which headers are read: a page's script then learns, with the CORS
+/// headers it needs, what was wrong with the request. Beyond it, a client gets a bare answer on
+/// HTTP/1.1, and none on HTTP/2.
 const HEADER_ROOM: u32 = 4;
 
 /// The application behind a traffic listener.
@@ -81,11 +85,11 @@ impl ServerApp for Edge {
         };
         let is_http2 = stream.selected_alpn_proto() == Some(ALPN::H2);
         let http2 = match is_http2 {
-            true => Some(stream),
+            true => Some((stream, BytesMut::new())),
             false => http1::serve(self, stream, shutdown).await,
         };
-        if let Some(stream) = http2 {
-            http2::serve(self, stream, shutdown).await;
+        if let Some((stream, held)) = http2 {
+            http2::serve(self, stream, held, shutdown).await;
         }
         None
     }

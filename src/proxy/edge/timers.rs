@@ -1,63 +1,291 @@
-//! Timers of a connection: the deadline of its next request, and countdowns.
+//! The timers of a client's connection, all of them.
+//!
+//! | timer | bounds | starts | stops | when it fires |
+//! |---|---|---|---|---|
+//! | `Request`, in a header | a request's header, `header_timeout` from its first byte, however it drips | with the first byte | with the header's end | the client gets 408, and the connection ends |
+//! | `Request`, between requests | a client's silence, `keepalive_timeout` long | with the connection, and with every answer | with the first byte of a request | the connection ends without a word |
+//! | `Request`, on HTTP/2 | the same, while no stream is with pingora | with the connection, and with every stream's begin and end | never: it looks again while streams are open | the connection ends without a word |
+//! | `Frame`, on HTTP/2 | the preface, a frame that is not DATA, a header block of several: `header_timeout` each | when the socket has no more of it | when something is finished | reading fails, and with it the connection |
+//! | `Write` | a client that takes nothing of a response, for [`WRITE_TIMEOUT`] | when the socket takes nothing | when it takes anything | writing fails, and with it the connection |
+//! | `Linger` | a client that goes on sending behind the last answer, for [`LINGER`] | when the gateway has ended its side | never | the socket is closed, whatever is unread |
+//!
+//! While pingora serves a request, pingora's own timers bound the reading of its body and the
+//! upstream's response; `Write` holds there as well.
+//!
+//! Only `Request` is in use with every request. It must cost next to nothing, so one timer of tokio's
+//! runs for the whole table, set for a time that nearly always has been moved on when it comes. It
+//! then looks at the table again. Moving it would cost more than counting a request.
 
 use std::future::Future as _;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 
-/// A deadline that is moved with every request. The timer itself is left to run, and looks at the
-/// deadline when it ends: nearly always it has been moved on, and moving a timer costs more than a
-/// request's worth of counting.
-pub(super) struct Deadline {
-    timer: Pin<Box<Sleep>>,
-    at: Instant,
+pub(super) use crate::proxy::gateway::WRITE_TIMEOUT;
+
+/// Maximum time that a client may go on sending behind the last answer; beyond it, the connection is
+/// reset.
+pub(super) const LINGER: Duration = Duration::from_secs(2);
+
+/// See the module's documentation.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Timer {
+    Request,
+    Frame,
+    Write,
+    Linger,
 }
 
-/// A time-out that runs only while there is something to wait for.
-#[derive(Debug, Default)]
-pub(super) struct Countdown(Option<Pin<Box<Sleep>>>);
+const COUNT: usize = 4;
 
-// === impl Deadline ===
+/// The times at which a connection's timers fire. All are polled by the connection's one task.
+#[derive(Debug)]
+pub(super) struct Timers {
+    at: [Option<Instant>; COUNT],
+    /// The latest time that is known to have passed.
+    passed: Instant,
+    /// Never set for later than the first of the times to come. `None` until one is waited for.
+    alarm: Option<Pin<Box<Sleep>>>,
+}
 
-impl Deadline {
-    pub(super) fn new(at: Instant) -> Self {
+// === impl Timers ===
+
+impl Timers {
+    pub(super) fn new(now: Instant) -> Self {
         Self {
-            timer: Box::pin(sleep_until(at)),
-            at,
+            at: [None; COUNT],
+            passed: now,
+            alarm: None,
         }
     }
 
-    pub(super) fn set(&mut self, at: Instant) {
-        self.at = at;
-        if at < self.timer.deadline() {
-            self.timer.as_mut().reset(at);
-        }
+    /// Sets a timer, or moves it.
+    pub(super) fn set(&mut self, timer: Timer, at: Instant) {
+        self.at[timer as usize] = Some(at);
     }
 
-    /// Ready when the deadline has passed.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            ready!(self.timer.as_mut().poll(cx));
-            if self.timer.deadline() >= self.at {
-                return Poll::Ready(());
+    /// Sets a timer for `timeout` from now, unless it runs already.
+    pub(super) fn start(&mut self, timer: Timer, timeout: Duration) {
+        self.at[timer as usize].get_or_insert_with(|| Instant::now() + timeout);
+    }
+
+    pub(super) fn stop(&mut self, timer: Timer) {
+        self.at[timer as usize] = None;
+    }
+
+    /// Waits for a timer to fire. One that isn't set never does; one that has fired stays so until it
+    /// is set again or stopped.
+    pub(super) fn poll(&mut self, timer: Timer, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(at) = self.at[timer as usize] else {
+            return Poll::Pending;
+        };
+        while at > self.passed {
+            let next = self.next().unwrap_or(at);
+            let alarm = self
+                .alarm
+                .get_or_insert_with(|| Box::pin(sleep_until(next)));
+            let has_rung = alarm.deadline() <= self.passed;
+            if has_rung || next < alarm.deadline() {
+                alarm.as_mut().reset(next);
             }
-            self.timer.as_mut().reset(self.at);
+            ready!(alarm.as_mut().poll(cx));
+            self.passed = alarm.deadline();
         }
+        Poll::Ready(())
+    }
+
+    /// Returns the first of the times that have not passed yet.
+    fn next(&self) -> Option<Instant> {
+        let to_come = self.at.iter().flatten().filter(|&&at| at > self.passed);
+        to_come.min().copied()
     }
 }
 
-// === impl Countdown ===
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+    use tokio::time::{advance, timeout};
 
-impl Countdown {
-    /// Ready when `timeout` has passed since this was first asked.
-    pub(super) fn poll(&mut self, timeout: Duration, cx: &mut Context<'_>) -> Poll<()> {
-        let timer = self.0.get_or_insert_with(|| Box::pin(sleep(timeout)));
-        timer.as_mut().poll(cx)
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
     }
 
-    /// Nothing is waited for any more.
-    pub(super) fn stop(&mut self) {
-        self.0 = None;
+    /// Something done to a table.
+    #[derive(Debug, Clone, Copy)]
+    enum Step {
+        /// Sets a timer for this second.
+        Set(Timer, u64),
+        /// Starts a timer of so many seconds.
+        Start(Timer, u64),
+        Stop(Timer),
+        /// Lets so many seconds pass, with nothing polled.
+        Pass(u64),
+        /// Waits for a timer, which fires at this second.
+        Fires(Timer, u64),
+        /// Waits for a timer, which does not fire for so many seconds.
+        Waits(Timer, u64),
+    }
+
+    async fn run(name: &str, steps: &[Step]) {
+        let began = Instant::now();
+        let mut timers = Timers::new(began);
+        for step in steps {
+            let at = began.elapsed();
+            match *step {
+                Step::Set(timer, second) => timers.set(timer, began + seconds(second)),
+                Step::Start(timer, time) => timers.start(timer, seconds(time)),
+                Step::Stop(timer) => timers.stop(timer),
+                Step::Pass(time) => advance(seconds(time)).await,
+                Step::Fires(timer, second) => {
+                    poll_fn(|cx| timers.poll(timer, cx)).await;
+                    let fired = began.elapsed().as_secs();
+                    assert_eq!(fired, second, "{name}: {step:?}, waited for since {at:?}");
+                }
+                Step::Waits(timer, time) => {
+                    let fires = poll_fn(|cx| timers.poll(timer, cx));
+                    let fired = timeout(seconds(time), fires).await.is_ok();
+                    assert!(!fired, "{name}: {step:?}, waited for since {at:?}");
+                }
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn timers_fire_at_their_time_and_do_not_move_each_other() {
+        use Step::{Fires, Pass, Set, Start, Stop, Waits};
+        use Timer::{Frame, Linger, Request, Write};
+        for (name, steps) in [
+            ("not set", &[Waits(Request, 100)][..]),
+            ("set", &[Set(Request, 60), Fires(Request, 60)]),
+            (
+                "fired, and not set again",
+                &[Set(Request, 1), Fires(Request, 1), Fires(Request, 1)],
+            ),
+            (
+                "already past",
+                &[Pass(9), Set(Request, 5), Fires(Request, 9)],
+            ),
+            (
+                "moved on before it is waited for",
+                &[Set(Request, 60), Set(Request, 70), Fires(Request, 70)],
+            ),
+            (
+                "moved on, time and again",
+                &[
+                    Set(Request, 60),
+                    Waits(Request, 30),
+                    Set(Request, 90),
+                    Waits(Request, 50),
+                    Set(Request, 140),
+                    Fires(Request, 140),
+                ],
+            ),
+            (
+                "moved nearer, as when a header begins",
+                &[
+                    Set(Request, 60),
+                    Waits(Request, 5),
+                    Set(Request, 15),
+                    Fires(Request, 15),
+                ],
+            ),
+            (
+                "and on again, as when it has ended",
+                &[
+                    Set(Request, 60),
+                    Waits(Request, 5),
+                    Set(Request, 15),
+                    Waits(Request, 5),
+                    Set(Request, 70),
+                    Fires(Request, 70),
+                ],
+            ),
+            (
+                "set again after it has fired",
+                &[
+                    Set(Request, 5),
+                    Fires(Request, 5),
+                    Set(Request, 9),
+                    Fires(Request, 9),
+                ],
+            ),
+            (
+                "started once, whatever is started after",
+                &[
+                    Start(Write, 60),
+                    Pass(30),
+                    Start(Write, 60),
+                    Fires(Write, 60),
+                ],
+            ),
+            (
+                "stopped, and started again",
+                &[
+                    Start(Write, 60),
+                    Waits(Write, 30),
+                    Stop(Write),
+                    Waits(Write, 60),
+                    Start(Write, 60),
+                    Fires(Write, 150),
+                ],
+            ),
+            (
+                "one behind another",
+                &[
+                    Set(Request, 60),
+                    Start(Linger, 2),
+                    Fires(Linger, 2),
+                    Fires(Request, 60),
+                ],
+            ),
+            (
+                "one that passes while another is waited for",
+                &[
+                    Start(Frame, 10),
+                    Start(Write, 60),
+                    Fires(Write, 60),
+                    Fires(Frame, 60),
+                ],
+            ),
+            (
+                "one that is stopped while another is waited for",
+                &[
+                    Start(Frame, 10),
+                    Start(Write, 60),
+                    Waits(Write, 5),
+                    Stop(Frame),
+                    Fires(Write, 60),
+                ],
+            ),
+            (
+                "two for the same time",
+                &[
+                    Set(Request, 7),
+                    Start(Frame, 7),
+                    Fires(Frame, 7),
+                    Fires(Request, 7),
+                ],
+            ),
+        ] {
+            run(name, steps).await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_timer_that_is_moved_on_leaves_the_alarm_where_it_is() {
+        let began = Instant::now();
+        let mut timers = Timers::new(began);
+        timers.set(Timer::Request, began + seconds(60));
+        let wait = poll_fn(|cx| timers.poll(Timer::Request, cx));
+        assert!(timeout(seconds(1), wait).await.is_err());
+        for moved in 61..100 {
+            timers.set(Timer::Request, began + seconds(moved));
+            let wait = poll_fn(|cx| timers.poll(Timer::Request, cx));
+            assert!(timeout(seconds(1), wait).await.is_err());
+            let alarm = timers.alarm.as_ref().map(|alarm| alarm.deadline());
+            assert_eq!(alarm, Some(began + seconds(60)), "a request costs no timer");
+        }
     }
 }

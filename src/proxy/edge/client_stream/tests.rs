@@ -1,0 +1,78 @@
+//! The stream over a pipe, in a time that passes only while all wait.
+
+use super::*;
+use tokio::io::{AsyncReadExt, duplex};
+use tokio::time::sleep;
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_nothing_is_given_up() {
+    let (ours, theirs) = duplex(64);
+    let mut stream = ClientStream::new(Box::new(ours));
+    let started = Instant::now();
+    let error = stream
+        .write_all(&[0; 65])
+        .await
+        .expect_err("the client does not read");
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    assert_eq!(started.elapsed().as_secs(), WRITE_TIMEOUT.as_secs());
+    drop(theirs);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_reads_slowly_is_not() {
+    let (ours, mut theirs) = duplex(64);
+    let mut stream = ClientStream::new(Box::new(ours));
+    let reader = tokio::spawn(async move {
+        for _ in 0..10 {
+            sleep(WRITE_TIMEOUT / 2).await;
+            theirs.read_exact(&mut [0; 64]).await.expect("it comes");
+        }
+    });
+    stream.write_all(&[0; 640]).await.expect("the client reads");
+    reader.await.expect("no panic");
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_waits_for_the_client_and_not_for_ever() {
+    let (ours, mut theirs) = duplex(64);
+    let mut stream = ClientStream::new(Box::new(ours));
+    let started = Instant::now();
+    let (closed, sent) = tokio::join!(AsyncWriteExt::shutdown(&mut stream), async {
+        // All of it is taken, though the gateway has no use for it.
+        theirs.write_all(&[0; 1000]).await
+    });
+    closed.expect("closed");
+    sent.expect("taken");
+    assert_eq!(started.elapsed().as_secs(), LINGER.as_secs());
+    drop(theirs);
+}
+
+/// Returns what is read of a connection on which `sent` comes, in reads of `size` bytes.
+async fn read(body: Body, sent: &[u8], size: usize) -> Vec<u8> {
+    let (ours, mut theirs) = duplex(1024);
+    theirs.write_all(sent).await.expect("there is room");
+    let mut stream = ClientStream::new(Box::new(ours));
+    stream.start_request(body, BytesMut::new());
+    let mut all = Vec::new();
+    let mut piece = vec![0; size];
+    loop {
+        let read = tokio::time::timeout(Duration::from_secs(1), stream.read(&mut piece)).await;
+        let Ok(Ok(n @ 1..)) = read else { return all };
+        all.extend_from_slice(&piece[..n]);
+        if body == Body::Chunked && all.ends_with(b"0\r\n\r\n") {
+            // As when pingora has found the end.
+            stream.end_request();
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_is_read_to_its_end_and_no_further() {
+    let chunked = b"4\r\n\r\n\r\n\r\n1\r\na\r\n0\r\n\r\n";
+    for size in 1..=40 {
+        let behind = [chunked, b"GET / HTTP/1.1\r\n\r\n".as_slice()].concat();
+        assert_eq!(read(Body::Chunked, &behind, size).await, chunked, "{size}");
+        assert_eq!(read(Body::Length(7), &behind, size).await, chunked[..7]);
+        assert_eq!(read(Body::Length(0), &behind, size).await, b"");
+    }
+}
