@@ -1,9 +1,9 @@
 //! HTTP as clients speak it, well and badly.
 
-use crate::support::{Answer, Client, Gateway, PATIENCE, Refusing, Upstream, read_head};
+use crate::support::{Answer, Client, Gateway, Refusing, Upstream, read_head};
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A gateway that allows `https://app.example.com` on everything below `/`, `unmatched.test` aside.
 fn gateway(upstream: &Upstream) -> Gateway {
@@ -201,23 +201,6 @@ fn refusals_keep_the_connection() {
             "{request}"
         );
     }
-}
-
-#[test]
-fn an_idle_connection_is_closed_after_its_first_response() {
-    let upstream = Upstream::start(Answer::ok());
-    let address = upstream.address.to_string();
-    let gateway = gateway_with(&address, "limits: { keepalive_timeout: 1s }\n");
-    let mut client = Client::connect(gateway.address);
-    assert_eq!(client.exchange(PREFLIGHT).status, 204);
-    let started = Instant::now();
-    assert!(client.is_closed());
-    assert!(
-        started.elapsed() < PATIENCE / 2,
-        "closed by the gateway, not by this test's patience"
-    );
-    // A client that never says anything is not waited for either.
-    assert!(Client::connect(gateway.address).is_closed());
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! What a client may take: connections, the time for a header, the size of one. Each test runs with
 //! the express lane and without it: what is not answered there must end in the same way.
+//!
+//! Here each kind of timer fires once, over sockets. When they are set and stopped is tested beside
+//! the code, in `src/proxy/edge`, in a time that passes at once.
 
 use crate::support::{
     Answer, Client, Gateway, PATIENCE, Upstream, WITH_LANE, WITHOUT_LANE, read_head,
@@ -17,8 +20,6 @@ const LIMIT: Duration = Duration::from_secs(1);
 const AT_LEAST: Duration = Duration::from_millis(950);
 /// Between two bytes of a client that drips: no read takes long.
 const DRIP: Duration = Duration::from_millis(100);
-/// So many drops take longer than the limit, by far.
-const DROPS: usize = 25;
 
 const PREFLIGHT: &str = "OPTIONS / HTTP/1.1\r\nHost: a.test\r\nOrigin: https://app.example.com\r\n\
                          Access-Control-Request-Method: PUT\r\n\r\n";
@@ -63,142 +64,39 @@ fn drip(client: &mut Client, start: &[u8]) -> Duration {
     started.elapsed()
 }
 
-/// Drips a header behind `start` and expects that the gateway has enough after the limit.
-fn assert_timed_out(client: &mut Client, start: &str) {
-    let waited = drip(client, start.as_bytes());
-    assert!(waited >= AT_LEAST, "too early: {waited:?}");
-    let response = client.read(false).expect("a last word");
-    assert_eq!(response.status, 408, "{response:?}");
-    assert_eq!(response.get("connection").as_deref(), Some("close"));
-    assert!(client.is_closed());
-}
-
 #[test]
 fn a_header_that_drips_is_answered_with_408() {
     in_both_lanes("header_timeout: 1s", |gateway| {
-        for start in ["G", "OPTIONS / HTTP/1.1\r\nHost: a.test\r\nX-Drip: "] {
-            assert_timed_out(&mut Client::connect(gateway.address), start);
-        }
-    });
-}
-
-#[test]
-fn so_is_one_that_never_goes_on() {
-    in_both_lanes("header_timeout: 1s", |gateway| {
-        for start in [
-            PREFLIGHT.trim_end(),
-            // Targets that could be mended, if the rest came.
-            "GET /a b HTTP/1.1\r\nHost: a.test\r\n",
-            "_X /a b HTTP/1.1\r\nHost: a.test\r\n",
-        ] {
-            let mut client = Client::connect(gateway.address);
-            let started = Instant::now();
-            client.write(start.as_bytes());
-            let response = client.read(false).expect("a last word");
-            assert_eq!(response.status, 408, "{start:?}");
-            assert!(started.elapsed() >= AT_LEAST);
-            assert!(started.elapsed() < PATIENCE / 2);
-            assert!(client.is_closed());
-        }
-    });
-}
-
-#[test]
-fn so_is_a_second_header_that_drips() {
-    in_both_lanes("header_timeout: 1s", |gateway| {
-        for first in [PREFLIGHT, GET] {
-            let mut client = Client::connect(gateway.address);
-            assert!(client.exchange(first).status < 300);
-            assert_timed_out(&mut client, "GET / HTTP/1.1\r\nX-Drip: ");
-        }
-    });
-}
-
-#[test]
-fn so_is_one_that_began_behind_another_request() {
-    in_both_lanes("header_timeout: 1s", |gateway| {
-        for first in [PREFLIGHT, GET] {
-            let mut client = Client::connect(gateway.address);
-            let started = Instant::now();
-            client.write(format!("{first}GET / HTTP/1.1\r\nX-Drip: ").as_bytes());
-            let response = client.read(false).expect("a response to the first");
-            assert!(response.status < 300, "{response:?}");
-            drip(&mut client, b"");
-            assert!(started.elapsed() >= AT_LEAST, "too early");
-            let response = client.read(false).expect("a last word");
-            assert_eq!(response.status, 408);
-            assert_eq!(response.get("connection").as_deref(), Some("close"));
-            assert!(client.is_closed());
-        }
-    });
-}
-
-#[test]
-fn headers_that_take_their_time_within_the_limit_are_served() {
-    in_both_lanes("header_timeout: 30s", |gateway| {
         let mut client = Client::connect(gateway.address);
-        for request in [PREFLIGHT, GET] {
-            let (start, end) = request.as_bytes().split_at(request.len() - DROPS);
-            client.write(start);
-            for &byte in end {
-                assert!(!client.has_news_within(DRIP / 5), "an answer to a part");
-                client.write(&[byte]);
-            }
-            assert!(client.read(false).expect("a response").status < 300);
-        }
+        assert!(client.exchange(GET).status < 300);
+        let waited = drip(&mut client, b"GET / HTTP/1.1\r\nX-Drip: ");
+        assert!(waited >= AT_LEAST, "too early: {waited:?}");
+        let response = client.read(false).expect("a last word");
+        assert_eq!(response.status, 408, "{response:?}");
+        assert_eq!(response.get("connection").as_deref(), Some("close"));
+        assert!(client.is_closed());
     });
 }
 
 #[test]
 fn silence_ends_a_connection_without_a_word() {
     in_both_lanes("keepalive_timeout: 1s, header_timeout: 30s", |gateway| {
-        let closes = |mut client: Client| {
-            let started = Instant::now();
-            assert!(client.is_closed(), "nothing was asked");
-            assert!(started.elapsed() >= AT_LEAST, "too early");
-            assert!(started.elapsed() < PATIENCE / 3, "too late");
-        };
-        closes(Client::connect(gateway.address));
-        for request in [PREFLIGHT, GET] {
-            let mut client = Client::connect(gateway.address);
-            assert!(client.exchange(request).status < 300);
-            closes(client);
-        }
-    });
-}
-
-#[test]
-fn empty_lines_are_silence() {
-    in_both_lanes("keepalive_timeout: 1s, header_timeout: 30s", |gateway| {
         let mut client = Client::connect(gateway.address);
+        assert!(client.exchange(GET).status < 300);
         let started = Instant::now();
-        while !client.has_news_within(DRIP) {
-            assert!(started.elapsed() < PATIENCE / 3, "it waits for a request");
-            client.try_write(b"\r\n");
-        }
-        assert!(started.elapsed() >= AT_LEAST, "too early");
         assert!(client.is_closed(), "nothing was asked");
-    });
-}
-
-#[test]
-fn a_connection_may_be_idle_for_longer_than_a_header_may_take() {
-    in_both_lanes("header_timeout: 1s", |gateway| {
-        let mut client = Client::connect(gateway.address);
-        for _ in 0..2 {
-            assert!(!client.has_news_within(LIMIT * 2), "it has the time");
-            assert_eq!(client.exchange(PREFLIGHT).status, 204);
-        }
+        assert!(started.elapsed() >= AT_LEAST, "too early");
+        assert!(started.elapsed() < PATIENCE / 3, "too late");
     });
 }
 
 #[test]
 fn a_body_may_take_longer_than_a_header() {
-    in_both_lanes("header_timeout: 1s", |gateway| {
+    in_both_lanes("header_timeout: 300ms", |gateway| {
         let mut client = Client::connect(gateway.address);
-        let head = format!("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: {DROPS}\r\n\r\n");
+        let head = "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 6\r\n\r\n";
         client.write(head.as_bytes());
-        for _ in 0..DROPS {
+        for _ in 0..6 {
             assert!(!client.has_news_within(DRIP), "the body is on its way");
             client.write(b"x");
         }
@@ -289,39 +187,23 @@ fn closed_after(mut stream: TcpStream, started: Instant, drop: &[u8]) -> Duratio
 
 #[test]
 fn an_http_2_header_that_does_not_end_ends_its_connection() {
-    // Stream 1, END_STREAM without END_HEADERS; `:method: GET`, `:scheme: http`, `:path: /`.
+    // Stream 1, END_STREAM without END_HEADERS; `:method: GET`, `:scheme: http`, `:path: /`; and the
+    // rest of it: 1000 bytes, which come by drops.
     let headers = b"\0\0\x03\x01\x01\0\0\0\x01\x82\x86\x84";
-    // The rest of it: 1000 bytes, which never come, or by drops.
     let continuation = b"\0\x03\xe8\x09\x04\0\0\0\x01";
-    let whole = [H2_PREFACE, H2_SETTINGS, headers].concat();
-    let dripping = [&whole[..], continuation].concat();
-    let cases: [(&[u8], &[u8]); 6] = [
-        (&H2_PREFACE[..12], b""),
-        (&H2_PREFACE[..3], b""),
-        (&whole, b""),
-        (&whole[..whole.len() - 2], b""),
-        (&dripping[..dripping.len() - 4], b""),
-        (&dripping, b"\0"),
-    ];
+    let start = [H2_PREFACE, H2_SETTINGS, headers, continuation].concat();
     in_both_lanes("header_timeout: 1s", |gateway| {
-        let check = |(start, drop): (&[u8], &[u8])| {
-            let mut stream = TcpStream::connect(gateway.address).expect("it listens");
-            let started = Instant::now();
-            stream.write_all(start).expect("it reads");
-            let waited = closed_after(stream, started, drop);
-            assert!(waited >= AT_LEAST, "too early: {waited:?}");
-        };
-        thread::scope(|scope| {
-            for case in cases {
-                scope.spawn(move || check(case));
-            }
-        });
+        let mut stream = TcpStream::connect(gateway.address).expect("it listens");
+        let started = Instant::now();
+        stream.write_all(&start).expect("it reads");
+        let waited = closed_after(stream, started, b"\0");
+        assert!(waited >= AT_LEAST, "too early: {waited:?}");
     });
 }
 
 #[test]
 fn an_http_2_request_may_take_longer_than_its_header() {
-    for server in LANES {
+    let check = |server| {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("bound").to_string();
         let (go_on, may_go_on) = mpsc::channel();
@@ -345,12 +227,17 @@ fn an_http_2_request_may_take_longer_than_its_header() {
                 .body(())
                 .expect("a request");
             let (response, _) = client.send_request(request, true).expect("a stream");
-            let ended = tokio::time::timeout(LIMIT * 5 / 2, &mut connection).await;
+            let ended = tokio::time::timeout(LIMIT * 3 / 2, &mut connection).await;
             assert!(ended.is_err(), "nothing ends while the upstream thinks");
             go_on.send(()).expect("it waits");
             let response = response.await.expect("an answer");
             assert_eq!(response.status(), 200);
         });
         backend.join().expect("no panic");
-    }
+    };
+    thread::scope(|scope| {
+        for server in LANES {
+            scope.spawn(move || check(server));
+        }
+    });
 }

@@ -98,3 +98,6 @@ impl ServerApp for Edge {
         self.proxy.http_cleanup().await;
     }
 }
+
+#[cfg(test)]
+mod tests;
