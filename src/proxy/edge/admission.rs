@@ -1,4 +1,4 @@
-//! How many client connections are open, and how many may be.
+//! Admission of client connections: the number of open ones, and its limit.
 
 use crate::metrics::ConnectionMetrics;
 use std::sync::Arc;
@@ -17,22 +17,23 @@ struct Shared {
     metrics: ConnectionMetrics,
 }
 
-/// What becomes of one more connection.
+/// The result of asking for one more connection.
 pub(super) enum Admission {
     Open(OpenConnection),
-    /// One too many; it is told so.
+    /// Over the limit: answered with 503, and closed.
     Refused(RefusedConnection),
-    /// One too many, and so many are being told already that it isn't.
+    /// Over the limit with too many refusals in flight: closed without an answer.
     Dropped,
 }
 
-/// One open connection. It is closed with the value.
+/// A connection that counts as open for as long as the value lives.
 pub(super) struct OpenConnection(Connections);
 
-/// One that is being told that there is no room for it.
+/// A refusal that counts as in flight for as long as the value lives.
 pub(super) struct RefusedConnection(Connections);
 
-/// Telling takes until the client has closed, and a descriptor for as long.
+/// Maximum number of refusals in flight, each of which takes a descriptor until the client has closed;
+/// beyond it, connections are closed without an answer.
 const MAX_REFUSED: usize = 128;
 
 // === impl Connections ===
@@ -47,7 +48,7 @@ impl Connections {
         }))
     }
 
-    /// Counts one more, where there are fewer than `max`.
+    /// Admits one more connection if fewer than `max` are open.
     pub(super) fn admit(&self, max: usize) -> Admission {
         let Shared {
             open,
@@ -66,11 +67,12 @@ impl Connections {
         }
     }
 
+    /// Returns how many connections are open.
     pub fn count(&self) -> usize {
         self.0.open.load(Ordering::Acquire)
     }
 
-    /// Waits until none is open.
+    /// Waits until no connection is open.
     pub async fn all_closed(&self) {
         loop {
             let notified = self.0.all_closed.notified();
@@ -85,6 +87,7 @@ impl Connections {
     }
 }
 
+/// Counts one more if there are fewer than `max`; returns whether there were.
 fn one_more(count: &AtomicUsize, max: usize) -> bool {
     let one_more = |count| (count < max).then_some(count + 1);
     count

@@ -1,9 +1,9 @@
-//! The value of the Date field, made once a second.
+//! The value of the Date field.
 
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
-/// The time of day as a Date field's value, made once a second.
+/// The time of day as a Date field's value, rendered once a second.
 pub(super) struct Date {
     value: String,
     until: Instant,
@@ -12,7 +12,7 @@ pub(super) struct Date {
 // === impl Date ===
 
 impl Date {
-    /// One that has to be made before it is used.
+    /// Starts without a value: the first is rendered when it is asked for.
     pub(super) fn new() -> Self {
         Self {
             value: String::new(),
@@ -20,7 +20,7 @@ impl Date {
         }
     }
 
-    /// RFC 9110 §6.6.1.
+    /// Returns the value at `now`: RFC 9110 §6.6.1.
     pub(super) fn value(&mut self, now: Instant) -> &[u8] {
         if now >= self.until {
             let time = SystemTime::now();

@@ -1,18 +1,18 @@
-//! That the process is about to end, as an idle connection gets to know it.
+//! The end of the process, as a connection learns of it.
 
 use pingora_core::server::ShutdownWatch;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::task::unconstrained;
 
-/// Asked with every request, so that it has to cost next to nothing: a flag is looked at, and the
-/// wake-up is asked for once.
+/// A connection's view of the process's end. It is asked with every request and has to cost next to
+/// nothing: it looks at a flag, and asks for the wake-up once.
 pub(super) struct Draining {
     /// Changes once, if ever.
     watch: ShutdownWatch,
     is_set: bool,
     wake_up: Pin<Box<dyn Future<Output = ()> + Send>>,
-    /// Whether the connection's task will be woken. It is one task for as long as it lives.
+    /// Whether the connection's task will be woken. A connection has the same task all its life.
     is_registered: bool,
 }
 
@@ -21,9 +21,9 @@ pub(super) struct Draining {
 impl Draining {
     pub(super) fn new(shutdown: &ShutdownWatch) -> Self {
         let mut changes = shutdown.clone();
-        // Whatever is left of the task's budget when it is polled, which is once.
+        // Polled only once, and so whatever is left of the task's budget then.
         let wake_up = unconstrained(async move {
-            // An error is the end of whoever could have said so.
+            // An error means that the server is gone, and with it the process.
             let _ = changes.wait_for(|&stopping| stopping).await;
         });
         let mut watch = shutdown.clone();
@@ -36,6 +36,7 @@ impl Draining {
         }
     }
 
+    /// Returns whether the process is about to end.
     pub(super) fn is_set(&mut self) -> bool {
         if !self.is_set && !matches!(self.watch.has_changed(), Ok(false)) {
             self.is_set = true;
@@ -43,6 +44,7 @@ impl Draining {
         self.is_set
     }
 
+    /// Waits until the process is about to end.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.is_set() {
             return Poll::Ready(());

@@ -5,10 +5,10 @@ use crate::cors::{CorsRequest, SingleValue};
 use crate::routing::RequestFields;
 use std::mem::MaybeUninit;
 
-/// As many fields as pingora takes.
+/// Maximum number of fields; a header with more is left to pingora, which refuses it.
 const MAX_FIELDS: usize = 256;
 
-/// Longer targets are pingora's to judge.
+/// Maximum length of a plain preflight's target; beyond it, pingora judges the request.
 const MAX_TARGET: usize = 8 << 10;
 
 /// Room for the fields of one header. Not initialized: most of it is never used.
@@ -18,12 +18,11 @@ pub(super) const fn slots<'b>() -> Slots<'b> {
     [const { MaybeUninit::uninit() }; MAX_FIELDS]
 }
 
-/// What a connection's bytes begin with.
+/// The header at the beginning of a connection's bytes.
 pub(super) enum Head<'h, 'b> {
     Partial,
     Whole(WholeHead<'h, 'b>),
-    /// No header for all that is known here. pingora has the last word: it mends some, and answers
-    /// the others.
+    /// Bytes that can't be read as a header here. pingora mends some of them, and answers the others.
     Unreadable,
 }
 
@@ -36,17 +35,18 @@ pub(super) struct WholeHead<'h, 'b> {
     fields: &'h [httparse::Header<'b>],
 }
 
-/// What follows a header and still belongs to its request.
+/// The part of a request that follows its header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Body {
+    /// A body of so many bytes; 0 if there is none.
     Length(u64),
-    /// Its end is found by whoever reads it.
+    /// A body in chunks. pingora finds its end.
     Chunked,
-    /// Whether there is one, and where it ends, is not certain.
+    /// A body of which neither its presence nor its end is certain.
     Unframed,
 }
 
-/// A preflight with nothing in it that anybody could read in two ways.
+/// A preflight with nothing in it that two readers could understand differently.
 pub(super) struct PlainPreflight<'b> {
     pub host: &'b [u8],
     pub path: &'b str,
@@ -66,7 +66,7 @@ impl<'h, 'b> Head<'h, 'b> {
                 version: request.version.unwrap_or_default(),
                 fields: request.headers,
             }),
-            // pingora mends targets, and waits for the rest of the header without a deadline.
+            // pingora mends targets, but would wait for the rest of the header without a deadline.
             Err(httparse::Error::Token | httparse::Error::Version)
                 if bytes.first().is_some_and(u8::is_ascii_graphic) && !has_empty_line(bytes) =>
             {
@@ -88,7 +88,7 @@ impl<'h, 'b> WholeHead<'h, 'b> {
         self.fields
     }
 
-    /// RFC 9112 §6.3, for requests. What is doubtful is not guessed.
+    /// Returns the request's body by RFC 9112 §6.3. Doubtful framing is not guessed at.
     pub(super) fn body(&self) -> Body {
         let mut length = None;
         let mut is_chunked = false;
@@ -112,9 +112,10 @@ impl<'h, 'b> WholeHead<'h, 'b> {
         }
     }
 
-    /// The preflight, if the request is one and plain: one Host, one Origin, a target that is a
-    /// path, CRLF after each line, no body, and nothing said about the connection that isn't so
-    /// anyway. What CORS looks at is put into `cors`. All others take the way through a session, where pingora and `request` judge them.
+    /// Returns the preflight if the request is a plain one: one Host, one Origin, a target that is a
+    /// path, CRLF after each line, no body, and a Connection field that says keep-alive at most. Fills
+    /// `cors` with the facts that CORS looks at. All other requests go through a session, where
+    /// pingora and `check` judge them.
     pub(super) fn plain_preflight(&self, cors: &mut CorsRequest<'b>) -> Option<PlainPreflight<'b>> {
         if self.method != "OPTIONS" || self.version != 1 || !self.has_crlf_only() {
             return None;
@@ -155,7 +156,7 @@ impl<'h, 'b> WholeHead<'h, 'b> {
         is_preflight.then_some(PlainPreflight { host, path })
     }
 
-    /// Whether every line ends with CRLF. httparse, like pingora, takes a bare LF as well.
+    /// Returns whether every line ends with CRLF. httparse, like pingora, takes a bare LF as well.
     fn has_crlf_only(&self) -> bool {
         let start = self.bytes.as_ptr().addr();
         let follows_crlf = |at: usize| matches!(self.bytes[..at], [.., b'\r', b'\n']);
@@ -167,7 +168,7 @@ impl<'h, 'b> WholeHead<'h, 'b> {
     }
 }
 
-/// Whether there is a line without anything in it: the end of a header.
+/// Returns whether there is an empty line: the end of a header.
 pub(super) fn has_empty_line(bytes: &[u8]) -> bool {
     memchr::memchr_iter(b'\n', bytes).any(|at| {
         let next = &bytes[at + 1..];
@@ -182,14 +183,15 @@ fn digits(value: &[u8]) -> Option<u64> {
     std::str::from_utf8(value).ok()?.parse().ok()
 }
 
-/// A name or an address, and a port: nothing that a reader of authorities could stumble over.
+/// Returns whether a host is a name or an address, perhaps with a port: nothing that another reader
+/// could understand differently.
 fn is_plain_host(host: &[u8]) -> bool {
     static PLAIN: [bool; 256] = alphanumeric_and(b".-_:");
     !host.is_empty() && host.iter().all(|&byte| PLAIN[usize::from(byte)])
 }
 
-/// The path of a target in origin form, if all its bytes are those that RFC 3986 gives to paths and
-/// queries.
+/// Returns the path of a target in origin form, if all its bytes are those that RFC 3986 gives to
+/// paths and queries.
 fn plain_path(target: &str) -> Option<&str> {
     static PLAIN: [bool; 256] = alphanumeric_and(b"/-._~!$&'()*+,;=:@%?");
     let is_plain = |byte: u8| PLAIN[usize::from(byte)];
