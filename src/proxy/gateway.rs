@@ -2,7 +2,8 @@
 //! `routed`, the gateway's own responses are made in `answer`, and `respond` sends them.
 
 use super::ctx::Ctx;
-use super::edge::ClientStream;
+use super::edge::client_stream::ClientStream;
+use super::edge::timers::WRITE_TIMEOUT;
 use super::facts::{Facts, decoded_header_bytes};
 use super::routed::{Routed, Step};
 use super::snapshot::Snapshot;
@@ -19,10 +20,6 @@ use pingora_core::{Error, ErrorSource, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 use std::sync::Arc;
-use std::time::Duration;
-
-/// Maximum time in which a client takes none of the bytes written to it; beyond it, the connection ends.
-pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Maximum number of times that pingora sends a request again after its upstream failed.
 pub(super) const MAX_RETRIES: usize = 3;

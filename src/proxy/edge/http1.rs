@@ -8,7 +8,7 @@ use super::Edge;
 use super::client_stream::ClientStream;
 use super::date::Date;
 use super::draining::Draining;
-use super::express::Desk;
+use super::express::Answers;
 use super::head::Body;
 use super::inbox::{Inbox, Moment, Next};
 use super::timers::Timer;
@@ -38,7 +38,7 @@ thread_local! {
 
 struct Scratch {
     input: Box<[u8]>,
-    desk: Desk,
+    answers: Answers,
 }
 
 /// A connection between two requests.
@@ -117,13 +117,13 @@ impl<'e> Connection<'e> {
     /// Takes what has come, or what is here already, answers what can be answered, and returns what is
     /// next.
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
-        SCRATCH.with_borrow_mut(|Scratch { input, desk }| {
+        SCRATCH.with_borrow_mut(|Scratch { input, answers }| {
             if self.inbox.has_news() {
-                return Poll::Ready(self.turn(&[], desk, cx));
+                return Poll::Ready(self.turn(&[], answers, cx));
             }
             match self.stream.poll_receive(cx, input) {
                 Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Next::End.into()),
-                Poll::Ready(Ok(n)) => return Poll::Ready(self.turn(&input[..n], desk, cx)),
+                Poll::Ready(Ok(n)) => return Poll::Ready(self.turn(&input[..n], answers, cx)),
                 Poll::Pending => {}
             }
             if self.stream.timers.poll(Timer::Request, cx).is_ready() {
@@ -137,25 +137,25 @@ impl<'e> Connection<'e> {
         })
     }
 
-    fn turn(&mut self, received: &[u8], desk: &mut Desk, cx: &mut Context<'_>) -> Turn {
+    fn turn(&mut self, received: &[u8], answers: &mut Answers, cx: &mut Context<'_>) -> Turn {
         let now = Instant::now();
         let moment = Moment {
             now,
             is_stopping: self.draining.is_set(),
         };
         let snapshot = self.edge.snapshot.load();
-        desk.clear();
+        answers.clear();
         let limits = &snapshot.limits;
         let next = self.inbox.receive(received, &moment, limits, |head| {
-            desk.answer(&snapshot, head, &moment)
+            answers.answer(&snapshot, head, &moment)
         });
         self.set_timer(limits);
-        let unsent = match desk.output.is_empty() {
+        let unsent = match answers.output.is_empty() {
             true => Ok(None),
-            false => self.start_sending(&desk.output, cx),
+            false => self.start_sending(&answers.output, cx),
         };
-        if desk.has_answered() {
-            desk.finish(&snapshot);
+        if answers.has_answered() {
+            answers.finish(&snapshot);
         }
         match unsent {
             Ok(unsent) => Turn { unsent, next },
@@ -233,7 +233,7 @@ impl Scratch {
     fn new() -> Self {
         Self {
             input: vec![0; INPUT].into(),
-            desk: Desk::new(),
+            answers: Answers::new(),
         }
     }
 }

@@ -5,12 +5,10 @@
 
 use super::client_stream::ClientStream;
 use super::draining::Draining;
+use super::express::answer_http2;
 use super::timers::{Timer, Timers};
 use super::{Edge, HEADER_ROOM};
 use crate::config::Limits;
-use crate::cors::{CorsRequest, RequestKind};
-use crate::proxy::facts::{Facts, decoded_header_bytes};
-use crate::proxy::routed::{Routed, Step};
 use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 use pingora_core::apps::HttpServerApp as _;
@@ -99,7 +97,7 @@ pub(super) async fn serve(
         for mut accepted in accepted {
             // By reference: a session is large, and most are answered here.
             if let Ok(Some(H2Accept::Session(session))) = &mut accepted
-                && edge.answer_http2(session)
+                && answer_http2(&edge.snapshot.load(), session)
             {
                 continue;
             }
@@ -161,41 +159,6 @@ fn hand_over(edge: &Arc<Edge>, session: HttpSession, open: OpenStream, shutdown:
         edge.proxy.process_new_http(session, &shutdown).await;
         drop(open);
     });
-}
-
-// === impl Edge ===
-
-impl Edge {
-    /// Answers a preflight that the gateway answers itself. Returns `false`, with nothing sent, for
-    /// every other request.
-    fn answer_http2(&self, session: &mut HttpSession) -> bool {
-        let now = std::time::Instant::now();
-        let snapshot = self.snapshot.load();
-        if !snapshot.express_lane {
-            return false;
-        }
-        let request = session.req_header();
-        if request.method != http::Method::OPTIONS {
-            return false;
-        }
-        let cors = CorsRequest::new(&request.method, &request.headers);
-        if cors.kind() != RequestKind::Preflight {
-            return false;
-        }
-        let raw_target = request.raw_path();
-        let header_bytes = decoded_header_bytes(request, raw_target);
-        let facts = Facts::of(request, raw_target, &cors, header_bytes);
-        let routed = Routed::of(&snapshot, &facts);
-        let Step::Answer(answer) = routed.step() else {
-            return false;
-        };
-        let (record, status) = (routed.record(now), answer.status);
-        if let Err(error) = session.write_response_header(answer.to_http2_header(), true) {
-            debug!(%error, "a client did not wait for its answer");
-        }
-        record.finish(&snapshot, Some(status));
-        true
-    }
 }
 
 // === impl OpenStream ===

@@ -7,7 +7,7 @@
 //! switched off, pingora gets every request.
 
 mod admission;
-mod client_stream;
+pub(super) mod client_stream;
 mod date;
 mod draining;
 mod express;
@@ -17,10 +17,9 @@ mod http1;
 mod http2;
 mod inbox;
 mod read_allowance;
-mod timers;
+pub(super) mod timers;
 
 pub use admission::Connections;
-pub(super) use client_stream::ClientStream;
 
 use super::snapshot::Snapshot;
 use crate::proxy::gateway::{Gateway, MAX_RETRIES};
@@ -28,6 +27,7 @@ use admission::Admission;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::BytesMut;
+use client_stream::ClientStream;
 use http::StatusCode;
 use pingora_core::apps::{HttpServerApp as _, ServerApp};
 use pingora_core::protocols::{ALPN, Ssl as _, Stream};

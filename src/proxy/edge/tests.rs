@@ -47,7 +47,7 @@ async fn in_both_lanes(run: impl AsyncFn(&dyn Fn() -> Client)) {
         let metrics = Metrics::new().expect("names differ");
         let snapshot = Snapshot::new(config, &metrics, None, None);
         let edge = Arc::new(Edge::new(
-            &Arc::new(ServerConf::default()),
+            1,
             Arc::new(ArcSwap::from_pointee(snapshot)),
             Connections::new(metrics.connections()),
         ));

@@ -22,7 +22,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-pub(super) use crate::proxy::gateway::WRITE_TIMEOUT;
+/// Maximum time in which a client takes none of the bytes written to it; beyond it, the connection ends.
+pub(in crate::proxy) const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Maximum time that a client may go on sending behind the last answer; beyond it, the connection is
 /// reset.
