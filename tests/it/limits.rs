@@ -1,4 +1,4 @@
-//! What a client may take: connections, the time for a header, the size of one. Each test runs with
+//! Limits on what a client may take: connections, the time for a header, the size of one. Each test runs with
 //! the express lane and without it: what is not answered there must end in the same way.
 //!
 //! Here each kind of timer fires once, over sockets. When they are set and stopped is tested beside

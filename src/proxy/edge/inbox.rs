@@ -164,7 +164,7 @@ impl Inbox {
         if !self.held.is_empty() {
             self.header_since.get_or_insert(now);
         } else if looked.has_answered || self.header_since.take().is_some() {
-            // Empty lines alone are no sign of life.
+            // Empty lines alone count as silence.
             self.silent_since = now;
         }
         self.is_first &= looked.next == Next::Read && !looked.has_answered;

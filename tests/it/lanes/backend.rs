@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
-/// What only its answers have.
+/// A mark that only its answers have.
 pub(super) const MARK: &[u8] = b"X-Backend: echo\r\n";
 
 /// With CORS fields of its own, which policies strip, keep or fill.
@@ -16,7 +16,7 @@ const HEAD: &str = "HTTP/1.1 200 OK\r\nX-Backend: echo\r\nETag: \"1\"\r\nVary: A
 pub(super) fn start() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound");
-    // The thread ends with the process; a listener that nobody asks costs nothing.
+    // The thread ends with the process; a listener without clients costs nothing.
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             thread::spawn(move || serve(stream));

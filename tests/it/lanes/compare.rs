@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// What came back, up to the end of the connection; dates are masked.
+/// The bytes that came back, up to the end of the connection; dates are masked.
 ///
 /// *Every* stream ends with the gateway's closing it: after its last request, which asks for that,
 /// earlier, or because this side has ended. A reset is as good an end as any: a gateway that closes
@@ -30,7 +30,7 @@ pub(super) struct Difference {
 /// One answer, which is both.
 pub(super) type Asked = Result<Answer, Box<Difference>>;
 
-/// How often a pair is asked again that differs in what a reset may have cost.
+/// Maximum number of times that a pair is asked again that differs in what a reset may have cost.
 const RETRIES: usize = 10;
 
 /// The two gateways that should be the same.
@@ -54,7 +54,7 @@ const TICK: &[u8] = b"HEAD /tick HTTP/1.1\r\nHost: nowhere.test\r\n\r\n";
 // === impl Pair ===
 
 impl Pair {
-    /// What both answered.
+    /// Returns what both answered.
     pub(super) fn ask(self, stream: &Stream, patience: Duration) -> Asked {
         let mut asked = self.ask_once(stream, patience);
         for _ in 0..RETRIES {
@@ -112,7 +112,7 @@ impl Difference {
             || (without.was_reset && with.bytes.starts_with(&without.bytes))
     }
 
-    /// How many lines are the same in both answers before the first that is not.
+    /// Returns how many lines are the same in both answers before the first that is not.
     fn equal_lines(&self) -> usize {
         let (Ok(with), Ok(without)) = (&self.with, &self.without) else {
             return 0;
@@ -126,7 +126,7 @@ impl Difference {
         pairs.take_while(|(with, without)| with == without).count()
     }
 
-    /// How much there is to read.
+    /// Returns how much there is to read.
     pub(super) fn size(&self) -> usize {
         self.stream.pieces.iter().map(|p| p.bytes.len()).sum()
     }

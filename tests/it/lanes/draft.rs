@@ -1,4 +1,4 @@
-//! What streams are made with: requests that are not bytes yet, and chance.
+//! The parts that streams are made of: requests that are not bytes yet, and chance.
 
 /// A request before it is bytes, so that it can be changed where that hurts.
 #[derive(Debug, Clone)]

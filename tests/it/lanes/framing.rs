@@ -109,7 +109,7 @@ pub(super) fn hop_by_hop(draft: &mut Draft, rng: &mut Rng) {
     draft.insert(rng, line);
 }
 
-/// What precedes the request line.
+/// Bytes before the request line.
 pub(super) fn before(draft: &mut Draft, rng: &mut Rng) {
     let before = rng.word("\r\n¦\r\n\r\n¦\n¦\n\n\n¦\r¦ ¦\t¦\r\n ¦\0¦\u{feff}");
     draft.before = before.into();

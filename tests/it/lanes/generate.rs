@@ -4,7 +4,7 @@
 use super::draft::{Draft, Rng};
 use super::mutate::mutate;
 
-/// What one connection sends.
+/// The bytes that one connection sends.
 #[derive(Debug, Clone)]
 pub(super) struct Stream {
     pub(super) pieces: Vec<Piece>,
@@ -35,7 +35,7 @@ pub(super) enum Delivery {
     InTurn,
 }
 
-/// What makes the gateway close, if nothing did before.
+/// The reason for which the gateway closes, if nothing did before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {
     /// A last request that asks for it. If it is answered, the connection was open up to there.
@@ -210,7 +210,7 @@ fn preflight(rng: &mut Rng, hosts: &str) -> Draft {
     Draft::new("OPTIONS", rng.word(PATHS), fields, "")
 }
 
-/// A request that is no preflight.
+/// A request that is not a preflight.
 fn other(rng: &mut Rng) -> Draft {
     let host = format!("Host: {}", rng.word(HOSTS));
     let origin = format!("Origin: {}", rng.word(ORIGINS));

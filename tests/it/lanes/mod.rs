@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
-/// How many streams are generated, beside those that are cut at every byte.
+/// Number of streams that are generated, beside those that are cut at every byte.
 const STREAMS: usize = 10_000;
 /// At least so many of a hundred have a request that the lane is there for.
 const PLAIN: usize = 30;
@@ -92,7 +92,7 @@ struct Twins {
     without: Gateway,
 }
 
-/// What has been seen.
+/// The answers that have been seen.
 #[derive(Default)]
 struct Tally {
     plain: usize,

@@ -1,4 +1,4 @@
-//! What goes wrong with requests, by accident or on purpose. Every mutation leaves something that a
+//! Faults of requests, by accident or on purpose. Every mutation leaves something that a
 //! parser could take for a request, or very nearly. The values are in one text a list, with `¦` between
 //! them.
 
@@ -152,7 +152,7 @@ fn odd_bytes(draft: &mut Draft, rng: &mut Rng) {
     part.insert(rng.below(part.len() + 1), odd);
 }
 
-/// Lines that are no fields.
+/// Lines that are not fields.
 fn odd_lines(draft: &mut Draft, rng: &mut Rng) {
     let odd = rng.word(
         "¦:¦: value¦no colon¦name¦na me: value¦(name): value¦ ¦name:¦@: x¦Origin¦\
