@@ -19,6 +19,7 @@ build: deps ## build the program to deploy, target/release/corsgate
 
 check: deps ## check what a change must pass beside the tests
 	$(CARGO) fmt --check
+	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	@sh scripts/promises.sh
 	@if command -v typos >/dev/null; then typos; fi
 	$(CARGO) clippy --locked --all-targets -- --deny warnings
@@ -29,6 +30,7 @@ check: deps ## check what a change must pass beside the tests
 fix: deps ## mend what can be mended without thinking: formatting, clippy's suggestions, spelling
 	$(CARGO) clippy --locked --all-targets --fix --allow-dirty --allow-staged
 	$(CARGO) fmt
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml
 	@if command -v typos >/dev/null; then typos --write-changes; fi
 
 prose: ## list sentences that break the rules of CONTRIBUTING's "Plain English"
