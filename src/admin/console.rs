@@ -27,7 +27,7 @@ pub trait Console: Send + Sync {
 /// Reason for which the configuration that was running is still served.
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadError {
-    #[error("the configuration came from no file: there is nothing to read again")]
+    #[error("the configuration was not read from a file, so it can't be reloaded")]
     NoFile,
     /// All errors of the new configuration.
     #[error("{0}")]

@@ -22,7 +22,7 @@ pub(super) fn check(uri: &Uri, headers: &HeaderMap, hosts: &[String]) -> Result<
     if !is_known(&host, hosts) {
         let shown = host.escape_default();
         return Err(format!(
-            "this listener is not known as `{shown}`: ask by address, or list the name in `admin.hosts`"
+            "the host `{shown}` is not allowed on this listener: use its IP address, or add the name to `admin.hosts`"
         ));
     }
     let mut sites = headers.get_all(SEC_FETCH_SITE).iter();

@@ -103,7 +103,7 @@ impl Admin {
         let (method, path) = (&request.method, request.uri.path());
         let Some(page) = self.pages().find(|page| page.path() == path) else {
             let known: Vec<&str> = self.pages().map(Page::path).collect();
-            let known = format!("not found: there are {}", known.join(", "));
+            let known = format!("not found; pages: {}", known.join(", "));
             return pages::text(StatusCode::NOT_FOUND, &known);
         };
         if let Some(AdminOnly { hosts, .. }) = &self.admin

@@ -13,10 +13,10 @@ use std::process::ExitCode;
 pub(super) struct Options {
     /// The configuration file.
     file: PathBuf,
-    /// How to say what was found. Text goes to stderr, JSON to stdout.
+    /// Output format: text on stderr, JSON on stdout.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// Exit with 3 where there are warnings and no errors.
+    /// Exit with 3 if there are warnings but no errors.
     #[arg(long)]
     strict: bool,
 }

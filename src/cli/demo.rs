@@ -16,13 +16,13 @@ const PAGE: &str = include_str!("demo/page.html");
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// Where the gateway listens.
+    /// Address of the gateway.
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8080")]
     gateway: SocketAddr,
-    /// Where the counters are.
+    /// Address of the admin listener, which has the metrics.
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:9901")]
     admin: SocketAddr,
-    /// Where the page is served from: another origin than the gateway's.
+    /// Address of the page: another origin than the gateway's.
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8081")]
     page: SocketAddr,
 }

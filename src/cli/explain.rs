@@ -23,10 +23,9 @@ pub(super) struct Options {
     /// The configuration file.
     #[arg(short, long, value_name = "FILE")]
     config: PathBuf,
-    /// What the script asks for, such as `https://api.example.com/v1/books`.
+    /// URL that the script fetches, such as `https://api.example.com/v1/books`.
     ///
-    /// Stdin is not read then: a request has a URL here, or it is pasted, not both. At /explain of a
-    /// running gateway `url=` and a body together are refused.
+    /// With --url, stdin is not read. At /explain, `url=` and a body together are an error.
     #[arg(long)]
     url: Option<String>,
     /// The origin of the page that the script runs in.
@@ -37,13 +36,13 @@ pub(super) struct Options {
     method: Option<String>,
     /// A header that the script sets, with its value or by its name alone; may be repeated.
     ///
-    /// It takes the place of all pasted headers of its name; several flags of one name add up.
+    /// Replaces all pasted headers of that name; repeated flags of one name are all sent.
     #[arg(short = 'H', long = "header", value_name = "NAME[: VALUE]")]
     headers: Vec<String>,
     /// The script asks with credentials: `fetch(…, { credentials: "include" })`.
     #[arg(long)]
     credentials: bool,
-    /// How the result is written.
+    /// Output format.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -71,7 +70,7 @@ pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
     if flags.url.is_none() && !std::io::stdin().is_terminal() {
         std::io::stdin()
             .read_to_end(&mut pasted)
-            .map_err(|error| format!("can't read what is pasted: {error}"))?;
+            .map_err(|error| format!("can't read stdin: {error}"))?;
     }
     let question = Question::of_text(&String::from_utf8_lossy(&pasted), flags);
     let metrics = Metrics::new().map_err(|error| error.to_string())?;

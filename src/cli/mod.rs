@@ -34,36 +34,36 @@ struct Cli {
 enum Command {
     /// Run the gateway.
     ///
-    /// SIGTERM stops taking connections, lets requests under way finish and ends; SIGINT ends at
-    /// once. RUST_LOG sets what is logged, such as `corsgate=debug`.
+    /// SIGTERM takes no more connections, waits for running requests, then exits; SIGINT exits at
+    /// once. RUST_LOG sets the detail of the log, such as `corsgate=debug`.
     Serve {
         /// The configuration file.
         #[arg(short, long, value_name = "FILE")]
         config: PathBuf,
     },
-    /// Say everything that is wrong with a configuration file.
+    /// Check a configuration file and report all its problems.
     ///
-    /// Errors, warnings, and notes on what is allowed openly. Exit status 0 where it can be served, 1
-    /// where it can't, 3 with --strict where there are warnings.
+    /// Errors, warnings, and notes on access that is open to any site. Exit status: 0 valid, 1 invalid,
+    /// 3 valid with warnings under --strict.
     Check(check::Options),
-    /// Say what would become of a request, and why, without making one.
+    /// Explain what the gateway does with a request, without sending it.
     ///
-    /// Which route and policy, which pattern, every step of the decision, what would have been
-    /// allowed where the answer is no, the response, and what a browser makes of it. Without --url
-    /// it reads a `curl` command, as browsers' tools copy it, or a raw request from stdin; flags
-    /// replace what is pasted. The same is at /explain on the admin listener of a running gateway.
+    /// Shows the route, the policy, the pattern, every step of the decision, the nearest allowed value
+    /// if it is denied, the response, and the browser's reaction. Without --url it reads stdin: a
+    /// `curl` command, as browsers' tools copy it, or a raw request; flags replace parts of it. A
+    /// running gateway offers the same at /explain on its admin listener.
     #[command(after_long_help = explain::EXAMPLES)]
     Explain(explain::Options),
     /// Print the JSON Schema of the configuration file, for editors.
     Schema,
-    /// Print what a shell needs to complete commands and options.
+    /// Print a completion script for a shell.
     ///
-    /// Such as `corsgate completions bash > /etc/bash_completion.d/corsgate`.
+    /// Example: `corsgate completions bash > /etc/bash_completion.d/corsgate`.
     Completions {
         /// The shell.
         shell: Shell,
     },
-    /// Try it out: a gateway before a built-in upstream, and a page that sends it requests.
+    /// Run a demo: a gateway with a built-in upstream, and a page that sends requests to it.
     ///
     /// Needs no configuration and touches nothing outside this machine.
     Demo(demo::Options),
@@ -96,8 +96,9 @@ pub fn main() -> ExitCode {
 /// Where RUST_LOG is not a valid filter.
 fn start_logging() -> Result<(), CommandError> {
     let filter = match std::env::var(EnvFilter::DEFAULT_ENV) {
-        Ok(filter) if !filter.is_empty() => EnvFilter::try_new(&filter)
-            .map_err(|error| format!("RUST_LOG is `{filter}`, which is no filter: {error}"))?,
+        Ok(filter) if !filter.is_empty() => EnvFilter::try_new(&filter).map_err(|error| {
+            format!("RUST_LOG is `{filter}`, which is not a valid filter: {error}")
+        })?,
         _ => EnvFilter::new(format!(
             "warn,corsgate=info,notify=error,{}",
             crate::proxy::LOG_FILTER

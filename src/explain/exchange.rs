@@ -123,7 +123,7 @@ fn upstreams_response(
             (UpstreamCorsHeaders::Strip, _) => (true, "are removed"),
             (UpstreamCorsHeaders::Keep, Grant::Nothing) => (false, "are left as they are"),
             (UpstreamCorsHeaders::Keep, _) => (true, "are replaced"),
-            (UpstreamCorsHeaders::Fill, _) => (false, "stay, and what is missing is added"),
+            (UpstreamCorsHeaders::Fill, _) => (false, "stay; missing ones are added"),
         },
     };
     let response = Response {

@@ -15,7 +15,7 @@ pub(super) fn judge_preflight(
     let permit = seen.map(|seen| script.judge_preflight(seen.status, &seen.fields));
     let says = match &permit {
         Some(Ok(permit)) => format!(
-            "permits the request, and remembers that for {} s",
+            "permits the request, and caches the permission for {} s",
             permit.max_age
         ),
         Some(Err(refusal)) => format!("refuses: {refusal}"),
@@ -53,7 +53,7 @@ pub(super) fn ruling(judged: &[(&Exchange, &Judgement)]) -> (Ruling, String) {
         }
     }
     if judged.iter().any(|(_, judgement)| judgement.is_none()) {
-        let why = "what the upstream answers reaches the browser".to_owned();
+        let why = "the browser sees the upstream's answer".to_owned();
         return (Ruling::DependsOnUpstream, why);
     }
     // An error with the right headers is still an error.
@@ -61,7 +61,7 @@ pub(super) fn ruling(judged: &[(&Exchange, &Judgement)]) -> (Ruling, String) {
         && let Some(status @ 400..) = exchange.response.status
     {
         let cause = exchange.cause().unwrap_or_default();
-        let why = format!("{cause}; the script may read the {status} that the gateway answers");
+        let why = format!("{cause}; the script may read the gateway's {status}");
         return (Ruling::Fails, why);
     }
     let why = match judged {
@@ -92,7 +92,7 @@ impl Exchange {
             let nearest = self.route.nearest.as_ref();
             let nearest = nearest.map(|route| {
                 let (name, unmet) = (&route.name, route.unmet.join("; "));
-                format!("; the nearest is `{name}`, but {unmet}")
+                format!("; the nearest is `{name}`: {unmet}")
             });
             return Some(format!("no route matches{}", nearest.unwrap_or_default()));
         }

@@ -74,7 +74,7 @@ pub fn explain(snapshot: &Snapshot, question: &Question) -> Result<Report, Quest
         RequestKind::NotCors => {
             let (mut exchange, _) = exchange(snapshot, &header, question);
             exchange.browser.says = "makes no CORS check".to_owned();
-            "no Origin: a browser sends one with every request of a script to another origin"
+            "the request has no Origin: a browser sends one with every cross-origin request of a script"
                 .clone_into(&mut report.why);
             report.request = Some(exchange);
         }
@@ -106,8 +106,7 @@ fn explain_preflight(
         credentials: question.credentials,
     };
     if !question.credentials {
-        let note =
-            "a preflight does not show whether its request has credentials; here it has none";
+        let note = "a preflight does not show whether its request has credentials; this report assumes none";
         report.notes.push(note.to_owned());
     }
     let judgement = judge_preflight(&script, seen.as_ref(), &mut exchange.browser);
@@ -147,25 +146,26 @@ fn explain_actual(
     };
     if sent.method != question.method {
         let (written, sent) = (&question.method, &sent.method);
-        let note = format!("the method `{written}` is sent as `{sent}`");
+        let note = format!("the browser sends the method `{written}` as `{sent}`");
         report.notes.push(note);
     }
     let (mut exchange_itself, seen) = exchange(snapshot, &sent.header()?, &sent);
     if question.is_same_origin(&origin) {
         exchange_itself.browser.says = "makes no CORS check".to_owned();
-        "the page and the URL have the same origin: a browser asks nothing and checks nothing"
+        "the page and the URL have the same origin: a browser makes no CORS check"
             .clone_into(&mut report.why);
         report.request = Some(exchange_itself);
         return Ok(report);
     }
     if let Err(error) = script.check() {
         report.verdict = Ruling::Blocked;
-        report.why = format!("nothing is sent: {error}");
+        report.why = format!("the browser sends nothing: {error}");
         return Ok(report);
     }
     for name in dropped {
-        let note =
-            format!("no script may set `{name}`: a browser leaves it out, or sets it itself");
+        let note = format!(
+            "browsers ignore `{name}` when a script sets it: they leave it out, or set it themselves"
+        );
         report.notes.push(note);
     }
     let causes = script.preflight_causes();
@@ -173,7 +173,7 @@ fn explain_actual(
     if causes.is_empty() {
         report
             .notes
-            .push("no preflight: method and headers need none".to_owned());
+            .push("no preflight: neither the method nor the headers need one".to_owned());
         (report.verdict, report.why) = ruling(&[(&exchange_itself, &judgement)]);
         report.request = Some(exchange_itself);
         return Ok(report);
@@ -181,7 +181,7 @@ fn explain_actual(
     let causes: Vec<String> = causes.iter().map(ToString::to_string).collect();
     report
         .notes
-        .push(format!("a preflight: {}", causes.join(", ")));
+        .push(format!("preflight, because of: {}", causes.join(", ")));
     let asking = Question {
         method: "OPTIONS".to_owned(),
         headers: script
@@ -197,7 +197,7 @@ fn explain_actual(
         exchange_itself.browser = Browser {
             permits: None,
             code: None,
-            says: "never sends it: the preflight was refused".to_owned(),
+            says: "does not send it: the preflight was refused".to_owned(),
         };
     }
     let both = [(&preflight, &asked), (&exchange_itself, &judgement)];
@@ -229,7 +229,7 @@ impl Report {
         if found.is_none() {
             let all: Vec<String> = snapshot.listeners.iter().map(ToString::to_string).collect();
             self.notes.push(format!(
-                "no listener has the port {port}: something in front of {} must have it",
+                "no listener has port {port}: a proxy in front must forward it to {}",
                 all.join(", ")
             ));
         }
@@ -242,7 +242,10 @@ impl Question {
     /// Makes the header of the request as a client would send it.
     fn header(&self) -> Result<Parts, QuestionError> {
         let wrong = |what: &str, value: &str| {
-            QuestionError::new(format!("`{}` is no {what}", value.escape_default()))
+            QuestionError::new(format!(
+                "`{}` is not a valid {what}",
+                value.escape_default()
+            ))
         };
         let (mut header, ()) = Request::new(()).into_parts();
         header.method = Method::from_bytes(self.method.as_bytes())

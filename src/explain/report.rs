@@ -156,7 +156,7 @@ impl fmt::Display for Report {
         writeln!(f)?;
         write!(f, "{} {}", escaped(method), escaped(url))?;
         if let Some(origin) = origin {
-            write!(f, " for a page of {}", escaped(origin))?;
+            write!(f, " from a page of origin {}", escaped(origin))?;
         }
         writeln!(
             f,
@@ -223,7 +223,7 @@ impl fmt::Display for RouteReport {
             ),
             (None, Some(NearestRoute { name, unmet })) => write!(
                 f,
-                "route     none; the nearest is `{name}`, but {}",
+                "route     none; the nearest is `{name}`: {}",
                 unmet.join("; ")
             ),
             (None, None) => write!(f, "route     none"),

@@ -155,10 +155,10 @@ fn translated(error: Error, host: String, after: Duration) -> ExchangeError {
         },
         Error::Io(error) => of_io(error, host, after),
         Error::ConnectionFailed => ExchangeError::Unreachable {
-            reason: "no address of it answers".to_owned(),
+            reason: "none of its addresses accepts connections".to_owned(),
         },
         Error::InvalidProxyUrl | Error::ConnectProxyFailed(_) => ExchangeError::Unreachable {
-            reason: format!("the proxy that the environment names: {error}"),
+            reason: format!("the proxy from the environment failed: {error}"),
         },
         other => ExchangeError::Protocol {
             reason: other.to_string(),

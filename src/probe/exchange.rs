@@ -87,7 +87,9 @@ impl ExchangeError {
             return None;
         };
         if reason.contains("UnknownIssuer") {
-            return Some("--ca-file FILE trusts a private CA, --insecure anybody");
+            return Some(
+                "use --ca-file FILE for a private CA, or --insecure to accept any certificate",
+            );
         }
         // A server that speaks plain HTTP answers a handshake with text.
         reason

@@ -174,7 +174,7 @@ impl Access {
     pub fn words(self) -> &'static str {
         match self {
             Self::Nothing => "is not allowed",
-            Self::Public => "is allowed, as everybody is, by `*`",
+            Self::Public => "is allowed by `*`, like every origin",
             Self::Named => "is allowed, without credentials",
             Self::NamedWithCredentials => "is allowed, with credentials",
         }

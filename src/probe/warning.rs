@@ -137,7 +137,7 @@ impl fmt::Display for Warning {
             Self::NoVaryOrigin(stage) => write!(
                 f,
                 "{stage} names an origin without `Vary: Origin`: a cache can hand it to another \
-                 origin, unless every origin gets this one"
+                 origin, unless the server sends this origin in every response"
             ),
             Self::MaxAgeOverAll(seconds) => write!(
                 f,
@@ -155,7 +155,7 @@ impl fmt::Display for Warning {
             ),
             Self::MaxAgeUnreadable(value) => write!(
                 f,
-                "{} is `{value}`, which is no number of seconds: a browser asks again after 5 s",
+                "{} is `{value}`, which is not a number of seconds: a browser asks again after 5 s",
                 FieldName::MaxAge.as_str()
             ),
             Self::Redirect {
@@ -183,7 +183,7 @@ impl fmt::Display for Warning {
             Self::ErrorStatus(status) => {
                 write!(
                     f,
-                    "the response is {status}: the script can read it, and has to"
+                    "the response is {status}: the script can read it and must handle it"
                 )
             }
         }

@@ -146,7 +146,10 @@ impl Reloader {
     pub(super) async fn reload(&self, trigger: Trigger) -> Result<String, ReloadError> {
         if !self.has_files() {
             let trigger = trigger.to_string();
-            warn!(trigger, "configuration not reloaded: it came from no file");
+            warn!(
+                trigger,
+                "configuration not reloaded: it was not read from a file"
+            );
             return Err(ReloadError::NoFile);
         }
         let mut work = self.work.lock().await;
@@ -175,7 +178,7 @@ impl Reloader {
             [] => format!("reloaded: {hash}"),
             sections => {
                 let sections = sections.join(", ");
-                format!("reloaded: {hash}; a restart is needed for: {sections}")
+                format!("reloaded: {hash}; restart to apply: {sections}")
             }
         })
     }

@@ -55,11 +55,11 @@ impl Served {
         if !needs_restart.is_empty() {
             let sections = needs_restart.join(", ");
             page.push_str(&format!(
-                "# changed in the file, and waiting for a restart: {sections}\n"
+                "# changed in the file, applied after a restart: {sections}\n"
             ));
         }
         if let Some((when, errors)) = rejected {
-            page.push_str(&format!("# refused {} ago:\n", age(when)));
+            page.push_str(&format!("# last reload rejected {} ago:\n", age(when)));
             for line in errors.lines() {
                 page.push_str(&format!("#   {line}\n"));
             }

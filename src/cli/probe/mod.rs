@@ -28,20 +28,20 @@ Examples:
     corsgate probe https://api.example.com/v1/books --origin https://app.example.com --scan
 
 Exit status: 0 yes; 1 no, or --scan found something of medium severity or worse; 2 wrong usage;
-4 no answer: the server can't be reached, TLS fails, or time is up.
+4 no answer: unreachable, TLS error or timeout.
 
 Requests are HTTP/1.1, each on a connection of its own. They carry no cookies, redirects aren't
 followed, and bodies aren't read. HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY are honoured.";
 
-/// Ask a live server what a browser would ask, and say what the browser would do.
+/// Send a live server a browser's requests and report what the browser would do.
 ///
 /// Sends the preflight, if a browser would send one, and the request itself; judges both answers as
-/// the Fetch standard has it; and says yes, or no with the reason and what to change. The server can
-/// be anybody's.
+/// the Fetch standard has it; and says yes, or no with the reason and a remedy. The server need
+/// not be a corsgate.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Options {
-    /// What the script fetches.
+    /// URL that the script fetches.
     url: Target,
     /// The origin of the script's page, such as `https://app.example.com`, or `null`.
     #[arg(long, value_name = "ORIGIN", value_parser = parse_origin)]
@@ -59,24 +59,24 @@ pub(super) struct Options {
     /// others may change something on the server.
     #[arg(long)]
     send: bool,
-    /// Ask for permission and leave it at that.
+    /// Send only the preflight.
     #[arg(long, conflicts_with = "send")]
     preflight_only: bool,
-    /// Ask as a scanner does: with origins that look like ORIGIN or like the URL's own, with
-    /// unrelated ones and with `null`. Some hundred requests, each a GET (and a preflight, where the
-    /// script needs one), one after the other.
+    /// Scan for CORS mistakes: send origins that look like ORIGIN or like the URL's own, unrelated
+    /// origins, and `null`. About a hundred GET requests, each with a preflight if the script needs one,
+    /// one after the other.
     #[arg(long, conflicts_with_all = ["send", "preflight_only", "credentials"])]
     scan: bool,
-    /// How the result is written.
+    /// Output format.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
-    /// How long one request may take, connecting included.
+    /// Maximum time per request, connecting included.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_timeout)]
     timeout: Duration,
     /// Trust the CAs in this PEM file rather than those of the machine.
     #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
     ca_file: Option<PathBuf>,
-    /// Trust every certificate. The answers can be anybody's.
+    /// Accept any certificate: another server could be answering.
     #[arg(long)]
     insecure: bool,
 }
@@ -159,7 +159,7 @@ fn wrong_usage(question: &ProbeRequest, scan: bool) -> Option<String> {
         false => format!("--send sends it; a {method} may change something on the server"),
     };
     Some(format!(
-        "a browser sends this {method} without asking first, so that there is nothing to ask: {other}"
+        "a browser sends no preflight for this {method}, so there is nothing to send: {other}"
     ))
 }
 
@@ -199,7 +199,9 @@ fn parse_header(text: &str) -> Result<(String, String), String> {
 
 fn parse_timeout(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
-        Ok(timeout) if timeout.is_zero() => Err("write more than nothing, such as `10s`".into()),
+        Ok(timeout) if timeout.is_zero() => {
+            Err("the timeout must be longer than 0, such as `10s`".into())
+        }
         Ok(timeout) => Ok(timeout),
         Err(error) => Err(format!(
             "{error}: write a number and its unit, such as `10s`"

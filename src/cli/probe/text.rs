@@ -23,7 +23,8 @@ pub(super) fn report(question: &ProbeRequest, report: &ProbeReport) -> String {
         line(&mut text, &format!("warning: {warning}"));
     }
     for name in &report.dropped {
-        let note = format!("note: no script may set `{name}`: a browser drops it, and so it was");
+        let note =
+            format!("note: browsers drop `{name}` when a script sets it, so it was not sent");
         line(&mut text, &note);
     }
     verdict(&mut text, question, report);
@@ -86,7 +87,10 @@ fn request(text: &mut String, question: &ProbeRequest, report: &ProbeReport) {
                     let hidden = permit.hidden.iter().map(String::as_str);
                     let hidden: Vec<&str> = hidden.filter(|name| is_missed(name)).collect();
                     if !hidden.is_empty() {
-                        line(text, &format!("  and can't read: {}", hidden.join(", ")));
+                        line(
+                            text,
+                            &format!("  the script can't read: {}", hidden.join(", ")),
+                        );
                     }
                 }
                 Err(refusal) => line(text, &format!("  refused: {refusal}")),
@@ -147,7 +151,7 @@ fn verdict(text: &mut String, question: &ProbeRequest, report: &ProbeReport) {
     let origin = &question.origin;
     let yes = match &report.request {
         RequestOutcome::Answered(response) if is_redirect(response.answer.status) => {
-            "yes, so far: a browser follows the redirect, and judges again there".to_owned()
+            "yes so far: the browser follows the redirect and checks its response again".to_owned()
         }
         RequestOutcome::Answered(response) => {
             let status = response.answer.status.as_u16();
@@ -172,7 +176,7 @@ pub(super) fn scan(question: &ProbeRequest, report: &ScanReport) -> String {
     if report.control == Access::Nothing {
         line(
             &mut text,
-            "  and is meant to be: is it the right one? (--origin)",
+            "  although --origin should name an allowed origin; check it",
         );
     }
     let through = report
@@ -200,7 +204,7 @@ pub(super) fn scan(question: &ProbeRequest, report: &ScanReport) -> String {
     if unanswered > 0 {
         line(
             &mut text,
-            &format!("warning: {unanswered} probes got no answer at all"),
+            &format!("warning: {unanswered} probes got no answer"),
         );
     }
     let summary = match report.leaks() {

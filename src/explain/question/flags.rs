@@ -62,7 +62,7 @@ impl Format {
             "text" => Ok(Self::Text),
             "json" => Ok(Self::Json),
             other => Err(error(format!(
-                "`{}` is no format: write `text` or `json`",
+                "`{}` is not a format: write `text` or `json`",
                 other.escape_default()
             ))),
         }

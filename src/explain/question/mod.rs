@@ -94,7 +94,7 @@ impl Question {
         };
         if let Some(port) = wrong_port(&authority) {
             return Err(wrong(&format_args!(
-                "the port `{port}` is no number up to 65535"
+                "the port `{port}` is not a number up to 65535"
             )));
         }
         let target = uri.path_and_query().map_or("/", |target| target.as_str());
@@ -169,7 +169,7 @@ impl Question {
             |(name, value): &&(String, String)| is_secret(name) && !value.chars().all(can_be_sent);
         match self.headers.iter().find(is_wrong) {
             Some((name, _)) => Err(error(format!(
-                "the value of `{}` has a character that no field value has",
+                "the value of `{}` has a character that a field value can't have",
                 name.escape_default()
             ))),
             None => Ok(self),

@@ -62,7 +62,7 @@ fn field(line: &str) -> Result<(String, String), QuestionError> {
     };
     let (name, value) = rest.split_once(':').ok_or_else(|| {
         let line = line.escape_default();
-        error(format!("`{line}` is no field: it has no colon"))
+        error(format!("`{line}` is not a header field: it has no colon"))
     })?;
     Ok((format!("{pseudo}{}", name.trim()), value.trim().to_owned()))
 }
