@@ -40,6 +40,13 @@ pub struct Diagnostic {
     pub probes: Vec<Probe>,
 }
 
+/// A problem without its place: the message, and what to write instead where that is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Problem {
+    pub message: String,
+    pub hint: Option<String>,
+}
+
 /// A [`Diagnostic`] without its severity.
 #[derive(Debug)]
 struct Located<'a>(&'a Diagnostic);
@@ -68,18 +75,24 @@ impl Severity {
 // === impl Diagnostic ===
 
 impl Diagnostic {
-    /// An error about a file as a whole.
-    pub fn of_file(file: &Path, message: String) -> Self {
+    /// Makes a diagnostic about a file as a whole.
+    pub(super) fn new(severity: Severity, file: &Path, problem: Problem) -> Self {
+        let Problem { message, hint } = problem;
         Self {
-            severity: Severity::Error,
+            severity,
             file: file.to_owned(),
             place: None,
             path: String::new(),
             value: None,
             message,
-            hint: None,
+            hint,
             probes: Vec::new(),
         }
+    }
+
+    /// Makes an error about a file as a whole.
+    pub fn of_file(file: &Path, message: String) -> Self {
+        Self::new(Severity::Error, file, message.into())
     }
 
     /// Where and what, with the hint, on one line: for a log.
@@ -146,6 +159,31 @@ pub fn escaped(text: &str) -> String {
             escape.into_iter().flatten().chain(plain)
         })
         .collect()
+}
+
+// === impl Problem ===
+
+impl Problem {
+    /// Adds what to write instead.
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl From<String> for Problem {
+    fn from(message: String) -> Self {
+        Self {
+            message,
+            hint: None,
+        }
+    }
+}
+
+impl From<&str> for Problem {
+    fn from(message: &str) -> Self {
+        message.to_owned().into()
+    }
 }
 
 // === impl ConfigError ===

@@ -4,7 +4,6 @@
 //! is missing or senseless is found by `compile`, all of it in one pass. What `schemars` says here is
 //! for the JSON Schema: it is what is required, and the doc comments are its descriptions.
 
-use super::schema::{ADDRESS, PATH, not_empty};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer};
@@ -12,6 +11,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
+
+/// The form of an address to listen on, or a variable in its place.
+const ADDRESS: &str = r"^(\[[0-9a-fA-F:.]+\]|[0-9.]+):[0-9]{1,5}$|\$\{";
+/// The form of a path, or a variable in its place.
+const PATH: &str = r"^/|\$\{";
+
+/// Separates message and hint in an error of this file: serde hands on one text.
+pub(super) const HINT: &str = "\nhint: ";
 
 /// A sequence. An element that was refused by itself is `None`.
 pub(super) type Seq<T> = Vec<Option<T>>;
@@ -280,7 +287,7 @@ pub(super) struct RawRoute {
 #[schemars(extend("not" = { "required": ["path", "path_prefix"] }))]
 pub(super) struct RawMatch {
     /// Any of these, without case or port; `*.example.com` is one or more labels.
-    #[schemars(schema_with = "not_empty")]
+    #[schemars(with = "Option<NotEmpty>")]
     pub hosts: Option<OneOrMany<String>>,
     /// This path exactly. Not beside `path_prefix`.
     #[schemars(regex(pattern = PATH))]
@@ -289,7 +296,7 @@ pub(super) struct RawMatch {
     #[schemars(regex(pattern = PATH))]
     pub path_prefix: Option<String>,
     /// Any of these, with case. A preflight is matched by the method that it announces.
-    #[schemars(schema_with = "not_empty")]
+    #[schemars(with = "Option<NotEmpty>")]
     pub methods: Option<OneOrMany<String>>,
     /// Headers with their exact values. A preflight is matched by the names that it announces.
     pub headers: Option<BTreeMap<String, RawScalar>>,
@@ -308,6 +315,10 @@ pub(super) enum OneOrMany<T> {
     One(T),
     Many(Seq<T>),
 }
+
+/// The schema of names of which there must be one if the key is there: an empty list would match
+/// nothing.
+pub(super) enum NotEmpty {}
 
 /// A duration with its unit, as in `2h`, `10s`, `500ms`.
 #[derive(Debug, Clone, Copy)]
@@ -401,7 +412,7 @@ impl<'de> Deserialize<'de> for RawDuration {
             }
             fn visit_u64<E: de::Error>(self, number: u64) -> Result<RawDuration, E> {
                 Err(E::custom(format_args!(
-                    "{number} lacks its unit, as in `{number}s`"
+                    "{number} lacks its unit{HINT}write `{number}s`"
                 )))
             }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<RawDuration, E> {
@@ -412,7 +423,7 @@ impl<'de> Deserialize<'de> for RawDuration {
                 }
                 if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
                     return Err(E::custom(format_args!(
-                        "`{text}` lacks its unit, as in `{text}s`"
+                        "`{text}` lacks its unit{HINT}write `{text}s`"
                     )));
                 }
                 let duration = humantime::parse_duration(text).map_err(|error| {
@@ -442,7 +453,7 @@ impl<'de> Deserialize<'de> for RawSize {
             }
             fn visit_u64<E: de::Error>(self, number: u64) -> Result<RawSize, E> {
                 Err(E::custom(format_args!(
-                    "{number} lacks its unit: write `{number}B` for bytes"
+                    "{number} lacks its unit{HINT}write `{number}B` for bytes"
                 )))
             }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<RawSize, E> {

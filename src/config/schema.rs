@@ -3,8 +3,8 @@
 //! It says less than `compile`, and nothing else: what loads without an error is valid.
 
 use super::raw::{
-    OneOrMany, RawConfig, RawCors, RawDuration, RawOrigin, RawOriginEntry, RawPolicy, RawScalar,
-    RawSize,
+    NotEmpty, OneOrMany, RawConfig, RawCors, RawDuration, RawOrigin, RawOriginEntry, RawPolicy,
+    RawScalar, RawSize,
 };
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform, transform_subschemas};
@@ -13,8 +13,6 @@ use std::borrow::Cow;
 
 /// `${NAME}` may stand anywhere in a value, so that each pattern ends with this alternative.
 const VARIABLE: &str = r"\$\{";
-pub(super) const ADDRESS: &str = r"^(\[[0-9a-fA-F:.]+\]|[0-9.]+):[0-9]{1,5}$|\$\{";
-pub(super) const PATH: &str = r"^/|\$\{";
 const DURATION: &str =
     r"^ *[0-9]+(\.[0-9]+)? *[A-Za-zµ]+( *[0-9]+(\.[0-9]+)? *[A-Za-zµ]+)* *$|\$\{";
 const SIZE: &str = r"^ *[0-9]+(\.[0-9]+)? *[A-Za-z]* *$|\$\{";
@@ -101,11 +99,6 @@ fn or_variable(schema: &mut Schema) {
     object.extend(both.as_object().cloned().unwrap_or_default());
 }
 
-/// A name or a list of them; where it is given, an empty one would match nothing.
-pub(super) fn not_empty(generator: &mut SchemaGenerator) -> Schema {
-    one_or_many(&generator.subschema_for::<String>(), 1)
-}
-
 /// What stands alone, or at least so many in a list.
 fn one_or_many(element: &Schema, least: usize) -> Schema {
     let mut many = json_schema!({ "type": "array", "items": element });
@@ -163,6 +156,10 @@ inline_schema!(RawCors, "Cors", |generator| {
 
 inline_schema!(OneOrMany<String>, "Names", |generator| {
     one_or_many(&generator.subschema_for::<String>(), 0)
+});
+
+inline_schema!(NotEmpty, "NotEmpty", |generator| {
+    one_or_many(&generator.subschema_for::<String>(), 1)
 });
 
 inline_schema!(OneOrMany<RawOrigin>, "Origins", |generator| {

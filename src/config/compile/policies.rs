@@ -1,210 +1,246 @@
-//! `policies`, and those that stand inline in a route.
+//! `policies`, and those that are written inline in a route.
 
-use super::origins::{self, Origins, Source};
-use super::{Compiler, OFF, PASSTHROUGH, unknown_name};
+use super::origins;
+use super::values::one_or_many;
+use crate::config::error::Problem;
 use crate::config::lint;
 use crate::config::lint::leaks::Suspects;
 use crate::config::raw::{
     OneOrMany, RawDuration, RawOnRejectedPreflight, RawPolicy, RawUpstreamCorsHeaders,
 };
+use crate::config::report::{At, Report, WrittenAt};
+use crate::config::sources::Sources;
+use crate::config::suggest::unknown_name;
 use crate::cors::{
     Dangers, NameList, OnRejectedPreflight, Policy, PolicySpec, PreflightStatus, SpecField,
     UpstreamCorsHeaders,
 };
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// By name; `None` where one is wrong, so that what refers to it is not wrong as well.
-pub(super) type Policies = BTreeMap<String, Option<Arc<Policy>>>;
+/// Words with a meaning of their own under `cors:`.
+pub(super) const PASSTHROUGH: &str = "passthrough";
+pub(super) const OFF: &str = "off";
 
-impl Compiler<'_> {
-    pub(super) fn policies(&mut self, raw: BTreeMap<String, Option<RawPolicy>>) -> Policies {
-        raw.into_iter()
-            .map(|(name, raw)| {
-                let path = format!("policies.{name}");
-                if name == PASSTHROUGH || name == OFF {
-                    let message = format!("`{name}` has a meaning of its own under `cors`");
-                    self.error(&path, message, "give the policy another name".to_owned());
-                }
-                let policy = self.policy(&path, raw.unwrap_or_default());
-                (name, policy)
-            })
-            .collect()
+/// Policies by name; `None` for one that is wrong, so that a route with it is not wrong as well.
+pub(super) struct Policies(BTreeMap<String, Option<Arc<Policy>>>);
+
+/// Names as they are written, and whether `*` is among them.
+#[derive(Default)]
+struct Names {
+    any: bool,
+    names: Vec<At<String>>,
+}
+
+// === impl Policies ===
+
+impl Policies {
+    /// Compiles `policies`.
+    pub(super) fn compile(
+        report: &mut Report<'_>,
+        sources: &mut Sources,
+        raw: BTreeMap<String, Option<RawPolicy>>,
+    ) -> Self {
+        let compiled = raw.into_iter().map(|(name, raw)| {
+            let path = format!("policies.{name}");
+            if name == PASSTHROUGH || name == OFF {
+                let message = format!("`{name}` has a meaning of its own under `cors`");
+                let hint = "give the policy another name";
+                report.error(&path, message).hint(hint);
+            }
+            let policy = policy(report, sources, &path, raw.unwrap_or_default());
+            (name, policy)
+        });
+        Self(compiled.collect())
     }
 
-    pub(super) fn named_policy(
-        &mut self,
+    /// Finds the policy that the value at `path` names.
+    pub(super) fn named(
+        &self,
+        report: &mut Report<'_>,
         path: &str,
         name: &str,
-        policies: &Policies,
     ) -> Option<Arc<Policy>> {
-        match policies.get(name) {
-            Some(policy) => policy.clone(),
-            None => {
-                if !self.was_refused(&format!("policies.{name}")) && !self.was_refused("policies") {
-                    // `default_policy` has no such words: what no route matches goes nowhere.
-                    let words = [PASSTHROUGH, OFF]
-                        .into_iter()
-                        .filter(|_| path != "default_policy");
-                    let known = policies.keys().map(String::as_str).chain(words);
-                    let (message, hint) = unknown_name("policy", name, known);
-                    self.error(path, message, hint);
-                }
-                None
-            }
+        if let Some(policy) = self.0.get(name) {
+            return policy.clone();
         }
+        if !report.was_refused(&format!("policies.{name}")) && !report.was_refused("policies") {
+            // `default_policy` has no such words: a request without a route goes nowhere.
+            let words = [PASSTHROUGH, OFF]
+                .into_iter()
+                .filter(|_| path != "default_policy");
+            let known = self.0.keys().map(String::as_str).chain(words);
+            report.error(path, unknown_name("policy", name, known));
+        }
+        None
     }
+}
 
-    pub(super) fn policy(&mut self, path: &str, raw: RawPolicy) -> Option<Arc<Policy>> {
-        let RawPolicy {
-            allow_origins,
-            allow_methods,
-            allow_headers,
-            expose_headers,
-            allow_credentials,
-            max_age,
-            preflight_status,
-            on_rejected_preflight,
-            upstream_cors_headers,
-            allow_private_network,
-            debug_header,
-            dangerously_allow_any_origin_with_credentials,
-            dangerously_allow_null_with_credentials,
-            dangerously_allow_insecure_origins,
-            dangerously_allow_public_suffix_wildcards,
-        } = raw;
-        let before = self.error_count();
-        let origins_path = format!("{path}.allow_origins");
-        let has_origins = allow_origins.is_some();
-        let origins = match allow_origins {
-            Some(raw) => origins::read(self, &origins_path, raw),
-            None => {
-                if !self.was_refused(&origins_path) {
-                    let hint = "list the origins, or write `*` for all of them".to_owned();
-                    self.error(path, "`allow_origins` is missing", hint);
-                }
-                Origins::default()
+/// Compiles the policy at `path`; `None` if something is wrong with it.
+pub(super) fn policy(
+    report: &mut Report<'_>,
+    sources: &mut Sources,
+    path: &str,
+    raw: RawPolicy,
+) -> Option<Arc<Policy>> {
+    let RawPolicy {
+        allow_origins,
+        allow_methods,
+        allow_headers,
+        expose_headers,
+        allow_credentials,
+        max_age: raw_max_age,
+        preflight_status: raw_preflight_status,
+        on_rejected_preflight,
+        upstream_cors_headers,
+        allow_private_network,
+        debug_header,
+        dangerously_allow_any_origin_with_credentials,
+        dangerously_allow_null_with_credentials,
+        dangerously_allow_insecure_origins,
+        dangerously_allow_public_suffix_wildcards,
+    } = raw;
+    let before = report.error_count();
+    let path_of = |key: &str| format!("{path}.{key}");
+    let origins_path = path_of("allow_origins");
+    let has_origins = allow_origins.is_some();
+    let origins = match allow_origins {
+        Some(raw) => origins::read(report, sources, &origins_path, raw),
+        None => {
+            if !report.was_refused(&origins_path) {
+                report
+                    .error(path, "`allow_origins` is missing")
+                    .hint("list the origins, or write `*` for all of them");
             }
+            Vec::new()
+        }
+    };
+    let methods = names(report, &path_of("allow_methods"), allow_methods);
+    let headers = names(report, &path_of("allow_headers"), allow_headers);
+    let exposed = names(report, &path_of("expose_headers"), expose_headers);
+    let max_age = max_age(report, &path_of("max_age"), raw_max_age);
+    let preflight_status_path = path_of("preflight_status");
+    let preflight_status = preflight_status(report, &preflight_status_path, raw_preflight_status);
+    // The patterns that could be read are checked further, so that one bad pattern hides no other.
+    let is_complete =
+        has_origins && report.error_count() == before && !report.was_refused_within(&origins_path);
+    let credentials = allow_credentials.unwrap_or(false);
+    let dangers = Dangers {
+        any_origin_with_credentials: dangerously_allow_any_origin_with_credentials.unwrap_or(false),
+        null_with_credentials: dangerously_allow_null_with_credentials.unwrap_or(false),
+        insecure_origins: dangerously_allow_insecure_origins.unwrap_or(false),
+        public_suffix_wildcards: dangerously_allow_public_suffix_wildcards.unwrap_or(false),
+    };
+    let draft = lint::PolicyDraft {
+        path,
+        origins: &origins,
+        methods: &methods.names,
+        headers: &headers.names,
+        credentials,
+        max_age,
+        dangers,
+    };
+    lint::policy(report, &draft);
+    let suspects = Suspects::of(&draft);
+    let (patterns, places): (Vec<_>, Vec<_>) = origins
+        .into_iter()
+        .map(|origin| (origin.value, origin.at))
+        .unzip();
+    let policy = Policy::new(PolicySpec {
+        name: path.strip_prefix("policies.").unwrap_or(path).to_owned(),
+        origins: patterns,
+        methods: methods.list(),
+        headers: headers.list(),
+        expose_headers: exposed.list(),
+        credentials,
+        max_age,
+        preflight_status,
+        on_rejected_preflight: match on_rejected_preflight {
+            Some(RawOnRejectedPreflight::Forward) => OnRejectedPreflight::Forward,
+            Some(RawOnRejectedPreflight::Respond) | None => OnRejectedPreflight::Respond,
+        },
+        upstream_cors_headers: match upstream_cors_headers {
+            Some(RawUpstreamCorsHeaders::Keep) => UpstreamCorsHeaders::Keep,
+            Some(RawUpstreamCorsHeaders::Fill) => UpstreamCorsHeaders::Fill,
+            Some(RawUpstreamCorsHeaders::Strip) | None => UpstreamCorsHeaders::Strip,
+        },
+        private_network: allow_private_network.unwrap_or(false),
+        debug_header: debug_header.unwrap_or(false),
+        dangers,
+    });
+    suspects.probe(report, policy.as_ref().ok().map(Policy::origins));
+    let errors = match policy {
+        Ok(policy) => return is_complete.then(|| Arc::new(policy)),
+        Err(errors) => errors,
+    };
+    for error in errors {
+        let at = match error.field {
+            SpecField::Origin(index) => WrittenAt::from(&places[index]),
+            // What is wrong with the list has been said.
+            SpecField::Origins if !is_complete => continue,
+            SpecField::Origins => WrittenAt::from(&origins_path),
+            SpecField::Methods => path_of("allow_methods").into(),
+            SpecField::Method(index) => WrittenAt::from(&methods.names[index].at),
+            SpecField::Header(index) => WrittenAt::from(&headers.names[index].at),
+            SpecField::ExposeHeader(index) => WrittenAt::from(&exposed.names[index].at),
+            SpecField::ExposeHeaders => path_of("expose_headers").into(),
         };
-        let (methods, method_paths) = self.names(path, "allow_methods", allow_methods);
-        let (headers, header_paths) = self.names(path, "allow_headers", allow_headers);
-        let (exposed, exposed_paths) = self.names(path, "expose_headers", expose_headers);
-        let max_age = self.max_age(path, max_age);
-        let preflight_status = self.preflight_status(path, preflight_status);
-        // What could be read is checked on, so that one bad pattern hides nothing else.
-        let is_complete =
-            has_origins && self.error_count() == before && !self.was_refused_within(&origins_path);
-        let Origins { patterns, sources } = origins;
-        let spec = PolicySpec {
-            name: path.strip_prefix("policies.").unwrap_or(path).to_owned(),
-            origins: patterns,
-            methods,
-            headers,
-            expose_headers: exposed,
-            credentials: allow_credentials.unwrap_or(false),
-            max_age,
-            preflight_status,
-            on_rejected_preflight: match on_rejected_preflight {
-                Some(RawOnRejectedPreflight::Forward) => OnRejectedPreflight::Forward,
-                Some(RawOnRejectedPreflight::Respond) | None => OnRejectedPreflight::Respond,
-            },
-            upstream_cors_headers: match upstream_cors_headers {
-                Some(RawUpstreamCorsHeaders::Keep) => UpstreamCorsHeaders::Keep,
-                Some(RawUpstreamCorsHeaders::Fill) => UpstreamCorsHeaders::Fill,
-                Some(RawUpstreamCorsHeaders::Strip) | None => UpstreamCorsHeaders::Strip,
-            },
-            private_network: allow_private_network.unwrap_or(false),
-            debug_header: debug_header.unwrap_or(false),
-            dangers: Dangers {
-                any_origin_with_credentials: dangerously_allow_any_origin_with_credentials
-                    .unwrap_or(false),
-                null_with_credentials: dangerously_allow_null_with_credentials.unwrap_or(false),
-                insecure_origins: dangerously_allow_insecure_origins.unwrap_or(false),
-                public_suffix_wildcards: dangerously_allow_public_suffix_wildcards.unwrap_or(false),
-            },
-        };
-        let paths = lint::NamePaths {
-            methods: &method_paths,
-            headers: &header_paths,
-        };
-        lint::policy(self, path, &spec, &sources, paths);
-        let suspects = Suspects::of(&spec, &sources);
-        let policy = Policy::new(spec);
-        suspects.probe(self, policy.as_ref().ok().map(Policy::origins));
-        match policy {
-            Ok(policy) => is_complete.then(|| Arc::new(policy)),
-            Err(errors) => {
-                for error in errors {
-                    let place: Cow<'_, Source> = match error.field {
-                        SpecField::Origin(index) => Cow::Borrowed(&sources[index]),
-                        // What was wrong with the list has been said.
-                        SpecField::Origins if !is_complete => continue,
-                        SpecField::Origins => Cow::Owned(Source::Config(origins_path.clone())),
-                        SpecField::Methods => {
-                            Cow::Owned(Source::Config(format!("{path}.allow_methods")))
-                        }
-                        SpecField::Method(i) => Cow::Owned(Source::Config(method_paths[i].clone())),
-                        SpecField::Header(i) => Cow::Owned(Source::Config(header_paths[i].clone())),
-                        SpecField::ExposeHeader(i) => {
-                            Cow::Owned(Source::Config(exposed_paths[i].clone()))
-                        }
-                        SpecField::ExposeHeaders => {
-                            Cow::Owned(Source::Config(format!("{path}.expose_headers")))
-                        }
-                    };
-                    let hint = error.kind.hint().map(str::to_owned);
-                    self.push(place.diagnostic(self.file, error.to_string(), hint));
-                }
-                None
+        let message = error.to_string();
+        let hint = error.kind.hint().map(str::to_owned);
+        report.error(at, Problem { message, hint });
+    }
+    None
+}
+
+/// Reads the list of names at `path`.
+fn names(report: &mut Report<'_>, path: &str, raw: Option<OneOrMany<String>>) -> Names {
+    let mut names = Names::default();
+    if let Some(raw) = raw {
+        for (path, value) in one_or_many(report, path, raw) {
+            match value.as_str() {
+                "*" => names.any = true,
+                _ => names.names.push(At {
+                    value,
+                    at: path.into(),
+                }),
             }
         }
     }
+    names
+}
 
-    /// Names, whether `*` is among them, and the path of each name.
-    fn names(
-        &mut self,
-        path: &str,
-        key: &str,
-        raw: Option<OneOrMany<String>>,
-    ) -> (NameList, Vec<String>) {
-        let mut names = NameList::default();
-        let mut paths = Vec::new();
-        if let Some(raw) = raw {
-            for (path, name) in self.one_or_many(&format!("{path}.{key}"), raw) {
-                if name == "*" {
-                    names.any = true;
-                } else {
-                    names.names.push(name);
-                    paths.push(path);
-                }
-            }
-        }
-        (names, paths)
+fn max_age(report: &mut Report<'_>, path: &str, raw: Option<RawDuration>) -> Option<u64> {
+    let RawDuration(duration) = raw?;
+    if duration.subsec_nanos() != 0 {
+        let whole = Duration::from_secs(duration.as_secs());
+        let hint = format!("write `{}`", humantime::format_duration(whole));
+        report
+            .error(path, "browsers count whole seconds")
+            .hint(hint);
     }
+    Some(duration.as_secs())
+}
 
-    fn max_age(&mut self, path: &str, raw: Option<RawDuration>) -> Option<u64> {
-        let RawDuration(duration) = raw?;
-        if duration.subsec_nanos() != 0 {
-            let whole = Duration::from_secs(duration.as_secs());
-            let hint = format!("write `{}`", humantime::format_duration(whole));
-            let message = "browsers count whole seconds";
-            self.error(&format!("{path}.max_age"), message, hint);
+fn preflight_status(report: &mut Report<'_>, path: &str, raw: Option<u16>) -> PreflightStatus {
+    match raw {
+        None | Some(204) => PreflightStatus::NoContent,
+        Some(200) => PreflightStatus::Ok,
+        Some(other) => {
+            let message = format!("{other} is not a status for an allowed preflight");
+            report.error(path, message).hint("write 204 or 200");
+            PreflightStatus::NoContent
         }
-        Some(duration.as_secs())
     }
+}
 
-    fn preflight_status(&mut self, path: &str, raw: Option<u16>) -> PreflightStatus {
-        match raw {
-            None | Some(204) => PreflightStatus::NoContent,
-            Some(200) => PreflightStatus::Ok,
-            Some(other) => {
-                let message = format!("{other} is not a status for an allowed preflight");
-                let hint = "write 204 or 200".to_owned();
-                self.error(&format!("{path}.preflight_status"), message, hint);
-                PreflightStatus::NoContent
-            }
+// === impl Names ===
+
+impl Names {
+    fn list(&self) -> NameList {
+        NameList {
+            any: self.any,
+            names: self.names.iter().map(|name| name.value.clone()).collect(),
         }
     }
 }

@@ -1,15 +1,54 @@
 //! `routes`: which requests go where, under which rule.
 
 use super::matches::{check_method, parse_host, parse_path, parse_prefix};
-use super::policies::Policies;
-use super::{Compiler, OFF, PASSTHROUGH, unknown_name};
+use super::policies::{OFF, PASSTHROUGH, Policies, policy};
+use super::upstreams::Upstreams;
+use super::values::{one_or_many, required};
+use crate::config::compiled::{Route, UNMATCHED};
 use crate::config::raw::{OneOrMany, RawCors, RawMatch, RawRoute, Seq};
-use crate::config::{Route, UNMATCHED, Upstream};
+use crate::config::report::Report;
+use crate::config::sources::Sources;
+use crate::config::suggest::{known_names, unknown_name};
 use crate::cors::{NORMALIZED_METHODS, Rule};
 use crate::routing::{PathMatch, RouteMatch};
 use std::sync::Arc;
 
-/// A route with what of it is right.
+/// Compiles `routes`, of which there must be one; `None` if something is wrong with them.
+pub(super) fn routes(
+    report: &mut Report<'_>,
+    sources: &mut Sources,
+    raw: Option<Seq<RawRoute>>,
+    upstreams: &Upstreams,
+    policies: &Policies,
+) -> Option<Vec<Route>> {
+    let what = "a request must go somewhere, such as `- { upstream: api, cors: web-app }`";
+    let before = report.error_count();
+    let raw = required(report, "routes", raw, what);
+    let mut compiler = RouteCompiler {
+        report,
+        sources,
+        upstreams,
+        policies,
+    };
+    let mut routes: Vec<RouteDraft> = Vec::with_capacity(raw.len());
+    for (path, raw) in raw {
+        let draft = compiler.route(path, raw);
+        compiler.check_unique(&draft, &routes);
+        routes.push(draft);
+    }
+    let routes: Option<Vec<Route>> = routes.into_iter().map(RouteDraft::complete).collect();
+    routes.filter(|_| report.error_count() == before)
+}
+
+/// What routes are compiled with: upstreams and policies to refer to, and sources for inline policies.
+struct RouteCompiler<'r, 'a> {
+    report: &'r mut Report<'a>,
+    sources: &'r mut Sources,
+    upstreams: &'r Upstreams,
+    policies: &'r Policies,
+}
+
+/// The parts of a route that are right so far.
 struct RouteDraft {
     path: String,
     name: String,
@@ -17,6 +56,8 @@ struct RouteDraft {
     upstream: Option<usize>,
     rule: Option<Rule>,
 }
+
+// === impl RouteDraft ===
 
 impl RouteDraft {
     fn complete(self) -> Option<Route> {
@@ -29,32 +70,10 @@ impl RouteDraft {
     }
 }
 
-impl Compiler<'_> {
-    pub(super) fn routes(
-        &mut self,
-        raw: Option<Seq<RawRoute>>,
-        upstreams: &[(String, Option<Upstream>)],
-        policies: &Policies,
-    ) -> Option<Vec<Route>> {
-        let what = "a request must go somewhere, such as `- { upstream: api, cors: web-app }`";
-        let before = self.error_count();
-        let mut routes: Vec<RouteDraft> = Vec::new();
-        for (path, raw) in self.required("routes", raw, what) {
-            let draft = self.route(path, raw, upstreams, policies);
-            self.check_unique(&draft, &routes);
-            routes.push(draft);
-        }
-        let routes: Option<Vec<Route>> = routes.into_iter().map(RouteDraft::complete).collect();
-        routes.filter(|_| self.error_count() == before)
-    }
+// === impl RouteCompiler ===
 
-    fn route(
-        &mut self,
-        path: String,
-        raw: RawRoute,
-        upstreams: &[(String, Option<Upstream>)],
-        policies: &Policies,
-    ) -> RouteDraft {
+impl RouteCompiler<'_, '_> {
+    fn route(&mut self, path: String, raw: RawRoute) -> RouteDraft {
         let RawRoute {
             name,
             matches,
@@ -68,16 +87,17 @@ impl Compiler<'_> {
                     || name.chars().any(char::is_control) =>
             {
                 let message = format!("`{name}` can't be a route's name");
-                let hint = "it is a metric label: write a word of your own".to_owned();
-                self.error(&format!("{path}.name"), message, hint);
+                self.report
+                    .error(format!("{path}.name"), message)
+                    .hint("it is a metric label: write a word of your own");
                 name
             }
             Some(name) => name,
             None => path.clone(),
         };
         let matches = self.route_match(&format!("{path}.match"), matches);
-        let rule = self.rule(&format!("{path}.cors"), cors, policies);
-        let upstream = self.route_upstream(&path, upstream, upstreams);
+        let rule = self.rule(&format!("{path}.cors"), cors);
+        let upstream = self.upstream(&path, upstream);
         RouteDraft {
             path,
             name,
@@ -87,42 +107,41 @@ impl Compiler<'_> {
         }
     }
 
-    fn route_upstream(
-        &mut self,
-        path: &str,
-        name: Option<String>,
-        upstreams: &[(String, Option<Upstream>)],
-    ) -> Option<usize> {
+    fn upstream(&mut self, path: &str, name: Option<String>) -> Option<usize> {
         let path_of_key = format!("{path}.upstream");
+        let upstreams = self.upstreams;
+        let known = upstreams.iter().map(|(known, _)| known.as_str());
         let Some(name) = name else {
-            if !self.was_refused(&path_of_key) {
+            if !self.report.was_refused(&path_of_key) {
                 let message = "`upstream` is missing: where do its requests go?";
-                let (_, known) =
-                    unknown_name("upstream", "", upstreams.iter().map(|(u, _)| u.as_str()));
-                self.error(path, message, known);
+                let hint = known_names("upstream", known);
+                self.report.error(path, message).hint(hint);
             }
             return None;
         };
-        let found = upstreams.iter().position(|(known, _)| *known == name);
-        let refused =
-            self.was_refused("upstreams") || self.was_refused(&format!("upstreams.{name}"));
-        if found.is_none() && !refused {
-            let known = upstreams.iter().map(|(known, _)| known.as_str());
-            let (message, hint) = unknown_name("upstream", &name, known);
-            self.error(&path_of_key, message, hint);
+        let found = known.clone().position(|known| known == name);
+        let refused = |path: &str| self.report.was_refused(path);
+        if found.is_none() && !refused("upstreams") && !refused(&format!("upstreams.{name}")) {
+            let problem = unknown_name("upstream", &name, known);
+            self.report.error(&path_of_key, problem);
         }
         found
     }
 
-    fn rule(&mut self, path: &str, raw: Option<RawCors>, policies: &Policies) -> Option<Rule> {
+    fn rule(&mut self, path: &str, raw: Option<RawCors>) -> Option<Rule> {
         match raw {
-            None => (!self.was_refused(path)).then_some(Rule::Off),
+            None => (!self.report.was_refused(path)).then_some(Rule::Off),
             Some(RawCors::Name(name)) => match name.as_str() {
                 PASSTHROUGH => Some(Rule::Passthrough),
                 OFF => Some(Rule::Off),
-                _ => self.named_policy(path, &name, policies).map(Rule::Policy),
+                _ => {
+                    let policy = self.policies.named(self.report, path, &name);
+                    policy.map(Rule::Policy)
+                }
             },
-            Some(RawCors::Inline(raw)) => self.policy(path, *raw).map(Rule::Policy),
+            Some(RawCors::Inline(raw)) => {
+                policy(self.report, self.sources, path, *raw).map(Rule::Policy)
+            }
         }
     }
 
@@ -134,7 +153,7 @@ impl Compiler<'_> {
             methods,
             headers,
         } = raw;
-        let before = self.error_count();
+        let before = self.report.error_count();
         let mut matches = RouteMatch {
             hosts: Vec::new(),
             path: PathMatch::Prefix(String::new()),
@@ -144,7 +163,9 @@ impl Compiler<'_> {
         for (path, text) in self.optional_list(&format!("{path}.hosts"), hosts) {
             match parse_host(&text) {
                 Ok(host) => matches.hosts.push(host),
-                Err((message, hint)) => self.error(&path, message, hint),
+                Err(problem) => {
+                    self.report.error(&path, problem);
+                }
             }
         }
         let parsed = match (exact, path_prefix) {
@@ -152,15 +173,16 @@ impl Compiler<'_> {
             (Some(exact), None) => Some(("path", parse_path(&exact))),
             (None, Some(prefix)) => Some(("path_prefix", parse_prefix(&prefix))),
             (Some(_), Some(_)) => {
-                let hint = "remove one of them".to_owned();
-                self.error(path, "a route has a `path` or a `path_prefix`", hint);
+                self.report
+                    .error(path, "a route has a `path` or a `path_prefix`")
+                    .hint("remove one of them");
                 None
             }
         };
         match parsed {
             Some((_, Ok(path))) => matches.path = path,
-            Some((key, Err((message, hint)))) => {
-                self.error(&format!("{path}.{key}"), message, hint);
+            Some((key, Err(problem))) => {
+                self.report.error(format!("{path}.{key}"), problem);
             }
             None => {}
         }
@@ -171,35 +193,45 @@ impl Compiler<'_> {
                     if method != upper && NORMALIZED_METHODS.contains(&upper.as_str()) {
                         let message =
                             format!("methods are compared with case: this is not `{upper}`");
-                        self.warn(&path, message, format!("write `{upper}`"));
+                        self.report
+                            .warn(&path, message)
+                            .hint(format!("write `{upper}`"));
                     }
                     matches.methods.push(method);
                 }
-                Err((message, hint)) => self.error(&path, message, hint),
+                Err(problem) => {
+                    self.report.error(&path, problem);
+                }
             }
         }
         for (name, value) in headers.unwrap_or_default() {
+            let path = format!("{path}.headers.{name}");
             if crate::cors::is_token(name.as_bytes()) {
                 let lower = name.to_ascii_lowercase();
                 if matches.headers.iter().any(|(known, _)| *known == lower) {
                     let message = format!("`{name}` stands here twice: names have no case");
-                    let hint = "remove one of them".to_owned();
-                    self.error_of_key(&format!("{path}.headers.{name}"), &name, message, hint);
+                    self.report
+                        .error(&path, message)
+                        .hint("remove one of them")
+                        .quoting(&name);
                 }
                 if value.0 == "*" {
                     let message = "a header is compared with its exact value; `*` is no wildcard";
-                    let hint = "write the value, or remove the header".to_owned();
-                    self.error(&format!("{path}.headers.{name}"), message, hint);
+                    self.report
+                        .error(&path, message)
+                        .hint("write the value, or remove the header");
                 }
                 matches.headers.push((lower, value.0));
             } else {
                 let message = format!("`{name}` is not a header name: RFC 9110 has no such token");
-                let hint = "write a name such as `x-api-version`".to_owned();
-                self.error_of_key(&format!("{path}.headers.{name}"), &name, message, hint);
+                self.report
+                    .error(&path, message)
+                    .hint("write a name such as `x-api-version`")
+                    .quoting(&name);
             }
         }
         // What was refused could make it match less: it is compared with no other route.
-        let is_whole = self.error_count() == before && !self.was_refused_within(path);
+        let is_whole = self.report.error_count() == before && !self.report.was_refused_within(path);
         is_whole.then_some(matches)
     }
 
@@ -211,10 +243,11 @@ impl Compiler<'_> {
     ) -> Vec<(String, String)> {
         let Some(raw) = raw else { return Vec::new() };
         if matches!(&raw, OneOrMany::Many(many) if many.is_empty()) {
-            let hint = "leave it out to match everything".to_owned();
-            self.error(path, "an empty list would match nothing", hint);
+            self.report
+                .error(path, "an empty list would match nothing")
+                .hint("leave it out to match everything");
         }
-        self.one_or_many(path, raw)
+        one_or_many(self.report, path, raw)
     }
 
     /// Reports the first of the earlier routes that this one clashes with.
@@ -222,8 +255,10 @@ impl Compiler<'_> {
         let path = &route.path;
         if let Some(other) = earlier.iter().find(|other| other.name == route.name) {
             let message = format!("the name `{}` is taken by {}", route.name, other.path);
-            let hint = "give every route a name of its own".to_owned();
-            self.error_here(&format!("{path}.name"), message, hint);
+            self.report
+                .error(format!("{path}.name"), message)
+                .hint("give every route a name of its own")
+                .where_used();
         }
         let clash = |is_clash: fn(&RouteMatch, &RouteMatch) -> bool| {
             let mine = route.matches.as_ref()?;
@@ -240,8 +275,10 @@ impl Compiler<'_> {
                 "some requests match this route and {} (`{}`), and neither is more specific",
                 other.path, other.name
             );
-            let hint = "tell them apart by host, path, methods or headers".to_owned();
-            self.error_here(path, message, hint);
+            self.report
+                .error(path, message)
+                .hint("tell them apart by host, path, methods or headers")
+                .where_used();
         } else if let Some(other) =
             clash(RouteMatch::is_alike_to_preflights).filter(|other| !has_same_policy(route, other))
         {
@@ -249,8 +286,10 @@ impl Compiler<'_> {
                 "preflights can't tell this route from {} (`{}`): they name headers, not values",
                 other.path, other.name
             );
-            let hint = "give both the same policy, or tell them apart by host or path".to_owned();
-            self.warn_here(path, message, hint);
+            self.report
+                .warn(path, message)
+                .hint("give both the same policy, or tell them apart by host or path")
+                .where_used();
         }
     }
 }

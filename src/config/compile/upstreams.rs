@@ -1,8 +1,9 @@
 //! `upstreams`: where requests go.
 
-use super::Compiler;
+use super::values::{elements, time_out};
+use crate::config::compiled::{Endpoint, Protocol, Upstream, UpstreamKind};
 use crate::config::raw::{RawLoadBalancing, RawProtocol, RawUpstream, Seq};
-use crate::config::{Endpoint, Protocol, Upstream, UpstreamKind};
+use crate::config::report::Report;
 use crate::cors::Origin;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,98 +12,101 @@ use std::time::Duration;
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const DEFAULT_READ_TIMEOUT: Duration = Duration::from_secs(30);
 
-impl Compiler<'_> {
-    /// By name; `None` where it is wrong, so that a route to it is not wrong as well.
-    pub(super) fn upstreams(
-        &mut self,
-        raw: Option<BTreeMap<String, Option<RawUpstream>>>,
-    ) -> Vec<(String, Option<Upstream>)> {
-        let what = "name at least one, such as `api: { endpoints: [127.0.0.1:9000] }`";
-        let Some(raw) = raw else {
-            if !self.was_refused("upstreams") {
-                self.error("", format!("`upstreams` is missing: {what}"), None);
-            }
-            return Vec::new();
-        };
-        if raw.is_empty() && !self.was_refused_within("upstreams") {
-            self.error("upstreams", format!("`upstreams` is empty: {what}"), None);
-        }
-        raw.into_iter()
-            .map(|(name, raw)| {
-                let upstream = self.upstream(&name, raw.unwrap_or_default());
-                (name, upstream)
-            })
-            .collect()
-    }
+/// Upstreams by name; `None` for one that is wrong, so that a route to it is not wrong as well.
+pub(super) type Upstreams = Vec<(String, Option<Upstream>)>;
 
-    fn upstream(&mut self, name: &str, raw: RawUpstream) -> Option<Upstream> {
-        let RawUpstream {
-            endpoints,
-            echo,
-            protocol,
-            load_balancing,
-            connect_timeout,
-            read_timeout,
-        } = raw;
-        let path = format!("upstreams.{name}");
-        let before = self.error_count();
-        let kind = match (endpoints, echo.unwrap_or(false)) {
-            (Some(endpoints), false) => self.endpoints(&format!("{path}.endpoints"), endpoints),
-            (None, true) => UpstreamKind::Echo,
-            (Some(endpoints), true) => {
-                let message = "an upstream is either `echo` or has `endpoints`";
-                self.error(&path, message, "remove one of them".to_owned());
-                self.endpoints(&format!("{path}.endpoints"), endpoints)
-            }
-            (None, false) => {
-                let refused = |key| self.was_refused(&format!("{path}.{key}"));
-                if !refused("endpoints") && !refused("echo") {
-                    let hint = "write `endpoints: [127.0.0.1:9000]`".to_owned();
-                    self.error(&path, "`endpoints` is missing", hint);
-                }
-                return None;
-            }
-        };
-        // There is one way to take endpoints in turn; the key is there to say so.
-        let (Some(RawLoadBalancing::RoundRobin) | None) = load_balancing;
-        let connect_path = format!("{path}.connect_timeout");
-        let read_path = format!("{path}.read_timeout");
-        let upstream = Upstream {
-            name: name.to_owned(),
-            kind,
-            protocol: match protocol {
-                Some(RawProtocol::H2c) => Protocol::H2c,
-                Some(RawProtocol::Http1) | None => Protocol::Http1,
-            },
-            connect_timeout: self.positive(&connect_path, connect_timeout, DEFAULT_CONNECT_TIMEOUT),
-            read_timeout: self.positive(&read_path, read_timeout, DEFAULT_READ_TIMEOUT),
-        };
-        (self.error_count() == before).then_some(upstream)
-    }
-
-    fn endpoints(&mut self, path: &str, raw: Seq<String>) -> UpstreamKind {
-        if raw.is_empty() {
-            let hint = "write `[127.0.0.1:9000]`".to_owned();
-            self.error(path, "the list of endpoints is empty", hint);
+/// Compiles `upstreams`, of which there must be one.
+pub(super) fn upstreams(
+    report: &mut Report<'_>,
+    raw: Option<BTreeMap<String, Option<RawUpstream>>>,
+) -> Upstreams {
+    let what = "name at least one, such as `api: { endpoints: [127.0.0.1:9000] }`";
+    let Some(raw) = raw else {
+        if !report.was_refused("upstreams") {
+            report.error("", format!("`upstreams` is missing: {what}"));
         }
-        let mut endpoints = Vec::new();
-        for (path, text) in self.elements(path, raw) {
-            match parse_endpoint(&text) {
-                Ok(endpoint) => endpoints.push(endpoint),
-                Err(hint) => {
-                    let message = format!("`{text}` is not an endpoint: HOST:PORT");
-                    let hint = hint.unwrap_or_else(|| {
-                        "write HOST:PORT, such as `api.internal:9000`".to_owned()
-                    });
-                    self.error(&path, message, hint);
-                }
-            }
-        }
-        UpstreamKind::Endpoints(endpoints)
+        return Vec::new();
+    };
+    if raw.is_empty() && !report.was_refused_within("upstreams") {
+        report.error("upstreams", format!("`upstreams` is empty: {what}"));
     }
+    raw.into_iter()
+        .map(|(name, raw)| {
+            let upstream = upstream(report, &name, raw.unwrap_or_default());
+            (name, upstream)
+        })
+        .collect()
 }
 
-/// The endpoint, or what to write instead.
+fn upstream(report: &mut Report<'_>, name: &str, raw: RawUpstream) -> Option<Upstream> {
+    let RawUpstream {
+        endpoints: raw_endpoints,
+        echo,
+        protocol,
+        load_balancing,
+        connect_timeout,
+        read_timeout,
+    } = raw;
+    let path = format!("upstreams.{name}");
+    let endpoints_path = format!("{path}.endpoints");
+    let before = report.error_count();
+    let kind = match (raw_endpoints, echo.unwrap_or(false)) {
+        (Some(raw), false) => endpoints(report, &endpoints_path, raw),
+        (None, true) => UpstreamKind::Echo,
+        (Some(raw), true) => {
+            let message = "an upstream is either `echo` or has `endpoints`";
+            report.error(&path, message).hint("remove one of them");
+            endpoints(report, &endpoints_path, raw)
+        }
+        (None, false) => {
+            let refused_echo = report.was_refused(&format!("{path}.echo"));
+            if !report.was_refused(&endpoints_path) && !refused_echo {
+                report
+                    .error(&path, "`endpoints` is missing")
+                    .hint("write `endpoints: [127.0.0.1:9000]`");
+            }
+            return None;
+        }
+    };
+    // Endpoints are always used in turn; the key only says so.
+    let (Some(RawLoadBalancing::RoundRobin) | None) = load_balancing;
+    let mut time_out =
+        |key: &str, raw, default| time_out(report, &format!("{path}.{key}"), raw, default);
+    let upstream = Upstream {
+        name: name.to_owned(),
+        kind,
+        protocol: match protocol {
+            Some(RawProtocol::H2c) => Protocol::H2c,
+            Some(RawProtocol::Http1) | None => Protocol::Http1,
+        },
+        connect_timeout: time_out("connect_timeout", connect_timeout, DEFAULT_CONNECT_TIMEOUT),
+        read_timeout: time_out("read_timeout", read_timeout, DEFAULT_READ_TIMEOUT),
+    };
+    (report.error_count() == before).then_some(upstream)
+}
+
+fn endpoints(report: &mut Report<'_>, path: &str, raw: Seq<String>) -> UpstreamKind {
+    if raw.is_empty() {
+        report
+            .error(path, "the list of endpoints is empty")
+            .hint("write `[127.0.0.1:9000]`");
+    }
+    let mut endpoints = Vec::new();
+    for (path, text) in elements(report, path, raw) {
+        match parse_endpoint(&text) {
+            Ok(endpoint) => endpoints.push(endpoint),
+            Err(hint) => {
+                let hint = hint
+                    .unwrap_or_else(|| "write HOST:PORT, such as `api.internal:9000`".to_owned());
+                let message = format!("`{text}` is not an endpoint: HOST:PORT");
+                report.error(&path, message).hint(hint);
+            }
+        }
+    }
+    UpstreamKind::Endpoints(endpoints)
+}
+
+/// Parses an element of `endpoints`; the error is the hint.
 fn parse_endpoint(text: &str) -> Result<Endpoint, Option<String>> {
     let instead = |guess: String| {
         let is_right = parse_endpoint(&guess).is_ok();

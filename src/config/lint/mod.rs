@@ -1,57 +1,56 @@
 //! Warnings: what can be served but is hardly what its author means.
 
 pub(super) mod leaks;
+mod remark;
 
-use crate::config::compile::Compiler;
-use crate::config::compile::origins::Source;
+use super::report::{At, Report};
 use crate::cors::{
-    HEADERS_FORBIDDEN_BUT_HARMLESS, NORMALIZED_METHODS, OriginMatcher, OriginPattern, PatternRef,
-    PolicySpec, TuplePattern,
+    Dangers, HEADERS_FORBIDDEN_BUT_HARMLESS, NORMALIZED_METHODS, OriginMatcher, OriginPattern,
+    PatternRef, TuplePattern,
 };
 use std::collections::HashSet;
 
-/// No browser keeps a preflight's answer for longer: Firefox a day, Chromium two hours.
+/// Maximum time, in seconds, that a browser keeps a preflight's answer: Firefox a day, Chromium two
+/// hours. A longer `max_age` does nothing.
 const MAX_USEFUL_MAX_AGE: u64 = 24 * 60 * 60;
 
-/// Where the names of a policy's lists stand.
+/// A policy as it is written, before it is checked.
 #[derive(Clone, Copy)]
-pub(in crate::config) struct NamePaths<'a> {
-    pub methods: &'a [String],
-    pub headers: &'a [String],
+pub(super) struct PolicyDraft<'a> {
+    pub path: &'a str,
+    pub origins: &'a [At<OriginPattern>],
+    pub methods: &'a [At<String>],
+    pub headers: &'a [At<String>],
+    pub credentials: bool,
+    /// In seconds.
+    pub max_age: Option<u64>,
+    pub dangers: Dangers,
 }
 
-/// Warns about the policy at `path`.
-pub(in crate::config) fn policy(
-    compiler: &mut Compiler<'_>,
-    path: &str,
-    spec: &PolicySpec,
-    sources: &[Source],
-    names: NamePaths<'_>,
-) {
-    max_age(compiler, path, spec);
-    methods(compiler, spec, names.methods);
-    headers(compiler, spec, names.headers);
-    dangers(compiler, path, spec);
-    duplicates(compiler, spec, sources);
-    regexes(compiler, spec, sources);
+/// Warns about `policy`.
+pub(super) fn policy(report: &mut Report<'_>, policy: &PolicyDraft<'_>) {
+    max_age(report, policy);
+    methods(report, policy.methods);
+    headers(report, policy.headers);
+    dangers(report, policy);
+    duplicates(report, policy.origins);
+    regexes(report, policy.origins);
 }
 
-fn max_age(compiler: &mut Compiler<'_>, path: &str, spec: &PolicySpec) {
-    if spec
+fn max_age(report: &mut Report<'_>, policy: &PolicyDraft<'_>) {
+    if policy
         .max_age
         .is_some_and(|seconds| seconds > MAX_USEFUL_MAX_AGE)
     {
         let message = "no browser keeps a preflight's answer for longer than 24h";
-        compiler.warn(
-            &format!("{path}.max_age"),
-            message,
-            "write `24h` or less".to_owned(),
-        );
+        report
+            .warn(format!("{}.max_age", policy.path), message)
+            .hint("write `24h` or less");
     }
 }
 
-fn methods(compiler: &mut Compiler<'_>, spec: &PolicySpec, paths: &[String]) {
-    for (name, path) in spec.methods.names.iter().zip(paths) {
+fn methods(report: &mut Report<'_>, methods: &[At<String>]) {
+    for At { value: name, at } in methods {
         let upper = name.to_ascii_uppercase();
         let message = match upper.as_str() {
             _ if *name == upper => continue,
@@ -61,51 +60,52 @@ fn methods(compiler: &mut Compiler<'_>, spec: &PolicySpec, paths: &[String]) {
             "PATCH" => "methods are compared with case, and scripts should say `PATCH`".to_owned(),
             _ => continue,
         };
-        let hint = format!("write `{upper}` instead of `{name}`");
-        compiler.warn(path, message, hint);
+        report
+            .warn(at, message)
+            .hint(format!("write `{upper}` instead of `{name}`"));
     }
 }
 
-fn headers(compiler: &mut Compiler<'_>, spec: &PolicySpec, paths: &[String]) {
-    for (name, path) in spec.headers.names.iter().zip(paths) {
+fn headers(report: &mut Report<'_>, headers: &[At<String>]) {
+    for At { value: name, at } in headers {
         if HEADERS_FORBIDDEN_BUT_HARMLESS.contains(&name.to_ascii_lowercase().as_str()) {
             let message = format!("no script may set `{name}`, so that browsers never ask for it");
-            compiler.warn(path, message, "remove it".to_owned());
+            report.warn(at, message).hint("remove it");
         }
     }
 }
 
-/// Whatever widens access past what is safe says so wherever the file is loaded.
-fn dangers(compiler: &mut Compiler<'_>, path: &str, spec: &PolicySpec) {
+/// Warns of each key that widens access past what is safe, wherever the file is loaded.
+fn dangers(report: &mut Report<'_>, policy: &PolicyDraft<'_>) {
     let set = [
         (
-            spec.dangers.any_origin_with_credentials,
+            policy.dangers.any_origin_with_credentials,
             "dangerously_allow_any_origin_with_credentials",
             "any site may act as its visitors",
         ),
         (
-            spec.dangers.null_with_credentials,
+            policy.dangers.null_with_credentials,
             "dangerously_allow_null_with_credentials",
             "any site can have the origin `null` and act as its visitors",
         ),
         (
-            spec.dangers.insecure_origins,
+            policy.dangers.insecure_origins,
             "dangerously_allow_insecure_origins",
             "whoever is on the network's path may act as its users",
         ),
         (
-            spec.dangers.public_suffix_wildcards,
+            policy.dangers.public_suffix_wildcards,
             "dangerously_allow_public_suffix_wildcards",
             "anybody who registers a name may act as its visitors",
         ),
     ];
     for (is_set, key, consequence) in set {
-        let message = match (is_set, spec.credentials) {
+        let message = match (is_set, policy.credentials) {
             (false, _) => continue,
             (true, true) => consequence.to_owned(),
             (true, false) => "does nothing without `allow_credentials`".to_owned(),
         };
-        compiler.warn(&format!("{path}.{key}"), message, None);
+        report.warn(format!("{}.{key}", policy.path), message);
     }
 }
 
@@ -116,33 +116,31 @@ enum Key<'a> {
     Text(String),
 }
 
-/// Patterns that are there twice, or that another one covers.
-fn duplicates(compiler: &mut Compiler<'_>, spec: &PolicySpec, sources: &[Source]) {
+/// Warns of patterns that are there twice, or that another one covers.
+fn duplicates(report: &mut Report<'_>, origins: &[At<OriginPattern>]) {
     // There may be hundreds of thousands: none of them is copied.
-    let mut seen: HashSet<Key<'_>> = HashSet::with_capacity(spec.origins.len());
-    let wide: Vec<OriginPattern> = spec
-        .origins
+    let mut seen: HashSet<Key<'_>> = HashSet::with_capacity(origins.len());
+    let wide: Vec<OriginPattern> = origins
         .iter()
-        // What stands beside `*` is refused, which says more than that `*` covers it.
+        .map(|origin| &origin.value)
+        // A pattern beside `*` is refused, which says more than that `*` covers it.
         .filter(|pattern| pattern.is_wildcard() && !matches!(pattern, OriginPattern::Any))
         .cloned()
         .collect();
     let wide = OriginMatcher::new(&wide, false)
         .ok()
         .filter(|_| !wide.is_empty());
-    for (pattern, source) in spec.origins.iter().zip(sources) {
+    for At { value: pattern, at } in origins {
         let key = match pattern {
             OriginPattern::Tuple(tuple) => Key::Tuple(tuple),
             other => Key::Text(other.text()),
         };
         if !seen.insert(key) {
-            let text = pattern.text();
-            warn_here(
-                compiler,
-                source,
-                format!("`{text}` is there twice"),
-                "remove one of them",
-            );
+            let message = format!("`{}` is there twice", pattern.text());
+            report
+                .warn(at, message)
+                .hint("remove one of them")
+                .as_element();
             continue;
         }
         let Some(wide) = &wide else { continue };
@@ -156,36 +154,25 @@ fn duplicates(compiler: &mut Compiler<'_>, spec: &PolicySpec, sources: &[Source]
             pattern.examples().iter().map(by_another).collect();
         if let Some([PatternRef::Text(covering), ..]) = covering.as_deref() {
             let message = format!("`{text}` is covered by `{covering}`");
-            warn_here(compiler, source, message, "remove one of them");
+            report
+                .warn(at, message)
+                .hint("remove one of them")
+                .as_element();
         }
     }
 }
 
-/// Regexes that were written to be found somewhere in an origin.
-fn regexes(compiler: &mut Compiler<'_>, spec: &PolicySpec, sources: &[Source]) {
-    for (pattern, source) in spec.origins.iter().zip(sources) {
-        let OriginPattern::Regex(regex) = pattern else {
+/// Warns of regexes that were written to be found somewhere in an origin.
+fn regexes(report: &mut Report<'_>, origins: &[At<OriginPattern>]) {
+    for At { value, at } in origins {
+        let OriginPattern::Regex(regex) = value else {
             continue;
         };
         if !regex.can_match_an_origin() {
             let message = format!("`{}` matches no origin", regex.text());
             let hint =
                 "a regex is the whole origin: write `https://` in front, and what may follow";
-            warn_at(compiler, source, message, hint);
+            report.warn(at, message).hint(hint);
         }
     }
-}
-
-fn warn_at(compiler: &mut Compiler<'_>, source: &Source, message: String, hint: &str) {
-    let mut diagnostic = source.diagnostic(compiler.file(), message, Some(hint.to_owned()));
-    diagnostic.severity = super::Severity::Warning;
-    compiler.push(diagnostic);
-}
-
-/// As [`warn_at`], for what is about the place and not about the pattern that stands there.
-fn warn_here(compiler: &mut Compiler<'_>, source: &Source, message: String, hint: &str) {
-    let mut diagnostic = source.diagnostic(compiler.file(), message, Some(hint.to_owned()));
-    diagnostic.severity = super::Severity::Warning;
-    compiler.place_here(&mut diagnostic);
-    compiler.push(diagnostic);
 }

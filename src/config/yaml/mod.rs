@@ -7,10 +7,12 @@
 //! serde_yaml knows the place of its first error only. [`Places`] knows all.
 
 mod places;
+mod wording;
 
-pub(super) use places::{Places, Spot};
+pub(super) use places::Places;
+pub(super) use wording::Unknown;
 
-use super::error::Place;
+use super::error::{Place, Problem};
 use super::raw::RawConfig;
 use super::variables::{self, Environment};
 use serde_path_to_error::Segment;
@@ -26,36 +28,23 @@ pub(super) struct Document {
     /// The document as it was read, aliases, merge keys and variables resolved.
     pub resolved: String,
     pub misfits: Vec<Misfit>,
-    /// What the values with variables in them became, by path.
-    pub substituted: HashMap<String, String>,
 }
 
 /// A value that does not fit where it stands.
 #[derive(Debug)]
 pub(super) struct Misfit {
     pub path: String,
-    /// The unknown key or word, where that is what is wrong, and those that are known there.
+    /// The unknown key or word, if that is what is wrong.
     pub unknown: Option<Unknown>,
-    pub message: String,
-    /// What to write instead, where that is known.
-    pub hint: Option<String>,
+    pub problem: Problem,
 }
 
-/// A key or a word that the file format does not have.
-#[derive(Debug)]
-pub(super) struct Unknown {
-    pub kind: &'static str,
-    pub name: String,
-    pub known: Vec<String>,
-}
-
-/// Why a text is no YAML document.
+/// The reason why a text is not a YAML document.
 #[derive(Debug)]
 pub(super) struct SyntaxError {
     pub place: Option<Place>,
     pub path: String,
-    pub message: String,
-    pub hint: Option<String>,
+    pub problem: Problem,
 }
 
 /// So many misfits are reported; a file with more is not a configuration.
@@ -64,7 +53,7 @@ const MAX_MISFITS: usize = 100;
 /// Reads `text`, which may start with a byte order mark.
 pub(super) fn read(text: &str, environment: Environment<'_>) -> Result<Document, Vec<SyntaxError>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let places = Places::of(text);
+    let mut places = Places::of(text);
     if !places.duplicates.is_empty() {
         return Err(places
             .duplicates
@@ -76,7 +65,7 @@ pub(super) fn read(text: &str, environment: Environment<'_>) -> Result<Document,
     let mut value: Value = serde_yaml::from_str(text).map_err(syntax_error)?;
     value.apply_merge().map_err(|error| {
         let mut error = SyntaxError::new(&error, text);
-        if let Some(Spot { place, path, .. }) = places.wrong_merge() {
+        if let Some((place, path)) = places.wrong_merge() {
             (error.place, error.path) = (Some(place), path);
         }
         vec![error]
@@ -86,8 +75,8 @@ pub(super) fn read(text: &str, environment: Environment<'_>) -> Result<Document,
     }
     let mut misfits = Vec::new();
     take_out_empty_keys(&mut value, "", &mut misfits);
-    let mut substituted = HashMap::new();
-    substitute(&mut value, "", environment, &mut misfits, &mut substituted);
+    let substituted = &mut places.substituted;
+    substitute(&mut value, "", environment, &mut misfits, substituted);
     // What was said of a text before it was taken for a number.
     let mut as_texts: HashMap<String, Misfit> = HashMap::new();
     let raw = loop {
@@ -97,7 +86,12 @@ pub(super) fn read(text: &str, environment: Environment<'_>) -> Result<Document,
         };
         let segments: Vec<Segment> = error.path().iter().cloned().collect();
         let path = path_of(&segments);
-        let misfit = Misfit::new(path.clone(), error.inner());
+        let (unknown, problem) = wording::misfit(&path, &error.inner().to_string());
+        let misfit = Misfit {
+            path: path.clone(),
+            unknown,
+            problem,
+        };
         let misfit = match as_texts.remove(&path) {
             Some(as_text) => as_text,
             None => {
@@ -121,7 +115,6 @@ pub(super) fn read(text: &str, environment: Environment<'_>) -> Result<Document,
         places,
         resolved: serde_yaml::to_string(&value).unwrap_or_default(),
         misfits,
-        substituted,
     })
 }
 
@@ -164,8 +157,7 @@ fn substitute(
             misfits.push(Misfit {
                 path: path.to_owned(),
                 unknown: None,
-                message: error.to_string(),
-                hint: Some(error.hint()),
+                problem: Problem::from(error.to_string()).hint(error.hint()),
             });
             *value = Value::Null;
         }
@@ -222,10 +214,9 @@ fn take_out_empty_keys(value: &mut Value, path: &str, misfits: &mut Vec<Misfit>)
             push_key(&mut path, key);
             if value.is_null() {
                 misfits.push(Misfit {
-                    message: format!("`{key}` has no value: write one, or remove the key"),
+                    problem: format!("`{key}` has no value: write one, or remove the key").into(),
                     path,
                     unknown: None,
-                    hint: None,
                 });
                 return false;
             }
@@ -292,114 +283,6 @@ pub(super) fn push_key(path: &mut String, key: &str) {
     path.push_str(key);
 }
 
-// === impl Misfit ===
-
-impl Misfit {
-    fn new(path: String, error: &serde_yaml::Error) -> Self {
-        let message = error.to_string();
-        // serde hands on the names only in its message: unknown field `a`, expected one of `b`, `c`
-        let unknown = [("unknown field ", "key"), ("unknown variant ", "value")];
-        let unknown = unknown.into_iter().find_map(|(start, kind)| {
-            let rest = message.strip_prefix(start)?;
-            let mut quoted = rest.split('`').skip(1).step_by(2).map(str::to_owned);
-            Some(Unknown {
-                kind,
-                name: quoted.next()?,
-                known: quoted.collect(),
-            })
-        });
-        Self {
-            unknown,
-            ..with_hint(path, in_the_files_words(&message))
-        }
-    }
-}
-
-/// The message, and what to write instead, where it says so or that can be told from it.
-fn with_hint(path: String, message: String) -> Misfit {
-    let said = |start: &str| {
-        let (message, meant) = message.rsplit_once(start)?;
-        let hint = format!("write `{meant}");
-        message
-            .contains("lacks its unit")
-            .then(|| (message.to_owned(), hint))
-    };
-    let (message, hint) = match said(", as in `").or_else(|| said(": write `")) {
-        Some((message, hint)) => (message, Some(hint)),
-        None => {
-            let hint = match message.ends_with("expected a string") {
-                // A port alone, in quotes, would be the next mistake.
-                true if path.ends_with(".address") => Some("write IP:PORT".to_owned()),
-                true if path.contains(".endpoints") => Some("write HOST:PORT".to_owned()),
-                _ => hint_for_type(&message),
-            };
-            (message, hint)
-        }
-    };
-    Misfit {
-        path,
-        unknown: None,
-        message,
-        hint,
-    }
-}
-
-/// For `invalid type: WHAT, expected WHAT`, in the file's words.
-fn hint_for_type(message: &str) -> Option<String> {
-    let (found, expected) = message
-        .strip_prefix("invalid type: ")?
-        .split_once(", expected ")?;
-    let quoted = found
-        .split_once('`')
-        .and_then(|(_, rest)| rest.split_once('`'));
-    let text = found
-        .strip_prefix("string \"")
-        .and_then(|text| text.strip_suffix('"'));
-    let value = quoted.map(|(value, _)| value).or(text);
-    let hint = match (expected, value) {
-        ("a string", Some(value)) => format!("write `\"{value}\"`, in quotes"),
-        ("a boolean", value) => match value.unwrap_or_default().to_lowercase().as_str() {
-            "true" | "yes" | "on" | "y" | "1" => "write `true`".to_owned(),
-            "false" | "no" | "off" | "n" | "0" => "write `false`".to_owned(),
-            _ => "write `true` or `false`".to_owned(),
-        },
-        ("a whole number", Some(value)) if value.parse::<u64>().is_ok() => {
-            format!("write `{value}`, without quotes")
-        }
-        ("a list", Some(value)) => format!("write `[{value}]`"),
-        ("a list", None) => "write a `-` before each element".to_owned(),
-        ("a mapping", _) => "write a name before each, as in `name: …`".to_owned(),
-        (expected, Some("false")) if expected.contains("`off`") => "write `off`".to_owned(),
-        _ => return None,
-    };
-    Some(hint)
-}
-
-/// serde's message without the words of Rust and of its own data model.
-fn in_the_files_words(message: &str) -> String {
-    if message.contains("expected field identifier") {
-        return "a key here is a string: put it in quotes".to_owned();
-    }
-    // What serde says is `invalid type: WHAT, expected WHAT`; what is quoted is the operator's.
-    let (found, expected) = match message.split_once(", expected ") {
-        Some((found, expected)) => (found, format!(", expected {expected}")),
-        None => (message, String::new()),
-    };
-    let found = found
-        .replace("invalid type: map", "invalid type: a mapping")
-        .replace("invalid type: sequence", "invalid type: a list")
-        .replace("invalid type: unit value", "invalid type: nothing")
-        .replace("invalid type: enum", "invalid type: a tagged value");
-    let expected = expected
-        .replace(", expected usize", ", expected a whole number")
-        .replace(", expected u16", ", expected a whole number")
-        .replace(", expected a sequence", ", expected a list")
-        .replace(", expected a map", ", expected a mapping")
-        .replace(", expected a mappingping", ", expected a mapping")
-        .replace(", expected a Value::Tagged enum", ", expected one word");
-    found + &expected
-}
-
 // === impl SyntaxError ===
 
 impl SyntaxError {
@@ -410,36 +293,20 @@ impl SyntaxError {
         });
         // At the end of a text without a final line break the parser counts one.
         let place = place.map(|place| place.min(end_of(text, &YAML_1_1_BREAKS)));
-        let whole = error.to_string();
-        // The place is said once, in front.
-        let message = whole.split(" at line ").next().unwrap_or(&whole).to_owned();
-        let hint = if whole.contains("while scanning an alias")
-            || whole.contains("while scanning an anchor")
-        {
-            Some("a value that starts with `*` or `&` needs quotes: write `\"*\"`")
-        } else if message.contains("did not find expected ','") && has_variable(text, place) {
-            Some("within `{ }` and `[ ]` a variable needs quotes: write `\"${NAME}\"`")
-        } else if message.contains("found character that cannot start any token") {
-            Some("indent with spaces, not with tabs")
-        } else if message.contains("escape") {
-            Some("write the value in single quotes: they leave backslashes alone")
-        } else {
-            None
-        };
+        let is_in_line = |word: &str| has_nearby(text, place, word);
         Self {
             place,
             path: String::new(),
-            message,
-            hint: hint.map(str::to_owned),
+            problem: wording::syntax(&error.to_string(), is_in_line),
         }
     }
 
     fn duplicate((path, first, second): (String, Place, Place)) -> Self {
+        let message = format!("this key stands here twice, first in line {}", first.line);
         Self {
             place: Some(second),
-            message: format!("this key stands here twice, first in line {}", first.line),
             path,
-            hint: Some("remove one of them".to_owned()),
+            problem: Problem::from(message).hint("remove one of them"),
         }
     }
 }
@@ -457,11 +324,11 @@ fn end_of(text: &str, breaks: &[char]) -> Place {
     }
 }
 
-/// Whether the line, or the one before it, has a reference to a variable.
-fn has_variable(text: &str, place: Option<Place>) -> bool {
+/// Whether `word` is in the line of `place` or in the one before it.
+fn has_nearby(text: &str, place: Option<Place>, word: &str) -> bool {
     place.is_some_and(|Place { line, .. }| {
         let mut lines = text.lines().skip(line.saturating_sub(2)).take(2);
-        lines.any(|line| line.contains("${"))
+        lines.any(|line| line.contains(word))
     })
 }
 

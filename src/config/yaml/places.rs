@@ -1,15 +1,16 @@
 //! Where the values and keys of a document stand: an index from path to place.
 //!
-//! serde_yaml knows the place of its first error only. This is made from the events of a parser
-//! that keeps them all. It mirrors the document as it is written: an alias is a step to what its
-//! anchor names, and a merge key one to what it brings, so that a mistake behind them has the place
-//! where it can be mended.
+//! serde_yaml knows the place of its first error only. This index is made from the events of a parser
+//! that keeps them all. It mirrors the document as it is written: an alias is a step to the value that
+//! its anchor names, and a merge key one to the mappings that it merges, so that a mistake behind them
+//! has the place where it can be mended.
 //!
 //! *Invariant:* nothing is copied for an alias, so that aliases of aliases take no more room here
 //! than in the file, and every walk is bounded.
 
 use super::{YAML_1_1_BREAKS, end_of, push_key};
 use crate::config::error::Place;
+use crate::config::report::{Locator, Spot};
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -21,16 +22,8 @@ pub(in crate::config) struct Places {
     nodes: Vec<Node>,
     /// Keys that stand twice in one mapping: the path, and the first and the second place.
     pub(super) duplicates: Vec<(String, Place, Place)>,
-}
-
-/// Where a value is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::config) struct Spot {
-    pub place: Place,
-    /// The path of what is written there: behind an alias, that of the anchor.
-    pub path: String,
-    /// The value as it is written, where it is a scalar.
-    pub value: Option<String>,
+    /// The values with variables in them, their variables replaced, by path.
+    pub(super) substituted: HashMap<String, String>,
 }
 
 #[derive(Debug)]
@@ -83,9 +76,9 @@ impl Places {
         indexer.places
     }
 
-    /// Where `path` stands, or what it is a part of, where only that has a place of its own; where
-    /// it goes through an alias, the alias.
-    pub(in crate::config) fn find(&self, path: &str) -> Option<Place> {
+    /// Finds where `path` stands, or the value around it, if only that has a place of its own. If the
+    /// path goes through an alias, that is the alias.
+    fn find(&self, path: &str) -> Option<Place> {
         let ends = path.match_indices(['.', '[']).map(|(at, _)| at);
         let alias = ends.filter_map(|end| {
             let node = self.nodes.get(self.walk(0, &path[..end])?)?;
@@ -95,23 +88,7 @@ impl Places {
         alias.chain(self.nearest(path).and_then(own)).next()
     }
 
-    /// Where what `path` leads to is written: through aliases to their anchors.
-    pub(in crate::config) fn spot(&self, path: &str) -> Option<Spot> {
-        let (node, rest) = self.nearest(path)?;
-        match rest {
-            "" => self.spot_of(self.behind_aliases(node), rest),
-            _ => self.spot_of(node, rest),
-        }
-    }
-
-    /// As [`Places::spot`], for what is about the place that `path` ends at: an alias is itself.
-    pub(in crate::config) fn spot_here(&self, path: &str) -> Option<Spot> {
-        let (node, rest) = self.nearest(path)?;
-        self.spot_of(node, rest)
-    }
-
-    /// Whether an alias stands at `path` itself.
-    pub(in crate::config) fn is_alias(&self, path: &str) -> bool {
+    fn is_alias(&self, path: &str) -> bool {
         let node = self.walk(0, path).and_then(|node| self.nodes.get(node));
         node.is_some_and(|node| matches!(node.content, Content::Alias(_)))
     }
@@ -123,14 +100,15 @@ impl Places {
             _ => None,
         };
         Some(Spot {
-            place: found.place,
+            place: Some(found.place),
             path: self.path_of(node) + rest,
             value,
+            ..Spot::default()
         })
     }
 
     /// A merge key that has something else than mappings to merge.
-    pub(super) fn wrong_merge(&self) -> Option<Spot> {
+    pub(super) fn wrong_merge(&self) -> Option<(Place, String)> {
         let is_mapping = |node: usize| {
             let node = self.nodes.get(self.behind_aliases(node));
             node.is_some_and(|node| matches!(node.content, Content::Mapping(_)))
@@ -150,11 +128,7 @@ impl Places {
         let wrong = self.nodes.iter().find(is_wrong)?;
         let mut path = self.path_of(wrong.parent);
         push_key(&mut path, MERGE);
-        Some(Spot {
-            place: wrong.place,
-            path,
-            value: None,
-        })
+        Some((wrong.place, path))
     }
 
     /// What stands at `path`, or the nearest of what is around it, and the rest of the path.
@@ -242,6 +216,41 @@ impl Places {
             }
         }
         path
+    }
+}
+
+impl Locator for Places {
+    fn written(&self, path: &str) -> Option<Spot> {
+        let (node, rest) = self.nearest(path)?;
+        let spot = match rest {
+            "" => self.spot_of(self.behind_aliases(node), rest),
+            _ => self.spot_of(node, rest),
+        }?;
+        Some(Spot {
+            became: self.substituted.get(path).cloned(),
+            is_aliased: spot.path != path,
+            ..spot
+        })
+    }
+
+    fn used(&self, path: &str) -> Option<Spot> {
+        let spot = self.written(path)?;
+        Some(Spot {
+            place: self.find(path),
+            path: path.to_owned(),
+            is_aliased: false,
+            ..spot
+        })
+    }
+
+    fn element(&self, path: &str) -> Option<Spot> {
+        let element = path.rsplit_once('.').map(|(element, _key)| element);
+        let element = element.filter(|path| path.ends_with(']') && self.is_alias(path));
+        let (node, rest) = self.nearest(element.unwrap_or(path))?;
+        Some(Spot {
+            became: self.substituted.get(path).cloned(),
+            ..self.spot_of(node, rest)?
+        })
     }
 }
 
@@ -383,87 +392,4 @@ impl Indexer {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_value_has_a_place() {
-        let places = Places::of("a:\n  - b: 1\n    c: [x, y]\n  - \"d\"\n'e f': {g: h}\n");
-        for (path, line, column) in [
-            ("a", 1, 1),
-            ("a[0].b", 2, 5),
-            ("a[0].c", 3, 5),
-            ("a[0].c[1]", 3, 12),
-            ("a[1]", 4, 5),
-            ("e f", 5, 1),
-            ("e f.g", 5, 9),
-            ("a[0].c[7].nowhere", 3, 5),
-        ] {
-            assert_eq!(places.find(path), Some(Place { line, column }), "{path}");
-        }
-        assert_eq!(places.find("elsewhere"), None);
-    }
-
-    #[test]
-    fn what_an_alias_or_a_merge_key_brings_has_the_place_where_it_is_written() {
-        let text = "a: &a\n  b: &b [x, y]\n  c: &c 1\nd: *a\ne:\n  <<: *a\n  c: *c\n\
-                    f:\n  <<: [{ g: 2 }, *a]\nh: *b\n";
-        let places = Places::of(text);
-        for (path, line, written, value) in [
-            ("a.b[1]", 2, "a.b[1]", Some("y")),
-            ("d", 1, "a", None),
-            ("d.b[1]", 2, "a.b[1]", Some("y")),
-            ("d.c", 3, "a.c", Some("1")),
-            ("e.b[0]", 2, "a.b[0]", Some("x")),
-            ("e.c", 3, "a.c", Some("1")),
-            ("f.g", 9, "f.<<[0].g", Some("2")),
-            ("f.b[0]", 2, "a.b[0]", Some("x")),
-            ("h[1]", 2, "a.b[1]", Some("y")),
-            ("d.nowhere", 4, "d.nowhere", None),
-        ] {
-            let spot = places.spot(path).expect(path);
-            assert_eq!(
-                (spot.place.line, spot.path.as_str(), spot.value.as_deref()),
-                (line, written, value),
-                "{path}"
-            );
-        }
-        for (path, line) in [("d", 4), ("d.b[1]", 4), ("e.b[1]", 2), ("h[0]", 10)] {
-            assert_eq!(
-                places.find(path).map(|place| place.line),
-                Some(line),
-                "{path}"
-            );
-        }
-    }
-
-    #[test]
-    fn aliases_that_go_in_circles_come_to_an_end() {
-        let places = Places::of("a: &a\n  <<: *a\n  b: *a\n");
-        assert_eq!(
-            places.find("a.b.b.b.b").map(|place| place.line),
-            Some(2 + 1)
-        );
-        assert_eq!(places.find("a.c").map(|place| place.line), Some(1));
-    }
-
-    #[test]
-    fn no_place_is_behind_the_end() {
-        for (text, line, column) in [("&a \t", 1, 5), ("# no\n&a ", 2, 4)] {
-            let expected = Some(Place { line, column });
-            assert_eq!(Places::of(text).find(""), expected, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn a_collection_for_a_key_disturbs_nothing_else() {
-        let places = Places::of("? [x, {y: 1}]\n: z\na: 1\n? {b: c}\n: [d]\ne: [f]\n");
-        for (path, line) in [("a", 3), ("e[0]", 6)] {
-            assert_eq!(
-                places.find(path).map(|place| place.line),
-                Some(line),
-                "{path}"
-            );
-        }
-    }
-}
+mod tests;

@@ -1,0 +1,75 @@
+//! `server` and `limits`: how the process runs, and what clients may take.
+
+use super::values::{duration, time_out};
+use crate::config::compiled::{Limits, Server};
+use crate::config::raw::{RawLimits, RawServer, RawSize};
+use crate::config::report::Report;
+use std::ops::RangeInclusive;
+
+/// Maximum number of threads; more than any machine has cores is a mistake.
+const MAX_THREADS: usize = 1024;
+
+/// Bounds of a request header's size, in bytes; outside of them, requests can't get through or
+/// memory is not bounded.
+const HEADER_BYTES: RangeInclusive<u64> = 256..=1 << 20;
+
+/// Compiles `server`.
+pub(super) fn server(report: &mut Report<'_>, raw: RawServer) -> Server {
+    let RawServer {
+        threads,
+        express_lane,
+        grace_period,
+        shutdown_timeout,
+    } = raw;
+    let defaults = Server::default();
+    if threads.is_some_and(|threads| threads > MAX_THREADS) {
+        let message = format!("more than {MAX_THREADS} threads");
+        report
+            .error("server.threads", message)
+            .hint("write 0 for one a core");
+    }
+    Server {
+        threads: threads.unwrap_or(defaults.threads),
+        express_lane: express_lane.unwrap_or(defaults.express_lane),
+        grace_period: duration(grace_period, defaults.grace_period),
+        shutdown_timeout: duration(shutdown_timeout, defaults.shutdown_timeout),
+    }
+}
+
+/// Compiles `limits`.
+pub(super) fn limits(report: &mut Report<'_>, raw: RawLimits) -> Limits {
+    let RawLimits {
+        max_connections,
+        max_request_header_bytes,
+        header_timeout,
+        keepalive_timeout,
+    } = raw;
+    let defaults = Limits::default();
+    if let Some(RawSize(size)) = max_request_header_bytes
+        && !HEADER_BYTES.contains(&size)
+    {
+        let path = "limits.max_request_header_bytes";
+        report
+            .error(path, "a header of this size is out of range")
+            .hint("write a size from 256B to 1MiB");
+    }
+    if max_connections == Some(0) {
+        let message = "a gateway without connections serves nobody";
+        report
+            .error("limits.max_connections", message)
+            .hint("leave it out for the default");
+    }
+    let mut time_out =
+        |key: &str, raw, default| time_out(report, &format!("limits.{key}"), raw, default);
+    Limits {
+        max_connections: max_connections.unwrap_or(defaults.max_connections),
+        max_request_header_bytes: max_request_header_bytes
+            .map_or(defaults.max_request_header_bytes, |RawSize(size)| size),
+        header_timeout: time_out("header_timeout", header_timeout, defaults.header_timeout),
+        keepalive_timeout: time_out(
+            "keepalive_timeout",
+            keepalive_timeout,
+            defaults.keepalive_timeout,
+        ),
+    }
+}

@@ -1,0 +1,368 @@
+//! The problems found in a configuration so far, and where each of them is written.
+//!
+//! A rule reports what it finds under a path such as `routes[2].cors`. [`Report::finish`] asks the
+//! [`Locator`] where each path is written, sorts the findings, and drops repetitions.
+
+use super::error::{Diagnostic, Place, Problem, Severity};
+use crate::cors::Probe;
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Knows where the values of a configuration are written.
+///
+/// A YAML file does. An importer's command line can: its spots have a flag for a path, and no place.
+pub(super) trait Locator {
+    /// Finds where the value at `path` is written: behind an alias, at the anchor.
+    fn written(&self, path: &str) -> Option<Spot>;
+
+    /// Finds where `path` itself stands: at the first alias that it goes through, if there is one.
+    fn used(&self, path: &str) -> Option<Spot> {
+        self.written(path)
+    }
+
+    /// Finds the element of a list that `path` names, or names a key of. An element that is an alias
+    /// is found where the alias stands, not behind it.
+    fn element(&self, path: &str) -> Option<Spot> {
+        self.written(path)
+    }
+}
+
+/// Where a value is written, and how.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Spot {
+    /// `None` for a spot that is not in a file.
+    pub place: Option<Place>,
+    /// The path of what is written there: behind an alias, that of the anchor.
+    pub path: String,
+    /// The value as it is written, if it is a scalar.
+    pub value: Option<String>,
+    /// The value with its variables replaced, if it has any.
+    pub became: Option<String>,
+    /// Whether the path that was asked for leads here through an alias or a merge key.
+    pub is_aliased: bool,
+}
+
+/// A place that a problem can be reported at.
+#[derive(Debug, Clone)]
+pub(super) enum WrittenAt {
+    /// In the configuration, at this path.
+    Config(String),
+    /// In a file that the configuration names.
+    File { file: Arc<PathBuf>, place: Place },
+}
+
+/// A value, and where it is written.
+#[derive(Debug, Clone)]
+pub(super) struct At<T> {
+    pub value: T,
+    pub at: WrittenAt,
+}
+
+/// The problems of one configuration.
+pub(super) struct Report<'a> {
+    file: &'a Path,
+    locator: &'a dyn Locator,
+    /// The paths of values that did not fit: a key among them is not reported as missing.
+    refused: HashSet<String>,
+    found: Vec<Finding>,
+    errors: usize,
+}
+
+/// One problem, not located yet.
+pub(super) struct Finding {
+    severity: Severity,
+    at: WrittenAt,
+    target: Target,
+    problem: Problem,
+    /// The value to quote in place of the one that is written there.
+    quoted: Option<String>,
+    probes: Vec<Probe>,
+}
+
+/// The part of a path's way through the document that a problem is about.
+#[derive(Debug, Clone, Copy)]
+enum Target {
+    /// The value, which an alias shares with its anchor: [`Locator::written`].
+    Value,
+    /// This use of the value: [`Locator::used`].
+    Use,
+    /// The element of a list: [`Locator::element`].
+    Element,
+}
+
+/// A diagnostic, and the path that was reported, if it leads there through an alias.
+struct Located {
+    diagnostic: Diagnostic,
+    by_way_of: Option<String>,
+}
+
+// === impl Report ===
+
+impl<'a> Report<'a> {
+    /// Starts the report of the configuration that messages call `file`.
+    pub(super) fn new(file: &'a Path, locator: &'a dyn Locator) -> Self {
+        Self {
+            file,
+            locator,
+            refused: HashSet::new(),
+            found: Vec::new(),
+            errors: 0,
+        }
+    }
+
+    /// Reports an error, about the value that is written there.
+    pub(super) fn error(
+        &mut self,
+        at: impl Into<WrittenAt>,
+        problem: impl Into<Problem>,
+    ) -> &mut Finding {
+        self.add(Severity::Error, at, problem)
+    }
+
+    /// Reports a warning, about the value that is written there.
+    pub(super) fn warn(
+        &mut self,
+        at: impl Into<WrittenAt>,
+        problem: impl Into<Problem>,
+    ) -> &mut Finding {
+        self.add(Severity::Warning, at, problem)
+    }
+
+    /// Reports a problem, about the value that is written there.
+    pub(super) fn add(
+        &mut self,
+        severity: Severity,
+        at: impl Into<WrittenAt>,
+        problem: impl Into<Problem>,
+    ) -> &mut Finding {
+        self.errors += usize::from(severity == Severity::Error);
+        let index = self.found.len();
+        self.found.push(Finding {
+            severity,
+            at: at.into(),
+            target: Target::Value,
+            problem: problem.into(),
+            quoted: None,
+            probes: Vec::new(),
+        });
+        &mut self.found[index]
+    }
+
+    /// Returns how many errors were reported so far.
+    pub(super) fn error_count(&self) -> usize {
+        self.errors
+    }
+
+    /// Notes that the value at `path` did not fit and was left out.
+    pub(super) fn refuse(&mut self, path: String) {
+        self.refused.insert(path);
+    }
+
+    /// Whether the value at `path` did not fit.
+    pub(super) fn was_refused(&self, path: &str) -> bool {
+        self.refused.contains(path)
+    }
+
+    /// Whether something at `path` or below it did not fit.
+    pub(super) fn was_refused_within(&self, path: &str) -> bool {
+        let is_within = |refused: &String| {
+            let rest = refused.strip_prefix(path);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        self.refused.iter().any(is_within)
+    }
+
+    /// Returns what messages call the configuration.
+    pub(super) fn file(&self) -> &'a Path {
+        self.file
+    }
+
+    /// Returns the place where `path` itself stands.
+    pub(super) fn place_of(&self, path: &str) -> Option<Place> {
+        self.locator.used(path).and_then(|spot| spot.place)
+    }
+
+    /// Returns everything that was reported: the configuration's own problems in its order, then those
+    /// of each file that it names.
+    pub(super) fn finish(self) -> Vec<Diagnostic> {
+        let (file, locator) = (self.file, self.locator);
+        let found = self.found.into_iter();
+        let located = found.map(|finding| finding.locate(file, locator)).collect();
+        let mut diagnostics = without_repetitions(located);
+        diagnostics.sort_by(|a, b| {
+            let key = |d: &Diagnostic| (d.file != file, d.place);
+            let (a_key, b_key) = (key(a), key(b));
+            (a_key.0, &a.file, a_key.1).cmp(&(b_key.0, &b.file, b_key.1))
+        });
+        diagnostics
+    }
+}
+
+// === impl Finding ===
+
+impl Finding {
+    /// Adds what to write instead.
+    pub(super) fn hint(&mut self, hint: impl Into<String>) -> &mut Self {
+        self.problem.hint = Some(hint.into());
+        self
+    }
+
+    /// Makes it about this use of the value: behind an alias, the anchor is not to blame.
+    pub(super) fn where_used(&mut self) -> &mut Self {
+        self.target = Target::Use;
+        self
+    }
+
+    /// Makes it about the element of a list, not about the value that stands there.
+    pub(super) fn as_element(&mut self) -> &mut Self {
+        self.target = Target::Element;
+        self
+    }
+
+    /// Quotes `value` in place of the value that is written there.
+    pub(super) fn quoting(&mut self, value: impl Into<String>) -> &mut Self {
+        self.quoted = Some(value.into());
+        self
+    }
+
+    /// Adds the probes that it is about.
+    pub(super) fn probes(&mut self, probes: Vec<Probe>) -> &mut Self {
+        self.probes = probes;
+        self
+    }
+
+    fn locate(self, config: &Path, locator: &dyn Locator) -> Located {
+        let mut diagnostic = Diagnostic::new(self.severity, config, self.problem);
+        diagnostic.probes = self.probes;
+        let mut by_way_of = None;
+        match self.at {
+            WrittenAt::File { file, place } => {
+                file.as_path().clone_into(&mut diagnostic.file);
+                diagnostic.place = Some(place);
+            }
+            WrittenAt::Config(path) => {
+                let spot = match self.target {
+                    Target::Value => locator.written(&path),
+                    Target::Use => locator.used(&path),
+                    Target::Element => locator.element(&path),
+                };
+                let spot = spot.unwrap_or_else(|| Spot::nowhere(&path));
+                // The value is shown as it is written, with what its variables made of it beside it.
+                if let Some(became) = spot.became
+                    && !diagnostic.message.contains(&became)
+                {
+                    diagnostic.message = format!("`{became}`: {}", diagnostic.message);
+                }
+                by_way_of = spot.is_aliased.then_some(path);
+                diagnostic.place = spot.place;
+                diagnostic.path = spot.path;
+                diagnostic.value = spot.value;
+            }
+        }
+        diagnostic.value = self.quoted.or(diagnostic.value);
+        Located {
+            diagnostic,
+            by_way_of,
+        }
+    }
+}
+
+// === impl Spot ===
+
+impl Spot {
+    /// A path that is written nowhere, as in an empty document.
+    fn nowhere(path: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            ..Self::default()
+        }
+    }
+}
+
+// === impl WrittenAt ===
+
+impl From<&str> for WrittenAt {
+    fn from(path: &str) -> Self {
+        Self::Config(path.to_owned())
+    }
+}
+
+impl From<&String> for WrittenAt {
+    fn from(path: &String) -> Self {
+        Self::Config(path.clone())
+    }
+}
+
+impl From<String> for WrittenAt {
+    fn from(path: String) -> Self {
+        Self::Config(path)
+    }
+}
+
+impl From<&Self> for WrittenAt {
+    fn from(at: &Self) -> Self {
+        at.clone()
+    }
+}
+
+/// Keeps each problem once, however many aliases lead to it and however many policies read the file
+/// that it is in. If it is wrong only when reached through an alias, the message names the alias.
+fn without_repetitions(found: Vec<Located>) -> Vec<Diagnostic> {
+    let mut unique: Vec<Located> = Vec::with_capacity(found.len());
+    let mut known: HashMap<Diagnostic, usize> = HashMap::with_capacity(found.len());
+    for found in found {
+        match known
+            .get(&found.diagnostic)
+            .and_then(|at| unique.get_mut(*at))
+        {
+            Some(first) if found.by_way_of.is_none() => first.by_way_of = None,
+            Some(_) => {}
+            None => {
+                known.insert(found.diagnostic.clone(), unique.len());
+                unique.push(found);
+            }
+        }
+    }
+    let named = |found: Located| {
+        let mut diagnostic = found.diagnostic;
+        if let Some(path) = found.by_way_of {
+            diagnostic.message.push_str(&format!(" (used as {path})"));
+        }
+        diagnostic
+    };
+    unique.into_iter().map(named).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An importer's command line, where one flag sets one key.
+    struct Flags;
+
+    impl Locator for Flags {
+        fn written(&self, path: &str) -> Option<Spot> {
+            let is_set = path == "policies.imported.max_age";
+            is_set.then(|| Spot {
+                path: "--cors_max_age".to_owned(),
+                value: Some("1.5s".to_owned()),
+                ..Spot::default()
+            })
+        }
+    }
+
+    #[test]
+    fn an_error_can_point_at_a_flag() {
+        let mut report = Report::new(Path::new("command line"), &Flags);
+        report
+            .error("policies.imported.max_age", "browsers count whole seconds")
+            .hint("write `1s`");
+        let [diagnostic] = report.finish().try_into().expect("one error");
+        assert_eq!(
+            diagnostic.to_string(),
+            "error: command line: --cors_max_age: `1.5s`: browsers count whole seconds\n  \
+             hint: write `1s`"
+        );
+    }
+}
