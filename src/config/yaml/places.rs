@@ -1,12 +1,12 @@
-//! Where the values and keys of a document stand: an index from path to place.
+//! An index from path to place: where the values and keys of a document are written.
 //!
-//! serde_yaml knows the place of its first error only. This index is made from the events of a parser
-//! that keeps them all. It mirrors the document as it is written: an alias is a step to the value that
-//! its anchor names, and a merge key one to the mappings that it merges, so that a mistake behind them
-//! has the place where it can be mended.
+//! serde_yaml knows the place of its first error only. This index is made from the events of a
+//! parser that keeps them all. It mirrors the document as it is written: an alias is a step to the
+//! value that its anchor names, and a merge key one to the mappings that it merges, so that a
+//! mistake behind them has the place where it can be mended.
 //!
 //! *Invariant:* nothing is copied for an alias, so that aliases of aliases take no more room here
-//! than in the file, and every walk is bounded.
+//! than in the file, and every walk has a bound.
 
 use super::{YAML_1_1_BREAKS, end_of, push_key};
 use crate::config::error::Place;
@@ -15,12 +15,12 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// Where the values and keys of a document stand.
+/// The places of a document's values and keys.
 #[derive(Debug, Default)]
 pub(in crate::config) struct Places {
-    /// The document itself is the first.
+    /// All values; the first is the document itself.
     nodes: Vec<Node>,
-    /// Keys that stand twice in one mapping: the path, and the first and the second place.
+    /// Keys that stand twice in one mapping: the path, the first place and the second.
     pub(super) duplicates: Vec<(String, Place, Place)>,
     /// The values with variables in them, their variables replaced, by path.
     pub(super) substituted: HashMap<String, String>,
@@ -34,7 +34,7 @@ struct Node {
     content: Content,
 }
 
-/// What a value is called within the one around it.
+/// The name of a value within the one around it.
 #[derive(Debug)]
 enum Name {
     Document,
@@ -44,17 +44,17 @@ enum Name {
 
 #[derive(Debug)]
 enum Content {
-    /// `None` where nothing is written.
+    /// `None` if nothing is written there.
     Scalar(Option<Box<str>>),
     Sequence(Vec<usize>),
     Mapping(HashMap<Rc<str>, usize>),
     Alias(usize),
 }
 
-/// So many aliases and merge keys are followed one after the other.
+/// Maximum number of aliases and merge keys followed one after the other; beyond it, the walk ends.
 const MAX_STEPS: usize = 64;
 
-/// The key that brings other mappings' keys.
+/// The key that merges other mappings.
 const MERGE: &str = "<<";
 
 // === impl Places ===
@@ -63,12 +63,13 @@ impl Places {
     pub(super) fn of(text: &str) -> Self {
         let mut indexer = Indexer::default();
         for event in Parser::new_from_str(text) {
-            // What is no YAML is reported by the other parser. Where the two differ, places are
-            // coarser, no more.
+            // serde_yaml reports text that is not YAML. Where the two parsers differ, places are
+            // only coarser.
             let Ok((event, span)) = event else { break };
             indexer.take(&event, span);
         }
-        // A value that was left out may have the place behind a line break that is not there.
+        // A value that was left out may get a place behind a line break that the text does not
+        // have.
         let end = end_of(text, &YAML_1_1_BREAKS[..2]);
         for node in &mut indexer.places.nodes {
             node.place = end.min(node.place);
@@ -76,8 +77,8 @@ impl Places {
         indexer.places
     }
 
-    /// Finds where `path` stands, or the value around it, if only that has a place of its own. If the
-    /// path goes through an alias, that is the alias.
+    /// Finds where `path` stands, or the value around it, if only that has a place of its own. If
+    /// the path goes through an alias, that is the alias.
     fn find(&self, path: &str) -> Option<Place> {
         let ends = path.match_indices(['.', '[']).map(|(at, _)| at);
         let alias = ends.filter_map(|end| {
@@ -107,7 +108,7 @@ impl Places {
         })
     }
 
-    /// A merge key that has something else than mappings to merge.
+    /// Finds a merge key whose value is not a mapping or a list of mappings.
     pub(super) fn wrong_merge(&self) -> Option<(Place, String)> {
         let is_mapping = |node: usize| {
             let node = self.nodes.get(self.behind_aliases(node));
@@ -131,7 +132,8 @@ impl Places {
         Some((wrong.place, path))
     }
 
-    /// What stands at `path`, or the nearest of what is around it, and the rest of the path.
+    /// Finds the value at `path`, or the nearest value around it; returns it with the rest of the
+    /// path.
     fn nearest<'a>(&self, path: &'a str) -> Option<(usize, &'a str)> {
         let mut end = path.len();
         loop {
@@ -142,8 +144,8 @@ impl Places {
         }
     }
 
-    /// From `node` along `path`. A key may have dots and brackets in it, so that there may be
-    /// several ways; the one with the shortest keys is taken.
+    /// Walks from `node` along `path`. A key may have dots and brackets in it, so that there may be
+    /// several ways; the walk takes the one with the shortest keys.
     fn walk(&self, node: usize, path: &str) -> Option<usize> {
         if path.is_empty() {
             return (node < self.nodes.len()).then_some(node);
@@ -169,7 +171,7 @@ impl Places {
         }
     }
 
-    /// The value of a mapping's key, its own or one that a merge key brings.
+    /// Finds the value of a mapping's key: its own, or one that is merged.
     fn child(&self, mapping: usize, key: &str, steps: usize) -> Option<usize> {
         let Content::Mapping(children) = &self.nodes.get(mapping)?.content else {
             return None;
@@ -187,6 +189,7 @@ impl Places {
         }
     }
 
+    /// Follows aliases from `node` to a value.
     fn behind_aliases(&self, mut node: usize) -> usize {
         for _ in 0..MAX_STEPS {
             match self.nodes.get(node).map(|node| &node.content) {
@@ -254,21 +257,24 @@ impl Locator for Places {
     }
 }
 
-/// Walks over a document's events, within the collections that have begun and not ended.
+/// A walk over a document's events, which makes the index.
 #[derive(Default)]
 struct Indexer {
     places: Places,
+    /// Collections that have begun and not ended, the innermost last.
     open: Vec<Open>,
-    /// By the parser's number of the anchor.
+    /// Anchored values, by the parser's number of the anchor.
     anchors: HashMap<usize, usize>,
 }
 
+/// A collection that has begun and not ended.
 struct Open {
     node: usize,
-    /// The key that was read last, if its value has not been yet.
+    /// The key that was read last, if its value was not read yet.
     key: Option<(Rc<str>, Place)>,
     seen: HashMap<Rc<str>, Place>,
-    /// A mapping or a sequence for a key: nothing here has one, and what is in it has no place.
+    /// Whether it is a mapping or a sequence for a key. The file format has no such key, and the
+    /// values in it get no place.
     is_lost: bool,
 }
 
@@ -285,8 +291,9 @@ impl Indexer {
                 if self.expects_key() {
                     self.set_key(text, place);
                 } else {
-                    // The parser's word for nothing at all.
-                    let is_nothing = *style == ScalarStyle::Plain && text == "~";
+                    // A value that is not written, or that is YAML's sign for nothing.
+                    let is_nothing =
+                        *style == ScalarStyle::Plain && matches!(text.as_ref(), "" | "~");
                     let text = (!is_nothing).then(|| text.as_ref().into());
                     self.enter(place, *anchor, Content::Scalar(text));
                 }
@@ -334,7 +341,7 @@ impl Indexer {
         }
     }
 
-    /// A key that is no string: nothing here has one.
+    /// Takes a key that is not a string, which the file format does not have.
     fn set_unknown_key(&mut self, place: Place) {
         if let Some(open) = self.open.last_mut() {
             open.key = Some(("".into(), place));
@@ -357,8 +364,8 @@ impl Indexer {
         });
     }
 
-    /// Notes the value that begins here. In a mapping its place is that of the key, which an author
-    /// looks for, in a sequence that of the element.
+    /// Notes the value that begins here. In a mapping its place is that of the key, which an
+    /// operator looks for; in a sequence, that of the element.
     fn enter(&mut self, place: Place, anchor: usize, content: Content) -> Option<usize> {
         let id = self.places.nodes.len();
         let (place, parent, name) = match self.open.last_mut() {
