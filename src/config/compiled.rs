@@ -18,14 +18,14 @@ pub struct Config {
     pub limits: Limits,
     pub upstreams: Vec<Upstream>,
     pub routes: Vec<Route>,
-    /// For responses to what no route matches.
+    /// For responses to requests that no route matches.
     pub default_policy: Option<Arc<Policy>>,
     pub warnings: Vec<Diagnostic>,
-    /// What is not worth a warning, for who asks.
+    /// Remarks that are not worth a warning; `corsgate check` shows them.
     pub notes: Vec<Diagnostic>,
-    /// The file as it was understood: aliases, merge keys and variables resolved.
+    /// The file as the gateway understood it: aliases, merge keys and variables resolved.
     pub document: String,
-    /// A short name for the content: the same content has the same one in every process.
+    /// A short name for the content: the same content has the same name in every process.
     pub hash: String,
     pub sources: Sources,
 }
@@ -34,11 +34,11 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admin {
     pub listener: Listener,
-    /// Host names that it is asked by, beside addresses and `localhost`; in lower case.
+    /// Host names that its clients may use beside addresses and `localhost`; in lower case.
     pub hosts: Vec<String>,
 }
 
-/// Where to listen, and where the file says so.
+/// An address to listen on, and its place in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
     pub address: SocketAddr,
@@ -47,29 +47,31 @@ pub struct Listener {
     pub place: Option<Place>,
 }
 
-/// How the process runs.
+/// Threads, the express lane, and the end of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Server {
-    /// Threads for traffic; 0 takes one a core.
+    /// Threads for traffic; 0 means one per core.
     pub threads: usize,
-    /// Whether plain preflights are answered before a proxy session is made for them.
+    /// Whether the gateway answers plain preflights before it makes a proxy session for them.
     pub express_lane: bool,
-    /// How long requests may go on after SIGTERM before the log says which hold up the end.
+    /// Time that requests may take after SIGTERM before the log names those that hold up the end.
     pub grace_period: Duration,
-    /// How long after that they are cut off.
+    /// Time after the grace period until they are cut off.
     pub shutdown_timeout: Duration,
 }
 
-/// What a client may take.
+/// Limits on what clients may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Open client connections. One more is answered with 503 and closed.
+    /// Maximum number of open client connections; one more is answered with 503 and closed.
     pub max_connections: usize,
-    /// Request line and header fields together. More is answered with 431.
+    /// Maximum size of request line and header fields together; a larger header is answered with
+    /// 431.
     pub max_request_header_bytes: u64,
-    /// From a request's first byte to the end of its header. More is answered with 408.
+    /// Maximum time from a request's first byte to the end of its header; beyond it, the answer is
+    /// 408.
     pub header_timeout: Duration,
-    /// How long an idle connection is kept between two requests.
+    /// Maximum time that a connection stays idle between two requests; beyond it, it is closed.
     pub keepalive_timeout: Duration,
 }
 
@@ -80,27 +82,28 @@ pub struct Upstream {
     pub kind: UpstreamKind,
     pub protocol: Protocol,
     pub connect_timeout: Duration,
-    /// Between two reads, not for the whole response.
+    /// Maximum time between two reads, not for the whole response.
     pub read_timeout: Duration,
 }
 
+/// The servers behind an upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UpstreamKind {
-    /// The built-in one, which answers with what it was sent.
+    /// The built-in upstream, which answers with the request that it was sent.
     Echo,
-    /// Used in turn.
+    /// Servers, used in turn.
     Endpoints(Vec<Endpoint>),
 }
 
-/// A host and a port. Names are resolved while the gateway runs.
+/// A host and a port. The gateway resolves names while it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
-    /// A name or an address, an IPv6 address without brackets.
+    /// A name or an address; an IPv6 address has no brackets.
     pub host: String,
     pub port: u16,
 }
 
-/// What the gateway speaks to an upstream.
+/// The protocol that the gateway speaks to an upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
     Http1,
@@ -108,10 +111,10 @@ pub enum Protocol {
     H2c,
 }
 
-/// Which requests go where, under which rule.
+/// Requests, the upstream that they go to, and the CORS rule that they are under.
 #[derive(Debug)]
 pub struct Route {
-    /// Unique, and a metric label.
+    /// Unique among routes, and a metric label.
     pub name: String,
     pub matches: RouteMatch,
     /// An index into [`Config::upstreams`].
@@ -119,7 +122,7 @@ pub struct Route {
     pub rule: Rule,
 }
 
-/// The `route` label of requests that no route matches. No route may have this name.
+/// The `route` label of requests that no route matches; a route can't have this name.
 pub const UNMATCHED: &str = "unmatched";
 
 // === impl Default ===

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, and where.
+//! Problems of a configuration, each with its place, and the error that holds all of them.
 
 use super::sources::Sources;
 use crate::cors::Probe;
@@ -12,35 +12,37 @@ pub struct Place {
     pub column: usize,
 }
 
-/// How bad a [`Diagnostic`] is.
+/// The severity of a [`Diagnostic`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Severity {
+    /// The configuration can't be served.
     Error,
-    /// It can be served, and is hardly what its author means.
+    /// The configuration can be served, but the operator hardly means it.
     Warning,
-    /// It says openly what it does, and is worth a second look all the same. For `check` alone.
+    /// The configuration states openly what it does, and is worth a second look all the same. Only
+    /// `corsgate check` shows notes.
     Note,
 }
 
-/// One thing that is wrong with a configuration.
+/// One problem of a configuration, with its place.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Diagnostic {
     pub severity: Severity,
     pub file: PathBuf,
-    /// `None` where the file as a whole is meant.
+    /// `None` if the problem is about the file as a whole.
     pub place: Option<Place>,
     /// The path in the document, such as `routes[2].cors`; empty for the document itself.
     pub path: String,
-    /// The value that stands there, as it is written, where that is one string, number or word.
+    /// The value there, as it is written, if it is one string, number or word.
     pub value: Option<String>,
     pub message: String,
-    /// What to write instead, where that is known.
+    /// The remedy, such as the text to write instead, if it is known.
     pub hint: Option<String>,
-    /// Everything of what a CORS scanner sends that gets through here, where that is what is wrong.
+    /// All origins of a CORS scanner that get through here, if that is the problem.
     pub probes: Vec<Probe>,
 }
 
-/// A problem without its place: the message, and what to write instead where that is known.
+/// A problem without its place: the message, and the remedy if it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Problem {
     pub message: String,
@@ -51,12 +53,12 @@ pub(super) struct Problem {
 #[derive(Debug)]
 struct Located<'a>(&'a Diagnostic);
 
-/// Everything that is wrong with a configuration that can't be used.
+/// All problems of a configuration that can't be served.
 #[derive(Debug)]
 pub struct ConfigError {
-    /// The errors, and the warnings and notes among them, in the order of the file.
+    /// The errors, with the warnings and notes between them, in the order of the file.
     pub diagnostics: Vec<Diagnostic>,
-    /// What was read before it turned out: whoever waits for it to be mended watches these.
+    /// The files that were read so far. The gateway watches them until the configuration is mended.
     pub sources: Sources,
 }
 
@@ -95,7 +97,7 @@ impl Diagnostic {
         Self::new(Severity::Error, file, message.into())
     }
 
-    /// Where and what, with the hint, on one line: for a log.
+    /// Returns place, message and hint on one line, for a log.
     pub fn one_line(&self) -> String {
         Located(self).to_string().replace("\n  ", "; ")
     }
@@ -108,8 +110,8 @@ impl Diagnostic {
         if !self.path.is_empty() {
             write!(f, ": {}", escaped(&self.path))?;
         }
-        // What an operator's file contains is shown with its control characters escaped: a message
-        // is two lines, whatever it quotes.
+        // Control characters from an operator's file are escaped, so that a message is at most two
+        // lines, whatever it quotes.
         if let Some(value) = self.value.as_deref()
             && !mentions(&self.message, value)
         {
@@ -134,14 +136,14 @@ impl fmt::Display for Located<'_> {
 }
 
 impl fmt::Display for Diagnostic {
-    /// Two lines at the most: `error: FILE:LINE:COLUMN: PATH: MESSAGE`, and the hint.
+    /// Writes at most two lines: `error: FILE:LINE:COLUMN: PATH: MESSAGE`, and the hint.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.severity.as_str())?;
         self.write_located(f)
     }
 }
 
-/// Whether `message` has `value` in it as a word of its own.
+/// Whether `value` stands in `message` as a word of its own.
 fn mentions(message: &str, value: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     message.match_indices(value).any(|(at, _)| {
@@ -150,7 +152,7 @@ fn mentions(message: &str, value: &str) -> bool {
     })
 }
 
-/// `text` with its control characters escaped: safe to print, whoever has written it.
+/// Escapes the control characters of `text`, so that it is safe to print whatever its author.
 pub fn escaped(text: &str) -> String {
     text.chars()
         .flat_map(|c| {
@@ -164,7 +166,7 @@ pub fn escaped(text: &str) -> String {
 // === impl Problem ===
 
 impl Problem {
-    /// Adds what to write instead.
+    /// Adds the remedy.
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self

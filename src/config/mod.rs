@@ -1,11 +1,11 @@
 //! A configuration file's text → a validated, compiled [`Config`], or everything wrong with it.
 //!
-//! `yaml` reads text into `raw`, which mirrors the file and has no rules. `compile` applies the rules,
-//! and `lint` warns of configurations that can be served but that the operator hardly means. All of
-//! them hand what they find to a `report`, which locates it in the file.
+//! `yaml` reads text into `raw`, which mirrors the file and has no rules. `compile` applies the
+//! rules, and `lint` warns of configurations that can be served but that the operator hardly means.
+//! All of them hand what they find to a `report`, which locates it in the file.
 //!
-//! *Invariant:* nothing here starts anything, and no raw value leaves this module. A [`Config`] that
-//! exists can be served, ports and files permitting.
+//! *Invariant:* nothing here starts anything, and no raw value leaves this module. A [`Config`]
+//! that exists can be served, ports and files permitting.
 
 mod compile;
 mod compiled;
@@ -38,16 +38,17 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// Everything that is wrong with it, in the order of the file; also the files it names.
+    /// Returns everything that is wrong with it and with the files that it names, in their order.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         Self::load_by(Sources::read, path)
     }
 
-    /// As [`Config::load`], for what is read once and not served: it may come from a pipe.
+    /// Does the same as [`Config::load`] for a file that is read once and not served, which may be
+    /// a pipe.
     ///
     /// # Errors
     ///
-    /// As [`Config::load`].
+    /// The same as [`Config::load`].
     pub fn load_once(path: &Path) -> Result<Self, ConfigError> {
         Self::load_by(Sources::read_whatever_it_is, path)
     }
@@ -72,20 +73,21 @@ impl Config {
         }
     }
 
-    /// Compiles `text`. `path` is what messages call it, and what other files are relative to.
+    /// Compiles `text`. Messages call it `path`, and the files that it names are relative to
+    /// `path`.
     ///
     /// # Errors
     ///
-    /// As [`Config::load`].
+    /// The same as [`Config::load`].
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         compile::compile(text, path, &variable, Sources::default())
     }
 
-    /// As [`Config::parse`], with the variables that `environment` knows.
+    /// Does the same as [`Config::parse`], with the variables of `environment`.
     ///
     /// # Errors
     ///
-    /// As [`Config::load`].
+    /// The same as [`Config::load`].
     pub fn parse_in(
         text: &str,
         path: &Path,
@@ -96,12 +98,12 @@ impl Config {
     }
 }
 
-/// A configuration's `document` with these sections as another one's has them.
+/// Returns a configuration's `document` with these sections taken from `other`.
 pub fn with_sections(document: &str, other: &str, sections: &[&str]) -> String {
     yaml::with_sections(document, other, sections)
 }
 
-/// A variable of the process.
+/// Reads a variable of the process.
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }

@@ -1,8 +1,8 @@
 //! The configuration file as it is written: a mirror without logic.
 //!
-//! Everything is optional here, and elements may be null, so that one mistake hides no other: what
-//! is missing or senseless is found by `compile`, all of it in one pass. What `schemars` says here is
-//! for the JSON Schema: it is what is required, and the doc comments are its descriptions.
+//! Everything is optional here, and elements may be null, so that one mistake hides no other: `compile`
+//! finds everything that is missing or senseless in one pass. The `schemars` attributes are for the JSON
+//! Schema and say what is required; the doc comments are its descriptions.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -12,12 +12,12 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-/// The form of an address to listen on, or a variable in its place.
+/// The form of an address to listen on; a variable may stand in it.
 const ADDRESS: &str = r"^(\[[0-9a-fA-F:.]+\]|[0-9.]+):[0-9]{1,5}$|\$\{";
-/// The form of a path, or a variable in its place.
+/// The form of a path; a variable may stand in it.
 const PATH: &str = r"^/|\$\{";
 
-/// Separates message and hint in an error of this file: serde hands on one text.
+/// The separator of message and hint in an error of this file: serde hands on one text.
 pub(super) const HINT: &str = "\nhint: ";
 
 /// A sequence. An element that was refused by itself is `None`.
@@ -32,26 +32,26 @@ pub(super) type Seq<T> = Vec<Option<T>>;
 )]
 #[schemars(rename = "corsgate", extend("required" = ["listeners", "upstreams", "routes"]))]
 pub(super) struct RawConfig {
-    /// Where clients are listened to: HTTP/1.1, and HTTP/2 with prior knowledge.
+    /// Addresses that clients connect to: HTTP/1.1, and HTTP/2 with prior knowledge.
     #[schemars(length(min = 1))]
     pub listeners: Option<Seq<RawListener>>,
     /// The admin listener, for people and machines you trust. Default: none.
     pub admin: Option<RawAdmin>,
     /// `/metrics`, `/livez` and `/readyz` alone on an address of their own, for Prometheus. Default: none.
     pub metrics: Option<RawListener>,
-    /// How the process runs.
+    /// Threads, the express lane, and the end of the process.
     pub server: RawServer,
-    /// What clients may take.
+    /// Limits on what clients may take.
     pub limits: RawLimits,
     /// Backends, by a name of your choice.
     #[schemars(extend("minProperties" = 1))]
     pub upstreams: Option<BTreeMap<String, Option<RawUpstream>>>,
     /// CORS policies by name, for routes to refer to.
     pub policies: BTreeMap<String, Option<RawPolicy>>,
-    /// Which requests go where, under which policy. The most specific match wins, whatever the order.
+    /// Requests, the upstream that they go to, and their policy. The most specific match wins, whatever the order.
     #[schemars(length(min = 1))]
     pub routes: Option<Seq<RawRoute>>,
-    /// The policy of responses to what no route matches. Default: none, and no CORS headers.
+    /// The policy of responses to requests that no route matches. Default: none, and no CORS headers.
     pub default_policy: Option<String>,
 }
 
@@ -79,11 +79,11 @@ pub(super) struct RawAdmin {
     /// IP:PORT, on loopback if you can.
     #[schemars(regex(pattern = ADDRESS))]
     pub address: Option<String>,
-    /// Names that it is asked by, beside addresses and `localhost`. Default: none.
+    /// Host names that its clients may use beside addresses and `localhost`. Default: none.
     pub hosts: Option<Seq<String>>,
 }
 
-/// How the process runs.
+/// Threads, the express lane, and the end of the process.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
@@ -92,18 +92,18 @@ pub(super) struct RawAdmin {
 )]
 #[schemars(rename = "Server")]
 pub(super) struct RawServer {
-    /// Threads for traffic; 0, the default, takes one a core.
+    /// Threads for traffic; 0, the default, means one per core.
     #[schemars(range(max = 1024))]
     pub threads: Option<usize>,
-    /// Whether plain preflights are answered before a proxy session is made for them. Default true.
+    /// Whether the gateway answers plain preflights before it makes a proxy session for them. Default true.
     pub express_lane: Option<bool>,
-    /// How long requests may go on after SIGTERM before the log says so. Default 5s.
+    /// Time that requests may take after SIGTERM before the log names those that hold up the end. Default 5s.
     pub grace_period: Option<RawDuration>,
-    /// How long after that they are cut off. Default 30s.
+    /// Time after the grace period until they are cut off. Default 30s.
     pub shutdown_timeout: Option<RawDuration>,
 }
 
-/// What clients may take.
+/// Limits on what clients may take.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
@@ -112,14 +112,14 @@ pub(super) struct RawServer {
 )]
 #[schemars(rename = "Limits")]
 pub(super) struct RawLimits {
-    /// Open client connections; one more is answered with 503. Default 20000.
+    /// Maximum number of open client connections; one more is answered with 503. Default 20000.
     #[schemars(range(min = 1))]
     pub max_connections: Option<usize>,
-    /// Request line and header fields together, from 256B to 1MiB; more is answered with 431. Default 64KiB.
+    /// Maximum size of request line and header fields together, from 256B to 1MiB; a larger header is answered with 431. Default 64KiB.
     pub max_request_header_bytes: Option<RawSize>,
-    /// From a request's first byte to the end of its header; more is answered with 408. Default 10s.
+    /// Maximum time from a request's first byte to the end of its header; beyond it, the answer is 408. Default 10s.
     pub header_timeout: Option<RawDuration>,
-    /// How long an idle client connection is kept. Default 60s.
+    /// Maximum time that a client connection stays idle; beyond it, it is closed. Default 60s.
     pub keepalive_timeout: Option<RawDuration>,
 }
 
@@ -133,22 +133,22 @@ pub(super) struct RawLimits {
 #[schemars(rename = "Upstream")]
 #[schemars(extend("anyOf" = [{ "required": ["endpoints"] }, { "required": ["echo"] }]))]
 pub(super) struct RawUpstream {
-    /// HOST:PORT of each, used in turn. Names are resolved again every 30 s.
+    /// HOST:PORT of each server, used in turn. The gateway resolves names again every 30 s.
     #[schemars(length(min = 1))]
     pub endpoints: Option<Seq<String>>,
-    /// The built-in backend that answers with what it was sent. Default false.
+    /// Whether it is the built-in backend, which answers with the request that it was sent. Default false.
     pub echo: Option<bool>,
-    /// What is spoken to it. Default http1.
+    /// The protocol that the gateway speaks to it. Default http1.
     pub protocol: Option<RawProtocol>,
-    /// How endpoints are chosen. Default round_robin.
+    /// The way to choose an endpoint. Default round_robin.
     pub load_balancing: Option<RawLoadBalancing>,
-    /// Past it the answer is 504. Default 1s.
+    /// Maximum time to connect; beyond it, the answer is 504. Default 1s.
     pub connect_timeout: Option<RawDuration>,
-    /// Between two reads, not for the whole response. Default 30s.
+    /// Maximum time between two reads, not for the whole response. Default 30s.
     pub read_timeout: Option<RawDuration>,
 }
 
-/// What is spoken to an upstream.
+/// The protocol that the gateway speaks to an upstream.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "Protocol")]
@@ -159,7 +159,7 @@ pub(super) enum RawProtocol {
     H2c,
 }
 
-/// How endpoints are chosen.
+/// The way to choose an endpoint.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "LoadBalancing")]
@@ -168,7 +168,7 @@ pub(super) enum RawLoadBalancing {
     RoundRobin,
 }
 
-/// What scripts of which origins may do.
+/// The origins whose scripts may read responses, and what else these scripts may do.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
@@ -177,7 +177,7 @@ pub(super) enum RawLoadBalancing {
 )]
 #[schemars(rename = "Policy", extend("required" = ["allow_origins"]))]
 pub(super) struct RawPolicy {
-    /// Who may read responses: origins, `https://*.example.com`, `http://localhost:*`, `"null"`, a regex, a file; or `*` alone.
+    /// Origins whose scripts may read responses, as patterns: an origin, `https://*.example.com`, `http://localhost:*`, `"null"`, a regex, a file; or `*` alone.
     pub allow_origins: Option<OneOrMany<RawOrigin>>,
     /// Methods beside GET, HEAD and POST, with case; or `*`. Default: none.
     pub allow_methods: Option<OneOrMany<String>>,
@@ -187,16 +187,16 @@ pub(super) struct RawPolicy {
     pub expose_headers: Option<OneOrMany<String>>,
     /// Whether browsers may send cookies, client certificates and HTTP authentication. Default false.
     pub allow_credentials: Option<bool>,
-    /// How long browsers may remember a preflight's answer, in whole seconds. Default: not sent, and browsers take 5 s.
+    /// Time that browsers may remember a preflight's answer, in whole seconds. Default: not sent, and browsers take 5 s.
     pub max_age: Option<RawDuration>,
     /// The status of an allowed preflight: 204, or 200 for old clients. Default 204.
     #[schemars(extend("enum" = [200, 204]))]
     pub preflight_status: Option<u16>,
-    /// Who answers a preflight that this policy refuses. Default respond.
+    /// The server that answers a preflight which this policy refuses. Default respond.
     pub on_rejected_preflight: Option<RawOnRejectedPreflight>,
-    /// What becomes of the upstream's own Access-Control-* headers. Default strip.
+    /// The treatment of the upstream's own Access-Control-* headers. Default strip.
     pub upstream_cors_headers: Option<RawUpstreamCorsHeaders>,
-    /// Whether `Access-Control-Request-Private-Network` is answered. Default false.
+    /// Whether the gateway answers `Access-Control-Request-Private-Network`. Default false.
     pub allow_private_network: Option<bool>,
     /// Whether refusals say why, in `x-corsgate-reason`. Default: false.
     pub debug_header: Option<bool>,
@@ -204,36 +204,37 @@ pub(super) struct RawPolicy {
     pub dangerously_allow_any_origin_with_credentials: Option<bool>,
     /// Permits `"null"` with credentials: any site can have that origin.
     pub dangerously_allow_null_with_credentials: Option<bool>,
-    /// Permits origins without https, with credentials: whoever is on the network's path may act as the users.
+    /// Permits origins without https, with credentials: an attacker on the network's path may act as the users.
     pub dangerously_allow_insecure_origins: Option<bool>,
-    /// Permits a wildcard directly below a public suffix, with credentials: anybody can register a name there.
+    /// Permits a wildcard directly below a public suffix, with credentials: attackers can register a name there.
     pub dangerously_allow_public_suffix_wildcards: Option<bool>,
 }
 
-/// Who answers a preflight that a policy refuses.
+/// The server that answers a preflight which a policy refuses.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "OnRejectedPreflight")]
 pub(super) enum RawOnRejectedPreflight {
-    /// The gateway, with 403.
+    /// The gateway answers, with 403.
     Respond,
-    /// The upstream, less its Access-Control-* headers.
+    /// The upstream answers, and its Access-Control-* headers are removed.
     Forward,
 }
 
-/// What becomes of the upstream's own Access-Control-* headers.
+/// The treatment of the upstream's own Access-Control-* headers.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "UpstreamCorsHeaders")]
 pub(super) enum RawUpstreamCorsHeaders {
     /// They are removed.
     Strip,
-    /// They stay where the policy does not allow the origin, and are replaced where it does.
+    /// They stay if the policy does not allow the origin, and are replaced if it does.
     Keep,
-    /// They stay, and what is missing is added.
+    /// They stay, and missing ones are added.
     Fill,
 }
 
+/// An element of `allow_origins`.
 #[derive(Debug)]
 pub(super) enum RawOrigin {
     Text(String),
@@ -250,9 +251,9 @@ pub(super) enum RawOrigin {
 #[schemars(rename = "OriginEntry")]
 #[schemars(extend("oneOf" = [{ "required": ["regex"] }, { "required": ["file"] }]))]
 pub(super) struct RawOriginEntry {
-    /// Matches the whole origin, always. In single quotes, which leave backslashes alone.
+    /// A regex that matches the whole origin, always. Write it in single quotes, which leave backslashes alone.
     pub regex: Option<String>,
-    /// A file of patterns, one a line, `#` comments; relative to the configuration.
+    /// A file of patterns, one per line, with `#` comments; its path is relative to the configuration.
     pub file: Option<String>,
 }
 
@@ -265,9 +266,9 @@ pub(super) struct RawOriginEntry {
 )]
 #[schemars(rename = "Route", extend("required" = ["upstream"]))]
 pub(super) struct RawRoute {
-    /// A metric label, unique. Default: `routes[0]`, by its place.
+    /// A unique name, which is a metric label. Default: `routes[0]`, by its place.
     pub name: Option<String>,
-    /// All parts must match. Default: every request.
+    /// Requests that take this route; all parts must match. Default: every request.
     #[serde(rename = "match")]
     pub matches: RawMatch,
     /// An upstream's name.
@@ -276,7 +277,7 @@ pub(super) struct RawRoute {
     pub cors: Option<RawCors>,
 }
 
-/// What a request must be like.
+/// Conditions on a request.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
@@ -286,22 +287,23 @@ pub(super) struct RawRoute {
 #[schemars(rename = "Match")]
 #[schemars(extend("not" = { "required": ["path", "path_prefix"] }))]
 pub(super) struct RawMatch {
-    /// Any of these, without case or port; `*.example.com` is one or more labels.
+    /// Hosts, any of which matches, compared without case or port; `*` in `*.example.com` is one or more labels.
     #[schemars(with = "Option<NotEmpty>")]
     pub hosts: Option<OneOrMany<String>>,
-    /// This path exactly. Not beside `path_prefix`.
+    /// The whole path. It can't stand beside `path_prefix`.
     #[schemars(regex(pattern = PATH))]
     pub path: Option<String>,
-    /// Whole segments of the path: `/v1` is `/v1` and `/v1/…`, not `/v10`.
+    /// Whole segments at the start of the path: `/v1` matches `/v1` and `/v1/…`, not `/v10`.
     #[schemars(regex(pattern = PATH))]
     pub path_prefix: Option<String>,
-    /// Any of these, with case. A preflight is matched by the method that it announces.
+    /// Methods, any of which matches, compared with case. A preflight is matched by the method that it announces.
     #[schemars(with = "Option<NotEmpty>")]
     pub methods: Option<OneOrMany<String>>,
     /// Headers with their exact values. A preflight is matched by the names that it announces.
     pub headers: Option<BTreeMap<String, RawScalar>>,
 }
 
+/// The CORS rule of a route.
 #[derive(Debug)]
 pub(super) enum RawCors {
     /// A policy's name, `passthrough` or `off`.
@@ -316,22 +318,21 @@ pub(super) enum OneOrMany<T> {
     Many(Seq<T>),
 }
 
-/// The schema of names of which there must be one if the key is there: an empty list would match
-/// nothing.
+/// The schema of a list of names that must not be empty, because it would match nothing then.
 pub(super) enum NotEmpty {}
 
 /// A duration with its unit, as in `2h`, `10s`, `500ms`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RawDuration(pub Duration);
 
-/// What is longer is a mistake, and no clock could be set to it.
+/// Maximum duration; a longer one is a mistake, and clocks can't count that far.
 const MAX_DURATION: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
 
 /// A size with its unit, as in `64KiB`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RawSize(pub u64);
 
-/// A string, or a number or truth value taken for the string that it was written as.
+/// A string; a number or a truth value counts as the string that it is written as.
 #[derive(Debug)]
 pub(super) struct RawScalar(pub String);
 

@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 /// Knows where the values of a configuration are written.
 ///
-/// A YAML file does. An importer's command line can: its spots have a flag for a path, and no place.
+/// A YAML file does. An importer's command line can: its spots have a flag for a path, and no
+/// place.
 pub(super) trait Locator {
     /// Finds where the value at `path` is written: behind an alias, at the anchor.
     fn written(&self, path: &str) -> Option<Spot>;
@@ -21,14 +22,14 @@ pub(super) trait Locator {
         self.written(path)
     }
 
-    /// Finds the element of a list that `path` names, or names a key of. An element that is an alias
-    /// is found where the alias stands, not behind it.
+    /// Finds the element of a list that `path` names, or names a key of. An element that is an
+    /// alias is found where the alias stands, not behind it.
     fn element(&self, path: &str) -> Option<Spot> {
         self.written(path)
     }
 }
 
-/// Where a value is written, and how.
+/// The text that a value is written as, and where it stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Spot {
     /// `None` for a spot that is not in a file.
@@ -183,8 +184,8 @@ impl<'a> Report<'a> {
         self.locator.used(path).and_then(|spot| spot.place)
     }
 
-    /// Returns everything that was reported: the configuration's own problems in its order, then those
-    /// of each file that it names.
+    /// Returns everything that was reported: the configuration's own problems in its order, then
+    /// those of each file that it names.
     pub(super) fn finish(self) -> Vec<Diagnostic> {
         let (file, locator) = (self.file, self.locator);
         let found = self.found.into_iter();
@@ -202,7 +203,7 @@ impl<'a> Report<'a> {
 // === impl Finding ===
 
 impl Finding {
-    /// Adds what to write instead.
+    /// Adds the remedy.
     pub(super) fn hint(&mut self, hint: impl Into<String>) -> &mut Self {
         self.problem.hint = Some(hint.into());
         self
@@ -248,7 +249,8 @@ impl Finding {
                     Target::Element => locator.element(&path),
                 };
                 let spot = spot.unwrap_or_else(|| Spot::nowhere(&path));
-                // The value is shown as it is written, with what its variables made of it beside it.
+                // The value is shown as it is written, with what its variables made of it beside
+                // it.
                 if let Some(became) = spot.became
                     && !diagnostic.message.contains(&became)
                 {

@@ -1,6 +1,8 @@
-//! The JSON Schema of the file, for editors: made from the raw types, so that it can't fall behind.
+//! The JSON Schema of the file, for editors. It is made from the raw types, so that it can't fall
+//! behind.
 //!
-//! It says less than `compile`, and nothing else: what loads without an error is valid.
+//! The schema checks each value; rules that involve several values are checked by `compile`. Every
+//! file that loads without an error is valid.
 
 use super::raw::{
     NotEmpty, OneOrMany, RawConfig, RawCors, RawDuration, RawOrigin, RawOriginEntry, RawPolicy,
@@ -11,14 +13,15 @@ use schemars::transform::{RecursiveTransform, Transform, transform_subschemas};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 
-/// `${NAME}` may stand anywhere in a value, so that each pattern ends with this alternative.
+/// A reference to a variable. It may stand anywhere in a value, so that each pattern ends with this
+/// alternative.
 const VARIABLE: &str = r"\$\{";
 const DURATION: &str =
     r"^ *[0-9]+(\.[0-9]+)? *[A-Za-zµ]+( *[0-9]+(\.[0-9]+)? *[A-Za-zµ]+)* *$|\$\{";
 const SIZE: &str = r"^ *[0-9]+(\.[0-9]+)? *[A-Za-z]* *$|\$\{";
 const ORIGIN: &str = r"^(\*|null|[a-z][a-z0-9+.-]*://[^/?#@\\\sA-Z]+)$|\$\{";
 
-/// The schema as text.
+/// Returns the schema as text.
 pub fn schema() -> String {
     let generator = SchemaSettings::draft2020_12().into_generator();
     let mut schema = generator.into_root_schema_for::<RawConfig>();
@@ -27,7 +30,7 @@ pub fn schema() -> String {
     format!("{:#}", schema.to_value())
 }
 
-/// A transformation that must not see what it has made.
+/// A transformation that must not see its own results, and so begins with the innermost schemas.
 #[derive(Clone)]
 struct ChildrenFirst(fn(&mut Schema));
 
@@ -38,7 +41,8 @@ impl Transform for ChildrenFirst {
     }
 }
 
-/// That the mirror has a place for what was refused is no concern of who writes the file.
+/// Removes the `null` that the raw types allow for a value that was refused: operators can't write
+/// it.
 fn without_nulls(schema: &mut Schema) {
     let Some(object) = schema.as_object_mut() else {
         return;
@@ -68,11 +72,11 @@ fn without_nulls(schema: &mut Schema) {
     {
         object.remove("default");
     }
-    // Rust's, and no validator's.
+    // Formats such as `uint` are Rust's; validators don't know them.
     object.remove("format");
 }
 
-/// Where a number, a truth value or one of a few words is wanted, a variable may bring it.
+/// Allows a variable in place of a number, a truth value or one of a few words.
 fn or_variable(schema: &mut Schema) {
     const SAYS_WHICH: [&str; 7] = [
         "type", "minimum", "maximum", "enum", "oneOf", "const", "pattern",
@@ -99,7 +103,7 @@ fn or_variable(schema: &mut Schema) {
     object.extend(both.as_object().cloned().unwrap_or_default());
 }
 
-/// What stands alone, or at least so many in a list.
+/// Makes the schema of one element alone, or of a list with at least `least` of them.
 fn one_or_many(element: &Schema, least: usize) -> Schema {
     let mut many = json_schema!({ "type": "array", "items": element });
     if least > 0 {
@@ -114,7 +118,7 @@ fn origin_text() -> Schema {
 
 // === impl JsonSchema ===
 
-/// Schemas that are written where they are used, and have no name of their own.
+/// Implements a schema that is written out where it is used and has no name of its own.
 macro_rules! inline_schema {
     ($of:ty, $name:literal, $schema:expr) => {
         impl JsonSchema for $of {

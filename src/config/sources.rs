@@ -1,35 +1,34 @@
-//! The files that a configuration was read from: which they are, and whether they have changed.
+//! The files that a configuration was read from, and whether they have changed.
 //!
-//! *Invariant:* whatever of a configuration comes from a file is read here, so that no change of it
-//! goes unseen.
+//! *Invariant:* every file of a configuration is read here, so that no change of one goes unseen.
 
 use blake2::{Blake2s256, Digest};
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-/// The files that were read, each with what was found then.
+/// The files that were read, each with the fingerprint of its content at that time.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
     files: Vec<(PathBuf, Fingerprint)>,
 }
 
-/// What a file's content was; `None` where it could not be read.
+/// The hash of a file's content; `None` if the file could not be read.
 type Fingerprint = Option<[u8; 32]>;
 
 // === impl Sources ===
 
 impl Sources {
-    /// Reads a file as text, and remembers what it was.
+    /// Reads a file as text, and remembers its fingerprint.
     ///
     /// # Errors
     ///
-    /// Also where it is no file but a folder, a pipe or a device, which could block for ever.
+    /// Fails also for a folder, a pipe or a device: reading one could block for ever.
     pub(super) fn read(&mut self, path: &Path) -> io::Result<String> {
         self.take(path, content_of(path))
     }
 
-    /// As [`Sources::read`], for whoever can wait for what a pipe or a terminal has to say.
+    /// Does the same as [`Sources::read`], for callers that can wait for a pipe or a terminal.
     pub(super) fn read_whatever_it_is(&mut self, path: &Path) -> io::Result<String> {
         self.take(path, std::fs::read(path))
     }
@@ -43,20 +42,22 @@ impl Sources {
             .map_err(|error| io::Error::new(ErrorKind::InvalidData, error.utf8_error()))
     }
 
+    /// Whether `path` was read.
     pub fn contains(&self, path: &Path) -> bool {
         self.files.iter().any(|(known, _)| known == path)
     }
 
+    /// Returns the files in the order in which they were read.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.files.iter().map(|(path, _)| path.as_path())
     }
 
-    /// Whether a file is not what it was. Reads them all, and opens nothing but files.
+    /// Whether a file has changed. Reads them all, and opens only regular files.
     pub fn have_changed(&self) -> bool {
         self.files.iter().any(|(path, then)| now(path) != *then)
     }
 
-    /// The same files, with what they are now.
+    /// Returns the same files with the fingerprints that they have now.
     pub fn as_they_are(&self) -> Self {
         let files = self.files.iter();
         Self {
@@ -64,8 +65,8 @@ impl Sources {
         }
     }
 
-    /// A short name for the content of all files together with `document`, which is what was made
-    /// of the first: the same in every process.
+    /// Returns a short name for the content of all files together with `document`, which the first
+    /// file became: the same in every process.
     pub(super) fn hash(&self, document: &str) -> String {
         let mut hash = Blake2s256::new_with_prefix(document);
         for (_, fingerprint) in &self.files {
@@ -80,14 +81,16 @@ impl Sources {
     }
 }
 
-/// So many bytes tell configurations apart; it is a name, not a proof.
+/// Bytes of a hash in a configuration's name: enough to tell configurations apart, not to prove
+/// one.
 const HASH_BYTES: usize = 8;
 
 fn now(path: &Path) -> Fingerprint {
     content_of(path).ok().as_deref().map(fingerprint)
 }
 
-/// The content of a file, behind links too. What is none is not opened: a pipe has its reader wait.
+/// Reads a regular file, following symlinks. Anything else is refused unopened, because opening a
+/// pipe can block.
 fn content_of(path: &Path) -> io::Result<Vec<u8>> {
     match std::fs::metadata(path)?.is_file() {
         true => std::fs::read(path),
@@ -98,7 +101,7 @@ fn content_of(path: &Path) -> io::Result<Vec<u8>> {
     }
 }
 
-/// What to do about a file that can't be read, where that is known.
+/// Returns the remedy for a file that can't be read, if it is known.
 pub(super) fn hint(error: &io::Error) -> Option<&'static str> {
     match error.kind() {
         ErrorKind::InvalidData => Some("save it as UTF-8"),

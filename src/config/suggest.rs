@@ -11,7 +11,7 @@ pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
     let distance = |candidate: &str| {
         let candidate = candidate.to_lowercase();
         match !name.is_empty() && (candidate.starts_with(&name) || candidate.ends_with(&name)) {
-            // A shortened name, not a misspelt one.
+            // The name is shortened, not misspelt.
             true => 1,
             false => strsim::damerau_levenshtein(&name, &candidate),
         }

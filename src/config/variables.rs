@@ -1,14 +1,15 @@
 //! `${NAME}` and `${NAME:-default}` in a value.
 //!
-//! *Invariant:* a value goes in and a value comes out. This knows nothing of YAML, and is asked after
-//! YAML has been read, so that no variable can bring structure with it.
+//! *Invariant:* a variable is always one string. Variables are replaced in the values of a YAML
+//! document that has been read already, so that colons, braces and newlines in them are never read
+//! as YAML.
 
 use std::ffi::OsString;
 
-/// What the variables of a process are asked by.
+/// A look-up of a variable by its name.
 pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
-/// Why a value's variables can't be replaced.
+/// The reason why a value's variables can't be replaced.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum VariableError {
     #[error("the variable `{0}` is not set")]
@@ -22,6 +23,7 @@ pub(super) enum VariableError {
 // === impl VariableError ===
 
 impl VariableError {
+    /// Returns the remedy.
     pub(super) fn hint(&self) -> String {
         match self {
             Self::Unset(name) => format!("write `${{{name}:-default}}` or set it"),
@@ -33,13 +35,13 @@ impl VariableError {
     }
 }
 
-/// The text with its references replaced; `None` where there are none. `$${` is a plain `${`.
+/// Replaces the references in `text`; returns `None` if there are none. `$${` is a plain `${`.
 ///
-/// As in a shell, the default is taken for a variable that is empty, too.
+/// As in a shell, the default is also taken for a variable that is empty.
 ///
 /// # Errors
 ///
-/// The first reference that is malformed or has no value.
+/// Returns the first reference that is malformed or has no value.
 pub(super) fn substituted(
     text: &str,
     environment: Environment<'_>,
@@ -132,7 +134,7 @@ mod tests {
             ("$${HOST}", "${HOST}"),
             ("$$${HOST}", "$${HOST}"),
             ("a$${b ${HOST}", "a${b api.internal"),
-            // What a variable brings is not looked at again.
+            // The value of a variable is not searched for references again.
             ("${_1}", "${HOST}"),
         ] {
             assert_eq!(
@@ -157,7 +159,7 @@ mod tests {
     #[test]
     fn what_is_no_reference_or_has_no_value_is_an_error() {
         assert_eq!(of("${NONE}"), Err(VariableError::Unset("NONE".to_owned())));
-        // It is set, so that its default doesn't stand in for it.
+        // The variable is set, so that its default does not replace it.
         for text in ["${LATIN_1}", "${LATIN_1:-x}"] {
             assert_eq!(of(text), Err(VariableError::NotUtf8("LATIN_1".to_owned())));
         }

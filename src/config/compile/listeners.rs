@@ -73,8 +73,8 @@ pub(super) fn listener(
     }
 }
 
-/// Checks that no two listeners share an address. It matters most for the admin listener, which shows
-/// and changes what clients must not see and change.
+/// Checks that no two listeners share an address. It matters most for the admin listener, which
+/// shows and changes what clients must not see and change.
 pub(super) fn check_apart(
     report: &mut Report<'_>,
     listeners: &[Listener],

@@ -58,6 +58,7 @@ pub(super) fn parse_prefix(text: &str) -> Result<PathMatch, Problem> {
     Ok(PathMatch::Prefix(normalized(text.trim_end_matches('/'))))
 }
 
+/// Checks a `path` or a `path_prefix`.
 fn check_path(text: &str) -> Result<(), Problem> {
     let is = |what: &str| Problem::from(format!("`{text}`{what}"));
     if !text.starts_with('/') {

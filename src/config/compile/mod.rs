@@ -34,7 +34,7 @@ const NOT_YET: [&str; 10] = [
     "consistent_hash",
 ];
 
-/// Compiles `text`, which messages call `file`. `sources` has the files that were read so far.
+/// Compiles `text`, which messages call `file`. `sources` holds the files that were read so far.
 pub(super) fn compile(
     text: &str,
     file: &Path,
@@ -126,8 +126,8 @@ fn refuse(report: &mut Report<'_>, misfit: Misfit) {
     report.refuse(path);
 }
 
-/// Compiles the sections; `None` if one of them could not be. Warnings and the rest of what is known
-/// only at the end are left empty.
+/// Compiles the sections; returns `None` if one of them could not be compiled. The fields that are
+/// known only at the end, such as warnings, are left empty.
 fn config(report: &mut Report<'_>, sources: &mut Sources, raw: RawConfig) -> Option<Config> {
     let RawConfig {
         listeners,

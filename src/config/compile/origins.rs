@@ -118,7 +118,8 @@ impl Reader<'_, '_> {
         let file = Arc::new(file);
         let mut patterns = 0;
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-        // At once: grown by doubling, the list would pass through three times the memory.
+        // Reserved at once: grown by doubling, the list would take three times the memory for a
+        // while.
         self.origins.reserve_exact(text.lines().count());
         for (index, line) in text.lines().enumerate() {
             let content = without_comment(line).trim();
@@ -167,6 +168,7 @@ fn problem(error: PatternError) -> Problem {
     }
 }
 
+/// Returns the remedy for a regex that can't be used, if it is known.
 fn hint_for(error: &RegexError, text: &str) -> Option<&'static str> {
     Some(match error {
         RegexError::TooLarge => "write smaller counted repetitions",
@@ -183,7 +185,7 @@ fn hint_for(error: &RegexError, text: &str) -> Option<&'static str> {
     })
 }
 
-/// The line up to its `#`, which starts a comment at the start or behind white space.
+/// Returns the line up to its comment, whose `#` stands at the start or behind white space.
 fn without_comment(line: &str) -> &str {
     let mut comments = line.match_indices('#').map(|(at, _)| &line[..at]);
     let comment = comments.find(|before| before.is_empty() || before.ends_with([' ', '\t']));

@@ -143,10 +143,9 @@ pub(super) fn policy(
     };
     lint::policy(report, &draft);
     let suspects = Suspects::of(&draft);
-    let (patterns, places): (Vec<_>, Vec<_>) = origins
-        .into_iter()
-        .map(|origin| (origin.value, origin.at))
-        .unzip();
+    // Collected in place: hundreds of thousands of patterns must not be there twice.
+    let places: Vec<WrittenAt> = origins.iter().map(|origin| origin.at.clone()).collect();
+    let patterns = origins.into_iter().map(|origin| origin.value).collect();
     let policy = Policy::new(PolicySpec {
         name: path.strip_prefix("policies.").unwrap_or(path).to_owned(),
         origins: patterns,
@@ -177,7 +176,7 @@ pub(super) fn policy(
     for error in errors {
         let at = match error.field {
             SpecField::Origin(index) => WrittenAt::from(&places[index]),
-            // What is wrong with the list has been said.
+            // The problems of the list are reported already.
             SpecField::Origins if !is_complete => continue,
             SpecField::Origins => WrittenAt::from(&origins_path),
             SpecField::Methods => path_of("allow_methods").into(),

@@ -1,4 +1,4 @@
-//! `routes`: which requests go where, under which rule.
+//! `routes`: the upstream and the CORS rule of each request.
 
 use super::matches::{check_method, parse_host, parse_path, parse_prefix};
 use super::policies::{OFF, PASSTHROUGH, Policies, policy};
@@ -40,7 +40,8 @@ pub(super) fn routes(
     routes.filter(|_| report.error_count() == before)
 }
 
-/// What routes are compiled with: upstreams and policies to refer to, and sources for inline policies.
+/// The context of all routes: upstreams and policies that they refer to, and sources for the files
+/// of inline policies.
 struct RouteCompiler<'r, 'a> {
     report: &'r mut Report<'a>,
     sources: &'r mut Sources,
@@ -230,12 +231,12 @@ impl RouteCompiler<'_, '_> {
                     .quoting(&name);
             }
         }
-        // What was refused could make it match less: it is compared with no other route.
+        // A part that was refused could make it match less: it is not compared with other routes.
         let is_whole = self.report.error_count() == before && !self.report.was_refused_within(path);
         is_whole.then_some(matches)
     }
 
-    /// A list that may be left out; where it is given, an empty one would match nothing.
+    /// Reads a list that may be left out. An empty one is an error, because it would match nothing.
     fn optional_list(
         &mut self,
         path: &str,
@@ -294,13 +295,14 @@ impl RouteCompiler<'_, '_> {
     }
 }
 
+/// Whether two routes answer preflights alike.
 fn has_same_policy(a: &RouteDraft, b: &RouteDraft) -> bool {
     match (&a.rule, &b.rule) {
         (Some(Rule::Policy(a)), Some(Rule::Policy(b))) => Arc::ptr_eq(a, b),
         (Some(Rule::Passthrough), Some(Rule::Passthrough)) | (Some(Rule::Off), Some(Rule::Off)) => {
             true
         }
-        // What is wrong in one of them is said already.
+        // The problem of a route without a rule is reported already.
         (None, _) | (_, None) => true,
         _ => false,
     }

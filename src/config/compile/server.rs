@@ -1,4 +1,4 @@
-//! `server` and `limits`: how the process runs, and what clients may take.
+//! `server` and `limits`: the threads and the end of the process, and what clients may take.
 
 use super::values::{duration, time_out};
 use crate::config::compiled::{Limits, Server};
@@ -6,11 +6,11 @@ use crate::config::raw::{RawLimits, RawServer, RawSize};
 use crate::config::report::Report;
 use std::ops::RangeInclusive;
 
-/// Maximum number of threads; more than any machine has cores is a mistake.
+/// Maximum number of threads; more than that is more than any machine has cores, and a mistake.
 const MAX_THREADS: usize = 1024;
 
-/// Bounds of a request header's size, in bytes; outside of them, requests can't get through or
-/// memory is not bounded.
+/// Bounds of `max_request_header_bytes`: below them no request gets through, beyond them a few
+/// clients can take much memory.
 const HEADER_BYTES: RangeInclusive<u64> = 256..=1 << 20;
 
 /// Compiles `server`.

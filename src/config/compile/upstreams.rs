@@ -1,4 +1,4 @@
-//! `upstreams`: where requests go.
+//! `upstreams`: the backends that requests go to.
 
 use super::values::{elements, time_out};
 use crate::config::compiled::{Endpoint, Protocol, Upstream, UpstreamKind};
@@ -132,7 +132,7 @@ fn parse_endpoint(text: &str) -> Result<Endpoint, Option<String>> {
     let Some((host, port)) = text.rsplit_once(':') else {
         return instead(format!("{text}:80"));
     };
-    // The same names and numbers as in an origin, upper case aside.
+    // Hosts and ports are checked as in an origin, except that upper case is allowed.
     let origin = format!("http://{}:{port}", host.to_ascii_lowercase());
     match (Origin::parse(origin.as_bytes()), port.parse()) {
         (Ok(Origin::Tuple(_)), Ok(port)) if !host.starts_with('[') => Ok(Endpoint {

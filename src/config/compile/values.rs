@@ -21,7 +21,7 @@ pub(super) fn elements<T>(report: &mut Report<'_>, path: &str, list: Seq<T>) -> 
     elements
 }
 
-/// As [`elements`]; a value that stands alone is the only one.
+/// Does the same as [`elements`] for a list that may be one value alone.
 pub(super) fn one_or_many<T>(
     report: &mut Report<'_>,
     path: &str,
@@ -33,7 +33,8 @@ pub(super) fn one_or_many<T>(
     }
 }
 
-/// As [`elements`], for a list that must be there and must not be empty; `what` says why.
+/// Does the same as [`elements`] for a list that must be there and must not be empty; `what` says
+/// why.
 pub(super) fn required<T>(
     report: &mut Report<'_>,
     key: &str,
@@ -59,7 +60,7 @@ pub(super) fn duration(raw: Option<RawDuration>, default: Duration) -> Duration 
     raw.map_or(default, |RawDuration(duration)| duration)
 }
 
-/// As [`duration`], for a time-out, which would end everything at once if it were zero.
+/// Does the same as [`duration`] for a time-out, which must not be zero.
 pub(super) fn time_out(
     report: &mut Report<'_>,
     path: &str,

@@ -1,9 +1,9 @@
-//! A scanner's probes against a policy's compiled patterns: what an attacker could have in place of
-//! what the patterns themselves say they want.
+//! A scanner's probes against a policy's compiled patterns: origins that an attacker could have and
+//! that look like those that the patterns are meant for.
 //!
-//! A plain pattern matches what it says and nothing else, so that it is never probed for leaks; what
-//! is dangerous about it, it says openly, and that is a note. A regex that matches more than it seems
-//! to is a warning. Of a hundred thousand plain patterns none is looked at twice, and few are probed.
+//! A plain pattern matches only what it says, so that it is not probed for look-alikes; a danger
+//! that it states openly is a note. A regex that matches more than it seems to is a warning. Of a
+//! hundred thousand plain patterns only a few are probed, and none is looked at twice.
 
 use super::PolicyDraft;
 use super::remark::Remark;
@@ -24,13 +24,16 @@ pub(in crate::config) struct Suspects {
     dangers: Dangers,
 }
 
-/// So many plain patterns are suspects. A note on each of them would say nothing more.
+/// Maximum number of plain patterns that are suspects; a note on each further one would add
+/// nothing.
 const MAX_PLAIN: usize = 64;
-/// So many trusted origins are derived from plain patterns, and so many from all regexes together.
+/// Maximum number of trusted origins taken from plain patterns, and from one regex; more would only
+/// take time.
 const MAX_TRUSTED: usize = 16;
+/// Maximum number of trusted origins taken from all suspects together; each of many gets fewer.
 const MAX_EXAMPLES: usize = 2048;
 
-/// What was found: by suspect, every probe that it lets through.
+/// The probes that each suspect lets through, in the order of the suspects.
 type Leaks = Vec<Vec<Probe>>;
 
 // === impl Suspects ===
@@ -81,9 +84,10 @@ impl Suspects {
         }
     }
 
+    /// Finds, for each suspect, the probes that it lets through.
     fn leaks(&self, matcher: Option<&OriginMatcher>) -> Leaks {
         let mut leaks: Leaks = vec![Vec::new(); self.suspects.len()];
-        // The same probe is derived in several ways.
+        // The same probe can be derived in several ways.
         let mut known: Vec<HashSet<Probe>> = vec![HashSet::new(); self.suspects.len()];
         if self.suspects.is_empty() {
             return leaks;
@@ -106,7 +110,7 @@ impl Suspects {
         let examples = self.examples(matcher);
         let trusted = examples.iter().flatten().chain(&self.trusted);
         let domains: HashSet<&str> = trusted.filter_map(|t| registrable_domain(t)).collect();
-        // A name below a domain that the policy trusts is its owner's.
+        // A name below a domain that the policy trusts belongs to the domain's owner.
         let is_foreign = |probe: &Probe| {
             registrable_domain(&probe.origin).is_none_or(|domain| !domains.contains(domain))
                 || !is_of_a_name(probe.kind)
@@ -115,7 +119,8 @@ impl Suspects {
             if Origin::parse(probe.origin.as_bytes()).is_err() {
                 return;
             }
-            // What the regex itself matches is its own doing, whichever pattern is asked first.
+            // A probe that the regex itself matches is counted against it, even if another pattern
+            // is asked first.
             let itself = own.filter(|own| matches(&self.suspects[*own].value, &probe.origin));
             if let Some(index) = itself.or_else(|| found(&probe.origin))
                 && let (Some(leaks), Some(known)) = (leaks.get_mut(index), known.get_mut(index))
@@ -155,12 +160,12 @@ impl Suspects {
         leaks
     }
 
-    /// By suspect, origins that it trusts, or whose https twin the policy does.
+    /// Derives, for each suspect, origins that it trusts, or whose https twin the policy trusts.
     fn examples(&self, matcher: Option<&OriginMatcher>) -> Vec<Vec<String>> {
         let most = (MAX_EXAMPLES / self.suspects.len().max(1)).clamp(1, MAX_TRUSTED);
         let of = |suspect: &At<OriginPattern>| match &suspect.value {
             OriginPattern::Regex(regex) => {
-                // An example over http says less than its twin does, where both are matched.
+                // If both are matched, the https twin says more than the http example.
                 let secure = |example: String| match https_twin(&example) {
                     Some(twin) if regex.is_match(&twin) => twin,
                     _ => example,
@@ -190,7 +195,8 @@ fn key(pattern: &OriginPattern) -> (bool, String) {
     (is_regex(pattern), pattern.text())
 }
 
-/// Whether this pattern alone matches `origin`, if that is cheaper to tell than by asking all of them.
+/// Whether this pattern alone matches `origin`, if that is cheaper to tell than by asking all of
+/// them.
 fn matches(pattern: &OriginPattern, origin: &str) -> bool {
     match pattern {
         OriginPattern::Regex(regex) => origin != "null" && regex.is_match(origin),
@@ -202,7 +208,7 @@ fn is_regex(pattern: &OriginPattern) -> bool {
     matches!(pattern, OriginPattern::Regex(_))
 }
 
-/// Whether the pattern may let a probe through. An exact `https:` origin is what it says.
+/// Whether the pattern may let a probe through. An exact `https:` origin can't.
 fn is_suspect(pattern: &OriginPattern) -> bool {
     match pattern {
         OriginPattern::Any | OriginPattern::Null | OriginPattern::Regex(_) => true,
@@ -212,12 +218,13 @@ fn is_suspect(pattern: &OriginPattern) -> bool {
     }
 }
 
+/// Returns the same origin over https.
 fn https_twin(origin: &str) -> Option<String> {
     let rest = origin.strip_prefix("http://")?;
     Some(format!("https://{rest}"))
 }
 
-/// The kinds that try another registrable domain's name.
+/// Whether probes of this kind have the name of another registrable domain.
 fn is_of_a_name(kind: ProbeKind) -> bool {
     matches!(
         kind,
@@ -225,6 +232,7 @@ fn is_of_a_name(kind: ProbeKind) -> bool {
     )
 }
 
+/// Makes the probes that are derived from no trusted origin.
 fn unrelated() -> Vec<Probe> {
     let mut unrelated = probes("");
     let with_port = UNRELATED_ORIGINS.map(|origin| format!("{origin}:8443"));
@@ -236,7 +244,8 @@ fn unrelated() -> Vec<Probe> {
     unrelated
 }
 
-/// What can stand behind the literals that a regex starts with, and before those that it ends with.
+/// Derives probes from the literals that a regex starts and ends with: names that continue the
+/// former or end with the latter.
 fn of_literals(regex: &RegexPattern) -> impl Iterator<Item = Probe> {
     let extended = regex.literal_starts().into_iter().flat_map(|start| {
         [".evil.test", "evil.test", "-evil.test"].map(|end| Probe {
@@ -245,8 +254,8 @@ fn of_literals(regex: &RegexPattern) -> impl Iterator<Item = Probe> {
         })
     });
     let prefixed = regex.literal_ends().into_iter().flat_map(|end| {
-        // `.example.com` at the end is what a subdomain has; `example.com` and `-example.com` are
-        // what a look-alike has as well.
+        // Only subdomains end with `.example.com`; look-alikes can end with `example.com` and
+        // `-example.com` as well.
         let starts = ["https://evil", "https://evil-"].into_iter();
         let starts = starts.filter(|_| !end.starts_with('.'));
         let probe = |start| Probe {
@@ -265,7 +274,7 @@ fn with_scheme(mut probe: Probe) -> Probe {
     probe
 }
 
-/// Whether the regex says openly that the name which somebody has registered may be any.
+/// Whether the regex states openly that the registered name may be any name.
 fn takes_any_name(regex: &RegexPattern, example: &str) -> bool {
     registrable_domain(example).is_some_and(|domain| {
         let other = match domain.split_once('.') {

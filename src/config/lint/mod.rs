@@ -1,4 +1,4 @@
-//! Warnings: what can be served but is hardly what its author means.
+//! Warnings about policies that can be served but that the operator hardly means.
 
 pub(super) mod leaks;
 mod remark;
@@ -109,7 +109,7 @@ fn dangers(report: &mut Report<'_>, policy: &PolicyDraft<'_>) {
     }
 }
 
-/// What makes a pattern the same as another.
+/// The part of a pattern that makes it the same as another.
 #[derive(PartialEq, Eq, Hash)]
 enum Key<'a> {
     Tuple(&'a TuplePattern),
@@ -118,7 +118,7 @@ enum Key<'a> {
 
 /// Warns of patterns that are there twice, or that another one covers.
 fn duplicates(report: &mut Report<'_>, origins: &[At<OriginPattern>]) {
-    // There may be hundreds of thousands: none of them is copied.
+    // There may be hundreds of thousands of patterns: the keys only refer to them.
     let mut seen: HashSet<Key<'_>> = HashSet::with_capacity(origins.len());
     let wide: Vec<OriginPattern> = origins
         .iter()

@@ -1,7 +1,7 @@
-//! What is said of a pattern that lets a scanner's probes through.
+//! The remark on a pattern that lets a scanner's probes through.
 //!
-//! A regex that matches more than it seems to deserves a warning. A danger that a pattern states openly
-//! deserves a note.
+//! A regex that matches more than it seems to deserves a warning. A danger that a pattern states
+//! openly deserves a note.
 
 use crate::config::error::{Problem, Severity};
 use crate::cors::{
@@ -17,8 +17,8 @@ pub(super) struct Remark {
     pub probes: Vec<Probe>,
 }
 
-/// Maximum number of probes named in one message. If there are more, each one named is of another kind;
-/// the diagnostic has all of them.
+/// Maximum number of probes named in one message. If there are more, each one named is of another
+/// kind; the diagnostic has all of them.
 const MAX_NAMED: usize = 3;
 
 /// A port that no operator writes into a pattern.
@@ -27,8 +27,9 @@ const ANY_PORT: &str = "49151";
 // === impl Remark ===
 
 impl Remark {
-    /// Remarks on a pattern that let `leaks` through; `None` if there is nothing to say. A danger that
-    /// one of the `dangerously_…` keys permits is left out, because a warning names the key already.
+    /// Remarks on a pattern that let `leaks` through; `None` if there is nothing to say. A danger
+    /// that one of the `dangerously_…` keys permits is left out, because a warning names the key
+    /// already.
     pub(super) fn on(
         pattern: &OriginPattern,
         leaks: &[Probe],
@@ -172,7 +173,7 @@ fn is_unmeant(probe: &Probe) -> bool {
 fn named(probes: &[Probe]) -> String {
     let mut kinds = HashSet::new();
     let named: Vec<&Probe> = match probes.iter().find(|p| p.kind == ProbeKind::Reflected) {
-        // It says all.
+        // A regex that matches an unrelated origin matches everything: one is enough.
         Some(any) => vec![any],
         None if probes.len() <= MAX_NAMED => probes.iter().collect(),
         None => {

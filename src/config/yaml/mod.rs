@@ -1,10 +1,11 @@
-//! Text → [`RawConfig`], with every error of shape at once. The only file that names YAML crates.
+//! Text → [`RawConfig`], with every error of shape at once. Only this file and `places` name YAML
+//! crates.
 //!
-//! serde stops at the first value that does not fit. So that one mistake hides no other, what did
-//! not fit is taken out of the document and the rest is read again, until it fits. Indexes stay
-//! what they are in the file: an element of a sequence is not removed but becomes null.
+//! serde stops at the first value that does not fit. So that one mistake hides no other, a value
+//! that does not fit is taken out of the document and the rest is read again, until it fits.
+//! Indexes stay as they are in the file: an element of a sequence is not removed but becomes null.
 //!
-//! serde_yaml knows the place of its first error only. [`Places`] knows all.
+//! serde_yaml knows only the place of its first error. [`Places`] knows all places.
 
 mod places;
 mod wording;
@@ -19,13 +20,13 @@ use serde_path_to_error::Segment;
 use serde_yaml::Value;
 use std::collections::HashMap;
 
-/// A document that was read, as far as it could be.
+/// A document, as far as it could be read.
 #[derive(Debug)]
 pub(super) struct Document {
-    /// `None` where there was more wrong than could be taken out.
+    /// `None` if more was wrong than could be taken out.
     pub raw: Option<RawConfig>,
     pub places: Places,
-    /// The document as it was read, aliases, merge keys and variables resolved.
+    /// The document's text with aliases, merge keys and variables resolved.
     pub resolved: String,
     pub misfits: Vec<Misfit>,
 }
@@ -47,7 +48,7 @@ pub(super) struct SyntaxError {
     pub problem: Problem,
 }
 
-/// So many misfits are reported; a file with more is not a configuration.
+/// Maximum number of misfits that are reported; a file with more is not a configuration.
 const MAX_MISFITS: usize = 100;
 
 /// Reads `text`, which may start with a byte order mark.
@@ -77,7 +78,8 @@ pub(super) fn read(text: &str, environment: Environment<'_>) -> Result<Document,
     take_out_empty_keys(&mut value, "", &mut misfits);
     let substituted = &mut places.substituted;
     substitute(&mut value, "", environment, &mut misfits, substituted);
-    // What was said of a text before it was taken for a number.
+    // Misfits that were texts with variables and are now tried as numbers or truth values. If one
+    // does not fit either way, this is its message.
     let mut as_texts: HashMap<String, Misfit> = HashMap::new();
     let raw = loop {
         let error = match serde_path_to_error::deserialize(value.clone()) {
@@ -118,7 +120,8 @@ pub(super) fn read(text: &str, environment: Environment<'_>) -> Result<Document,
     })
 }
 
-/// Replaces the variables in the document's values. Where that can't be done, the value is taken out.
+/// Replaces the variables in the document's values. A value whose variables can't be replaced is
+/// taken out.
 fn substitute(
     value: &mut Value,
     path: &str,
@@ -164,7 +167,7 @@ fn substitute(
     }
 }
 
-/// The number or truth value that `text` is in YAML, where the file would have it without quotes.
+/// Returns the number or truth value that `text` would be in YAML without quotes.
 fn plain_scalar(text: &str) -> Option<Value> {
     let is_number = text
         .bytes()
@@ -182,6 +185,7 @@ fn plain_scalar(text: &str) -> Option<Value> {
     }
 }
 
+/// Finds the value at `path`.
 fn value_at<'a>(document: &'a mut Value, path: &[Segment]) -> Option<&'a mut Value> {
     path.iter()
         .try_fold(document, |value, segment| match segment {
@@ -191,7 +195,7 @@ fn value_at<'a>(document: &'a mut Value, path: &[Segment]) -> Option<&'a mut Val
         })
 }
 
-/// `document` with these sections as `other` has them, or without those that it has not.
+/// Returns `document` with these sections taken from `other`, and without those that `other` lacks.
 pub(super) fn with_sections(document: &str, other: &str, sections: &[&str]) -> String {
     let read = |text: &str| serde_yaml::from_str::<serde_yaml::Mapping>(text).unwrap_or_default();
     let (mut document, other) = (read(document), read(other));
@@ -204,8 +208,8 @@ pub(super) fn with_sections(document: &str, other: &str, sections: &[&str]) -> S
     serde_yaml::to_string(&document).unwrap_or_default()
 }
 
-/// A key whose value was forgotten or commented out says nothing, and must not be taken to mean what
-/// leaving it out means.
+/// Takes out keys without a value, as misfits. The operator forgot the value or commented it out,
+/// and may not mean the default that a missing key has.
 fn take_out_empty_keys(value: &mut Value, path: &str, misfits: &mut Vec<Misfit>) {
     match value {
         Value::Mapping(map) => map.retain(|key, value| {
@@ -232,7 +236,7 @@ fn take_out_empty_keys(value: &mut Value, path: &str, misfits: &mut Vec<Misfit>)
     }
 }
 
-/// Takes the value at `path` out of the document; `false` where there is none.
+/// Takes the value at `path` out of the document; returns `false` if there is none.
 fn take_out(document: &mut Value, path: &[Segment]) -> bool {
     let Some((last, parents)) = path.split_last() else {
         return false;
@@ -242,7 +246,7 @@ fn take_out(document: &mut Value, path: &[Segment]) -> bool {
         let child = match segment {
             Segment::Map { key } => parent.get_mut(key.as_str()),
             Segment::Seq { index } => parent.get_mut(*index),
-            // An enum's variant or something without a name: the value around it goes.
+            // An enum's variant or a value without a name: the value around it is taken out.
             Segment::Enum { .. } | Segment::Unknown => break,
         };
         match child {
@@ -263,6 +267,7 @@ fn take_out(document: &mut Value, path: &[Segment]) -> bool {
     }
 }
 
+/// Writes a path as messages do.
 fn path_of(segments: &[Segment]) -> String {
     let mut path = String::new();
     for segment in segments {
@@ -275,7 +280,7 @@ fn path_of(segments: &[Segment]) -> String {
     path
 }
 
-/// Appends a key to a path, as all of the configuration's messages write it.
+/// Appends a key to a path as messages write it.
 pub(super) fn push_key(path: &mut String, key: &str) {
     if !path.is_empty() {
         path.push('.');
@@ -311,10 +316,10 @@ impl SyntaxError {
     }
 }
 
-/// What ends a line for serde_yaml's parser, and for the other one the first two.
+/// Characters that end a line for serde_yaml's parser; for saphyr's, only the first two do.
 const YAML_1_1_BREAKS: [char; 5] = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
 
-/// The place behind the last character.
+/// Returns the place behind the last character.
 fn end_of(text: &str, breaks: &[char]) -> Place {
     let text = text.replace("\r\n", "\n");
     let last = text.rsplit(breaks).next().unwrap_or_default();

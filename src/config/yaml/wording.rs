@@ -29,8 +29,8 @@ const EXPECTED: [(&str, &str); 5] = [
     ("a Value::Tagged enum", "one word"),
 ];
 
-/// Phrases of the YAML parser, the text that must stand nearby, and the hint. The first that fits is
-/// taken.
+/// Phrases of the YAML parser, the text that must stand nearby, and the hint. The first that fits
+/// is taken.
 const SYNTAX_HINTS: [(&str, &str, &str); 5] = [
     ("while scanning an alias", "", QUOTE_THE_STAR),
     ("while scanning an anchor", "", QUOTE_THE_STAR),
@@ -62,7 +62,8 @@ pub(super) fn misfit(path: &str, message: &str) -> (Option<Unknown>, Problem) {
     (unknown(message), problem)
 }
 
-/// Reads the names that serde hands on only in its message: unknown field `a`, expected one of `b`, `c`.
+/// Reads the names that serde hands on only in its message: unknown field `a`, expected one of `b`,
+/// `c`.
 fn unknown(message: &str) -> Option<Unknown> {
     let kinds = [("unknown field ", "key"), ("unknown variant ", "value")];
     kinds.into_iter().find_map(|(start, kind)| {
