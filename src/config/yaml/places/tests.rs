@@ -67,9 +67,17 @@ fn aliases_that_go_in_circles_come_to_an_end() {
 
 #[test]
 fn no_place_is_behind_the_end() {
-    for (text, line, column) in [("&a \t", 1, 5), ("# no\n&a ", 2, 4)] {
+    for (text, line, column) in [("&a \t", 1, 1), ("# no\n&a ", 2, 1)] {
         let expected = Some(Place { line, column });
         assert_eq!(Places::of(text).find(""), expected, "{text:?}");
+    }
+    let whole = "a: &a\n  - [x, { y: }]\n  -\nb:\n  *a : c\n? d\n: &b \t";
+    for (end, _) in whole.char_indices() {
+        let text = &whole[..end];
+        let last = end_of(text, &YAML_1_1_BREAKS[..2]);
+        for node in Places::of(text).nodes {
+            assert!(node.place <= last, "{text:?}: {node:?}");
+        }
     }
 }
 
