@@ -21,7 +21,9 @@ pub(super) fn parse_host(text: &str) -> Result<HostMatch, Problem> {
         && port.bytes().all(|b| b.is_ascii_digit())
         && !host.ends_with(':')
     {
-        let problem = Problem::from(format!("`{text}` has a port; hosts are compared without"));
+        let problem = Problem::from(format!(
+            "`{text}` has a port; hosts are compared without one"
+        ));
         return Err(problem.hint(format!("write `{host}`")));
     }
     let bracketed = name
@@ -79,7 +81,7 @@ fn check_path(text: &str) -> Result<(), Problem> {
         return Err(problem.hint("percent-encode them, as requests do"));
     }
     match has_dot_segment(text) {
-        true => Err(is(" has a dot segment, which no request keeps")),
+        true => Err(is(" has a dot segment, and requests with one are refused")),
         false => Ok(()),
     }
 }

@@ -137,10 +137,10 @@ impl Reader<'_, '_> {
             match OriginPattern::parse(content) {
                 Ok(pattern @ OriginPattern::Tuple(_)) => self.push(pattern, at),
                 Ok(OriginPattern::Any | OriginPattern::Null | OriginPattern::Regex(_)) => {
-                    let message = format!("`{content}` does not stand in a file of origins");
+                    let message = format!("`{content}` can't stand in a file of origins");
                     self.report
                         .error(at, message)
-                        .hint("write it in `allow_origins`, where it is seen")
+                        .hint("write it in `allow_origins`, where readers of the configuration see it")
                         .quoting(content);
                 }
                 Err(error) => {
@@ -152,7 +152,7 @@ impl Reader<'_, '_> {
             let message = format!("`{}` has no origins in it", file.display());
             self.report
                 .error(path, message)
-                .hint("write one origin a line, or remove the file from the list");
+                .hint("write one origin per line, or remove the file from the list");
         }
     }
 

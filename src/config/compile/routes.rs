@@ -192,8 +192,7 @@ impl RouteCompiler<'_, '_> {
                 Ok(()) => {
                     let upper = method.to_ascii_uppercase();
                     if method != upper && NORMALIZED_METHODS.contains(&upper.as_str()) {
-                        let message =
-                            format!("methods are compared with case: this is not `{upper}`");
+                        let message = format!("methods are case-sensitive: this is not `{upper}`");
                         self.report
                             .warn(&path, message)
                             .hint(format!("write `{upper}`"));
@@ -210,14 +209,16 @@ impl RouteCompiler<'_, '_> {
             if crate::cors::is_token(name.as_bytes()) {
                 let lower = name.to_ascii_lowercase();
                 if matches.headers.iter().any(|(known, _)| *known == lower) {
-                    let message = format!("`{name}` stands here twice: names have no case");
+                    let message =
+                        format!("`{name}` stands here twice: names are compared without case");
                     self.report
                         .error(&path, message)
                         .hint("remove one of them")
                         .quoting(&name);
                 }
                 if value.0 == "*" {
-                    let message = "a header is compared with its exact value; `*` is no wildcard";
+                    let message =
+                        "a header is compared with its exact value; `*` is not a wildcard";
                     self.report
                         .error(&path, message)
                         .hint("write the value, or remove the header");

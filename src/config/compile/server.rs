@@ -26,7 +26,7 @@ pub(super) fn server(report: &mut Report<'_>, raw: RawServer) -> Server {
         let message = format!("more than {MAX_THREADS} threads");
         report
             .error("server.threads", message)
-            .hint("write 0 for one a core");
+            .hint("write 0 for one per core");
     }
     Server {
         threads: threads.unwrap_or(defaults.threads),
@@ -54,7 +54,7 @@ pub(super) fn limits(report: &mut Report<'_>, raw: RawLimits) -> Limits {
             .hint("write a size from 256B to 1MiB");
     }
     if max_connections == Some(0) {
-        let message = "a gateway without connections serves nobody";
+        let message = "a gateway without connections serves no client";
         report
             .error("limits.max_connections", message)
             .hint("leave it out for the default");

@@ -55,9 +55,9 @@ fn methods(report: &mut Report<'_>, methods: &[At<String>]) {
         let message = match upper.as_str() {
             _ if *name == upper => continue,
             known if NORMALIZED_METHODS.contains(&known) => {
-                format!("methods are compared with case, and browsers send `{upper}`")
+                format!("methods are case-sensitive, and browsers send `{upper}`")
             }
-            "PATCH" => "methods are compared with case, and scripts should say `PATCH`".to_owned(),
+            "PATCH" => "methods are case-sensitive, and scripts should say `PATCH`".to_owned(),
             _ => continue,
         };
         report
@@ -91,12 +91,12 @@ fn dangers(report: &mut Report<'_>, policy: &PolicyDraft<'_>) {
         (
             policy.dangers.insecure_origins,
             "dangerously_allow_insecure_origins",
-            "whoever is on the network's path may act as its users",
+            "an attacker on the network's path may act as its users",
         ),
         (
             policy.dangers.public_suffix_wildcards,
             "dangerously_allow_public_suffix_wildcards",
-            "anybody who registers a name may act as its visitors",
+            "an attacker who registers a name there may act as its visitors",
         ),
     ];
     for (is_set, key, consequence) in set {

@@ -95,7 +95,7 @@ fn on_tuple(
         && let Some(Probe { origin, .. }) = insecure.first()
     {
         let message = format!(
-            "`{text}` is allowed beside its https twin: whoever is on the network's path can be \
+            "`{text}` is allowed beside its https twin: an attacker on the network's path can be \
              `{origin}` and read the responses"
         );
         return Remark::note(
@@ -115,7 +115,7 @@ fn on_regex(regex: &RegexPattern, leaks: &[Probe], insecure_is_permitted: bool) 
     let unmeant = each_once(leaks, is_unmeant);
     if !unmeant.is_empty() {
         let message = format!("`{text}` also matches {}", named(&unmeant));
-        let hint = "say what may stand where, and write each `.` of a name as `\\.`";
+        let hint = "write only what may stand in each place, and each `.` of a name as `\\.`";
         return Some(Remark {
             severity: Severity::Warning,
             problem: Problem::from(message).hint(hint),
@@ -128,7 +128,7 @@ fn on_regex(regex: &RegexPattern, leaks: &[Probe], insecure_is_permitted: bool) 
         && !is_loopback(origin)
     {
         let message = format!(
-            "`{text}` also matches `{origin}`: whoever is on the network's path can read the responses"
+            "`{text}` also matches `{origin}`: an attacker on the network's path can read the responses"
         );
         let hint = "write `https` alone, if http only redirects to it";
         return Remark::note(insecure, message, hint);
