@@ -7,6 +7,7 @@
 //!
 //! serde_yaml knows only the place of its first error. [`Places`] knows all places.
 
+mod paths;
 mod places;
 mod wording;
 
@@ -16,6 +17,8 @@ pub(super) use wording::Unknown;
 use super::error::{Place, Problem};
 use super::raw::RawConfig;
 use super::variables::{self, Environment};
+use paths::{path_of, push_key};
+use places::{YAML_1_1_BREAKS, end_of};
 use serde_path_to_error::Segment;
 use serde_yaml::Value;
 use std::collections::HashMap;
@@ -267,27 +270,6 @@ fn take_out(document: &mut Value, path: &[Segment]) -> bool {
     }
 }
 
-/// Writes a path as messages do.
-fn path_of(segments: &[Segment]) -> String {
-    let mut path = String::new();
-    for segment in segments {
-        match segment {
-            Segment::Map { key } => push_key(&mut path, key),
-            Segment::Seq { index } => path.push_str(&format!("[{index}]")),
-            Segment::Enum { .. } | Segment::Unknown => {}
-        }
-    }
-    path
-}
-
-/// Appends a key to a path as messages write it.
-pub(super) fn push_key(path: &mut String, key: &str) {
-    if !path.is_empty() {
-        path.push('.');
-    }
-    path.push_str(key);
-}
-
 // === impl SyntaxError ===
 
 impl SyntaxError {
@@ -313,19 +295,6 @@ impl SyntaxError {
             path,
             problem: Problem::from(message).hint("remove one of them"),
         }
-    }
-}
-
-/// Characters that end a line for serde_yaml's parser; for saphyr's, only the first two do.
-const YAML_1_1_BREAKS: [char; 5] = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
-
-/// Returns the place behind the last character.
-fn end_of(text: &str, breaks: &[char]) -> Place {
-    let text = text.replace("\r\n", "\n");
-    let last = text.rsplit(breaks).next().unwrap_or_default();
-    Place {
-        line: text.matches(breaks).count() + 1,
-        column: last.chars().count() + 1,
     }
 }
 

@@ -8,7 +8,7 @@
 //! *Invariant:* nothing is copied for an alias, so that aliases of aliases take no more room here
 //! than in the file, and every walk has a bound.
 
-use super::{YAML_1_1_BREAKS, end_of, push_key};
+use super::paths::push_key;
 use crate::config::error::Place;
 use crate::config::report::{Locator, Spot};
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
@@ -395,6 +395,19 @@ impl Indexer {
             self.anchors.insert(anchor, id);
         }
         Some(id)
+    }
+}
+
+/// Characters that end a line for serde_yaml's parser; for saphyr's, only the first two do.
+pub(super) const YAML_1_1_BREAKS: [char; 5] = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
+
+/// Returns the place behind the last character.
+pub(super) fn end_of(text: &str, breaks: &[char]) -> Place {
+    let text = text.replace("\r\n", "\n");
+    let last = text.rsplit(breaks).next().unwrap_or_default();
+    Place {
+        line: text.matches(breaks).count() + 1,
+        column: last.chars().count() + 1,
     }
 }
 
