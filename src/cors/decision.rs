@@ -2,12 +2,12 @@
 //!
 //! *Invariant:* every lane that answers a request calls [`decide`], and nothing else decides.
 
-use super::actual::{self, Actual, HeaderPlan};
+use super::actual::{self, Actual};
+use super::header_plan::HeaderPlan;
 use super::outcome::{ActualOutcome, Outcome, PreflightOutcome, Reason};
 use super::policy::{OnRejectedPreflight, Policy};
 use super::preflight::{self, PreflightGrant};
 use super::request::{CorsRequest, RequestKind};
-use super::response_fields::VarySet;
 use std::sync::Arc;
 
 /// What a route says about CORS.
@@ -52,7 +52,7 @@ pub fn decide<'a>(rule: &'a Rule, request: &'a CorsRequest<'a>) -> Decision<'a> 
             PreflightDecision::PassedThrough(Reason::RoutePassthrough, HeaderPlan::Untouched),
         ),
         (Rule::NoRoute(policy), RequestKind::Preflight) => Decision::Preflight(
-            PreflightDecision::Rejected(Reason::NoRoute, no_route_plan(policy.as_deref(), request)),
+            PreflightDecision::Rejected(Reason::NoRoute, unrouted(policy.as_deref(), request)),
         ),
         (Rule::Policy(policy) | Rule::NoRoute(Some(policy)), kind) => {
             Decision::Actual(actual::decide(policy, kind, request))
@@ -77,17 +77,23 @@ fn decide_preflight<'a>(policy: &'a Policy, request: &'a CorsRequest<'a>) -> Pre
         Ok(grant) => return PreflightDecision::Handled(grant),
         Err(reason) => reason,
     };
-    let plan = HeaderPlan::denied_preflight(policy, reason);
+    let plan = HeaderPlan::Preflight {
+        is_granted: false,
+        reason: Some(reason),
+    };
     match policy.on_rejected_preflight() {
         OnRejectedPreflight::Respond => PreflightDecision::Rejected(reason, plan),
         OnRejectedPreflight::Forward => PreflightDecision::PassedThrough(reason, plan),
     }
 }
 
-fn no_route_plan(policy: Option<&Policy>, request: &CorsRequest<'_>) -> HeaderPlan {
-    match policy {
-        Some(policy) => HeaderPlan::unrouted_preflight(policy, request),
-        None => HeaderPlan::Vary(VarySet::Preflight),
+/// Plans the answer to a preflight that no route matches. It can't succeed on a 404, but with the
+/// policy's word on its origin the browser's console shows that it was one.
+fn unrouted(policy: Option<&Policy>, request: &CorsRequest<'_>) -> HeaderPlan {
+    let actual = policy.map(|policy| actual::decide(policy, RequestKind::Actual, request));
+    HeaderPlan::Preflight {
+        is_granted: actual.is_some_and(|actual| actual.plan.is_granted()),
+        reason: Some(Reason::NoRoute),
     }
 }
 
@@ -107,9 +113,10 @@ impl Decision<'_> {
     /// What becomes of the CORS headers of the response; of an error's, where a preflight is handled.
     pub fn plan(&self) -> HeaderPlan {
         match self {
-            Self::Preflight(PreflightDecision::Handled(grant)) => {
-                HeaderPlan::allowed_preflight(grant.policy())
-            }
+            Self::Preflight(PreflightDecision::Handled(_)) => HeaderPlan::Preflight {
+                is_granted: true,
+                reason: None,
+            },
             Self::Preflight(
                 PreflightDecision::Rejected(_, plan) | PreflightDecision::PassedThrough(_, plan),
             ) => *plan,

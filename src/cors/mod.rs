@@ -33,6 +33,7 @@ pub mod browser;
 mod decision;
 mod explain;
 mod fetch_lists;
+mod header_plan;
 mod lookalikes;
 mod near_miss;
 mod origins;
@@ -42,13 +43,14 @@ mod preflight;
 mod request;
 mod response_fields;
 
-pub use actual::{Actual, Grant, HeaderPlan, ResponseFields};
+pub use actual::Actual;
 pub use decision::{Decision, PreflightDecision, Rule, decide};
 pub use explain::{Step, StepName, StepResult, explain};
 pub use fetch_lists::{
     HEADERS_FORBIDDEN_BUT_HARMLESS, NORMALIZED_METHODS, is_forbidden_method,
     is_forbidden_request_header, is_token,
 };
+pub use header_plan::{HeaderPlan, ResponseFields};
 pub use lookalikes::{Probe, ProbeKind, probes, registrable_domain};
 pub use origins::matcher::{MatcherError, OriginMatcher, PatternId, PatternRef};
 pub use origins::origin::{
@@ -63,6 +65,6 @@ pub use policy::{
     Dangers, NameList, OnRejectedPreflight, Policy, PolicyError, PolicyErrorKind, PolicySpec,
     PreflightStatus, SpecField, UNRELATED_ORIGINS, UpstreamCorsHeaders,
 };
-pub use preflight::{AnswerValue, PreflightGrant, RequestValue};
+pub use preflight::PreflightGrant;
 pub use request::{CorsRequest, FieldLines, MAX_FIELD_LINES, RequestKind, SingleValue};
-pub use response_fields::{FieldName, FieldValue, VarySet};
+pub use response_fields::{FieldName, FieldValue, RequestPart, VarySet};

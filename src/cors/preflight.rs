@@ -6,34 +6,16 @@
 
 use super::fetch_lists::is_token;
 use super::outcome::Reason;
-use super::policy::{Allowance, Policy};
+use super::policy::Policy;
 use super::request::{CorsRequest, SingleValue};
 use super::response_fields::{FieldName, FieldValue};
 
-/// Permission for one preflight: the answer's fields, not yet bytes.
+/// Permission for one preflight: what its answer is made of. Only [`check`] makes one, so that the
+/// parts of the request that the answer repeats have been checked.
 #[derive(Debug, Clone, Copy)]
 pub struct PreflightGrant<'a> {
     policy: &'a Policy,
     request: &'a CorsRequest<'a>,
-    origin: &'a [u8],
-    method: &'a [u8],
-}
-
-/// A field's value in the answer to an allowed preflight.
-#[derive(Debug, Clone, Copy)]
-pub enum AnswerValue<'a> {
-    /// The same for every request.
-    Fixed(FieldValue<'a>),
-    OfRequest(RequestValue),
-}
-
-/// A value that is made of the request's.
-#[derive(Debug, Clone, Copy)]
-pub enum RequestValue {
-    Origin,
-    Method,
-    Names,
-    PrivateNetwork,
 }
 
 /// Runs the steps. The first that fails is the reason.
@@ -43,19 +25,14 @@ pub(super) fn check<'a>(
 ) -> Result<PreflightGrant<'a>, Reason> {
     // CORS-preflight fetch, step 7, "if a CORS check for request and response returns success":
     // https://fetch.spec.whatwg.org/#cors-preflight-fetch
-    let origin = check_origin(policy, request)?;
+    check_origin(policy, request)?;
     // Step 7.5: "if request's method is not in methods, request's method is not a CORS-safelisted
     // method, and request's credentials mode is "include" or methods does not contain `*`".
-    let method = check_method(policy, request)?;
+    check_method(policy, request)?;
     // Steps 7.6 and 7.7: a CORS non-wildcard request-header name must be listed by name, every
     // other unsafe one by name or by `*`.
     check_headers(policy, request)?;
-    Ok(PreflightGrant {
-        policy,
-        request,
-        origin,
-        method,
-    })
+    Ok(PreflightGrant { policy, request })
 }
 
 /// CORS check: <https://fetch.spec.whatwg.org/#cors-check>.
@@ -102,90 +79,19 @@ pub(super) fn check_headers(policy: &Policy, request: &CorsRequest<'_>) -> Resul
 // === impl PreflightGrant ===
 
 impl<'a> PreflightGrant<'a> {
-    pub(super) fn policy(&self) -> &'a Policy {
-        self.policy
-    }
-
     /// The status of the answer: 204 or 200.
     pub fn status(&self) -> http::StatusCode {
         self.policy.preflight_status()
     }
 
-    /// Calls `each` with every field of the answer, in the order in which they are sent.
-    pub fn for_each_field(&self, mut each: impl FnMut(FieldName, FieldValue<'a>)) {
-        self.policy
-            .for_each_preflight_field(|name, value| match value {
-                AnswerValue::Fixed(value) => each(name, value),
-                AnswerValue::OfRequest(value) => {
-                    if let Some(value) = self.value(value) {
-                        each(name, value);
-                    }
-                }
-            });
+    /// The fields of the answer, in the order in which they are sent. Their values may repeat parts
+    /// of [`PreflightGrant::request`].
+    pub fn fields(&self) -> &'a [(FieldName, FieldValue)] {
+        self.policy.preflight_fields()
     }
 
-    /// What a value is made of in the request; `None`: the answer is without the field.
-    pub fn value(&self, value: RequestValue) -> Option<FieldValue<'a>> {
-        let names = &self.request.request_headers;
-        match value {
-            RequestValue::Origin => Some(FieldValue::Echo(self.origin)),
-            RequestValue::Method => Some(FieldValue::Echo(self.method)),
-            RequestValue::Names => {
-                let has_any = names.elements().next().is_some();
-                has_any.then_some(FieldValue::EchoNames(names))
-            }
-            RequestValue::PrivateNetwork => {
-                let is_asked = self.request.request_private_network == SingleValue::One(b"true");
-                is_asked.then_some(FieldValue::Static("true"))
-            }
-        }
-    }
-}
-
-// === impl Policy ===
-
-impl Policy {
-    /// Calls `each` with every field of the answer to a preflight that the policy allows, in the
-    /// order in which they are sent, as far as it is known without the request.
-    pub fn for_each_preflight_field<'a>(
-        &'a self,
-        mut each: impl FnMut(FieldName, AnswerValue<'a>),
-    ) {
-        use AnswerValue::{Fixed, OfRequest};
-        match self.is_constant_any() {
-            true => each(FieldName::AllowOrigin, Fixed(FieldValue::Static("*"))),
-            false => each(FieldName::AllowOrigin, OfRequest(RequestValue::Origin)),
-        }
-        if self.allows_credentials() {
-            let value = FieldValue::Static("true");
-            each(FieldName::AllowCredentials, Fixed(value));
-        }
-        for (name, allowance, echo) in [
-            (
-                FieldName::AllowMethods,
-                self.methods(),
-                RequestValue::Method,
-            ),
-            (FieldName::AllowHeaders, self.headers(), RequestValue::Names),
-        ] {
-            match allowance {
-                Allowance::None => {}
-                Allowance::List(list) => each(name, Fixed(FieldValue::Rendered(list))),
-                Allowance::Echo => each(name, OfRequest(echo)),
-            }
-        }
-        if let Some(list) = self.expose_headers() {
-            each(FieldName::ExposeHeaders, Fixed(FieldValue::Rendered(list)));
-        }
-        if let Some(seconds) = self.max_age() {
-            each(FieldName::MaxAge, Fixed(FieldValue::Rendered(seconds)));
-        }
-        // https://wicg.github.io/private-network-access/#headers, which browsers have given up.
-        if self.allows_private_network() {
-            let value = OfRequest(RequestValue::PrivateNetwork);
-            each(FieldName::AllowPrivateNetwork, value);
-        }
-        let vary = FieldValue::Static(self.preflight_vary().as_str());
-        each(FieldName::Vary, Fixed(vary));
+    /// The preflight that is permitted.
+    pub fn request(&self) -> &'a CorsRequest<'a> {
+        self.request
     }
 }

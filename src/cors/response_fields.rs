@@ -1,6 +1,6 @@
 //! The response fields of the CORS protocol, and their values before they are bytes.
 
-use super::request::FieldLines;
+use super::request::{CorsRequest, FieldLines};
 use http::{HeaderName, HeaderValue, header};
 
 /// A response field that CORS may set: <https://fetch.spec.whatwg.org/#http-responses>.
@@ -13,21 +13,30 @@ pub enum FieldName {
     ExposeHeaders,
     MaxAge,
     AllowPrivateNetwork,
-    /// Our own: why a request got no permission, where the policy has a debug header.
+    /// A field of our own: the reason of a refusal, if the policy has a debug header.
     Reason,
     Vary,
 }
 
-/// The value of a field: rendered when the policy was compiled, or borrowed from the request and
-/// validated there.
-#[derive(Debug, Clone, Copy)]
-pub enum FieldValue<'a> {
-    Static(&'static str),
-    Rendered(&'a HeaderValue),
-    /// One validated value of the request: its origin, or the method it asks for.
-    Echo(&'a [u8]),
-    /// Validated names of the request, as a list in lower case.
-    EchoNames(&'a FieldLines<'a>),
+/// The value of a field, as far as it is known before there is a request.
+#[derive(Debug, Clone)]
+pub enum FieldValue {
+    /// The same for every request: rendered when the policy was compiled.
+    Fixed(HeaderValue),
+    /// Repeated from the request, which must have been checked.
+    Echo(RequestPart),
+}
+
+/// A part of a preflight that its answer may repeat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestPart {
+    Origin,
+    /// The method that is asked for.
+    Method,
+    /// The header names that are asked for, as a list in lower case.
+    HeaderNames,
+    /// `true`, if access to a private network is asked for.
+    PrivateNetwork,
 }
 
 /// What a response's Vary must name.
@@ -81,44 +90,68 @@ impl From<FieldName> for HeaderName {
 
 // === impl FieldValue ===
 
-impl FieldValue<'_> {
-    /// Writes the value's bytes behind those in `out`.
-    pub fn write_to(&self, out: &mut Vec<u8>) {
-        match self {
-            Self::Static(text) => out.extend_from_slice(text.as_bytes()),
-            Self::Rendered(value) => out.extend_from_slice(value.as_bytes()),
-            Self::Echo(bytes) => out.extend_from_slice(bytes),
-            Self::EchoNames(lines) => {
-                for (index, name) in lines.elements().enumerate() {
-                    if index > 0 {
-                        out.extend_from_slice(b", ");
-                    }
-                    out.extend(name.iter().map(u8::to_ascii_lowercase));
-                }
+impl FieldValue {
+    /// Writes the value's bytes behind those in `out`. Returns false, and writes nothing, if it
+    /// repeats a part that `request` does not have: the response is then without the field.
+    pub fn write_to(&self, request: &CorsRequest<'_>, out: &mut Vec<u8>) -> bool {
+        let value = match self {
+            Self::Fixed(value) => Some(value.as_bytes()),
+            Self::Echo(RequestPart::Origin) => request.origin.one(),
+            Self::Echo(RequestPart::Method) => request.requested_method(),
+            Self::Echo(RequestPart::HeaderNames) => {
+                return write_names(&request.request_headers, out);
             }
+            Self::Echo(RequestPart::PrivateNetwork) => {
+                let asked = request.request_private_network.one();
+                asked.filter(|&asked| asked == b"true")
+            }
+        };
+        if let Some(value) = value {
+            out.extend_from_slice(value);
         }
+        value.is_some()
     }
 
-    /// The value for a header map. Allocates for what is echoed and for nothing else.
-    ///
-    /// `None` can't happen for validated bytes; it leaves the field out rather than to panic.
-    pub fn to_header_value(&self) -> Option<HeaderValue> {
+    /// Returns the value for a header map; `None` as [`FieldValue::write_to`] returns false.
+    /// Allocates for a repeated part and for nothing else.
+    pub fn to_header_value(&self, request: &CorsRequest<'_>) -> Option<HeaderValue> {
         match self {
-            Self::Static(text) => Some(HeaderValue::from_static(text)),
-            Self::Rendered(value) => Some((*value).clone()),
-            Self::Echo(bytes) => HeaderValue::from_bytes(bytes).ok(),
-            Self::EchoNames(_) => {
+            Self::Fixed(value) => Some(value.clone()),
+            Self::Echo(_) => {
                 let mut bytes = Vec::new();
-                self.write_to(&mut bytes);
-                HeaderValue::try_from(bytes).ok()
+                // Bytes that were checked make a value; others leave the field out.
+                self.write_to(request, &mut bytes)
+                    .then(|| HeaderValue::try_from(bytes).ok())
+                    .flatten()
             }
         }
     }
 }
 
+/// Writes the names as one list in lower case; returns whether there are any.
+fn write_names(lines: &FieldLines<'_>, out: &mut Vec<u8>) -> bool {
+    let mut is_any = false;
+    for name in lines.elements() {
+        if is_any {
+            out.extend_from_slice(b", ");
+        }
+        out.extend(name.iter().map(u8::to_ascii_lowercase));
+        is_any = true;
+    }
+    is_any
+}
+
 // === impl VarySet ===
 
 impl VarySet {
+    /// The Vary of an answer to a preflight, under a policy that looks at private networks or not.
+    pub(super) fn of_preflight(private_network: bool) -> Self {
+        match private_network {
+            true => Self::PrivateNetworkPreflight,
+            false => Self::Preflight,
+        }
+    }
+
     pub fn names(self) -> &'static [&'static str] {
         const NAMES: [&str; 4] = [
             "Origin",

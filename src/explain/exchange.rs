@@ -6,7 +6,7 @@ use super::question::{Question, browser_headers};
 use super::report::{
     Author, Browser, Exchange, NearestRoute, Response, RouteReport, StepOutcome, StepReport,
 };
-use crate::cors::{self, CorsRequest, Grant, HeaderPlan, StepResult, UpstreamCorsHeaders};
+use crate::cors::{self, CorsRequest, HeaderPlan, StepResult, UpstreamCorsHeaders};
 use crate::proxy::answer::{Answer, has_length};
 use crate::proxy::facts::{Facts, decoded_header_bytes};
 use crate::proxy::respond;
@@ -115,16 +115,12 @@ fn upstreams_response(
     request: &Parts,
 ) -> (Response, Option<Seen>) {
     let added = respond::added_to_upstreams(route, plan, request);
-    let (is_known, words) = match plan {
-        HeaderPlan::Untouched | HeaderPlan::Vary(_) => (false, "are left alone"),
-        HeaderPlan::Policy {
-            upstream, grant, ..
-        } => match (upstream, grant) {
-            (UpstreamCorsHeaders::Strip, _) => (true, "are removed"),
-            (UpstreamCorsHeaders::Keep, Grant::Nothing) => (false, "are left as they are"),
-            (UpstreamCorsHeaders::Keep, _) => (true, "are replaced"),
-            (UpstreamCorsHeaders::Fill, _) => (false, "stay; missing ones are added"),
-        },
+    let (is_known, words) = match (route.rule.upstream_cors_headers(plan), plan.is_granted()) {
+        (None, _) => (false, "are left alone"),
+        (Some(UpstreamCorsHeaders::Strip), _) => (true, "are removed"),
+        (Some(UpstreamCorsHeaders::Keep), false) => (false, "are left as they are"),
+        (Some(UpstreamCorsHeaders::Keep), true) => (true, "are replaced"),
+        (Some(UpstreamCorsHeaders::Fill), _) => (false, "stay; missing ones are added"),
     };
     let response = Response {
         from: Author::Upstream,

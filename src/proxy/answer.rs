@@ -1,32 +1,16 @@
 //! The gateway's own responses, as data: a status, CORS fields, and no body.
 
-use super::snapshot::Route;
 use crate::cors::{
-    AnswerValue, FieldName, FieldValue, HeaderPlan, Policy, PreflightGrant, RequestValue,
-    ResponseFields as _,
+    CorsRequest, FieldName, FieldValue, HeaderPlan, PreflightGrant, ResponseFields as _, Rule,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use once_cell::sync::Lazy;
 use pingora_core::Result;
 use pingora_http::ResponseHeader;
 
-/// So many fields have room in a response's header before it has to grow: a preflight's answer, and
-/// what pingora adds.
+/// Fields for which a response's header has room before it has to grow: those of a preflight's
+/// answer, and those that pingora adds.
 const FIELDS: usize = 12;
-
-/// The answer to an allowed preflight of one policy, as far as it is the same for every request.
-#[derive(Debug, Default)]
-pub(crate) struct PreflightTemplate {
-    http1: Vec<Part>,
-    /// With something in the place of what isn't the same.
-    http2: HeaderMap,
-}
-
-#[derive(Debug)]
-enum Part {
-    Bytes(Vec<u8>),
-    Line(FieldName, RequestValue),
-}
 
 /// An answer that the gateway makes itself: a status, CORS fields, and no body.
 pub(crate) struct Answer<'a> {
@@ -35,71 +19,75 @@ pub(crate) struct Answer<'a> {
 }
 
 enum Fields<'a> {
-    Grant(PreflightGrant<'a>, &'a PreflightTemplate),
-    Plan {
-        plan: HeaderPlan,
-        policy: Option<&'a Policy>,
-        origin: Option<&'a [u8]>,
-    },
+    None,
+    /// Permission, to the preflight for which it was granted.
+    Granted(PreflightGrant<'a>),
+    /// Those of a plan, which the rule made for the request.
+    Planned(&'a Rule, HeaderPlan, &'a CorsRequest<'a>),
 }
 
 // === impl Answer ===
 
 impl<'a> Answer<'a> {
     /// The answer to an allowed preflight.
-    pub(crate) fn handled(grant: PreflightGrant<'a>, template: &'a PreflightTemplate) -> Self {
+    pub(crate) fn handled(grant: PreflightGrant<'a>) -> Self {
         Self {
             status: grant.status(),
-            fields: Fields::Grant(grant, template),
+            fields: Fields::Granted(grant),
         }
     }
 
-    /// Any other answer, to a request of `route` with this plan and origin.
+    /// Any other answer to `request`, for which `rule` made the plan.
     pub(crate) fn refusal(
         status: StatusCode,
-        route: &'a Route,
+        rule: &'a Rule,
         plan: HeaderPlan,
-        origin: Option<&'a [u8]>,
+        request: &'a CorsRequest<'a>,
     ) -> Self {
-        let policy = route.rule.responding_policy();
         Self {
             status,
-            fields: Fields::Plan {
-                plan,
-                policy,
-                origin,
-            },
+            fields: Fields::Planned(rule, plan, request),
         }
     }
 
-    /// The answer to what can't be taken for a request, so that no policy is known.
+    /// The answer to bytes that are not a request, so that no rule is known.
     pub(crate) fn bare(status: StatusCode) -> Self {
         Self {
             status,
-            fields: Fields::Plan {
-                plan: HeaderPlan::Untouched,
-                policy: None,
-                origin: None,
-            },
+            fields: Fields::None,
         }
     }
 
-    /// The CORS fields of the answer.
+    /// Returns the CORS fields of the answer.
     pub(crate) fn fields(&self) -> HeaderMap {
         let mut fields = HeaderMap::new();
-        self.for_each_field(|name, value| insert(&mut fields, name, value));
+        self.insert_into(&mut fields);
         fields
     }
 
-    fn for_each_field(&self, each: impl FnMut(FieldName, FieldValue<'a>)) {
-        match &self.fields {
-            Fields::Grant(grant, _) => grant.for_each_field(each),
-            Fields::Plan {
-                plan,
-                policy,
-                origin,
-            } => plan.for_each_field(*policy, *origin, each),
+    /// Calls `each` with every CORS field, and with the request whose parts it may repeat.
+    fn for_each_field(&self, mut each: impl FnMut(FieldName, &FieldValue, &CorsRequest<'_>)) {
+        match self.fields {
+            Fields::None => {}
+            Fields::Granted(grant) => {
+                for (name, value) in grant.fields() {
+                    each(*name, value, grant.request());
+                }
+            }
+            Fields::Planned(rule, plan, request) => {
+                for (name, value) in rule.fields(plan) {
+                    each(name, &value, request);
+                }
+            }
         }
+    }
+
+    fn insert_into(&self, fields: &mut HeaderMap) {
+        self.for_each_field(|name, value, request| {
+            if let Some(value) = value.to_header_value(request) {
+                fields.insert(HeaderName::from(name), value);
+            }
+        });
     }
 
     /// The answer as pingora sends it, which adds Date and Connection.
@@ -114,8 +102,8 @@ impl<'a> Answer<'a> {
         if has_length(self.status) {
             header.insert_header("Content-Length", "0")?;
         }
-        self.for_each_field(|name, value| {
-            if let Some(value) = value.to_header_value() {
+        self.for_each_field(|name, value, request| {
+            if let Some(value) = value.to_header_value(request) {
                 header.set(name.as_str(), value);
             }
         });
@@ -126,26 +114,31 @@ impl<'a> Answer<'a> {
     pub(crate) fn to_http2_header(&self) -> Box<ResponseHeader> {
         let (mut parts, ()) = http::Response::new(()).into_parts();
         parts.status = self.status;
-        parts.headers = match &self.fields {
-            Fields::Grant(grant, template) => template.http2_fields(grant),
-            Fields::Plan { .. } => {
-                let mut fields = http2_start(self.status);
-                self.for_each_field(|name, value| insert(&mut fields, name, value));
-                fields
-            }
-        };
+        parts.headers = HeaderMap::with_capacity(FIELDS);
+        if has_length(self.status) {
+            let none = HeaderValue::from_static("0");
+            parts.headers.insert(header::CONTENT_LENGTH, none);
+        }
+        // A place for the date, which is written last.
+        parts
+            .headers
+            .insert(header::DATE, HeaderValue::from_static(""));
+        self.insert_into(&mut parts.headers);
         Box::new(parts.into())
     }
 
     /// The same answer as an HTTP/1.1 response, written behind what is in `out`.
     pub(crate) fn write_http1(&self, date: &[u8], keep_alive: bool, out: &mut Vec<u8>) {
-        match &self.fields {
-            Fields::Grant(grant, template) => template.write_http1(grant, out),
-            Fields::Plan { .. } => {
-                write_start(self.status, out);
-                self.for_each_field(|name, value| write_field(name, value, out));
+        write_start(self.status, out);
+        self.for_each_field(|name, value, request| {
+            let start = out.len();
+            out.extend_from_slice(name.as_str().as_bytes());
+            out.extend_from_slice(b": ");
+            match value.write_to(request, out) {
+                true => out.extend_from_slice(b"\r\n"),
+                false => out.truncate(start),
             }
-        }
+        });
         out.extend_from_slice(b"Date: ");
         out.extend_from_slice(date);
         out.extend_from_slice(match keep_alive {
@@ -168,81 +161,5 @@ fn write_start(status: StatusCode, out: &mut Vec<u8>) {
     }
     if has_length(status) {
         out.extend_from_slice(b"Content-Length: 0\r\n");
-    }
-}
-
-/// What an HTTP/2 answer has before CORS fields, and a place for its date.
-fn http2_start(status: StatusCode) -> HeaderMap {
-    let mut fields = HeaderMap::with_capacity(FIELDS);
-    if has_length(status) {
-        fields.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
-    }
-    fields.insert(header::DATE, HeaderValue::from_static(""));
-    fields
-}
-
-fn insert(fields: &mut HeaderMap, name: FieldName, value: FieldValue<'_>) {
-    if let Some(value) = value.to_header_value() {
-        fields.insert(HeaderName::from(name), value);
-    }
-}
-
-fn write_field(name: FieldName, value: FieldValue<'_>, out: &mut Vec<u8>) {
-    out.extend_from_slice(name.as_str().as_bytes());
-    out.extend_from_slice(b": ");
-    value.write_to(out);
-    out.extend_from_slice(b"\r\n");
-}
-
-// === impl PreflightTemplate ===
-
-impl PreflightTemplate {
-    pub(crate) fn new(policy: &Policy) -> Self {
-        let mut bytes = Vec::new();
-        let mut http1 = Vec::new();
-        let mut http2 = http2_start(policy.preflight_status());
-        write_start(policy.preflight_status(), &mut bytes);
-        policy.for_each_preflight_field(|name, value| match value {
-            AnswerValue::Fixed(value) => {
-                write_field(name, value, &mut bytes);
-                insert(&mut http2, name, value);
-            }
-            AnswerValue::OfRequest(value) => {
-                http1.push(Part::Bytes(std::mem::take(&mut bytes)));
-                http1.push(Part::Line(name, value));
-                insert(&mut http2, name, FieldValue::Static(""));
-            }
-        });
-        http1.push(Part::Bytes(bytes));
-        Self { http1, http2 }
-    }
-
-    fn http2_fields(&self, grant: &PreflightGrant<'_>) -> HeaderMap {
-        let mut fields = self.http2.clone();
-        for part in &self.http1 {
-            let Part::Line(name, value) = part else {
-                continue;
-            };
-            match grant.value(*value) {
-                Some(value) => insert(&mut fields, *name, value),
-                None => {
-                    fields.remove(HeaderName::from(*name));
-                }
-            }
-        }
-        fields
-    }
-
-    fn write_http1(&self, grant: &PreflightGrant<'_>, out: &mut Vec<u8>) {
-        for part in &self.http1 {
-            match part {
-                Part::Bytes(bytes) => out.extend_from_slice(bytes),
-                Part::Line(name, value) => {
-                    if let Some(value) = grant.value(*value) {
-                        write_field(*name, value, out);
-                    }
-                }
-            }
-        }
     }
 }

@@ -6,7 +6,7 @@
 use super::answer::Answer;
 use super::ctx::Ctx;
 use super::snapshot::Route;
-use crate::cors::{HeaderPlan, ResponseFields};
+use crate::cors::{CorsRequest, HeaderPlan, ResponseFields};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -62,7 +62,7 @@ fn has_small_body(request: &RequestHeader) -> bool {
 /// Answers a request that could not be served. The connection ends with the answer.
 pub(crate) async fn fail(session: &mut Session, ctx: &Ctx, status: StatusCode) {
     let answer = async {
-        let header = own_answer(session, ctx, status).to_header()?;
+        let header = own_answer(session, ctx, status)?;
         let downstream = session.as_downstream_mut();
         downstream.write_error_response(*header, Bytes::new()).await
     };
@@ -72,10 +72,10 @@ pub(crate) async fn fail(session: &mut Session, ctx: &Ctx, status: StatusCode) {
 }
 
 /// Makes the gateway's own answer to the request of `session`, by the plan in `ctx`.
-pub(crate) fn own_answer<'a>(session: &'a Session, ctx: &'a Ctx, status: StatusCode) -> Answer<'a> {
-    let origin = session.req_header().headers.get(header::ORIGIN);
-    let origin = origin.map(HeaderValue::as_bytes);
-    Answer::refusal(status, ctx.route(), ctx.plan, origin)
+fn own_answer(session: &Session, ctx: &Ctx, status: StatusCode) -> Result<Box<ResponseHeader>> {
+    let request = session.req_header();
+    let request = CorsRequest::new(&request.method, &request.headers);
+    Answer::refusal(status, &ctx.route().rule, ctx.plan, &request).to_header()
 }
 
 /// Closes the connection of a request that failed, without losing the answer on the way.
@@ -88,16 +88,15 @@ pub(crate) async fn close(session: &mut Session) {
 
 /// Edits the CORS headers of an upstream's `response` by the request's plan.
 pub(crate) fn apply_cors(session: &Session, ctx: &Ctx, response: &mut ResponseHeader) {
-    let policy = ctx.route().rule.responding_policy();
     let origin = session.req_header().headers.get(header::ORIGIN);
-    ctx.plan.apply(policy, origin, response);
+    ctx.route().rule.edit(ctx.plan, origin, response);
 }
 
 /// Returns the fields that this plan adds to an upstream's response without CORS fields.
 pub(crate) fn added_to_upstreams(route: &Route, plan: HeaderPlan, request: &Parts) -> HeaderMap {
     let mut added = HeaderMap::new();
     let origin = request.headers.get(header::ORIGIN);
-    plan.apply(route.rule.responding_policy(), origin, &mut added);
+    route.rule.edit(plan, origin, &mut added);
     added
 }
 

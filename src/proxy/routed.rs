@@ -9,7 +9,7 @@ use super::check::{RequestError, check};
 use super::facts::Facts;
 use super::record::Record;
 use super::snapshot::{Route, RouteId, Snapshot};
-use crate::cors::{Decision, HeaderPlan, Outcome, PreflightDecision, Reason, decide};
+use crate::cors::{CorsRequest, Decision, HeaderPlan, Outcome, PreflightDecision, Reason, decide};
 use http::StatusCode;
 use std::time::Instant;
 
@@ -17,7 +17,7 @@ use std::time::Instant;
 pub(crate) struct Routed<'a> {
     route_id: RouteId,
     route: &'a Route,
-    origin: Option<&'a [u8]>,
+    request: &'a CorsRequest<'a>,
     decision: Decision<'a>,
     settled: Option<Settled>,
 }
@@ -54,7 +54,7 @@ impl<'a> Routed<'a> {
         Self {
             route_id,
             route,
-            origin: facts.cors.origin.one(),
+            request: facts.cors,
             // A request that is refused has a decision, too: its answer carries CORS headers.
             decision: decide(&route.rule, facts.cors),
             settled,
@@ -93,7 +93,7 @@ impl<'a> Routed<'a> {
             (Some(Settled::Refused(error)), _) => error.status(),
             (Some(Settled::AboutTheServer), _) => StatusCode::NO_CONTENT,
             (None, Decision::Preflight(PreflightDecision::Handled(grant))) => {
-                return Step::Answer(Answer::handled(*grant, &self.route.preflight));
+                return Step::Answer(Answer::handled(*grant));
             }
             (None, Decision::Preflight(PreflightDecision::Rejected(Reason::NoRoute, _))) => {
                 StatusCode::NOT_FOUND
@@ -109,9 +109,9 @@ impl<'a> Routed<'a> {
         };
         Step::Answer(Answer::refusal(
             status,
-            self.route,
+            &self.route.rule,
             self.plan(),
-            self.origin,
+            self.request,
         ))
     }
 

@@ -1,6 +1,5 @@
 //! One compiled configuration as traffic sees it: immutable, and pinned by each request.
 
-use super::answer::PreflightTemplate;
 use super::upstream::Cluster;
 use crate::config::{Config, Endpoint, Limits, UNMATCHED, UpstreamKind};
 use crate::cors::Rule;
@@ -33,8 +32,6 @@ pub(crate) struct Route {
     /// `None` for the stand-in. The router has its own form of it; this one is for explain.
     pub matches: Option<RouteMatch>,
     pub metrics: RouteMetrics,
-    /// Empty if the rule never answers a preflight with permission.
-    pub preflight: PreflightTemplate,
 }
 
 /// The index of a route in its snapshot.
@@ -135,10 +132,8 @@ impl Snapshot {
 impl Route {
     /// Makes a route without an upstream.
     fn new(name: String, rule: Rule, metrics: &Metrics) -> Self {
-        let policy = rule.responding_policy();
         Self {
             metrics: metrics.route(&name, &rule),
-            preflight: policy.map(PreflightTemplate::new).unwrap_or_default(),
             name,
             rule,
             cluster: None,

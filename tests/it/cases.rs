@@ -132,13 +132,12 @@ fn run_engine(case: &Case) -> Expectation {
     let mut response = HeaderMap::new();
     let (status, upstream_called) = match &decision {
         Decision::Preflight(PreflightDecision::Handled(grant)) => {
-            grant.for_each_field(|name, value| {
-                let value = value.to_header_value().expect("validated");
-                response.append(
-                    HeaderName::from_bytes(name.as_str().as_bytes()).expect("a name"),
-                    value,
-                );
-            });
+            for (name, value) in grant.fields() {
+                if value.write_to(grant.request(), &mut Vec::new()) {
+                    let value = value.to_header_value(grant.request()).expect("validated");
+                    response.append(HeaderName::from(*name), value);
+                }
+            }
             (grant.status().as_u16(), false)
         }
         Decision::Preflight(PreflightDecision::Rejected(Reason::NoRoute, _)) => (404, false),
@@ -150,11 +149,7 @@ fn run_engine(case: &Case) -> Expectation {
         }
     };
     if !matches!(decision, Decision::Preflight(PreflightDecision::Handled(_))) {
-        decision.plan().apply(
-            rule.responding_policy(),
-            headers.get(header::ORIGIN),
-            &mut response,
-        );
+        rule.edit(decision.plan(), headers.get(header::ORIGIN), &mut response);
     }
     Expectation {
         outcome: outcome.to_owned(),

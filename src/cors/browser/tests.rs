@@ -389,10 +389,11 @@ fn engine_says(rule: &Rule, script: &ScriptRequest<'_>) -> Option<(StatusCode, H
         return None;
     };
     let mut fields = HeaderMap::new();
-    grant.for_each_field(|name, value| {
-        let value = value.to_header_value().expect("bytes");
-        fields.append(HeaderName::from(name), value);
-    });
+    for (name, value) in grant.fields() {
+        if let Some(value) = value.to_header_value(grant.request()) {
+            fields.append(HeaderName::from(*name), value);
+        }
+    }
     Some((grant.status(), fields))
 }
 

@@ -5,14 +5,15 @@
 //! only one, it reports every problem at once, and what it returns can't change.
 
 mod check;
+mod fields;
 
 pub use check::UNRELATED_ORIGINS;
 
 use super::fetch_lists::{is_forbidden_method, is_safelisted_method, is_token};
 use super::origins::matcher::{MatcherError, OriginMatcher};
 use super::origins::pattern::OriginPattern;
-use super::response_fields::VarySet;
-use http::{HeaderValue, StatusCode};
+use super::response_fields::{FieldName, FieldValue, VarySet};
+use http::StatusCode;
 
 /// A policy as it is written, its origin patterns parsed.
 #[derive(Debug, Clone, Default)]
@@ -94,27 +95,13 @@ pub struct Policy {
     any_header: bool,
     /// In lower case, sorted by length and then by bytes.
     header_names: Box<[Box<[u8]>]>,
-    methods: Allowance,
-    headers: Allowance,
-    expose_headers: Option<HeaderValue>,
-    max_age: Option<HeaderValue>,
-    credentials: bool,
+    /// Of the answer to a preflight that is allowed, in the order in which they are sent.
+    preflight_fields: Box<[(FieldName, FieldValue)]>,
     preflight_status: StatusCode,
     on_rejected_preflight: OnRejectedPreflight,
     upstream_cors_headers: UpstreamCorsHeaders,
     private_network: bool,
     debug_header: bool,
-}
-
-/// What an answer's list of methods or headers is made of.
-#[derive(Debug)]
-pub(super) enum Allowance {
-    /// Nothing is configured: the field is not sent.
-    None,
-    /// The configured list, or a `*` that browsers understand.
-    List(HeaderValue),
-    /// `*` with credentials would be taken for a name, so that what was asked for is echoed.
-    Echo,
 }
 
 /// One reason why a [`PolicySpec`] is no policy.
@@ -245,58 +232,33 @@ impl Policy {
     }
 
     fn compile(spec: PolicySpec, origins: OriginMatcher, any: bool) -> Self {
-        let PolicySpec {
-            name,
-            origins: _,
-            methods,
-            headers,
-            expose_headers,
-            credentials,
-            max_age,
-            preflight_status,
-            on_rejected_preflight,
-            upstream_cors_headers,
-            private_network,
-            debug_header,
-            dangers: _,
-        } = spec;
-        let any_method = methods.any;
-        let methods = without_duplicates(methods.names);
-        let headers = NameList {
-            any: headers.any,
-            names: without_duplicates(lower_case(headers.names)),
+        let spec = PolicySpec {
+            methods: spec.methods.without_duplicates(),
+            headers: spec.headers.lower_case().without_duplicates(),
+            expose_headers: spec.expose_headers.lower_case().without_duplicates(),
+            ..spec
         };
-        let exposed = NameList {
-            any: expose_headers.any,
-            names: without_duplicates(lower_case(expose_headers.names)),
-        };
-        let mut header_names: Vec<Box<[u8]>> = headers
-            .names
-            .iter()
-            .map(|name| name.as_bytes().into())
-            .collect();
+        let constant_any = any && !spec.credentials;
+        let bytes = |name: &String| -> Box<[u8]> { name.as_bytes().into() };
+        let mut header_names: Vec<Box<[u8]>> = spec.headers.names.iter().map(bytes).collect();
         header_names.sort_by(|a, b| (a.len(), a).cmp(&(b.len(), b)));
         Self {
-            name: name.into(),
             origins,
-            constant_any: any && !credentials,
-            any_method,
-            method_names: methods.iter().map(|name| name.as_bytes().into()).collect(),
-            any_header: headers.any,
+            constant_any,
+            any_method: spec.methods.any,
+            method_names: spec.methods.names.iter().map(bytes).collect(),
+            any_header: spec.headers.any,
             header_names: header_names.into_boxed_slice(),
-            methods: Allowance::of(any_method, &methods, credentials),
-            headers: Allowance::of(headers.any, &headers.names, credentials),
-            expose_headers: rendered_list(exposed.any, &exposed.names),
-            max_age: max_age.map(HeaderValue::from),
-            credentials,
-            preflight_status: match preflight_status {
+            preflight_fields: fields::preflight(&spec, constant_any),
+            preflight_status: match spec.preflight_status {
                 PreflightStatus::NoContent => StatusCode::NO_CONTENT,
                 PreflightStatus::Ok => StatusCode::OK,
             },
-            on_rejected_preflight,
-            upstream_cors_headers,
-            private_network,
-            debug_header,
+            on_rejected_preflight: spec.on_rejected_preflight,
+            upstream_cors_headers: spec.upstream_cors_headers,
+            private_network: spec.private_network,
+            debug_header: spec.debug_header,
+            name: spec.name.into(),
         }
     }
 
@@ -352,24 +314,19 @@ impl Policy {
         self.header_names.iter().map(|name| &**name)
     }
 
-    pub(super) fn methods(&self) -> &Allowance {
-        &self.methods
+    /// The fields of the answer to a preflight that is allowed, in the order in which they are sent.
+    pub(super) fn preflight_fields(&self) -> &[(FieldName, FieldValue)] {
+        &self.preflight_fields
     }
 
-    pub(super) fn headers(&self) -> &Allowance {
-        &self.headers
-    }
-
-    pub(super) fn expose_headers(&self) -> Option<&HeaderValue> {
-        self.expose_headers.as_ref()
-    }
-
-    pub(super) fn max_age(&self) -> Option<&HeaderValue> {
-        self.max_age.as_ref()
-    }
-
-    pub(super) fn allows_credentials(&self) -> bool {
-        self.credentials
+    /// The fields of every other response that an allowed origin may read, its Vary aside.
+    pub(super) fn actual_fields(&self) -> impl Iterator<Item = &(FieldName, FieldValue)> {
+        let is_of_actual = |name| {
+            use FieldName::{AllowCredentials, AllowOrigin, ExposeHeaders};
+            matches!(name, AllowOrigin | AllowCredentials | ExposeHeaders)
+        };
+        let fields = self.preflight_fields.iter();
+        fields.filter(move |(name, _)| is_of_actual(*name))
     }
 
     /// The status of the answer to a preflight that the policy allows.
@@ -385,57 +342,42 @@ impl Policy {
         self.upstream_cors_headers
     }
 
-    pub(super) fn allows_private_network(&self) -> bool {
-        self.private_network
-    }
-
     pub(super) fn has_debug_header(&self) -> bool {
         self.debug_header
     }
 
+    /// The Vary of a response; a constant `*` is the same for every origin.
+    pub(super) fn vary(&self) -> VarySet {
+        match self.constant_any {
+            true => VarySet::Nothing,
+            false => VarySet::Origin,
+        }
+    }
+
+    /// The Vary of every answer to a preflight.
     pub(super) fn preflight_vary(&self) -> VarySet {
-        match self.private_network {
-            true => VarySet::PrivateNetworkPreflight,
-            false => VarySet::Preflight,
+        VarySet::of_preflight(self.private_network)
+    }
+}
+
+// === impl NameList ===
+
+impl NameList {
+    fn lower_case(self) -> Self {
+        let names = self.names.iter().map(|name| name.to_ascii_lowercase());
+        Self {
+            names: names.collect(),
+            ..self
         }
     }
-}
 
-// === impl Allowance ===
-
-impl Allowance {
-    fn of(any: bool, names: &[String], credentials: bool) -> Self {
-        match rendered_list(any, names) {
-            Some(_) if any && credentials => Self::Echo,
-            Some(list) => Self::List(list),
-            None => Self::None,
+    fn without_duplicates(self) -> Self {
+        let mut names: Vec<String> = Vec::with_capacity(self.names.len());
+        for name in self.names {
+            if !names.contains(&name) {
+                names.push(name);
+            }
         }
+        Self { names, ..self }
     }
-}
-
-/// The list as a field's value, the `*` first. The names are tokens, so that they make one.
-fn rendered_list(any: bool, names: &[String]) -> Option<HeaderValue> {
-    let star = any.then_some("*").into_iter();
-    let all: Vec<&str> = star.chain(names.iter().map(String::as_str)).collect();
-    match all.is_empty() {
-        true => None,
-        false => HeaderValue::try_from(all.join(", ")).ok(),
-    }
-}
-
-fn lower_case(names: Vec<String>) -> Vec<String> {
-    names
-        .into_iter()
-        .map(|name| name.to_ascii_lowercase())
-        .collect()
-}
-
-fn without_duplicates(names: Vec<String>) -> Vec<String> {
-    let mut unique: Vec<String> = Vec::with_capacity(names.len());
-    for name in names {
-        if !unique.contains(&name) {
-            unique.push(name);
-        }
-    }
-    unique
 }

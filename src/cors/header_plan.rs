@@ -1,0 +1,263 @@
+//! The CORS headers of every response but the answer to an allowed preflight: a plan, which waits
+//! until there is a response, and the edits that follow from it.
+//!
+//! <https://fetch.spec.whatwg.org/#cors-protocol-and-http-caches> is why Vary is on responses to
+//! requests without an Origin too, and why a constant `*` is sent to everybody, without Vary.
+
+use super::decision::Rule;
+use super::fetch_lists::ACCESS_CONTROL;
+use super::outcome::Reason;
+use super::policy::{Policy, UpstreamCorsHeaders};
+use super::response_fields::{FieldName, FieldValue, VarySet};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+/// The part of a decision that the response's headers depend on. Small and free of borrows, so that
+/// it can wait in a request's context until the response is there.
+///
+/// A plan names no fields: it says which of the deciding rule's fields the response gets, and
+/// [`Rule::edit`] and [`Rule::fields`] have them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeaderPlan {
+    /// The response stays as it is.
+    Untouched,
+    /// The answer to a preflight, if it is not permission: a refusal, or an error.
+    Preflight {
+        /// Whether the origin may read responses.
+        is_granted: bool,
+        /// The reason of a refusal.
+        reason: Option<Reason>,
+    },
+    /// The response to any other request.
+    Actual {
+        /// Whether the origin may read the response.
+        is_granted: bool,
+        /// The reason of a refusal. Without an Origin there is none: nothing was refused.
+        reason: Option<Reason>,
+    },
+}
+
+/// A response whose fields can be edited: pingora's header, or a plain map.
+pub trait ResponseFields {
+    fn map(&self) -> &HeaderMap;
+    /// Replaces all lines of `name`.
+    fn set(&mut self, name: &'static str, value: HeaderValue);
+    fn remove(&mut self, name: &HeaderName);
+}
+
+// === impl Rule ===
+
+impl Rule {
+    /// Edits the CORS headers of `response` by the plan that this rule's decision made for the
+    /// request, whose Origin is `origin`.
+    pub fn edit(
+        &self,
+        plan: HeaderPlan,
+        origin: Option<&HeaderValue>,
+        response: &mut impl ResponseFields,
+    ) {
+        let upstream = self.upstream_cors_headers(plan);
+        if let Some(upstream) = upstream {
+            strip(upstream, plan.is_granted(), response);
+        }
+        if let Some(policy) = self.granting_policy(plan) {
+            grant(policy, origin, response);
+        }
+        if let Some(reason) = self.shown_reason(plan) {
+            let value = HeaderValue::from_static(reason.as_str());
+            response.set(FieldName::Reason.as_str(), value);
+        }
+        let allows_one = || {
+            let name = header::ACCESS_CONTROL_ALLOW_ORIGIN;
+            let mut lines = response.map().get_all(name).iter();
+            lines.any(|value| value != "*")
+        };
+        let vary = match self.vary(plan) {
+            // The upstream may have named one origin where ours is the same for all.
+            VarySet::Nothing if upstream == Some(UpstreamCorsHeaders::Fill) && allows_one() => {
+                VarySet::Origin
+            }
+            vary => vary,
+        };
+        merge_vary(vary, response);
+    }
+
+    /// The CORS fields of a response that has none of its own, in the order in which they are sent:
+    /// those that [`Rule::edit`] puts into an empty one.
+    pub fn fields(&self, plan: HeaderPlan) -> impl Iterator<Item = (FieldName, FieldValue)> {
+        let fixed = |text| FieldValue::Fixed(HeaderValue::from_static(text));
+        let granted = self.granting_policy(plan).into_iter();
+        let granted = granted.flat_map(Policy::actual_fields).cloned();
+        let reason = self.shown_reason(plan);
+        let reason = reason.map(|reason| (FieldName::Reason, fixed(reason.as_str())));
+        let vary = Some(self.vary(plan)).filter(|&vary| vary != VarySet::Nothing);
+        let vary = vary.map(|vary| (FieldName::Vary, fixed(vary.as_str())));
+        granted.chain(reason).chain(vary)
+    }
+
+    /// What becomes of the upstream's own `Access-Control-*`; `None`: they are left alone.
+    pub fn upstream_cors_headers(&self, plan: HeaderPlan) -> Option<UpstreamCorsHeaders> {
+        let policy = self.responding_policy()?;
+        match plan {
+            HeaderPlan::Untouched => None,
+            // `keep` and `fill` are for responses to actual requests: an upstream's yes to a
+            // preflight that the policy refuses must not get out.
+            HeaderPlan::Preflight { .. } => Some(UpstreamCorsHeaders::Strip),
+            HeaderPlan::Actual { .. } => Some(policy.upstream_cors_headers()),
+        }
+    }
+
+    fn granting_policy(&self, plan: HeaderPlan) -> Option<&Policy> {
+        self.responding_policy().filter(|_| plan.is_granted())
+    }
+
+    /// The reason that the policy's debug header gives, if it has one.
+    fn shown_reason(&self, plan: HeaderPlan) -> Option<Reason> {
+        let policy = self.responding_policy()?;
+        plan.reason().filter(|_| policy.has_debug_header())
+    }
+
+    fn vary(&self, plan: HeaderPlan) -> VarySet {
+        match (self, plan) {
+            (_, HeaderPlan::Untouched) | (Self::Passthrough | Self::Off, _) => VarySet::Nothing,
+            (Self::Policy(policy) | Self::NoRoute(Some(policy)), HeaderPlan::Preflight { .. }) => {
+                policy.preflight_vary()
+            }
+            (Self::Policy(policy) | Self::NoRoute(Some(policy)), HeaderPlan::Actual { .. }) => {
+                policy.vary()
+            }
+            (Self::NoRoute(None), HeaderPlan::Preflight { .. }) => VarySet::Preflight,
+            (Self::NoRoute(None), HeaderPlan::Actual { .. }) => VarySet::Nothing,
+        }
+    }
+}
+
+// === impl HeaderPlan ===
+
+impl HeaderPlan {
+    /// Whether the origin may read the response.
+    pub fn is_granted(self) -> bool {
+        match self {
+            Self::Untouched => false,
+            Self::Preflight { is_granted, .. } | Self::Actual { is_granted, .. } => is_granted,
+        }
+    }
+
+    fn reason(self) -> Option<Reason> {
+        match self {
+            Self::Untouched => None,
+            Self::Preflight { reason, .. } | Self::Actual { reason, .. } => reason,
+        }
+    }
+}
+
+/// Gives `response` the fields that an allowed origin gets.
+fn grant(policy: &Policy, origin: Option<&HeaderValue>, response: &mut impl ResponseFields) {
+    let mut allows_ours = false;
+    for (name, value) in policy.actual_fields() {
+        let value = match value {
+            FieldValue::Fixed(value) => value,
+            FieldValue::Echo(_) => match origin {
+                Some(origin) => origin,
+                None => return,
+            },
+        };
+        // Credentials go to the origin that allowed them, nowhere else. Only `fill` leaves an
+        // upstream's own fields here to be found.
+        match (
+            name,
+            response.map().get(header::ACCESS_CONTROL_ALLOW_ORIGIN),
+        ) {
+            (FieldName::AllowOrigin, None) => {
+                response.remove(&header::ACCESS_CONTROL_ALLOW_CREDENTIALS);
+                response.set(name.as_str(), value.clone());
+                allows_ours = true;
+            }
+            (FieldName::AllowOrigin, Some(theirs)) => allows_ours = theirs == value,
+            (FieldName::AllowCredentials, _) if !allows_ours => {}
+            _ => set_missing(*name, value.clone(), response),
+        }
+    }
+}
+
+fn set_missing(name: FieldName, value: HeaderValue, response: &mut impl ResponseFields) {
+    if !response.map().contains_key(name.as_str()) {
+        response.set(name.as_str(), value);
+    }
+}
+
+/// Removes the upstream's own `Access-Control-*`, as far as the policy says so.
+fn strip(upstream: UpstreamCorsHeaders, is_granted: bool, response: &mut impl ResponseFields) {
+    let keeps = match upstream {
+        UpstreamCorsHeaders::Strip => false,
+        UpstreamCorsHeaders::Keep => !is_granted,
+        UpstreamCorsHeaders::Fill => true,
+    };
+    // Two of them contradict each other or repeat themselves; a browser takes neither.
+    let twice = || {
+        let mut lines = response
+            .map()
+            .get_all(header::ACCESS_CONTROL_ALLOW_ORIGIN)
+            .iter();
+        lines.nth(1).is_some()
+    };
+    if keeps && !twice() {
+        return;
+    }
+    while let Some(name) = next_cors_field(response.map()) {
+        response.remove(&name);
+    }
+}
+
+fn next_cors_field(map: &HeaderMap) -> Option<HeaderName> {
+    map.keys()
+        .find(|name| name.as_str().starts_with(ACCESS_CONTROL))
+        .cloned()
+}
+
+/// Merges `vary` into what is there, token by token: an upstream's own Vary must survive.
+fn merge_vary(vary: VarySet, response: &mut impl ResponseFields) {
+    if vary == VarySet::Nothing {
+        return;
+    }
+    if !response.map().contains_key(header::VARY) {
+        let value = HeaderValue::from_static(vary.as_str());
+        return response.set(FieldName::Vary.as_str(), value);
+    }
+    let lines = || response.map().get_all(header::VARY).iter();
+    let tokens = || {
+        lines()
+            .flat_map(|line| line.as_bytes().split(|&byte| byte == b','))
+            .map(<[u8]>::trim_ascii)
+    };
+    let has = |name: &str| tokens().any(|token| token.eq_ignore_ascii_case(name.as_bytes()));
+    if has("*") || vary.names().iter().all(|name| has(name)) {
+        return;
+    }
+    // One allocation, and only where an upstream varies on something of its own.
+    let missing = vary.names().iter().filter(|name| !has(name));
+    let kept = lines().map(HeaderValue::as_bytes);
+    let kept = kept.filter(|line| !line.trim_ascii().is_empty());
+    let all: Vec<&[u8]> = kept.chain(missing.map(|name| name.as_bytes())).collect();
+    if let Ok(value) = HeaderValue::try_from(all.join(b", ".as_slice())) {
+        response.set(FieldName::Vary.as_str(), value);
+    }
+}
+
+// === impl ResponseFields ===
+
+impl ResponseFields for HeaderMap {
+    fn map(&self) -> &HeaderMap {
+        self
+    }
+
+    fn set(&mut self, name: &'static str, value: HeaderValue) {
+        // The names are the constants of `FieldName`, which are header names.
+        if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
+            self.insert(name, value);
+        }
+    }
+
+    fn remove(&mut self, name: &HeaderName) {
+        self.remove(name);
+    }
+}
