@@ -161,12 +161,10 @@ fn grant(policy: &Policy, origin: Option<&HeaderValue>, response: &mut impl Resp
                 None => return,
             },
         };
+        let theirs = response.map().get(header::ACCESS_CONTROL_ALLOW_ORIGIN);
         // Credentials go to the origin that allowed them, nowhere else. Only `fill` leaves an
         // upstream's own fields here to be found.
-        match (
-            name,
-            response.map().get(header::ACCESS_CONTROL_ALLOW_ORIGIN),
-        ) {
+        match (name, theirs) {
             (FieldName::AllowOrigin, None) => {
                 response.remove(&header::ACCESS_CONTROL_ALLOW_CREDENTIALS);
                 response.set(name.as_str(), value.clone());

@@ -112,18 +112,16 @@ impl<'a> Answer<'a> {
 
     /// The same answer for HTTP/2, where names have no case.
     pub(crate) fn to_http2_header(&self) -> Box<ResponseHeader> {
-        let (mut parts, ()) = http::Response::new(()).into_parts();
-        parts.status = self.status;
-        parts.headers = HeaderMap::with_capacity(FIELDS);
+        let mut fields = HeaderMap::with_capacity(FIELDS);
         if has_length(self.status) {
-            let none = HeaderValue::from_static("0");
-            parts.headers.insert(header::CONTENT_LENGTH, none);
+            fields.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         // A place for the date, which is written last.
-        parts
-            .headers
-            .insert(header::DATE, HeaderValue::from_static(""));
-        self.insert_into(&mut parts.headers);
+        fields.insert(header::DATE, HeaderValue::from_static(""));
+        self.insert_into(&mut fields);
+        let (mut parts, ()) = http::Response::new(()).into_parts();
+        parts.status = self.status;
+        parts.headers = fields;
         Box::new(parts.into())
     }
 

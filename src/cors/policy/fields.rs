@@ -10,42 +10,30 @@ pub(super) fn preflight(
     spec: &PolicySpec,
     is_constant_any: bool,
 ) -> Box<[(FieldName, FieldValue)]> {
-    let fixed = |text| FieldValue::Fixed(HeaderValue::from_static(text));
+    use FieldValue::{Echo, Fixed};
+    let fixed = |text| Fixed(HeaderValue::from_static(text));
     let allow_origin = match is_constant_any {
         true => fixed("*"),
-        false => FieldValue::Echo(RequestPart::Origin),
+        false => Echo(RequestPart::Origin),
     };
-    let max_age = |seconds| FieldValue::Fixed(HeaderValue::from(seconds));
+    let credentials = spec.credentials.then(|| fixed("true"));
+    let methods = allowance(spec, &spec.methods, RequestPart::Method);
+    let headers = allowance(spec, &spec.headers, RequestPart::HeaderNames);
+    let exposed = list(&spec.expose_headers).map(Fixed);
+    let max_age = spec.max_age.map(|seconds| Fixed(seconds.into()));
     // https://wicg.github.io/private-network-access/#headers, which browsers have given up.
-    let private_network = FieldValue::Echo(RequestPart::PrivateNetwork);
-    let (credentials, exposed) = (spec.credentials, &spec.expose_headers);
+    let asked = Echo(RequestPart::PrivateNetwork);
+    let private_network = spec.private_network.then_some(asked);
+    let vary = VarySet::of_preflight(spec.private_network);
     [
         (FieldName::AllowOrigin, Some(allow_origin)),
-        (
-            FieldName::AllowCredentials,
-            credentials.then(|| fixed("true")),
-        ),
-        (
-            FieldName::AllowMethods,
-            allowance(&spec.methods, credentials, RequestPart::Method),
-        ),
-        (
-            FieldName::AllowHeaders,
-            allowance(&spec.headers, credentials, RequestPart::HeaderNames),
-        ),
-        (
-            FieldName::ExposeHeaders,
-            list(exposed).map(FieldValue::Fixed),
-        ),
-        (FieldName::MaxAge, spec.max_age.map(max_age)),
-        (
-            FieldName::AllowPrivateNetwork,
-            spec.private_network.then_some(private_network),
-        ),
-        (
-            FieldName::Vary,
-            Some(fixed(VarySet::of_preflight(spec.private_network).as_str())),
-        ),
+        (FieldName::AllowCredentials, credentials),
+        (FieldName::AllowMethods, methods),
+        (FieldName::AllowHeaders, headers),
+        (FieldName::ExposeHeaders, exposed),
+        (FieldName::MaxAge, max_age),
+        (FieldName::AllowPrivateNetwork, private_network),
+        (FieldName::Vary, Some(fixed(vary.as_str()))),
     ]
     .into_iter()
     .filter_map(|(name, value)| Some((name, value?)))
@@ -54,9 +42,9 @@ pub(super) fn preflight(
 
 /// Returns the value that allows `names`; `None` if nothing is configured. Browsers take a `*` with
 /// credentials for a name, so that the part of the request that asks is repeated instead.
-fn allowance(names: &NameList, credentials: bool, asked: RequestPart) -> Option<FieldValue> {
+fn allowance(spec: &PolicySpec, names: &NameList, asked: RequestPart) -> Option<FieldValue> {
     let list = list(names)?;
-    Some(match names.any && credentials {
+    Some(match names.any && spec.credentials {
         true => FieldValue::Echo(asked),
         false => FieldValue::Fixed(list),
     })

@@ -1,0 +1,100 @@
+//! The reasons for which a [`PolicySpec`](super::PolicySpec) is refused.
+
+use crate::cors::origins::matcher::MatcherError;
+
+/// One reason why a [`PolicySpec`] is no policy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{kind}")]
+pub struct PolicyError {
+    pub field: SpecField,
+    pub kind: PolicyErrorKind,
+}
+
+/// The place in a [`PolicySpec`] that an error is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpecField {
+    Origins,
+    Origin(usize),
+    Methods,
+    Method(usize),
+    Header(usize),
+    ExposeHeaders,
+    ExposeHeader(usize),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyErrorKind {
+    #[error("no origin is allowed: the list is empty")]
+    NoOrigins,
+    #[error("`*` allows every origin, so that the patterns beside it mean nothing")]
+    AnyBesideOthers,
+    #[error("`*` allows every method, so that the names beside it mean nothing")]
+    AnyMethodBesideOthers,
+    #[error("{0}")]
+    Matcher(#[from] MatcherError),
+    #[error("`{0}` is not a method: RFC 9110 has no such token")]
+    NotAMethod(String),
+    #[error("`{0}` is a name to browsers, not a pattern")]
+    NameWithStar(String),
+    #[error("no script may use the method `{0}`")]
+    ForbiddenMethod(String),
+    #[error("`{0}` is not a header name: RFC 9110 has no such token")]
+    NotAHeader(String),
+    #[error("no script may set the header `{0}`")]
+    ForbiddenHeader(String),
+    #[error("`{0}` is a field of the CORS protocol itself")]
+    CorsField(String),
+    #[error("no script may read the header `{0}`")]
+    UnreadableHeader(String),
+    #[error("with credentials a browser takes the `*` for a header's name")]
+    AnyExposedWithCredentials,
+    #[error(
+        "any site could act as its visitors: `{0}` matches unrelated origins, with credentials"
+    )]
+    AnyOriginWithCredentials(String),
+    #[error("any site can have the origin `null`, and credentials would go to it")]
+    NullWithCredentials,
+    #[error("`{0}` is not https, so that whoever is on the network's path could act as its users")]
+    InsecureOrigin(String),
+    #[error("anybody can register a name under `{suffix}`, and `{pattern}` gives it credentials")]
+    PublicSuffix { pattern: String, suffix: String },
+}
+
+// === impl PolicyErrorKind ===
+
+impl PolicyErrorKind {
+    /// What to write instead, or which key says that the danger is wanted.
+    pub fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::NoOrigins => "list the origins, or write `*` for all of them",
+            Self::AnyBesideOthers => "remove the `*` or the other patterns",
+            Self::AnyMethodBesideOthers => "remove the `*` or the names",
+            Self::ForbiddenMethod(_) | Self::ForbiddenHeader(_) => {
+                "remove it: browsers never ask for it"
+            }
+            Self::UnreadableHeader(_) => "remove it: browsers hide it from scripts",
+            Self::CorsField(_) => "remove it: it is CORS's own, and no script's",
+            Self::NotAMethod(name) | Self::NotAHeader(name) if name.contains([',', ' ']) => {
+                "write a list, with one name an element"
+            }
+            Self::NameWithStar(_) => "list the names, or write `*` for all of them",
+            Self::AnyExposedWithCredentials => "list the headers by name",
+            Self::AnyOriginWithCredentials(_) => {
+                "list the origins, or set `dangerously_allow_any_origin_with_credentials: true`"
+            }
+            Self::NullWithCredentials => {
+                "remove it, or set `dangerously_allow_null_with_credentials: true`"
+            }
+            Self::InsecureOrigin(_) => {
+                "write https, or set `dangerously_allow_insecure_origins: true`"
+            }
+            Self::PublicSuffix { .. } => {
+                "name the domain that is yours, or set \
+                 `dangerously_allow_public_suffix_wildcards: true`"
+            }
+            Self::NotAMethod(_) => "write a method such as `PUT`",
+            Self::NotAHeader(_) => "write a name such as `x-request-id`",
+            Self::Matcher(_) => return None,
+        })
+    }
+}
