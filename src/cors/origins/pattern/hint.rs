@@ -1,0 +1,96 @@
+//! Advice for a string that is not an origin pattern: what to write instead.
+
+use super::{PatternErrorKind, TuplePattern, is_loopback_host};
+use crate::cors::origins::origin::{OriginError, parse_port};
+use std::net::Ipv6Addr;
+
+/// What the author most likely meant, or how patterns are written.
+pub(super) fn hint(text: &str, kind: PatternErrorKind) -> Option<String> {
+    let words = match kind {
+        _ if text.eq_ignore_ascii_case("null") => "write \"null\", in lower case",
+        PatternErrorKind::Origin(OriginError::NotAscii) => "write the host in Punycode (xn--…)",
+        PatternErrorKind::Origin(OriginError::FileScheme) => {
+            "write \"null\" to allow pages without an origin"
+        }
+        PatternErrorKind::Origin(OriginError::WhiteSpace) if text.trim().contains([' ', ',']) => {
+            "write one pattern an element, and nothing beside it"
+        }
+        PatternErrorKind::Origin(OriginError::BadHostCharacter) if text.ends_with(',') => {
+            "write one pattern an element, and no comma"
+        }
+        PatternErrorKind::MisplacedWildcard => {
+            "write a wildcard like `https://*.example.com`, any port like `http://localhost:*`, or a \
+             `regex:`"
+        }
+        _ => return mended(text, kind).map(|meant| format!("write `{meant}`")),
+    };
+    Some(words.to_owned())
+}
+
+/// The text with its mistakes taken out one after the other, if that makes it a pattern.
+fn mended(text: &str, kind: PatternErrorKind) -> Option<String> {
+    let mut guess = mend(text, kind)?;
+    // One mistake seldom comes alone, four of them are no pattern any more.
+    for _ in 0..3 {
+        match TuplePattern::parse(&guess) {
+            Ok(_) => return Some(guess),
+            Err(kind) => guess = mend(&guess, kind)?,
+        }
+    }
+    None
+}
+
+fn mend(text: &str, kind: PatternErrorKind) -> Option<String> {
+    use OriginError as E;
+    use PatternErrorKind as K;
+    Some(match kind {
+        K::Origin(E::UpperCase) => text.to_lowercase(),
+        K::Origin(E::Path) => text[..path_at(text)?].to_owned(),
+        K::Origin(E::MissingScheme) => {
+            let host = text.trim_start_matches('/');
+            let name = host.split(['/', ':']).next().unwrap_or(host);
+            match is_loopback_host(name) || host.starts_with("[::1]") {
+                true => format!("http://{host}"),
+                false => format!("https://{host}"),
+            }
+        }
+        K::Origin(E::WhiteSpace) => text.trim().to_owned(),
+        K::Origin(E::UserInfo) => {
+            let (scheme, rest) = text.split_once("://")?;
+            format!("{scheme}://{}", rest.rsplit_once('@')?.1)
+        }
+        K::Origin(E::BadIpv6) => shortest_ipv6(text)?,
+        K::Origin(E::BadPort) => {
+            let (origin, port) = text.rsplit_once(':')?;
+            let trimmed = port.trim_start_matches('0');
+            parse_port(trimmed).ok()?;
+            format!("{origin}:{trimmed}")
+        }
+        K::Ipv4Mapped => mapped_as_ipv4(text)?,
+        _ => return None,
+    })
+}
+
+pub(super) fn path_at(text: &str) -> Option<usize> {
+    let authority = text.find("://")? + 3;
+    Some(authority + text[authority..].find(['/', '?', '#', '\\'])?)
+}
+
+fn bracketed(text: &str) -> Option<(&str, Ipv6Addr, &str)> {
+    let (before, rest) = text.split_once('[')?;
+    let (address, after) = rest.split_once(']')?;
+    Some((before, address.parse().ok()?, after))
+}
+
+fn shortest_ipv6(text: &str) -> Option<String> {
+    let (before, address, after) = bracketed(text)?;
+    match address.to_ipv4_mapped() {
+        Some(v4) => Some(format!("{before}{v4}{after}")),
+        None => Some(format!("{before}[{address}]{after}")),
+    }
+}
+
+fn mapped_as_ipv4(text: &str) -> Option<String> {
+    let (before, address, after) = bracketed(text)?;
+    Some(format!("{before}{}{after}", address.to_ipv4_mapped()?))
+}

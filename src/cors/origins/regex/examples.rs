@@ -1,0 +1,99 @@
+//! Origins that a regex matches.
+
+use super::RegexPattern;
+use crate::cors::origins::origin::Origin;
+use regex_syntax::hir::{Class, Dot, Hir, HirKind};
+
+impl RegexPattern {
+    /// Origins that the regex matches, and most likely was written for: as short as can be, and so many
+    /// that each of its alternatives is in one of them, but no more than `most`.
+    pub fn examples(&self, most: usize) -> Vec<String> {
+        let mut examples: Vec<String> = Vec::new();
+        for choice in 0..alternatives(&self.hir).min(most) {
+            // A `.*` stands for nothing where that makes an origin, else for one letter.
+            let texts = [0, 1].map(|least| {
+                let mut text = String::new();
+                push_example(&self.hir, '.', Choice { choice, least }, &mut text);
+                match text.contains("://") {
+                    true => text,
+                    // Where the regex leaves the scheme to a `.*`, the example has none.
+                    false => format!("https://{text}"),
+                }
+            });
+            let is_origin = |text: &&String| {
+                let origin = Origin::parse(text.as_bytes());
+                matches!(origin, Ok(Origin::Tuple(_))) && self.is_match(text)
+            };
+            examples.extend(texts.iter().find(is_origin).cloned());
+        }
+        examples.dedup();
+        examples
+    }
+}
+
+/// What an example has where the regex leaves it open.
+#[derive(Clone, Copy)]
+struct Choice {
+    /// Which of several alternatives.
+    choice: usize,
+    /// How often what may repeat without end.
+    least: u32,
+}
+
+/// The most alternatives that stand at one place.
+fn alternatives(hir: &Hir) -> usize {
+    match hir.kind() {
+        HirKind::Alternation(parts) => {
+            let within = parts.iter().map(alternatives).max();
+            parts.len().max(within.unwrap_or(1))
+        }
+        HirKind::Concat(parts) => parts.iter().map(alternatives).max().unwrap_or(1),
+        HirKind::Capture(capture) => alternatives(&capture.sub),
+        HirKind::Repetition(repetition) => alternatives(&repetition.sub),
+        _ => 1,
+    }
+}
+
+fn push_example(hir: &Hir, dot: char, choice: Choice, text: &mut String) {
+    if *hir == Hir::dot(Dot::AnyByteExceptLF) {
+        return text.push(dot);
+    }
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => {}
+        HirKind::Literal(literal) => text.push_str(&String::from_utf8_lossy(&literal.0)),
+        HirKind::Class(Class::Bytes(class)) => {
+            let first = class.ranges().iter().map(|range| char::from(range.start()));
+            let likely = class
+                .ranges()
+                .iter()
+                .any(|r| (r.start()..=r.end()).contains(&b'x'));
+            text.extend(if likely {
+                Some('x')
+            } else {
+                first.into_iter().next()
+            });
+        }
+        HirKind::Class(Class::Unicode(_)) => {}
+        HirKind::Repetition(repetition) => {
+            let least = match repetition.max {
+                None => choice.least,
+                Some(_) => 0,
+            };
+            for _ in 0..repetition.min.max(least) {
+                // A `.` that repeats was meant to be anything.
+                push_example(&repetition.sub, 'x', choice, text);
+            }
+        }
+        HirKind::Capture(capture) => push_example(&capture.sub, dot, choice, text),
+        HirKind::Concat(parts) => {
+            for part in parts {
+                push_example(part, dot, choice, text);
+            }
+        }
+        HirKind::Alternation(parts) => {
+            if let Some(part) = parts.get(choice.choice % parts.len().max(1)) {
+                push_example(part, dot, choice, text);
+            }
+        }
+    }
+}

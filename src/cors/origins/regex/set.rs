@@ -1,0 +1,153 @@
+//! All regexes of a policy, run as one automaton.
+
+use super::{RegexError, RegexPattern, parse};
+use regex_automata::dfa::{Automaton, StartKind, dense};
+use regex_automata::nfa::thompson;
+use regex_automata::util::primitives::StateID;
+use regex_automata::{Anchored, Input, MatchKind};
+use regex_syntax::hir::{Hir, Look};
+use std::collections::HashSet;
+use std::sync::OnceLock;
+
+/// What the table of one policy's automaton may take. A thousand regexes of forty characters take
+/// about 4 MiB; what exceeds this is a regex that counts, such as `(a|b)*a(a|b){20}`.
+pub(super) const MAX_AUTOMATON_BYTES: usize = 16 << 20;
+const MAX_BUILD_BYTES: usize = 64 << 20;
+/// What all tables of one policy may take, and how many there may be: each is asked in turn.
+const MAX_TOTAL_BYTES: usize = 64 << 20;
+const MAX_SETS: usize = 16;
+
+/// All regexes of one policy.
+#[derive(Debug)]
+pub(in crate::cors::origins) struct RegexSet {
+    automaton: dense::DFA<Vec<u32>>,
+    start: StateID,
+}
+
+// === impl RegexSet ===
+
+impl RegexSet {
+    /// As few sets as fit, each with the place of its first pattern. Nearly always that is one: but
+    /// patterns with free text inside can multiply each other's states.
+    pub(in crate::cors::origins) fn of(
+        patterns: &[&RegexPattern],
+    ) -> Result<Vec<(usize, Self)>, RegexError> {
+        let mut sets = Vec::new();
+        Self::split(0, patterns, &mut sets)?;
+        let bytes: usize = sets.iter().map(|(_, set)| set.memory_usage()).sum();
+        match bytes > MAX_TOTAL_BYTES {
+            true => Err(RegexError::TooLarge),
+            false => Ok(sets),
+        }
+    }
+
+    fn split(
+        first: usize,
+        patterns: &[&RegexPattern],
+        sets: &mut Vec<(usize, Self)>,
+    ) -> Result<(), RegexError> {
+        match Self::new(patterns.iter().map(|pattern| &pattern.hir)) {
+            Ok(set) => sets.push((first, set)),
+            Err(_) if patterns.len() > 1 && sets.len() < MAX_SETS => {
+                let (left, right) = patterns.split_at(patterns.len() / 2);
+                Self::split(first, left, sets)?;
+                Self::split(first + left.len(), right, sets)?;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    pub(super) fn new<'a>(hirs: impl IntoIterator<Item = &'a Hir>) -> Result<Self, RegexError> {
+        let whole: Vec<Hir> = hirs
+            .into_iter()
+            .map(|hir| Hir::concat(vec![hir.clone(), Hir::look(Look::End)]))
+            .collect();
+        let nfa = thompson::Compiler::new()
+            .configure(
+                thompson::Config::new()
+                    .utf8(false)
+                    .nfa_size_limit(Some(MAX_BUILD_BYTES)),
+            )
+            .build_many_from_hir(&whole)
+            .map_err(|_| RegexError::TooLarge)?;
+        let automaton = dense::Builder::new()
+            .configure(
+                dense::Config::new()
+                    // Anchored at the start by the search, at the end by the `Look::End` above.
+                    .start_kind(StartKind::Anchored)
+                    // Every pattern that matches, not the first to match something shorter.
+                    .match_kind(MatchKind::All)
+                    .accelerate(false)
+                    .dfa_size_limit(Some(MAX_AUTOMATON_BYTES))
+                    .determinize_size_limit(Some(MAX_BUILD_BYTES)),
+            )
+            .build_from_nfa(&nfa)
+            .map_err(|_| RegexError::TooLarge)?;
+        let start = automaton
+            .start_state_forward(&Input::new("").anchored(Anchored::Yes))
+            .map_err(|_| RegexError::TooLarge)?;
+        Ok(Self { automaton, start })
+    }
+
+    /// The index of a pattern that matches the whole of `origin`.
+    pub(in crate::cors::origins) fn find(&self, origin: &[u8]) -> Option<usize> {
+        let mut state = self.start;
+        for &byte in origin {
+            state = self.automaton.next_state(state, byte);
+            if self.automaton.is_dead_state(state) {
+                return None;
+            }
+        }
+        state = self.automaton.next_eoi_state(state);
+        self.automaton
+            .is_match_state(state)
+            .then(|| self.automaton.match_pattern(state, 0).as_usize())
+    }
+
+    /// About every serialized origin: what no origin is, such as one without a scheme, is not in it.
+    pub(super) fn of_all_origins() -> &'static Self {
+        static ORIGINS: OnceLock<RegexSet> = OnceLock::new();
+        ORIGINS.get_or_init(|| {
+            let text = r"[a-z][a-z0-9+.-]*://([a-z0-9_.-]+|\[[0-9a-f:]+\])(:[1-9][0-9]{0,4})?";
+            let hir = parse(text).expect("invariant: a test parses it");
+            Self::new([&hir]).expect("invariant: a test compiles it")
+        })
+    }
+
+    /// Whether some text is matched by both: a walk over the pairs of states that one text can reach
+    /// in both automata.
+    pub(super) fn meets(&self, other: &Self) -> bool {
+        /// Automata that have so many pairs match something, if only by chance.
+        const MAX_PAIRS: usize = 100_000;
+        let step = |(a, b): (StateID, StateID), byte| {
+            let next = (
+                self.automaton.next_state(a, byte),
+                other.automaton.next_state(b, byte),
+            );
+            let is_dead =
+                self.automaton.is_dead_state(next.0) || other.automaton.is_dead_state(next.1);
+            (!is_dead).then_some(next)
+        };
+        let mut seen = HashSet::from([(self.start, other.start)]);
+        let mut waiting = vec![(self.start, other.start)];
+        while let Some(pair) = waiting.pop() {
+            let ends = (
+                self.automaton.next_eoi_state(pair.0),
+                other.automaton.next_eoi_state(pair.1),
+            );
+            let is_match =
+                self.automaton.is_match_state(ends.0) && other.automaton.is_match_state(ends.1);
+            if is_match || seen.len() > MAX_PAIRS {
+                return true;
+            }
+            let next = (0x21..0x7f).filter_map(|byte| step(pair, byte));
+            waiting.extend(next.filter(|next| seen.insert(*next)));
+        }
+        false
+    }
+
+    pub(in crate::cors::origins) fn memory_usage(&self) -> usize {
+        self.automaton.memory_usage()
+    }
+}

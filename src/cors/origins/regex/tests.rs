@@ -1,0 +1,160 @@
+use super::*;
+
+fn is_match(regex: &str, origin: &str) -> bool {
+    RegexPattern::parse(regex).unwrap().is_match(origin)
+}
+
+#[test]
+fn a_regex_means_the_whole_origin() {
+    let regex = r"https://pr-[0-9]+\.preview\.example\.com";
+    assert!(is_match(regex, "https://pr-7.preview.example.com"));
+    assert!(!is_match(
+        regex,
+        "https://pr-7.preview.example.com.evil.test"
+    ));
+    assert!(!is_match(regex, "https://pr-7.preview.example.com:8443"));
+    assert!(!is_match(regex, "xhttps://pr-7.preview.example.com"));
+    assert!(!is_match(regex, "https://pr-.preview.example.com"));
+}
+
+#[test]
+fn a_shorter_alternative_does_not_hide_a_longer_one() {
+    assert!(is_match(
+        r"https://a|https://a\.example",
+        "https://a.example"
+    ));
+}
+
+#[test]
+fn anchors_that_the_author_wrote_change_nothing() {
+    assert!(is_match(r"^https://a\.example$", "https://a.example"));
+    assert!(!is_match(
+        r"^https://a\.example$",
+        "https://a.example.evil.test"
+    ));
+}
+
+#[test]
+fn a_regex_that_does_not_parse_alone_is_refused() {
+    for text in ["https://a)|(?:.*", "(", "[", "*", "a{2,1}", r"\p{Greek}"] {
+        let parsed = RegexPattern::parse(text);
+        assert!(
+            matches!(parsed, Err(RegexError::Syntax { .. })),
+            "{text}: {parsed:?}"
+        );
+    }
+    assert!(matches!(RegexPattern::parse(""), Err(RegexError::Empty)));
+    assert!(matches!(
+        RegexPattern::parse("^$"),
+        Err(RegexError::MatchesNothing)
+    ));
+    assert!(matches!(
+        RegexPattern::parse("b\u{fc}cher"),
+        Err(RegexError::NotAscii)
+    ));
+}
+
+#[test]
+fn the_set_names_the_pattern_that_matched() {
+    let patterns: Vec<RegexPattern> = ["https://a[0-9]", "https://b[0-9]", "https://[ab]x"]
+        .iter()
+        .map(|text| RegexPattern::parse(text).unwrap())
+        .collect();
+    let sets = RegexSet::of(&patterns.iter().collect::<Vec<_>>()).unwrap();
+    let [(0, set)] = sets.as_slice() else {
+        panic!("they fit into one automaton");
+    };
+    assert_eq!(set.find(b"https://a1"), Some(0));
+    assert_eq!(set.find(b"https://b1"), Some(1));
+    assert_eq!(set.find(b"https://bx"), Some(2));
+    assert_eq!(set.find(b"https://c1"), None);
+    assert_eq!(set.find(b""), None);
+}
+
+#[test]
+fn a_regex_that_is_not_a_whole_origin_matches_none() {
+    for (text, expected) in [
+        (r"https://.*\.foo\.com", true),
+        (r".*foo.*", true),
+        (r"(https?)://localhost(:\d+)?", true),
+        (r"http://\[::1\]:[0-9]+", true),
+        (r"foo\.com$", false),
+        (r"^https://foo\.", true),
+        (r"^https://", false),
+        (r"https://foo\.com/", false),
+        (r"/^https:\/\/foo\.com$/", false),
+        (r"https://Foo\.com", false),
+        ("null", false),
+    ] {
+        let regex = RegexPattern::parse(text).unwrap();
+        assert_eq!(regex.can_match_an_origin(), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_regex_that_would_explode_is_an_error_and_not_an_outage() {
+    let parsed = RegexPattern::parse("(a|b)*a(a|b){24}");
+    assert!(matches!(parsed, Err(RegexError::TooLarge)), "{parsed:?}");
+}
+
+#[test]
+fn regexes_that_multiply_each_other_are_asked_in_groups() {
+    let text = |i| format!(r"https://[a-z0-9-]+-team{i}-[a-z0-9-]+\.preview\.example\.com");
+    let patterns: Vec<RegexPattern> = (0..16)
+        .map(|i| RegexPattern::parse(&text(i)).unwrap())
+        .collect();
+    let sets = RegexSet::of(&patterns.iter().collect::<Vec<_>>()).unwrap();
+    assert!(sets.len() > 1, "or this test is about nothing");
+    for i in 0..16 {
+        let origin = format!("https://a-team{i}-b.preview.example.com");
+        let found = sets
+            .iter()
+            .find_map(|(first, set)| Some(first + set.find(origin.as_bytes())?));
+        assert_eq!(found, Some(i));
+    }
+}
+
+#[test]
+fn examples_are_origins_that_the_regex_matches() {
+    for (text, expected) in [
+        (
+            r"https://pr-[0-9]+\.example\.com",
+            &["https://pr-0.example.com"][..],
+        ),
+        (r"https://app.example.com.*", &["https://app.example.com"]),
+        (r"https://.*\.example\.com", &["https://x.example.com"]),
+        (r".*\.example\.com", &["https://x.example.com"]),
+        (r"(aa|bb)://c(:[0-9]{2})?", &["aa://c", "bb://c"]),
+        (
+            r"https://(aa|bb)\.(dd|ee|ff)\.com",
+            &[
+                "https://aa.dd.com",
+                "https://bb.ee.com",
+                "https://aa.ff.com",
+            ],
+        ),
+        ("null", &[]),
+    ] {
+        let regex = RegexPattern::parse(text).unwrap();
+        assert_eq!(regex.examples(16), expected, "{text}");
+        assert!(regex.examples(1).len() <= 1);
+    }
+}
+
+#[test]
+fn prefixes_are_read_off_the_syntax_tree() {
+    let starts = |regex: &str| {
+        RegexPattern::parse(regex)
+            .unwrap()
+            .all_start_with(|start, whole| {
+                start.starts_with("https://") || (whole && start == "http://localhost")
+            })
+    };
+    assert!(starts(r"https://.*\.example\.com"));
+    assert!(starts(r"https://a|https://b"));
+    assert!(starts(r"http://localhost"));
+    assert!(!starts(r"http://localhost.*"));
+    assert!(!starts(r"https?://.*\.example\.com"));
+    assert!(!starts(r".*\.example\.com"));
+    assert!(!starts(r"http://[a-z]+"));
+}
