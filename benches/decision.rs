@@ -1,4 +1,4 @@
-//! What a decision costs: by kind and number of patterns, for hits, misses and hostile input; and
+//! The cost of a decision: by kind and number of patterns, for hits, misses and hostile input; and
 //! what it costs to compile patterns.
 //!
 //! `cargo bench --bench decision`. Origins rotate, so that large tables are not measured from the
@@ -12,7 +12,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
 use std::time::Duration;
 
-/// So many different origins take turns.
+/// Number of different origins that take turns.
 const ROTATION: usize = 4096;
 
 fn exact(i: usize) -> String {

@@ -8,7 +8,7 @@ use std::net::Ipv4Addr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What corsgate answers to an allowed preflight under the benchmark's policy, of some day.
+/// corsgate's answer to an allowed preflight under the benchmark's policy, with some date.
 const ANSWER: &[u8] = b"HTTP/1.1 204 No Content\r\n\
     Access-Control-Allow-Origin: https://app.example.com\r\n\
     Access-Control-Allow-Credentials: true\r\n\
@@ -71,7 +71,7 @@ async fn answer(mut stream: TcpStream) -> io::Result<()> {
     }
 }
 
-/// How many there are, and where the last one ends.
+/// Counts the requests, and finds the end of the last one.
 fn blank_lines(bytes: &[u8]) -> (usize, usize) {
     let (mut count, mut consumed) = (0, 0);
     // Where the next one might end. Most bytes are none of its own, and rule out four such places.

@@ -47,11 +47,11 @@ fn unpack(name: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// What stands above this line of a file was written by hand, and stays.
+/// The line of a file below which seeds are generated; those above it are written by hand and stay.
 const FOUND: &str = "# --- found by fuzzing";
 
 fn pack(name: &str, folder: &Path) -> io::Result<()> {
-    // What lies in the repository anyway is no seed of its own.
+    // Inputs that are in the repository anyway are not kept as seeds.
     let known: BTreeSet<Vec<u8>> = seeds::documents(&here().join(".."))?.into_iter().collect();
     let old = fs::read_to_string(seeds_file(name))?;
     let by_hand: Vec<&str> = old.lines().take_while(|line| *line != FOUND).collect();

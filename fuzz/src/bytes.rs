@@ -1,7 +1,7 @@
 //! A fuzzer's bytes as a series of choices. By hand, and not by a crate, because what the seeds mean
 //! must not change with a crate's version.
 
-/// What is left of the bytes; where none is, every choice is the first.
+/// The remaining bytes; when they are used up, every choice is the first.
 #[derive(Debug, Clone)]
 pub struct Bytes<'a>(&'a [u8]);
 

@@ -9,13 +9,13 @@ use corsgate::cors::{CorsRequest, SingleValue, decide};
 use serde_yaml::Value;
 use std::path::Path;
 
-/// What comes before choices. No UTF-8 has it.
+/// The byte before a choice. UTF-8 never contains it.
 pub const GRAMMAR: u8 = 0xff;
 
-/// What a longer document can do, a shorter one can.
+/// Maximum length of a document: a longer one shows nothing that a shorter one can't.
 const MAX_LEN: usize = 16 << 10;
 
-/// A directory that nobody has: whatever a document names, nothing is there to be read.
+/// A directory that does not exist, so that no document can have a file read.
 const FILE: &str = "/nonexistent/corsgate-fuzz/gate.yaml";
 
 pub fn run(data: &[u8]) {
@@ -92,7 +92,7 @@ fn is_place(text: &str, line: usize, column: usize) -> bool {
     })
 }
 
-/// What loads can be decided on, and never gives away what no policy may.
+/// Asserts that a configuration that loads can be decided on, and grants nothing that no policy may.
 fn check_decisions(config: &Config) {
     let origins = [
         SingleValue::Absent,
@@ -144,7 +144,7 @@ fn has_out_of_scope(value: &Value, key: Option<&str>) -> bool {
         },
         Value::Sequence(elements) => elements.iter().any(|value| has_out_of_scope(value, key)),
         Value::Mapping(map) => map.iter().any(|(key, value)| {
-            // What is no plain key is not trusted to be none.
+            // Anything but a plain key counts as one.
             has_out_of_scope(value, Some(key.as_str().unwrap_or("file")))
         }),
         Value::Tagged(tagged) => has_out_of_scope(&tagged.value, key),

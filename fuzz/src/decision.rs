@@ -143,7 +143,7 @@ fn policy(choices: &mut Bytes<'_>) -> Option<(Policy, Written)> {
         if count > 1 && is_any(&origin) && choices.below(8) < 7 {
             origin = WrittenOrigin::Text("https://*.example.com".to_owned());
         }
-        // What is no pattern is the other target's.
+        // Text that is not a pattern is for the other target.
         let parsed = match &origin {
             WrittenOrigin::Text(text) => OriginPattern::parse(text).ok(),
             WrittenOrigin::Regex(text) => RegexPattern::parse(text).ok().map(OriginPattern::Regex),
@@ -422,7 +422,7 @@ fn name_of(name: &'static str) -> HeaderName {
     HeaderName::from_bytes(name.as_bytes()).expect("a field's name")
 }
 
-/// What the engine says, in the twin's words.
+/// The engine's answer, in the twin's terms.
 fn answer(rule: &Rule, request: &CorsRequest<'_>, upstream: &HeaderMap) -> Answer {
     let decision = decide(rule, request);
     let (outcome, reason) = (decision.outcome().as_str(), decision.outcome().reason());
@@ -507,7 +507,7 @@ fn fields(map: &HeaderMap) -> Fields {
     fields
 }
 
-/// What holds under every rule, whatever the tables say.
+/// Asserts what holds under every rule.
 pub fn check_invariants(rule: &Rule, request: &CorsRequest<'_>) {
     let decision = decide(rule, request);
     let own = match &decision {
@@ -571,7 +571,7 @@ pub fn check_invariants(rule: &Rule, request: &CorsRequest<'_>) {
     check_both_ways(&decision, rule, request);
 }
 
-/// A plan says the same to a map and to whoever writes bytes.
+/// Asserts that a plan gives the same fields in both forms.
 fn check_both_ways(decision: &Decision<'_>, rule: &Rule, request: &CorsRequest<'_>) {
     let applied = after_plan(decision, rule, request, HeaderMap::new());
     let mut told = HeaderMap::new();

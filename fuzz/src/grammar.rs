@@ -458,7 +458,7 @@ const RULES: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// How long a document may become before every choice is the first.
+/// Maximum length of a document; beyond it, every choice is the first.
 const MAX_LEN: usize = 4 << 10;
 
 pub fn document(choices: &mut Bytes<'_>) -> String {

@@ -1,4 +1,4 @@
-//! What the fuzzers do with their bytes: one plain function a target, which panics where something
+//! The bodies of the fuzz targets: one plain function per target, which panics where something
 //! is wrong. `fuzz_targets/` hands them to libFuzzer; `tests/it/fuzz.rs` includes this very file and
 //! runs them over the seeds, on stable and in every `make test`.
 //!
@@ -14,7 +14,7 @@ pub mod origin;
 pub mod pattern;
 pub mod seeds;
 
-/// What is done with one input.
+/// The body of a target, called with one input.
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.

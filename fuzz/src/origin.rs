@@ -30,7 +30,7 @@ pub fn run(data: &[u8]) {
     }
 }
 
-/// What may stand in a response's header as it came in the request's.
+/// Whether the bytes may be echoed into a response's header.
 pub fn assert_safe_to_echo(bytes: &[u8]) {
     let is_safe = |byte: &u8| {
         byte.is_ascii_graphic()

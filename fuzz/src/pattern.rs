@@ -8,7 +8,7 @@ use corsgate::cors::{
     HostPattern, Origin, OriginMatcher, OriginPattern, PatternRef, RegexPattern, TuplePattern,
 };
 
-/// What a longer regex can do, a shorter one can.
+/// Maximum length of a regex: a longer one shows nothing that a shorter one can't.
 const MAX_REGEX_LEN: usize = 160;
 
 /// Asked of every pattern.
@@ -83,7 +83,7 @@ fn check_pattern(text: &str, asked: &str) {
     }
 }
 
-/// What a `` write `X` `` tells the author to write must be right.
+/// Asserts that the text a hint tells the author to write is accepted.
 fn check_hint(text: &str, hint: Option<&str>) {
     let Some(hint) = hint else { return };
     assert!(!hint.is_empty());

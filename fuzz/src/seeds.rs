@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-/// The inputs in `text`; empty lines and lines that start with `#` are none.
+/// The inputs in `text`; empty lines and lines that start with `#` are skipped.
 pub fn read(text: &str) -> Vec<Vec<u8>> {
     let lines = text.lines();
     let seeds = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -15,7 +15,7 @@ pub fn read(text: &str) -> Vec<Vec<u8>> {
 /// One input as a line.
 pub fn line(input: &[u8]) -> String {
     let escaped = input.escape_ascii().to_string();
-    // Quotes need no escape here, and an input that starts with `#` is no comment.
+    // Quotes need no escape here, and an input that starts with `#` is not a comment.
     let plain = escaped.replace("\\\"", "\"").replace("\\'", "'");
     match plain.strip_prefix('#') {
         Some(rest) => format!("\\x23{rest}"),

@@ -5,7 +5,7 @@ use crate::config::Limits;
 use crate::routing::has_dot_segment;
 use http::{StatusCode, Version};
 
-/// Why a request is answered with an error before CORS and its route have a say.
+/// The reason for answering a request with an error before CORS and its route have a say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RequestError {
     #[error("the header is longer than `limits.max_request_header_bytes`")]

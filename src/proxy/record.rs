@@ -16,7 +16,7 @@ use tracing::debug;
 pub(crate) struct Record {
     pub route: RouteId,
     pub outcome: Outcome,
-    /// Why the request was refused before its route counted.
+    /// The reason for refusing the request before its route counted.
     pub error: Option<RequestError>,
     /// When its header had come.
     pub started: Instant,

@@ -22,7 +22,7 @@ pub(crate) struct Routed<'a> {
     settled: Option<Settled>,
 }
 
-/// What is done with a request.
+/// The deed that follows from the decision.
 pub(crate) enum Step<'a> {
     /// The gateway answers it.
     Answer(Answer<'a>),
@@ -73,7 +73,7 @@ impl<'a> Routed<'a> {
         }
     }
 
-    /// The plan for the CORS headers of the response, whoever makes it.
+    /// The plan for the CORS headers of the response, the upstream's or the gateway's own.
     pub(crate) fn plan(&self) -> HeaderPlan {
         self.decision.plan()
     }

@@ -1,4 +1,4 @@
-//! What `cors/browser.rs` claims of browsers, and what `explain` says they would do, held against a
+//! The claims of `cors/browser` and of `explain` about browsers, held against a
 //! real Chromium where one is installed. `CORSGATE_TEST_BROWSER=require` makes it a failure that
 //! none is.
 
@@ -16,12 +16,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// What a browser does about one `fetch()`, or about several.
+/// A browser's reaction to one `fetch()`, or to several.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Conduct {
     preflights: Vec<Preflight>,
     requests: Vec<Request>,
-    /// What the script got each time: the names that it can read, or an error.
+    /// The script's result of each fetch: the names that it can read, or an error.
     readable: Seen,
 }
 
@@ -41,7 +41,7 @@ struct Request {
     headers: BTreeMap<String, String>,
 }
 
-/// What the module says that a browser does, where it takes `case` for what is in `taken`.
+/// Predicts with the module what a browser does if it takes `case` for what is in `taken`.
 fn predicted(case: &Case, taken: &Case, page_origin: &str) -> Conduct {
     let origin = case.origin(page_origin);
     let script = ScriptRequest {
@@ -100,7 +100,7 @@ fn predicted(case: &Case, taken: &Case, page_origin: &str) -> Conduct {
     conduct
 }
 
-/// What a browser did, by what reached the server and what the script got.
+/// Observes a browser, by the requests that reached the server and the script's results.
 fn observed(case: &Case, received: &[&Received], seen: Seen) -> Conduct {
     let mut conduct = Conduct {
         readable: seen,

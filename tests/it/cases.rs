@@ -196,7 +196,7 @@ fn every_case_is_explained_as_it_is_decided() {
     check_all(run_explain);
 }
 
-/// What `explain` says of the case's request, as it would be pasted.
+/// Explains the case's request, pasted as a raw request.
 fn run_explain(case: &Case) -> Expectation {
     let text = format!(
         "listeners: [{{ address: '127.0.0.1:1' }}]\n{}",
@@ -348,7 +348,7 @@ async fn send_http2(case: &Case, gateway: &Gateway) -> http::Response<h2::RecvSt
         .unwrap_or_else(|error| panic!("{case}: {error}"))
 }
 
-/// What the one request, of `route`, was counted as: its outcome and reason.
+/// Reads the outcome and reason that the one request, of `route`, was counted as.
 fn counted(page: &str, route: &str) -> (String, Option<String>) {
     let counters: Vec<&str> = page
         .lines()

@@ -81,7 +81,7 @@ fn every_failure_says_once_that_it_is_an_error() {
     }
 }
 
-/// What `check --format json` says, and its exit status.
+/// Runs `check --format json`; returns its output and exit status.
 fn checked(file: &File, arguments: &[&str]) -> (serde_json::Value, Option<i32>) {
     let output = corsgate(&[&["check", &file.path, "--format", "json"], arguments].concat());
     assert_eq!(stderr(&output), "", "all of it is in the object");
@@ -368,7 +368,7 @@ fn words(line: &str) -> Vec<String> {
         .collect()
 }
 
-/// What `curl` would show, header lines in lower case: the request that its arguments make.
+/// Sends the request that a `curl` command describes; returns its output, header lines in lower case.
 fn ask(curl: &[String]) -> String {
     let url = curl
         .iter()

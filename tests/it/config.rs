@@ -23,7 +23,7 @@ fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
     paths
 }
 
-/// What `check` says, with files named as from their own folder.
+/// Runs `check`, with files named as from their own folder.
 fn messages(path: &Path) -> (bool, String) {
     let folder = format!("{}/", path.parent().expect("a folder").display());
     let (is_usable, diagnostics) = match Config::load(path) {
@@ -207,7 +207,7 @@ fn what_is_no_file_is_refused_and_never_waited_for() {
     assert!(!config.sources.have_changed());
     let masks = Masks::default().value("{folder}/", folder.path("").display());
     let mut errors = Vec::new();
-    // A pipe that nobody writes into.
+    // A pipe without a writer.
     for (what, pipe) in [("origins.txt", &origins), ("gate.yaml", &path)] {
         fs::remove_file(pipe).expect("removed");
         let made = std::process::Command::new("mkfifo").arg(pipe).status();
@@ -221,7 +221,7 @@ fn what_is_no_file_is_refused_and_never_waited_for() {
     expect::texts("config/pipes.txt", &errors);
 }
 
-/// What `work` makes, unless it blocks.
+/// Returns the result of `work`, unless it blocks.
 fn in_time<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || sender.send(work()));

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 const CONFIG: &str = include_str!("../expect/explain/gate.yaml");
 
-/// What the command says to these arguments, and `pasted` on stdin.
+/// Runs the command with these arguments, and `pasted` on stdin.
 fn explain(arguments: &[&str], pasted: &str) -> (Option<i32>, String, String) {
     let file = File::new(CONFIG);
     let start = ["explain", "--config", &file.path];
@@ -167,7 +167,7 @@ fn the_admin_listener_explains_what_is_running() {
     assert_eq!(report["verdict"], "blocked");
 
     assert_eq!(ask(&gateway, "/explain", &"x".repeat(70_000)).status, 413);
-    // Explaining is no traffic.
+    // Explaining does not count as traffic.
     assert!(
         !gateway.metrics().lines().any(|line| {
             line.starts_with("corsgate_preflights_total{") && !line.ends_with(" 0")
@@ -175,7 +175,7 @@ fn the_admin_listener_explains_what_is_running() {
     );
 }
 
-/// What the command says while its stdin stays open, as in some CI systems.
+/// Runs the command with its stdin left open, as in some CI systems.
 fn explain_with_open_stdin(arguments: &[&str]) -> String {
     let file = File::new(CONFIG);
     let mut child = Command::new(env!("CARGO_BIN_EXE_corsgate"))
@@ -194,7 +194,7 @@ fn explain_with_open_stdin(arguments: &[&str]) -> String {
         let _ = sender.send(text);
     });
     let said = said.recv_timeout(Duration::from_secs(60));
-    // Only now: nobody else has closed it.
+    // Only now: the command must not have waited for it.
     drop(stdin);
     let _ = child.kill();
     child.wait().expect("it ends");
@@ -207,7 +207,7 @@ fn a_url_and_a_paste_are_not_mixed() {
     let text = explain_with_open_stdin(&["--url", url, "--format", "json"]);
     let report: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(report["verdict"], "no_cors");
-    // What stands on stdin beside a URL is no part of it.
+    // With a URL, stdin is not read.
     let report = json(&["--url", url], "curl -X PUT http://h/private");
     assert_eq!(
         (&report["method"], &report["url"]),

@@ -1,4 +1,4 @@
-//! What the fuzzers run, on stable: every target over its seeds, and over random bytes.
+//! The bodies of the fuzz targets, on stable: every target over its seeds, and over random bytes.
 
 use proptest::prelude::*;
 use std::panic::catch_unwind;

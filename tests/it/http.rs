@@ -155,7 +155,7 @@ fn a_request_behind_a_body_is_answered_however_the_body_is_framed() {
     ] {
         let mut client = Client::connect(gateway.address);
         let post = format!("POST / HTTP/1.1\r\nHost: a.test\r\n{body}");
-        // In one piece, so that whoever reads the body could read what comes behind it.
+        // In one piece, so that a reader of the body could read on into the next request.
         client.write(format!("{post}{PREFLIGHT}{post}{}", get("/", ORIGIN)).as_bytes());
         let statuses: Vec<u16> = (0..4)
             .map_while(|_| client.read(false).map(|response| response.status))
@@ -349,7 +349,7 @@ fn draining_lets_a_request_under_way_finish() {
     client.write(get("/", ORIGIN).as_bytes());
     let (mut stream, _) = listener.accept().expect("the request reached the backend");
     let draining = std::thread::spawn(move || gateway.drain());
-    // Draining has begun when nobody is let in any more.
+    // Draining has begun when no client is let in any more.
     while std::net::TcpStream::connect_timeout(&at, Duration::from_secs(1)).is_ok() {
         std::thread::yield_now();
     }

@@ -532,7 +532,7 @@ fn certificates_are_checked_and_a_private_ca_can_be_trusted() {
         .value("{ca}", &ca)
         .value("{other}", &other);
     transcript("probe/tls.txt", &masks);
-    // Plain HTTP where TLS is spoken is no answer either.
+    // Plain HTTP to a TLS server gets no answer either.
     let plain = Upstream::start(Answer::ok());
     let (object, exit) = judged(&format!("https://{}/", plain.address), &["--insecure"]);
     assert_eq!(exit, 4, "{object:#}");

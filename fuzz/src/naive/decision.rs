@@ -1,4 +1,4 @@
-//! What becomes of a request, from the tables of the README and the Fetch standard's preflight
+//! The treatment of a request, from the tables of the README and the Fetch standard's preflight
 //! algorithm (<https://fetch.spec.whatwg.org/#cors-preflight-fetch>).
 
 use super::origin::{self, Origin};
@@ -308,7 +308,7 @@ fn response(policy: &Written, request: &Request, upstream: &Fields) -> (bool, Fi
     (is_allowed, fields)
 }
 
-/// Whether Access-Control-Allow-Origin is `*`, whoever asks.
+/// Whether Access-Control-Allow-Origin is `*` for every request.
 fn is_constant(policy: &Written) -> bool {
     let is_any = |written: &WrittenOrigin| *written == WrittenOrigin::Text("*".to_owned());
     !policy.spec.credentials && policy.origins.iter().any(is_any)
@@ -452,7 +452,7 @@ fn is_forbidden_header(name: &str) -> bool {
     names.contains(&lower.as_str()) || lower.starts_with("proxy-") || lower.starts_with("sec-")
 }
 
-/// Hosts that anybody can have a name under, and hosts that are somebody's.
+/// Hosts below which anyone can register a name, and hosts with one owner.
 const SUFFIXES: [&str; 4] = ["com", "co.uk", "github.io", "dev"];
 const NO_SUFFIXES: [&str; 5] = [
     "example.com",

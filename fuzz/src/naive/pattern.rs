@@ -17,7 +17,7 @@ pub enum Pattern {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Port {
-    /// As it is written; a default port is written by nobody.
+    /// The port as written; a default port is left out.
     Is(Option<u16>),
     Any,
 }

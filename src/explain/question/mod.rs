@@ -152,7 +152,7 @@ impl Question {
     }
 
     /// Adds the fields of a pasted request, except those that the browser set itself: no script did,
-    /// and notes about them would help nobody.
+    /// and notes about them would help no reader.
     fn take_pasted(&mut self, fields: impl Iterator<Item = (String, String)>) {
         for (name, value) in fields {
             self.credentials |= is(&name, "cookie");

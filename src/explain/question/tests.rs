@@ -73,7 +73,7 @@ fn flags_replace_what_is_pasted() {
             &["Origin: https://c.example"],
             "PUT x-b=2|X-B=3|x-c=4|Origin=https://b.example|Origin=https://c.example",
         ),
-        // What a browser sets is no noise where somebody asks for it.
+        // A field that a browser sets is kept if a flag asks for it.
         (
             None,
             None,
@@ -126,7 +126,7 @@ fn a_query_is_read_as_flags_are() {
     assert!(Flags::of_query("orgin=x").is_err());
 }
 
-/// What browsers copy has this in it, however they quote it.
+/// The request that is in every browser's copy, however it is quoted.
 const BOOKS: &str = "\
 POST https://api.example.com/v1/books?q=a%20b
 accept: */*
@@ -270,7 +270,7 @@ fn secrets_decide_and_are_not_told() {
         assert!(question.values(name).eq(["s3cr3t", ""]), "{name}");
         let told = question.shown_headers().map(|(_, value)| value);
         let told: Vec<String> = told.collect();
-        // That there is no value is no secret.
+        // An empty value is not a secret.
         let expected = if is_told { "s3cr3t" } else { "\u{2026}" };
         assert_eq!(told, [expected, ""], "{name}");
         let decides = browser_headers::value_decides(name);

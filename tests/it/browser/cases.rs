@@ -1,4 +1,4 @@
-//! What scripts ask and servers answer: products of the values in `cases/values.rs`.
+//! The requests of scripts and the answers of servers: products of the values in `cases/values.rs`.
 
 mod values;
 
@@ -205,7 +205,7 @@ fn statuses(cases: &mut Vec<Case>) {
     }
 }
 
-/// What a preflight permits is remembered, or not.
+/// Cases in which a preflight's permission is cached, or not.
 fn times(cases: &mut Vec<Case>) {
     for max_age in MAX_AGE {
         for (credentials, place) in PLACES.iter().flat_map(|&p| [(false, p), (true, p)]) {

@@ -34,7 +34,7 @@ pub(super) struct Fetch {
     pub(super) place: Place,
 }
 
-/// What a script got, each time: the names of the response's fields that it can read, or an error.
+/// A script's result of each fetch: the names of the response's fields that it can read, or an error.
 pub(super) type Seen = Vec<Option<Vec<String>>>;
 
 /// The server of the page, bound before there is a plan: plans name its origin.
@@ -48,7 +48,7 @@ pub(super) struct Site {
 /// credentials.
 pub(super) const COOKIE: &str = "corsgate=1";
 
-/// What a page reports.
+/// The report of a page.
 #[derive(Debug, Deserialize)]
 struct Report {
     page: String,

@@ -7,7 +7,7 @@ use super::cases::Case;
 use super::chromium::Place;
 
 pub(super) struct Departure {
-    /// What Chromium does.
+    /// Chromium's behavior.
     pub(super) sentence: &'static str,
     pub(super) applies: fn(&Case) -> bool,
     pub(super) departed: fn(&mut Case),
@@ -111,7 +111,7 @@ pub(super) const DEPARTURES: [Departure; 8] = [
             }
         },
     },
-    // A number below 0 is none in the standard, which takes 5 s then.
+    // To the standard a number below 0 is not a number, and the default of 5 s holds.
     Departure {
         sentence: "a negative Access-Control-Max-Age is 0",
         applies: |case| case.max_age().is_some_and(|value| value.starts_with('-')),

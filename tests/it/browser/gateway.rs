@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// `{o}` is the page's origin, `{down}` an address where nobody listens.
+/// `{o}` is the page's origin, `{down}` an address where no server listens.
 const CONFIG: &str = "\
 upstreams:
   echo: { echo: true }
@@ -111,7 +111,7 @@ const REQUESTS: [Asked; 17] = [
     ("POST", &[("x-b", ""), ("accept-language", "de_CH")], false),
 ];
 
-/// What a browser did.
+/// The deeds of a browser.
 #[derive(Debug, PartialEq, Eq)]
 struct Conduct {
     has_asked: bool,

@@ -1,4 +1,4 @@
-//! What the tests share: a gateway in this process, an upstream that records, a client that reads
+//! Shared by the tests: a gateway in this process, an upstream that records, a client that reads
 //! every byte. No port is fixed, nothing sleeps: everything waits for what it is about.
 
 mod client;
@@ -26,7 +26,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) const WITH_LANE: &str = "express_lane: true";
 pub(crate) const WITHOUT_LANE: &str = "express_lane: false";
 
-/// What the program says to these arguments.
+/// Runs the program with these arguments.
 pub(crate) fn corsgate(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_corsgate"))
         .args(arguments)
@@ -41,7 +41,7 @@ pub(crate) fn without_proxies(command: &mut Command) {
     }
 }
 
-/// What the program says to these arguments, and to `piped` on its stdin.
+/// Runs the program with these arguments, and `piped` on its stdin.
 pub(crate) fn corsgate_reading(arguments: &[&str], piped: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_corsgate"))
         .args(arguments)
@@ -138,7 +138,7 @@ impl Gateway {
         panic!("no request was counted");
     }
 
-    /// What the admin listener answers to a request line.
+    /// Sends a request line to the admin listener and returns its answer.
     pub(crate) fn ask_admin(&self, line: &str) -> Response {
         let request = format!("{line} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
         Client::connect(self.admin).exchange(&request)
@@ -160,7 +160,7 @@ fn joined(fields: &[(String, String)], name: &str) -> Option<String> {
     (!values.is_empty()).then(|| values.join(", "))
 }
 
-/// An address where nobody listens, for as long as the value lives: it is taken, so that nobody else
+/// An address where no server listens, for as long as the value lives: it is bound, so that no other
 /// can get it, and connections to it are refused.
 pub(crate) struct Refusing {
     pub(crate) address: SocketAddr,

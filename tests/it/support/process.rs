@@ -89,11 +89,11 @@ impl Running {
         assert!(status.success());
     }
 
-    /// What it says on stderr, line by line. Asked for once.
+    /// Takes its stderr, line by line. Called once.
     pub(crate) fn log(&mut self) -> Log {
         let stderr = self.0.stderr.take().expect("asked for once");
         let (send, lines) = mpsc::channel();
-        // Ends with the process; a pipe that nobody reads would hold it up.
+        // Ends with the process, which would block on a pipe that is not read.
         thread::spawn(move || {
             let lines = BufReader::new(stderr).lines().map_while(Result::ok);
             for line in lines {

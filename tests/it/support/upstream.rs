@@ -18,7 +18,7 @@ pub(crate) struct Received {
     pub(crate) body: Vec<u8>,
 }
 
-/// What the upstream writes to every request, byte for byte.
+/// The upstream's answer to every request, byte for byte.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer(pub(crate) Vec<u8>);
 
@@ -59,7 +59,7 @@ impl Upstream {
         let address = listener.local_addr().expect("bound");
         let received = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&received);
-        // The thread ends with the process; a listener that nobody asks costs nothing.
+        // The thread ends with the process; an idle listener costs nothing.
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (answer, log) = (Arc::clone(&answer), Arc::clone(&log));
@@ -69,7 +69,7 @@ impl Upstream {
         Self { address, received }
     }
 
-    /// What has reached the upstream so far.
+    /// The requests that have reached the upstream so far.
     pub(crate) fn received(&self) -> Vec<Received> {
         self.received
             .lock()
