@@ -120,7 +120,7 @@ fn duplicates_are_stored_once() {
     let twice: Vec<&str> = texts.iter().chain(&texts).copied().collect();
     assert_eq!(matcher(&texts).exact.len(), 1);
     assert_eq!(matcher(&twice).exact.len(), 1);
-    assert_eq!(matcher(&twice).ports.len(), 1);
+    assert_eq!(matcher(&twice).groups.ports.len(), 1);
 }
 
 #[test]
