@@ -7,6 +7,7 @@
 //! *Invariant:* whatever parses here is safe to echo: lower-case ASCII without white space,
 //! quotes, commas or control characters.
 
+use arrayvec::ArrayString;
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -299,10 +300,19 @@ fn ends_in_a_number(host: &[u8]) -> bool {
 /// Whether `text` is an IPv6 address as <https://url.spec.whatwg.org/#concept-ipv6-serializer>
 /// writes it.
 fn is_shortest_ipv6(text: &str) -> bool {
-    match text.parse::<Ipv6Addr>() {
-        Ok(address) => StackText::of(address).as_str() == text,
-        Err(_) => false,
-    }
+    /// Bytes of the longest address, `ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255`, and more.
+    const MAX_LEN: usize = 48;
+    let Ok(address) = text.parse::<Ipv6Addr>() else {
+        return false;
+    };
+    // On the stack: deciding must not allocate.
+    let mut shortest = ArrayString::<MAX_LEN>::new();
+    // Rust writes an IPv4-mapped address with dots; URLs write it in hexadecimal.
+    let written = match address.segments() {
+        [0, 0, 0, 0, 0, 0xffff, high, low] => write!(shortest, "::ffff:{high:x}:{low:x}"),
+        _ => write!(shortest, "{address}"),
+    };
+    written.is_ok() && shortest.as_str() == text
 }
 
 pub(super) fn parse_port(text: &str) -> Result<u16, OriginError> {
@@ -317,46 +327,6 @@ pub(super) fn parse_port(text: &str) -> Result<u16, OriginError> {
         };
     }
     text.parse().map_err(|_| OriginError::BadPort)
-}
-
-// === impl StackText ===
-
-/// An IPv6 address written on the stack: deciding must not allocate.
-struct StackText {
-    bytes: [u8; 48],
-    len: usize,
-}
-
-impl StackText {
-    fn of(address: Ipv6Addr) -> Self {
-        let mut text = Self {
-            bytes: [0; 48],
-            len: 0,
-        };
-        // Rust writes an IPv4-mapped address with dots; URLs write it in hexadecimal.
-        let written = match address.segments() {
-            [0, 0, 0, 0, 0, 0xffff, high, low] => write!(text, "::ffff:{high:x}:{low:x}"),
-            _ => write!(text, "{address}"),
-        };
-        if written.is_err() {
-            text.len = 0;
-        }
-        text
-    }
-
-    fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.bytes[..self.len]).unwrap_or_default()
-    }
-}
-
-impl std::fmt::Write for StackText {
-    fn write_str(&mut self, s: &str) -> std::fmt::Result {
-        let end = self.len + s.len();
-        let free = self.bytes.get_mut(self.len..end).ok_or(std::fmt::Error)?;
-        free.copy_from_slice(s.as_bytes());
-        self.len = end;
-        Ok(())
-    }
 }
 
 #[cfg(test)]
