@@ -5,7 +5,8 @@
 //! rebinding) can even read the answers as its own. Its requests carry the site's name in Host.
 
 use crate::cors::host_and_port;
-use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use crate::routing::authority;
+use http::{HeaderMap, HeaderName, Uri, header};
 use std::net::IpAddr;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -51,17 +52,10 @@ fn is_known(host: &str, hosts: &[String]) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok() || hosts.iter().any(|known| known == host)
 }
 
-/// Returns the host and port that the client sent the request to.
-fn authority<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> &'a [u8] {
-    match uri.authority() {
-        Some(authority) => authority.as_str().as_bytes(),
-        None => headers.get(header::HOST).map_or(b"", HeaderValue::as_bytes),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::HeaderValue;
 
     fn is_refused(host: &'static str, fields: &[(&'static str, &'static str)]) -> bool {
         let mut headers = HeaderMap::new();

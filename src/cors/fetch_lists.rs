@@ -3,6 +3,8 @@
 //! Sources: <https://fetch.spec.whatwg.org/#methods> and
 //! <https://fetch.spec.whatwg.org/#forbidden-request-header>.
 
+use super::byte_set::ByteSet;
+
 /// Methods that a preflight never has to list:
 /// <https://fetch.spec.whatwg.org/#cors-safelisted-method>.
 const SAFELISTED_METHODS: [&[u8]; 3] = [b"GET", b"HEAD", b"POST"];
@@ -24,31 +26,16 @@ pub const HEADERS_FORBIDDEN_BUT_HARMLESS: [&str; 6] = [
 
 /// Whether `bytes` is a token: RFC 9110 §5.6.2.
 pub fn is_token(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && bytes.iter().all(|&byte| is_token_byte(byte))
+    !bytes.is_empty() && TOKEN_BYTES.contains_all(bytes)
 }
 
-pub(super) fn is_token_byte(byte: u8) -> bool {
-    TOKEN_BYTES[usize::from(byte)]
-}
-
-/// One look-up a byte: this is asked for every byte of every requested header's name.
-const TOKEN_BYTES: [bool; 256] = {
-    let mut table = [false; 256];
-    let others = b"!#$%&'*+-.^_`|~";
-    let mut index = 0;
-    while index < others.len() {
-        table[others[index] as usize] = true;
-        index += 1;
-    }
-    let mut byte = 0;
-    while byte < 128 {
-        if (byte as u8).is_ascii_alphanumeric() {
-            table[byte] = true;
-        }
-        byte += 1;
-    }
-    table
-};
+/// The bytes of a token. A table, because every byte of every requested header's name is looked up.
+static TOKEN_BYTES: ByteSet = ByteSet::of(&[
+    ByteSet::LOWER,
+    ByteSet::UPPER,
+    ByteSet::DIGITS,
+    b"!#$%&'*+-.^_`|~",
+]);
 
 pub(super) fn is_safelisted_method(method: &[u8]) -> bool {
     SAFELISTED_METHODS.contains(&method)

@@ -30,6 +30,7 @@
 
 mod actual;
 pub mod browser;
+mod byte_set;
 mod decision;
 mod explain;
 mod fetch_lists;
@@ -44,6 +45,7 @@ mod request;
 mod response_fields;
 
 pub use actual::Actual;
+pub use byte_set::ByteSet;
 pub use decision::{Decision, PreflightDecision, Rule, decide};
 pub use explain::{Step, StepName, StepResult, explain};
 pub use fetch_lists::{
@@ -54,7 +56,8 @@ pub use header_plan::{HeaderPlan, ResponseFields};
 pub use lookalikes::{Probe, ProbeKind, probes, registrable_domain};
 pub use origins::matcher::{MatcherError, OriginMatcher, PatternId, PatternRef};
 pub use origins::origin::{
-    MAX_ORIGIN_LEN, Origin, OriginError, TupleOrigin, default_port, host_and_port,
+    MAX_ORIGIN_LEN, Origin, OriginError, TupleOrigin, default_port, host_and_port, invalid_port,
+    origin_of,
 };
 pub use origins::pattern::{
     HostPattern, OriginPattern, PatternError, PatternErrorKind, PortPattern, TuplePattern,

@@ -15,7 +15,7 @@ pub use report::{
 };
 
 use crate::cors::browser::ScriptRequest;
-use crate::cors::{CorsRequest, Origin, RequestKind, default_port, host_and_port};
+use crate::cors::{CorsRequest, Origin, RequestKind, default_port, host_and_port, origin_of};
 use crate::proxy::Snapshot;
 use exchange::exchange;
 use http::request::Parts;
@@ -276,12 +276,6 @@ impl Question {
     }
 
     fn is_same_origin(&self, origin: &str) -> bool {
-        let (host, _) = host_and_port(&self.authority);
-        let scheme = &self.scheme;
-        let own = match self.port() {
-            port if Some(port) == default_port(scheme) => format!("{scheme}://{host}"),
-            port => format!("{scheme}://{host}:{port}"),
-        };
-        own == origin
+        origin_of(&self.scheme, &self.authority) == origin
     }
 }

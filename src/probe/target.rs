@@ -1,6 +1,6 @@
 //! The URL that is asked.
 
-use crate::cors::{default_port, host_and_port};
+use crate::cors::{invalid_port, origin_of};
 use http::Uri;
 use std::fmt;
 use std::str::FromStr;
@@ -46,11 +46,11 @@ impl Target {
     /// Returns the URL's own origin as a browser serializes it.
     pub fn origin(&self) -> String {
         let scheme = self.0.scheme_str().unwrap_or_default();
-        let host = self.host().to_ascii_lowercase();
-        match self.0.port_u16() {
-            Some(port) if Some(port) != default_port(scheme) => format!("{scheme}://{host}:{port}"),
-            _ => format!("{scheme}://{host}"),
-        }
+        let authority = self
+            .0
+            .authority()
+            .map_or("", |authority| authority.as_str());
+        origin_of(scheme, authority)
     }
 }
 
@@ -67,21 +67,15 @@ impl FromStr for Target {
         if !matches!(uri.scheme_str(), Some("http" | "https")) {
             return Err(TargetError::OtherScheme(text.to_owned()));
         }
-        if uri.authority().is_some_and(|a| a.as_str().contains('@')) {
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
+        if authority.contains('@') {
             return Err(TargetError::UserInfo(text.to_owned()));
         }
-        if let Some(port) = wrong_port(&uri) {
+        if let Some(port) = invalid_port(authority) {
             return Err(TargetError::NoPort(port.to_owned()));
         }
         Ok(Self(uri))
     }
-}
-
-/// Returns the port text if it is invalid; a client would otherwise silently use the scheme's default
-/// port.
-fn wrong_port(uri: &Uri) -> Option<&str> {
-    let (_, port) = host_and_port(uri.authority()?.as_str());
-    port.filter(|port| !port.is_empty() && port.parse::<u16>().is_err())
 }
 
 impl fmt::Display for Target {

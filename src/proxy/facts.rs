@@ -1,9 +1,9 @@
 //! The facts about a request that decisions are made on, borrowed from wherever the request lies.
 
 use crate::cors::{CorsRequest, RequestKind};
-use crate::routing::{RequestFields, RouteRequest, normalized_path};
+use crate::routing::{RequestFields, RouteRequest, authority, normalized_path};
+use http::Version;
 use http::request::Parts;
-use http::{HeaderValue, Version, header};
 use std::borrow::Cow;
 
 /// One request, as every lane and explain can describe it.
@@ -44,7 +44,7 @@ impl<'a> Facts<'a> {
         let path = request.uri.path();
         Self {
             target: Target::of(raw_target, path),
-            host: authority(request),
+            host: authority(&request.uri, &request.headers),
             path: normalized_path(path),
             fields: &request.headers,
             cors,
@@ -79,17 +79,6 @@ impl<'a> Target<'a> {
             b"*" => Self::Asterisk,
             _ if has_path.iter().any(|start| raw.starts_with(start)) => Self::Path(path),
             _ => Self::Other,
-        }
-    }
-}
-
-/// Returns the authority of a request's target, or else its Host field. Empty where it has neither.
-pub(super) fn authority(request: &Parts) -> &[u8] {
-    match request.uri.authority() {
-        Some(authority) => authority.as_str().as_bytes(),
-        None => {
-            let host = request.headers.get(header::HOST);
-            host.map_or(b"", HeaderValue::as_bytes)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Tells backends about the client: its address, its scheme and the host it asked for.
 
-use super::facts::authority;
+use crate::routing::authority;
 use http::{HeaderValue, Version};
 use pingora_core::protocols::http::ServerSession;
 use pingora_http::RequestHeader;
@@ -23,12 +23,15 @@ pub(super) fn forward(
         upstream.insert_header("X-Forwarded-For", chain)?;
     }
     upstream.insert_header("X-Forwarded-Proto", "http")?;
-    if authority(request).is_empty() {
+    if authority(&request.uri, &request.headers).is_empty() {
         // An HTTP/1.0 client without a Host field. The upstream gets HTTP/1.1, which requires one.
         upstream.insert_header("Host", "")?;
         upstream.remove_header("X-Forwarded-Host");
     } else {
-        upstream.insert_header("X-Forwarded-Host", authority(request))?;
+        upstream.insert_header(
+            "X-Forwarded-Host",
+            authority(&request.uri, &request.headers),
+        )?;
     }
     if request.version < Version::HTTP_2 && !request.raw_path().starts_with(b"/") {
         // Absolute form is for proxies. pingora keeps it beside the URI, which has the path alone. Its

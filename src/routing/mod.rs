@@ -10,6 +10,7 @@ mod router;
 mod why;
 
 pub use facts::{RequestFields, RouteRequest};
+pub use host::authority;
 pub use matches::{HostMatch, PathMatch, RouteMatch};
 pub use path::{has_dot_segment, normalized, normalized_path};
 pub use router::Router;

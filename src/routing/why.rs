@@ -4,8 +4,9 @@
 //! hold the two against each other.
 
 use super::facts::{RouteRequest, is_header, requested_method};
+use super::host::{MAX_HOST_LEN, host_name};
 use super::matches::{HostMatch, PathMatch, RouteMatch};
-use crate::cors::{RequestKind, host_and_port};
+use crate::cors::RequestKind;
 
 /// What a route's predicates say to a request.
 #[derive(Debug, Default)]
@@ -65,22 +66,18 @@ impl Predicates {
     }
 
     fn host(&mut self, hosts: &[HostMatch], request: &RouteRequest<'_>) {
-        let host = host_name(request.host);
-        let is_match = |pattern: &&HostMatch| match pattern {
-            HostMatch::Exact(name) => *name == host,
-            HostMatch::Subdomains(name) => host
-                .strip_suffix(name.as_str())
-                .is_some_and(|labels| labels.ends_with('.') && labels.len() > 1),
-        };
+        let mut buffer = [0; MAX_HOST_LEN];
+        let name = host_name(request.host, &mut buffer);
         let text = |pattern: &HostMatch| match pattern {
             HostMatch::Exact(name) => format!("`{name}`"),
             HostMatch::Subdomains(name) => format!("`*.{name}`"),
         };
-        let found = hosts.iter().find(is_match);
+        let found = name.and_then(|name| hosts.iter().find(|pattern| pattern.is_match(name)));
         self.has_host = found.is_some();
         let all = hosts.iter().map(text).collect::<Vec<_>>().join(", ");
         let met = found.map(|pattern| format!("the host is {}", text(pattern)));
-        let shown = host.escape_default();
+        let shown = String::from_utf8_lossy(name.unwrap_or(request.host));
+        let shown = shown.escape_default();
         self.add(
             found.is_some(),
             met.unwrap_or_default(),
@@ -147,11 +144,4 @@ impl Predicates {
         };
         self.add(is_met, met, format!("the header `{name}` is not `{shown}`"));
     }
-}
-
-/// As the router compares it: in lower case, without its port and a final dot.
-fn host_name(host: &[u8]) -> String {
-    let host = String::from_utf8_lossy(host).to_ascii_lowercase();
-    let (name, _) = host_and_port(&host);
-    name.strip_suffix('.').unwrap_or(name).to_owned()
 }

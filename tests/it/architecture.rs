@@ -54,7 +54,7 @@ const IMPORTS: [(&str, &[&str]); 12] = [
     ("pages", &[]),
     ("proxy", &["config", "cors", "metrics", "pages", "routing"]),
     ("explain", &["config", "cors", "proxy", "routing"]),
-    ("admin", &["cors", "pages", "metrics"]),
+    ("admin", &["cors", "metrics", "pages", "routing"]),
     ("probe", &["cors"]),
     (
         "server",

@@ -7,6 +7,7 @@
 //! *Invariant:* whatever parses here is safe to echo: lower-case ASCII without white space,
 //! quotes, commas or control characters.
 
+use crate::cors::byte_set::ByteSet;
 use arrayvec::ArrayString;
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -174,6 +175,28 @@ pub fn host_and_port(authority: &str) -> (&str, Option<&str>) {
     }
 }
 
+/// Returns the port of an authority if it is not one. A client would otherwise silently use the
+/// scheme's default port.
+pub fn invalid_port(authority: &str) -> Option<&str> {
+    let (_, port) = host_and_port(authority);
+    let is_valid = |port: &&str| {
+        port.is_empty() || (port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok())
+    };
+    port.filter(|port| !is_valid(port))
+}
+
+/// Returns the origin of a URL with this scheme and authority, as a browser serializes it: in lower
+/// case, and without the scheme's default port.
+pub fn origin_of(scheme: &str, authority: &str) -> String {
+    let (host, port) = host_and_port(authority);
+    let host = host.to_ascii_lowercase();
+    let port = port.and_then(|port| port.parse().ok());
+    match port.filter(|&port| Some(port) != default_port(scheme)) {
+        Some(port) => format!("{scheme}://{host}:{port}"),
+        None => format!("{scheme}://{host}"),
+    }
+}
+
 /// The default ports of the special schemes: <https://url.spec.whatwg.org/#default-port>.
 pub fn default_port(scheme: &str) -> Option<u16> {
     match scheme {
@@ -186,7 +209,7 @@ pub fn default_port(scheme: &str) -> Option<u16> {
 
 fn ascii_text(value: &[u8]) -> Result<&str, OriginError> {
     // Nearly every value is right, and a table is asked faster than three ranges.
-    if let Some(&byte) = value.iter().find(|byte| !GRAPHIC[usize::from(**byte)]) {
+    if let Some(&byte) = value.iter().find(|byte| !GRAPHIC.contains(**byte)) {
         return Err(match byte {
             b'A'..=b'Z' => OriginError::UpperCase,
             0x80.. => OriginError::NotAscii,
@@ -197,16 +220,12 @@ fn ascii_text(value: &[u8]) -> Result<&str, OriginError> {
     std::str::from_utf8(value).map_err(|_| OriginError::NotAscii)
 }
 
-/// ASCII that is seen and no upper-case letter.
-const GRAPHIC: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0x21;
-    while byte < 0x7f {
-        table[byte] = !(byte as u8).is_ascii_uppercase();
-        byte += 1;
-    }
-    table
-};
+/// Visible ASCII but upper-case letters.
+static GRAPHIC: ByteSet = ByteSet::of(&[
+    ByteSet::LOWER,
+    ByteSet::DIGITS,
+    br##"!"#$%&'()*+,-./:;<=>?@[\]^_`{|}~"##,
+]);
 
 fn scheme_len(value: &[u8]) -> Result<usize, OriginError> {
     let is_end = |byte: &u8| *byte == b':';
@@ -245,7 +264,7 @@ fn host_len(authority: &str) -> Result<(usize, HostKind), OriginError> {
         }
         return Ok((len + 2, HostKind::Ipv6));
     }
-    let len = bytes.iter().position(|byte| !HOST[usize::from(*byte)]);
+    let len = bytes.iter().position(|byte| !HOST.contains(*byte));
     let len = len.unwrap_or(bytes.len());
     // What follows a host is its port, or the origin is none and this says best why.
     if len < bytes.len() && bytes[len..].contains(&b'@') {
@@ -274,18 +293,8 @@ fn host_len(authority: &str) -> Result<(usize, HostKind), OriginError> {
     }
 }
 
-/// What names and IPv4 addresses are made of.
-const HOST: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        let c = byte as u8;
-        table[byte] =
-            c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, b'-' | b'_' | b'.');
-        byte += 1;
-    }
-    table
-};
+/// The bytes of names and IPv4 addresses.
+static HOST: ByteSet = ByteSet::of(&[ByteSet::LOWER, ByteSet::DIGITS, b"-_."]);
 
 /// <https://url.spec.whatwg.org/#ends-in-a-number-checker>: such a host is an IPv4 address or
 /// nothing, so that `127.1` and `0x7f000001` never pass for names.

@@ -11,6 +11,7 @@ mod shell;
 
 pub use flags::{Flags, Format};
 
+use crate::cors::invalid_port;
 use browser_headers::{is, is_of_the_browser, is_secret, shown};
 use curl::of_curl;
 use http::Uri;
@@ -92,7 +93,7 @@ impl Question {
             }
             Some(authority) => authority.to_ascii_lowercase(),
         };
-        if let Some(port) = wrong_port(&authority) {
+        if let Some(port) = invalid_port(&authority) {
             return Err(wrong(&format_args!(
                 "the port `{port}` is not a number up to 65535"
             )));
@@ -212,16 +213,6 @@ fn without_user(url: &str) -> String {
         Some((_, host)) => format!("{scheme}://\u{2026}@{host}{target}"),
         None => url.to_owned(),
     }
-}
-
-/// Returns the port text of an authority if it is invalid. A client would otherwise silently use the
-/// scheme's default port.
-fn wrong_port(authority: &str) -> Option<&str> {
-    let (_, port) = authority.rsplit_once(':')?;
-    let is_address = port.ends_with(']');
-    let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
-    let fits = port.is_empty() || (is_number && port.parse::<u16>().is_ok());
-    (!is_address && !fits).then_some(port)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The header of one HTTP/1.1 request, read where it lies: how long it is, how the request is
 //! framed, and whether it is a preflight so plain that it needs no session.
 
-use crate::cors::{CorsRequest, SingleValue};
+use crate::cors::{ByteSet, CorsRequest, SingleValue};
 use crate::routing::RequestFields;
 use std::mem::MaybeUninit;
 
@@ -186,36 +186,26 @@ fn digits(value: &[u8]) -> Option<u64> {
 /// Returns whether a host is a name or an address, perhaps with a port: nothing that another reader
 /// could understand differently.
 fn is_plain_host(host: &[u8]) -> bool {
-    static PLAIN: [bool; 256] = alphanumeric_and(b".-_:");
-    !host.is_empty() && host.iter().all(|&byte| PLAIN[usize::from(byte)])
+    static PLAIN: ByteSet =
+        ByteSet::of(&[ByteSet::LOWER, ByteSet::UPPER, ByteSet::DIGITS, b".-_:"]);
+    !host.is_empty() && PLAIN.contains_all(host)
 }
 
 /// Returns the path of a target in origin form, if all its bytes are those that RFC 3986 gives to
 /// paths and queries.
 fn plain_path(target: &str) -> Option<&str> {
-    static PLAIN: [bool; 256] = alphanumeric_and(b"/-._~!$&'()*+,;=:@%?");
-    let is_plain = |byte: u8| PLAIN[usize::from(byte)];
-    let is_plain = target.len() <= MAX_TARGET && target.bytes().all(is_plain);
+    static PLAIN: ByteSet = ByteSet::of(&[
+        ByteSet::LOWER,
+        ByteSet::UPPER,
+        ByteSet::DIGITS,
+        b"/-._~!$&'()*+,;=:@%?",
+    ]);
+    let is_plain = target.len() <= MAX_TARGET && PLAIN.contains_all(target.as_bytes());
     let path = match memchr::memchr(b'?', target.as_bytes()) {
         Some(at) => &target[..at],
         None => target,
     };
     (is_plain && path.starts_with('/')).then_some(path)
-}
-
-const fn alphanumeric_and(others: &[u8]) -> [bool; 256] {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        table[byte] = (byte as u8).is_ascii_alphanumeric();
-        byte += 1;
-    }
-    let mut at = 0;
-    while at < others.len() {
-        table[others[at] as usize] = true;
-        at += 1;
-    }
-    table
 }
 
 // === impl RequestFields ===

@@ -91,3 +91,32 @@ fn everything_else_is_refused_with_its_reason() {
         check(value, Err(error));
     }
 }
+
+#[test]
+fn a_url_has_the_origin_that_a_browser_sends() {
+    for (scheme, authority, origin) in [
+        ("https", "A.example:443", "https://a.example"),
+        ("https", "a.example:8443", "https://a.example:8443"),
+        ("http", "a.example:443", "http://a.example:443"),
+        ("http", "[::1]:80", "http://[::1]"),
+        ("http", "[::1]", "http://[::1]"),
+        ("http", "a.example:", "http://a.example"),
+    ] {
+        assert_eq!(origin_of(scheme, authority), origin, "{authority}");
+    }
+}
+
+#[test]
+fn a_port_is_digits_up_to_65535() {
+    for authority in ["a", "a:", "a:0", "a:65535", "[::1]", "[::1]:80"] {
+        assert_eq!(invalid_port(authority), None, "{authority}");
+    }
+    for (authority, port) in [
+        ("a:65536", "65536"),
+        ("a:+80", "+80"),
+        ("a:x", "x"),
+        ("[::1]:8x", "8x"),
+    ] {
+        assert_eq!(invalid_port(authority), Some(port), "{authority}");
+    }
+}

@@ -12,9 +12,11 @@ use std::sync::OnceLock;
 /// What the table of one policy's automaton may take. A thousand regexes of forty characters take
 /// about 4 MiB; what exceeds this is a regex that counts, such as `(a|b)*a(a|b){20}`.
 pub(super) const MAX_AUTOMATON_BYTES: usize = 16 << 20;
+/// Maximum bytes that building one automaton may take on the way.
 const MAX_BUILD_BYTES: usize = 64 << 20;
 /// What all tables of one policy may take, and how many there may be: each is asked in turn.
 const MAX_TOTAL_BYTES: usize = 64 << 20;
+/// Maximum automata of a policy, each of which is run in turn; regexes that need more are refused.
 const MAX_SETS: usize = 16;
 
 /// All regexes of one policy.
