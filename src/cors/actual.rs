@@ -14,8 +14,8 @@ pub struct Actual {
     pub plan: HeaderPlan,
 }
 
-/// Decides under `policy`. A constant `*` is the same for every origin, so that a cache may serve
-/// one response to all; the Origin is not looked at.
+/// Decides under `policy`. If the answer is `*` for every origin, the Origin is not looked at, so
+/// that a cache may serve one response to all.
 pub(super) fn decide(policy: &Policy, kind: RequestKind, request: &CorsRequest<'_>) -> Actual {
     let refusal = match policy.is_constant_any() {
         true => None,

@@ -1,4 +1,4 @@
-//! The one decision: what CORS says about a request under a route's rule.
+//! The one decision: a route's rule and a request in, the answer of CORS out.
 //!
 //! *Invariant:* every lane that answers a request calls [`decide`], and nothing else decides.
 
@@ -10,28 +10,28 @@ use super::preflight::{self, PreflightGrant};
 use super::request::{CorsRequest, RequestKind};
 use std::sync::Arc;
 
-/// What a route says about CORS.
+/// A route's rule for CORS.
 #[derive(Debug, Clone)]
 pub enum Rule {
     /// The gateway answers for CORS.
     Policy(Arc<Policy>),
     /// The backend does its own CORS; the gateway counts and touches nothing.
     Passthrough,
-    /// No CORS here; the gateway touches nothing and counts nothing.
+    /// CORS is switched off; the gateway touches nothing and counts nothing.
     Off,
     /// No route matched. The policy, if any, is for the gateway's own 404.
     NoRoute(Option<Arc<Policy>>),
 }
 
-/// What CORS says about one request.
+/// The decision about one request.
 #[derive(Debug)]
 pub enum Decision<'a> {
     Preflight(PreflightDecision<'a>),
-    /// Every other request goes its way, whatever CORS says.
+    /// Any other request. It is forwarded even if it is denied: the browser withholds the response.
     Actual(Actual),
 }
 
-/// What becomes of a preflight.
+/// The decision about a preflight.
 #[derive(Debug)]
 pub enum PreflightDecision<'a> {
     /// Answered here, with permission.
@@ -42,7 +42,7 @@ pub enum PreflightDecision<'a> {
     PassedThrough(Reason, HeaderPlan),
 }
 
-/// Decides. Total: it can't fail, block, allocate or log.
+/// Decides about a request. Total: it can't fail, block, allocate or log.
 pub fn decide<'a>(rule: &'a Rule, request: &'a CorsRequest<'a>) -> Decision<'a> {
     match (rule, request.kind()) {
         (Rule::Policy(policy), RequestKind::Preflight) => {
@@ -87,8 +87,8 @@ fn decide_preflight<'a>(policy: &'a Policy, request: &'a CorsRequest<'a>) -> Pre
     }
 }
 
-/// Plans the answer to a preflight that no route matches. It can't succeed on a 404, but with the
-/// policy's word on its origin the browser's console shows that it was one.
+/// Plans the answer to a preflight that no route matches. It can't succeed on a 404, but if the
+/// policy allows its origin, the browser's console shows the 404 as the cause.
 fn unrouted(policy: Option<&Policy>, request: &CorsRequest<'_>) -> HeaderPlan {
     let actual = policy.map(|policy| actual::decide(policy, RequestKind::Actual, request));
     HeaderPlan::Preflight {
@@ -100,7 +100,7 @@ fn unrouted(policy: Option<&Policy>, request: &CorsRequest<'_>) -> HeaderPlan {
 // === impl Decision ===
 
 impl Decision<'_> {
-    /// The outcome of the request, as metrics and logs have it.
+    /// Returns the outcome, as metrics and logs name it.
     pub fn outcome(&self) -> Outcome {
         match self {
             Self::Preflight(preflight) => {
@@ -110,7 +110,8 @@ impl Decision<'_> {
         }
     }
 
-    /// What becomes of the CORS headers of the response; of an error's, where a preflight is handled.
+    /// Returns the plan for the response's CORS headers. For an allowed preflight it is the plan
+    /// for an error that is sent in place of permission.
     pub fn plan(&self) -> HeaderPlan {
         match self {
             Self::Preflight(PreflightDecision::Handled(_)) => HeaderPlan::Preflight {
@@ -132,7 +133,7 @@ impl Rule {
         Self::Policy(Arc::new(policy))
     }
 
-    /// The policy whose header values responses under this rule carry.
+    /// Returns the policy that responses under this rule take their header values from.
     pub fn responding_policy(&self) -> Option<&Policy> {
         match self {
             Self::Policy(policy) | Self::NoRoute(Some(policy)) => Some(policy),
@@ -142,7 +143,8 @@ impl Rule {
 }
 
 impl Rule {
-    /// The outcome of a preflight that ends for `reason` under this rule; `None` where none can.
+    /// Returns the outcome of a preflight that ends for `reason` under this rule; `None` if none
+    /// can.
     pub fn preflight_outcome(&self, reason: Reason) -> Option<PreflightOutcome> {
         match (self, reason) {
             (Self::Policy(_), Reason::NoRoute | Reason::RoutePassthrough) => None,

@@ -16,18 +16,18 @@ use super::request::{CorsRequest, RequestKind, SingleValue};
 pub struct Step {
     pub name: StepName,
     pub result: StepResult,
-    /// What was found.
+    /// The finding, in words.
     pub finding: String,
-    /// What would have been allowed, where that is near.
+    /// An allowed value that is near, in words.
     pub near_miss: Option<String>,
 }
 
 /// The steps, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StepName {
-    /// What the request is to CORS.
+    /// The kind of request.
     Kind,
-    /// What the route says about CORS.
+    /// The route's rule.
     Rule,
     Origin,
     Method,
@@ -37,13 +37,13 @@ pub enum StepName {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StepResult {
     Yes,
-    /// It says no; the first that does is the reason.
+    /// The step refuses the request, and is the first to do so.
     No(Reason),
-    /// A step before it has said no: so it would be answered without that.
+    /// The step would refuse the request, had no step before it refused it already.
     WouldBeNo(Reason),
 }
 
-/// The steps that lead to what [`decide`](super::decide) says.
+/// Returns the steps that lead to the decision of [`decide`](super::decide).
 pub fn explain(rule: &Rule, request: &CorsRequest<'_>) -> Vec<Step> {
     let kind = request.kind();
     let mut steps = vec![
@@ -119,7 +119,7 @@ fn origin_step(policy: &Policy, request: &CorsRequest<'_>) -> Step {
         SingleValue::Absent => "the Origin field is missing".to_owned(),
         SingleValue::Many => "several Origin fields: none is believed".to_owned(),
     };
-    // The same for everybody, whatever the origin is: only a preflight's is looked at.
+    // `*` is sent with every response; only a preflight's origin is looked at.
     if policy.is_constant_any() && request.kind() == RequestKind::Actual {
         return Step::yes(name, "every origin is allowed: `*`");
     }
@@ -221,7 +221,7 @@ fn headers_step(policy: &Policy, request: &CorsRequest<'_>) -> Step {
     }
 }
 
-/// What a client sent, safe to print.
+/// Quotes bytes of a client and escapes them for printing.
 fn quoted(bytes: &[u8]) -> String {
     format!("`{}`", bytes.escape_ascii())
 }

@@ -9,12 +9,12 @@ use super::byte_set::ByteSet;
 /// <https://fetch.spec.whatwg.org/#cors-safelisted-method>.
 const SAFELISTED_METHODS: [&[u8]; 3] = [b"GET", b"HEAD", b"POST"];
 
-/// The methods that `fetch()` turns to upper case whatever the script wrote:
+/// Methods that `fetch()` turns to upper case, in whatever case the script wrote them:
 /// <https://fetch.spec.whatwg.org/#concept-method-normalize>. `PATCH` is not among them.
 pub const NORMALIZED_METHODS: [&str; 6] = ["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"];
 
-/// Forbidden request-header names that are so common in other gateways' lists, and so harmless in
-/// ours, that they are warned of rather than refused.
+/// Forbidden request-header names that are common in other gateways' configurations and harmless in
+/// ours. They cause a warning instead of an error.
 pub const HEADERS_FORBIDDEN_BUT_HARMLESS: [&str; 6] = [
     "accept-encoding",
     "content-length",
@@ -29,7 +29,7 @@ pub fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && TOKEN_BYTES.contains_all(bytes)
 }
 
-/// The bytes of a token. A table, because every byte of every requested header's name is looked up.
+/// The bytes of a token. A table, because every byte of every requested header name is looked up.
 static TOKEN_BYTES: ByteSet = ByteSet::of(&[
     ByteSet::LOWER,
     ByteSet::UPPER,
@@ -41,16 +41,17 @@ pub(super) fn is_safelisted_method(method: &[u8]) -> bool {
     SAFELISTED_METHODS.contains(&method)
 }
 
-/// Whether no script may use the method: <https://fetch.spec.whatwg.org/#forbidden-method>.
-/// Compared without case, as the standard does.
+/// Whether browsers refuse the method to scripts:
+/// <https://fetch.spec.whatwg.org/#forbidden-method>. The comparison ignores case, as the
+/// standard's does.
 pub fn is_forbidden_method(method: &[u8]) -> bool {
     [b"CONNECT".as_slice(), b"TRACE", b"TRACK"]
         .iter()
         .any(|forbidden| method.eq_ignore_ascii_case(forbidden))
 }
 
-/// Whether no script may set the header: <https://fetch.spec.whatwg.org/#forbidden-request-header>.
-/// `name` is in lower case.
+/// Whether browsers refuse to let scripts set the header:
+/// <https://fetch.spec.whatwg.org/#forbidden-request-header>. `name` is in lower case.
 pub fn is_forbidden_request_header(name: &str) -> bool {
     matches!(
         name,
@@ -83,7 +84,7 @@ pub(super) fn is_cors_field(name: &str) -> bool {
     name.starts_with(ACCESS_CONTROL)
 }
 
-/// What every field of the CORS protocol but Origin and Vary starts with, in lower case.
+/// The prefix, in lower case, of all fields of the CORS protocol but Origin and Vary.
 pub(super) const ACCESS_CONTROL: &str = "access-control-";
 
 #[cfg(test)]

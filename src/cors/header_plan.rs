@@ -1,8 +1,10 @@
 //! The CORS headers of every response but the answer to an allowed preflight: a plan, which waits
 //! until there is a response, and the edits that follow from it.
 //!
-//! <https://fetch.spec.whatwg.org/#cors-protocol-and-http-caches> is why Vary is on responses to
-//! requests without an Origin too, and why a constant `*` is sent to everybody, without Vary.
+//! A cache may hold one response for many origins. The response therefore says `Vary: Origin` even
+//! if the request had no Origin, and a policy whose answer is `*` for every origin sends `*` with
+//! every response and leaves Vary alone:
+//! <https://fetch.spec.whatwg.org/#cors-protocol-and-http-caches>.
 
 use super::decision::Rule;
 use super::fetch_lists::ACCESS_CONTROL;
@@ -14,8 +16,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 /// The part of a decision that the response's headers depend on. Small and free of borrows, so that
 /// it can wait in a request's context until the response is there.
 ///
-/// A plan names no fields: it says which of the deciding rule's fields the response gets, and
-/// [`Rule::edit`] and [`Rule::fields`] have them.
+/// A plan contains no fields. It is read under the rule that made the decision, which adds its own
+/// fields ([`Rule::edit`], [`Rule::fields`]): no plan makes a rule send a field of another policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HeaderPlan {
     /// The response stays as it is.
@@ -31,7 +33,7 @@ pub enum HeaderPlan {
     Actual {
         /// Whether the origin may read the response.
         is_granted: bool,
-        /// The reason of a refusal. Without an Origin there is none: nothing was refused.
+        /// The reason of a refusal; `None` for a request without an Origin, which is never refused.
         reason: Option<Reason>,
     },
 }
@@ -72,7 +74,7 @@ impl Rule {
             lines.any(|value| value != "*")
         };
         let vary = match self.vary(plan) {
-            // The upstream may have named one origin where ours is the same for all.
+            // The upstream may have named one origin where our `*` is the same for all.
             VarySet::Nothing if upstream == Some(UpstreamCorsHeaders::Fill) && allows_one() => {
                 VarySet::Origin
             }
@@ -81,8 +83,8 @@ impl Rule {
         merge_vary(vary, response);
     }
 
-    /// The CORS fields of a response that has none of its own, in the order in which they are sent:
-    /// those that [`Rule::edit`] puts into an empty one.
+    /// Returns the CORS fields of a response that has none of its own, in the order in which they
+    /// are sent: those that [`Rule::edit`] adds to an empty one.
     pub fn fields(&self, plan: HeaderPlan) -> impl Iterator<Item = (FieldName, FieldValue)> {
         let fixed = |text| FieldValue::Fixed(HeaderValue::from_static(text));
         let granted = self.granting_policy(plan).into_iter();
@@ -94,13 +96,14 @@ impl Rule {
         granted.chain(reason).chain(vary)
     }
 
-    /// What becomes of the upstream's own `Access-Control-*`; `None`: they are left alone.
+    /// Returns the treatment of the upstream's own `Access-Control-*`; `None` if they are left
+    /// alone.
     pub fn upstream_cors_headers(&self, plan: HeaderPlan) -> Option<UpstreamCorsHeaders> {
         let policy = self.responding_policy()?;
         match plan {
             HeaderPlan::Untouched => None,
-            // `keep` and `fill` are for responses to actual requests: an upstream's yes to a
-            // preflight that the policy refuses must not get out.
+            // `keep` and `fill` are for responses to actual requests: an upstream must not allow a
+            // preflight that the policy refuses.
             HeaderPlan::Preflight { .. } => Some(UpstreamCorsHeaders::Strip),
             HeaderPlan::Actual { .. } => Some(policy.upstream_cors_headers()),
         }
@@ -110,7 +113,7 @@ impl Rule {
         self.responding_policy().filter(|_| plan.is_granted())
     }
 
-    /// The reason that the policy's debug header gives, if it has one.
+    /// Returns the reason for the policy's debug header, if the policy has one.
     fn shown_reason(&self, plan: HeaderPlan) -> Option<Reason> {
         let policy = self.responding_policy()?;
         plan.reason().filter(|_| policy.has_debug_header())
@@ -150,7 +153,7 @@ impl HeaderPlan {
     }
 }
 
-/// Gives `response` the fields that an allowed origin gets.
+/// Adds the fields that let an allowed origin read `response`.
 fn grant(policy: &Policy, origin: Option<&HeaderValue>, response: &mut impl ResponseFields) {
     let mut allows_ours = false;
     for (name, value) in policy.actual_fields() {
@@ -162,8 +165,8 @@ fn grant(policy: &Policy, origin: Option<&HeaderValue>, response: &mut impl Resp
             },
         };
         let theirs = response.map().get(header::ACCESS_CONTROL_ALLOW_ORIGIN);
-        // Credentials go to the origin that allowed them, nowhere else. Only `fill` leaves an
-        // upstream's own fields here to be found.
+        // Credentials are allowed for our origin only, never for one that the upstream named. Only
+        // `fill` leaves upstream fields in place up to here.
         match (name, theirs) {
             (FieldName::AllowOrigin, None) => {
                 response.remove(&header::ACCESS_CONTROL_ALLOW_CREDENTIALS);
@@ -190,7 +193,7 @@ fn strip(upstream: UpstreamCorsHeaders, is_granted: bool, response: &mut impl Re
         UpstreamCorsHeaders::Keep => !is_granted,
         UpstreamCorsHeaders::Fill => true,
     };
-    // Two of them contradict each other or repeat themselves; a browser takes neither.
+    // A browser refuses several values, even if they are equal.
     let twice = || {
         let mut lines = response
             .map()
@@ -212,7 +215,7 @@ fn next_cors_field(map: &HeaderMap) -> Option<HeaderName> {
         .cloned()
 }
 
-/// Merges `vary` into what is there, token by token: an upstream's own Vary must survive.
+/// Merges `vary` into the response's Vary, token by token: the upstream's own tokens must survive.
 fn merge_vary(vary: VarySet, response: &mut impl ResponseFields) {
     if vary == VarySet::Nothing {
         return;
@@ -231,7 +234,7 @@ fn merge_vary(vary: VarySet, response: &mut impl ResponseFields) {
     if has("*") || vary.names().iter().all(|name| has(name)) {
         return;
     }
-    // One allocation, and only where an upstream varies on something of its own.
+    // This allocates only if the upstream has a Vary of its own.
     let missing = vary.names().iter().filter(|name| !has(name));
     let kept = lines().map(HeaderValue::as_bytes);
     let kept = kept.filter(|line| !line.trim_ascii().is_empty());

@@ -1,9 +1,9 @@
-//! The origins that scanners for CORS mistakes send: what an attacker could have in place of an
-//! origin that is trusted.
+//! Origins that look like a trusted one and that an attacker could have. Scanners send them to find
+//! servers that compare origins carelessly.
 //!
 //! The kinds are those of CORScanner, Corsy and James Kettle's "Exploiting CORS misconfigurations".
-//! Some probes are no serialized origins at all: servers that compare carelessly let them through,
-//! and browsers other than today's have sent them.
+//! Some probes are not serialized origins: careless servers let them through, and older browsers
+//! have sent them.
 //!
 //! *Invariant:* no probe is the trusted origin itself, and all but those of
 //! [`ProbeKind::Subdomain`], [`ProbeKind::Insecure`], [`ProbeKind::Port`], [`ProbeKind::UpperCase`]
@@ -12,7 +12,7 @@
 use super::origins::origin::{Origin, TupleOrigin};
 use super::policy::UNRELATED_ORIGINS;
 
-/// One origin to try.
+/// One origin to send to a server.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Probe {
     pub kind: ProbeKind,
@@ -20,7 +20,7 @@ pub struct Probe {
     pub origin: String,
 }
 
-/// What a [`Probe`] tries.
+/// The mistake in a server that a [`Probe`] looks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ProbeKind {
     Reflected,
@@ -40,18 +40,18 @@ pub enum ProbeKind {
     Subdomain,
 }
 
-/// What is put between a trusted origin and a foreign domain. Browsers differ in which of them they
-/// take in a host.
+/// Separators between a trusted origin and a foreign domain. Browsers differ in which of them they
+/// accept in a host.
 const SPECIAL: [&str; 25] = [
     "_", "-", "`", "{", "}", "&", "'", "\"", "%60", "%0b", "!", "~", "+", "=", ",", ";", "(", ")",
     "|", "^", "$", "*", ":", "#", "?",
 ];
 
-/// A domain that nobody can have: RFC 2606.
+/// A domain that can't be registered: RFC 2606.
 const FOREIGN: &str = "evil.test";
 
-/// Everything to try against a server that trusts `trusted`. Where that is no tuple origin, there
-/// is little to derive: an unrelated origin and `null`.
+/// Returns the probes for a server that trusts `trusted`. If that is not a tuple origin, there are
+/// only unrelated origins and `null`.
 pub fn probes(trusted: &str) -> Vec<Probe> {
     let mut probes = Probes {
         trusted,
@@ -67,8 +67,9 @@ pub fn probes(trusted: &str) -> Vec<Probe> {
     probes.found
 }
 
-/// The part of an origin's host that somebody has registered: what is below it is theirs. The host
-/// itself where nobody registers such names; `None` for an address, and for what is no tuple origin.
+/// Returns the part of an origin's host that was registered; every name below it has the same
+/// owner. It is the whole host if such names are not registered. `None` for an address, and for
+/// anything but a tuple origin.
 pub fn registrable_domain(origin: &str) -> Option<&str> {
     match Origin::parse(origin.as_bytes()) {
         Ok(Origin::Tuple(origin)) if !origin.is_ip() => {
@@ -79,14 +80,14 @@ pub fn registrable_domain(origin: &str) -> Option<&str> {
     }
 }
 
-/// A trusted origin, taken apart.
+/// The parts of a trusted origin.
 struct Parts<'a> {
     scheme: &'a str,
     host: &'a str,
-    /// With its colon; empty where there is none.
+    /// With its colon; empty if no port is written.
     port: String,
     is_ip: bool,
-    /// The part of the host that somebody has registered; the host where nobody registers such.
+    /// The registrable domain, or the host if there is none.
     domain: &'a str,
 }
 
@@ -136,7 +137,7 @@ impl ProbeKind {
         }
     }
 
-    /// What the probe is, in one line.
+    /// Returns a description in one line.
     pub fn what(self) -> &'static str {
         match self {
             Self::Reflected => "an origin that has nothing to do with the trusted one",
@@ -246,7 +247,7 @@ impl Probes<'_> {
         );
     }
 
-    /// What is made of the names in the host.
+    /// Adds the probes that are derived from the host's names.
     fn domains(&mut self, parts: &Parts<'_>) {
         let Parts {
             scheme,
@@ -257,7 +258,7 @@ impl Probes<'_> {
         } = parts;
         let below = host.strip_suffix(domain).unwrap_or_default();
         let mut push = |kind, name: &str| {
-            // Another name below the same domain is its owner's, not an attacker's.
+            // Another name below the same domain belongs to its owner, not to an attacker.
             let is_foreign = psl::domain_str(name).unwrap_or(name) != *domain;
             if is_foreign && !name.starts_with('.') {
                 self.push(kind, format!("{scheme}://{name}{port}"));
@@ -287,18 +288,18 @@ impl Probes<'_> {
     }
 }
 
-/// The label with a letter that is easily overlooked.
+/// Changes one letter of the label into one that is easily mistaken for it.
 fn one_letter_off(label: &str) -> Option<String> {
     let alike = [('l', '1'), ('o', '0'), ('i', '1'), ('e', '3'), ('s', '5')];
     let changed = alike
         .into_iter()
         .find(|(from, _)| label.contains(*from))
         .map(|(from, to)| label.replacen(from, &to.to_string(), 1));
-    // Twice the last letter, where none has a twin.
+    // If no letter has a twin, the last one is doubled.
     changed.or_else(|| Some(format!("{label}{}", label.chars().last()?)))
 }
 
-/// The label with one letter from the Cyrillic alphabet that looks the same, in Punycode.
+/// Replaces one letter of the label by a Cyrillic one that looks the same, in Punycode.
 fn homograph(label: &str) -> Option<String> {
     let alike = [
         ('a', '\u{430}'),
@@ -326,7 +327,7 @@ fn homograph(label: &str) -> Option<String> {
     ))
 }
 
-/// RFC 3492 §6.3 for the one case there is here: a single character beyond ASCII, at `at`.
+/// Encodes a single character beyond ASCII, at `at`: the only case of RFC 3492 §6.3 needed here.
 fn punycode_delta(basic: &str, at: usize, character: char) -> String {
     const DIGITS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
     const BIAS: usize = 72;

@@ -1,7 +1,11 @@
-//! What CORS says about a request: pure, total, and the only place that says it.
+//! The decision that CORS asks of a server: pure, total, and made nowhere else.
 //!
-//! Bytes in ([`CorsRequest`]), a [`Decision`] out. Nothing here reads a file, a clock or a socket,
-//! logs, or knows YAML or pingora. The words are the Fetch standard's.
+//! CORS lets a server tell browsers which pages of other origins may read its responses. A browser
+//! sends the page's origin with a request; before a request that an HTML form could not have sent,
+//! it asks with a *preflight*. This module is told a request ([`CorsRequest`]) and a route's
+//! [`Rule`], and returns a [`Decision`]. Nothing here reads a file, a clock or a socket, logs, or
+//! knows YAML or pingora. The words are those of the Fetch standard:
+//! <https://fetch.spec.whatwg.org/#http-cors-protocol>.
 //!
 //! *Invariant:* this module imports nothing else of the crate, and once a [`Policy`] exists,
 //! deciding cannot fail, block, allocate or log.

@@ -1,8 +1,9 @@
-//! The nearest miss: how a request that is not allowed differs from one that would be.
+//! Near misses: the difference between a request that is refused and one that would be allowed.
 //!
-//! For people who ask why, and never for traffic: this may look at every pattern there is.
+//! Operators read them when they ask for an explanation. Traffic never gets here, so that a search
+//! may look at every pattern.
 //!
-//! *Invariant:* what is said to be allowed was asked of the policy itself.
+//! *Invariant:* a value is called allowed only after the policy itself was asked.
 
 use super::fetch_lists::{is_forbidden_method, is_safelisted_method, is_token};
 use super::origins::matcher::{OriginMatcher, PatternRef};
@@ -10,13 +11,14 @@ use super::origins::origin::{Origin, TupleOrigin, default_port, host_and_port};
 use super::origins::pattern::{HostPattern, OriginPattern, PortPattern, TuplePattern};
 use super::policy::Policy;
 
-/// The miss of a wildcard's own parent.
+/// The near miss of a wildcard's own parent.
 const NEEDS_LABEL: &str = "the wildcard needs at least one label";
 
-/// So many letters may be different in a name that was meant.
+/// Maximum letters that may differ between a name and the one that was meant; beyond it, two names
+/// have nothing to do with each other.
 const MAX_TYPOS: usize = 2;
 
-/// How `origin`, which no pattern matches, misses one.
+/// Describes how `origin`, which no pattern matches, misses one.
 pub(super) fn origin(patterns: &OriginMatcher, origin: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(origin);
     if origin == b"null" {
@@ -35,7 +37,8 @@ pub(super) fn origin(patterns: &OriginMatcher, origin: &[u8]) -> Option<String> 
         .or_else(|| typo(patterns, &tuple))
 }
 
-/// The origin with one thing changed, where that makes it one that is allowed.
+/// Changes one thing about the origin, and describes the change if it makes the origin an allowed
+/// one.
 fn other_origin(patterns: &OriginMatcher, text: &str) -> Option<String> {
     let allowed_by = |changed: &str| match patterns.find(changed.as_bytes()) {
         Ok(Some(id)) if patterns.pattern(id) != PatternRef::Text("*") => Some(patterns.pattern(id)),
@@ -43,7 +46,7 @@ fn other_origin(patterns: &OriginMatcher, text: &str) -> Option<String> {
     };
     changes(text).into_iter().find_map(|(what, changed)| {
         let pattern = allowed_by(&changed).filter(|_| changed != text)?;
-        // A label that only a wildcard wants is not one that is missing, and the other way round.
+        // Only a wildcard can need a label, and a wildcard does not need `www.` itself.
         let is_wildcard = matches!(pattern, PatternRef::Text(text) if text.contains("://*."));
         if what == NEEDS_LABEL && !is_wildcard {
             return None;
@@ -59,7 +62,7 @@ fn other_origin(patterns: &OriginMatcher, text: &str) -> Option<String> {
     })
 }
 
-/// What is changed, in the words of the miss, and what it makes of the origin.
+/// Returns changed origins, each with the words that describe the difference.
 fn changes(text: &str) -> Vec<(String, String)> {
     let mut changes: Vec<(String, String)> = Vec::new();
     let mut add = |what: &str, changed: String| changes.push((what.to_owned(), changed));
@@ -113,7 +116,7 @@ fn changes(text: &str) -> Vec<(String, String)> {
     changes
 }
 
-/// Whether the pattern's host is the origin's, whatever the rest.
+/// Whether the pattern takes the origin's host; scheme and port may differ.
 fn is_host_of(pattern: &TuplePattern, origin: &TupleOrigin<'_>) -> bool {
     let host = origin.host();
     match pattern.host_pattern() {
@@ -124,7 +127,7 @@ fn is_host_of(pattern: &TuplePattern, origin: &TupleOrigin<'_>) -> bool {
     }
 }
 
-/// The same host, and nothing else.
+/// Finds a pattern that takes the host, and neither the scheme nor the port.
 fn other_scheme_and_port(patterns: &OriginMatcher, origin: &TupleOrigin<'_>) -> Option<String> {
     let pattern = tuples(patterns).find(|pattern| is_host_of(pattern, origin))?;
     let scheme = origin.scheme();
@@ -134,7 +137,7 @@ fn other_scheme_and_port(patterns: &OriginMatcher, origin: &TupleOrigin<'_>) -> 
     ))
 }
 
-/// Another port of the same scheme and host.
+/// Finds a pattern that takes scheme and host but not the port.
 fn other_port(patterns: &OriginMatcher, origin: &TupleOrigin<'_>) -> Option<String> {
     let is_same =
         |pattern: &TuplePattern| pattern.scheme() == origin.scheme() && is_host_of(pattern, origin);
@@ -153,7 +156,7 @@ fn other_port(patterns: &OriginMatcher, origin: &TupleOrigin<'_>) -> Option<Stri
     Some(format!("port differs: {is}, and `{text}` wants {wanted}"))
 }
 
-/// A pattern with a host that is spelled nearly like the origin's.
+/// Finds a pattern with a host that is spelled nearly like the origin's.
 fn typo(patterns: &OriginMatcher, origin: &TupleOrigin<'_>) -> Option<String> {
     let host = origin.host();
     let nearest = tuples(patterns)
@@ -184,7 +187,7 @@ fn tuples(patterns: &OriginMatcher) -> impl Iterator<Item = TuplePattern> {
     })
 }
 
-/// How a method that is not allowed misses one that is.
+/// Describes how a method that is refused misses an allowed one.
 pub(super) fn method(policy: &Policy, method: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(method);
     if is_forbidden_method(method) {
@@ -201,7 +204,7 @@ pub(super) fn method(policy: &Policy, method: &[u8]) -> Option<String> {
     nearest(&text, listed)
 }
 
-/// How a header that is not allowed misses one that is.
+/// Describes how a header that is refused misses an allowed one.
 pub(super) fn header(policy: &Policy, name: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(name).to_ascii_lowercase();
     if !is_token(name) {
@@ -214,7 +217,7 @@ pub(super) fn header(policy: &Policy, name: &[u8]) -> Option<String> {
     nearest(&text, listed.map(String::from).collect())
 }
 
-/// The name that was most likely meant.
+/// Finds the listed name that was most likely meant.
 fn nearest(name: &str, listed: Vec<String>) -> Option<String> {
     let distance = |listed: &String| strsim::damerau_levenshtein(listed, name);
     let nearest = listed.iter().min_by_key(|listed| distance(listed))?;

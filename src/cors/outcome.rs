@@ -1,18 +1,18 @@
-//! What became of a request, and why: closed sets, because they are metric labels.
+//! Outcomes of decisions and their reasons: closed sets, because they are metric labels.
 
 use super::request::RequestKind;
 
-/// How a request that is no preflight counts.
+/// The outcome of a request that is not a preflight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ActualOutcome {
-    /// Not a CORS request, or none that the gateway looks at.
+    /// The request has no Origin, or the route's CORS is off.
     NotCors,
     Allowed,
     Denied,
     PassedThrough,
 }
 
-/// Why a preflight ended as it did. A closed set: these are metric labels.
+/// The reason for a preflight's outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {
     Allowed,
@@ -26,7 +26,7 @@ pub enum Reason {
     RoutePassthrough,
 }
 
-/// What became of a preflight. A closed set: these are metric labels.
+/// The outcome of a preflight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PreflightOutcome {
     Handled,
@@ -68,7 +68,7 @@ impl Outcome {
 impl PreflightOutcome {
     pub const ALL: [Self; 3] = [Self::Handled, Self::Rejected, Self::PassedThrough];
 
-    /// The name, as metrics and logs have it.
+    /// Returns the name in metrics and logs.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Handled => "handled",
@@ -81,7 +81,7 @@ impl PreflightOutcome {
 // === impl ActualOutcome ===
 
 impl ActualOutcome {
-    /// The name, as metrics and logs have it; `none` is not counted.
+    /// Returns the name in metrics and logs; `none` is not counted.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotCors => "none",
@@ -91,7 +91,7 @@ impl ActualOutcome {
         }
     }
 
-    /// `outcome` for a CORS request; a request without an Origin has none.
+    /// Returns `outcome` for a request with an Origin, and [`Self::NotCors`] for one without.
     pub(super) fn of_cors(kind: RequestKind, outcome: Self) -> Self {
         match kind {
             RequestKind::NotCors => Self::NotCors,

@@ -1,8 +1,9 @@
-//! The preflight's steps, in the order in which the Fetch standard has a browser check the answer,
-//! so that the first thing that is wrong here is the first thing a browser would name.
+//! The steps of a preflight, in the order in which the Fetch standard has a browser check the
+//! answer: the first step that fails here is the first that the browser would name.
 //!
-//! The checks happen here, on the server, as well: a browser is never told yes to something that
-//! the policy forbids, and whoever is not a browser learns nothing.
+//! CORS would be satisfied by an answer that lists all that is allowed, because the browser checks
+//! it. The gateway checks as well: it never permits what the policy forbids, and its refusal does
+//! not tell the sender what the policy allows.
 
 use super::fetch_lists::is_token;
 use super::outcome::Reason;
@@ -10,15 +11,19 @@ use super::policy::Policy;
 use super::request::{CorsRequest, SingleValue};
 use super::response_fields::{FieldName, FieldValue};
 
-/// Permission for one preflight: what its answer is made of. Only [`check`] makes one, so that the
-/// parts of the request that the answer repeats have been checked.
+/// Permission for one preflight, with the parts of its answer. Only [`check`] makes one, so that
+/// every part of the request that the answer repeats has been checked.
 #[derive(Debug, Clone, Copy)]
 pub struct PreflightGrant<'a> {
     policy: &'a Policy,
     request: &'a CorsRequest<'a>,
 }
 
-/// Runs the steps. The first that fails is the reason.
+/// Runs the steps.
+///
+/// # Errors
+///
+/// The reason is the first step that fails.
 pub(super) fn check<'a>(
     policy: &'a Policy,
     request: &'a CorsRequest<'a>,
@@ -35,7 +40,7 @@ pub(super) fn check<'a>(
     Ok(PreflightGrant { policy, request })
 }
 
-/// CORS check: <https://fetch.spec.whatwg.org/#cors-check>.
+/// Checks the origin, as a browser's CORS check does: <https://fetch.spec.whatwg.org/#cors-check>.
 pub(super) fn check_origin<'a>(
     policy: &Policy,
     request: &CorsRequest<'a>,
@@ -66,8 +71,8 @@ pub(super) fn check_headers(policy: &Policy, request: &CorsRequest<'_>) -> Resul
     if !headers.is_within_bounds() {
         return Err(Reason::MalformedHeaders);
     }
-    // An allowed name is a token, so that only a name that isn't allowed has to be looked at again:
-    // to tell a list that is refused from one that is none.
+    // An allowed name is a token. Only from the first refused name on must the rest be looked at,
+    // to tell a list of names that are refused from a malformed one.
     let mut names = headers.elements();
     match names.find(|name| !policy.allows_header(name)) {
         None => Ok(()),
@@ -79,18 +84,18 @@ pub(super) fn check_headers(policy: &Policy, request: &CorsRequest<'_>) -> Resul
 // === impl PreflightGrant ===
 
 impl<'a> PreflightGrant<'a> {
-    /// The status of the answer: 204 or 200.
+    /// Returns the status of the answer: 204 or 200.
     pub fn status(&self) -> http::StatusCode {
         self.policy.preflight_status()
     }
 
-    /// The fields of the answer, in the order in which they are sent. Their values may repeat parts
-    /// of [`PreflightGrant::request`].
+    /// Returns the fields of the answer, in the order in which they are sent. Their values may
+    /// repeat parts of [`PreflightGrant::request`].
     pub fn fields(&self) -> &'a [(FieldName, FieldValue)] {
         self.policy.preflight_fields()
     }
 
-    /// The preflight that is permitted.
+    /// Returns the preflight that is permitted.
     pub fn request(&self) -> &'a CorsRequest<'a> {
         self.request
     }

@@ -1,16 +1,16 @@
-//! What CORS looks at in a request: borrowed facts, and what kind of request they make.
+//! The facts of a request that CORS depends on, borrowed, and the kind of request they make.
 
 use super::fetch_lists::is_token;
 use http::{HeaderName, header};
 
-/// How many lines of one field are looked at. Browsers send one; a cloud's gateway has been seen to
-/// split Access-Control-Request-Headers into one line a name.
+/// Maximum lines of one field; a list with more is malformed. Browsers send one line. A cloud
+/// provider's gateway has been seen to split Access-Control-Request-Headers into one line per name.
 pub const MAX_FIELD_LINES: usize = 32;
 
-/// How many bytes Access-Control-Request-Headers may have in all.
+/// Maximum bytes of Access-Control-Request-Headers over all lines; a longer list is malformed.
 const MAX_REQUEST_HEADERS_BYTES: usize = 8 * 1024;
 
-/// The facts that CORS is decided on. Borrowed from wherever the request lies.
+/// The facts that a decision depends on, borrowed from the request.
 #[derive(Debug, Clone, Default)]
 pub struct CorsRequest<'a> {
     pub method: &'a [u8],
@@ -23,17 +23,17 @@ pub struct CorsRequest<'a> {
     pub request_private_network: SingleValue<'a>,
 }
 
-/// A field that a request has once or not at all.
+/// A field that a request may have once.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum SingleValue<'a> {
     #[default]
     Absent,
     One(&'a [u8]),
-    /// Several lines: no browser sends them, and none of them is believed.
+    /// Several lines. Browsers never send them, and none of them is believed.
     Many,
 }
 
-/// The lines of a list field, in order, without a copy.
+/// The lines of a list field, in order, borrowed.
 #[derive(Debug, Clone, Default)]
 pub struct FieldLines<'a> {
     lines: [&'a [u8]; MAX_FIELD_LINES],
@@ -41,7 +41,7 @@ pub struct FieldLines<'a> {
     overflow: bool,
 }
 
-/// What a request is to CORS: <https://fetch.spec.whatwg.org/#http-requests>.
+/// The kinds of request that CORS knows: <https://fetch.spec.whatwg.org/#http-requests>.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequestKind {
     /// No Origin field.
@@ -55,9 +55,9 @@ pub enum RequestKind {
 // === impl CorsRequest ===
 
 impl<'a> CorsRequest<'a> {
-    /// The facts in a header map.
+    /// Reads the facts out of a header map.
     pub fn new(method: &'a http::Method, headers: &'a http::HeaderMap) -> Self {
-        // By names that are parsed already: a look-up by text parses it each time.
+        // A parsed name, because a look-up by text parses the text each time.
         const PRIVATE_NETWORK: HeaderName =
             HeaderName::from_static("access-control-request-private-network");
         let lines = |name: HeaderName| {
@@ -77,8 +77,8 @@ impl<'a> CorsRequest<'a> {
         request
     }
 
-    /// What kind of request this is. An OPTIONS without Access-Control-Request-Method is an
-    /// ordinary request, whatever else it carries: APIs have OPTIONS of their own.
+    /// Returns the kind of request. An OPTIONS without Access-Control-Request-Method is an ordinary
+    /// request, because APIs use OPTIONS themselves.
     pub fn kind(&self) -> RequestKind {
         if self.origin == SingleValue::Absent {
             RequestKind::NotCors
@@ -89,7 +89,7 @@ impl<'a> CorsRequest<'a> {
         }
     }
 
-    /// The method that a preflight asks for, if it is one token.
+    /// Returns the method that a preflight asks for, if it is a token.
     pub fn requested_method(&self) -> Option<&'a [u8]> {
         match self.request_method {
             SingleValue::One(method) if is_token(method) => Some(method),
@@ -126,7 +126,7 @@ impl<'a> SingleValue<'a> {
         };
     }
 
-    /// The value, where there is one line.
+    /// Returns the value, if there is exactly one line.
     pub fn one(self) -> Option<&'a [u8]> {
         match self {
             Self::One(line) => Some(line),
@@ -164,12 +164,12 @@ impl<'a> FieldLines<'a> {
         &self.lines[..self.len]
     }
 
-    /// The elements of a comma-separated list over all lines, without white space around them and
-    /// without empty ones: RFC 9110 §5.6.1.2.
+    /// Returns the elements of a comma-separated list over all lines, without white space around
+    /// them and without empty ones: RFC 9110 §5.6.1.2.
     pub fn elements(&self) -> impl Iterator<Item = &'a [u8]> + Clone {
         let mut lines = self.lines().iter();
         let mut rest: &[u8] = &[];
-        // By hand, because chained adapters cost a short list several times what reading it does.
+        // Written by hand, because chained adapters cost a short list several times as much.
         std::iter::from_fn(move || {
             loop {
                 if rest.is_empty() {
@@ -189,14 +189,14 @@ impl<'a> FieldLines<'a> {
         })
     }
 
-    /// Whether there is no more than is looked at.
+    /// Whether the list is short enough to be looked at.
     pub(super) fn is_within_bounds(&self) -> bool {
         let bytes: usize = self.lines().iter().map(|line| line.len()).sum();
         !self.overflow && bytes <= MAX_REQUEST_HEADERS_BYTES
     }
 }
 
-/// Without optional white space at both ends: RFC 9110 §5.6.3.
+/// Removes optional white space from both ends: RFC 9110 §5.6.3.
 fn trim_white_space(mut bytes: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] = bytes {
         bytes = rest;

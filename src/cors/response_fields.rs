@@ -18,7 +18,7 @@ pub enum FieldName {
     Vary,
 }
 
-/// The value of a field, as far as it is known before there is a request.
+/// The value of a field, as far as it is known before a request arrives.
 #[derive(Debug, Clone)]
 pub enum FieldValue {
     /// The same for every request: rendered when the policy was compiled.
@@ -39,21 +39,21 @@ pub enum RequestPart {
     PrivateNetwork,
 }
 
-/// What a response's Vary must name.
+/// The request fields that a response's Vary must name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VarySet {
     /// The response is the same for every origin.
     Nothing,
     Origin,
     Preflight,
-    /// A preflight of a policy that looks at Access-Control-Request-Private-Network.
+    /// The answer to a preflight, if the policy looks at Access-Control-Request-Private-Network.
     PrivateNetworkPreflight,
 }
 
 // === impl FieldName ===
 
 impl FieldName {
-    /// The name as HTTP/1.1 programs write it.
+    /// Returns the name in the letter case that HTTP/1.1 programs write.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AllowOrigin => "Access-Control-Allow-Origin",
@@ -112,14 +112,14 @@ impl FieldValue {
         value.is_some()
     }
 
-    /// Returns the value for a header map; `None` as [`FieldValue::write_to`] returns false.
-    /// Allocates for a repeated part and for nothing else.
+    /// Returns the value for a header map, or `None` where [`FieldValue::write_to`] returns false.
+    /// Allocates only for a repeated part.
     pub fn to_header_value(&self, request: &CorsRequest<'_>) -> Option<HeaderValue> {
         match self {
             Self::Fixed(value) => Some(value.clone()),
             Self::Echo(_) => {
                 let mut bytes = Vec::new();
-                // Bytes that were checked make a value; others leave the field out.
+                // Checked bytes always make a value; the field is left out rather than to panic.
                 self.write_to(request, &mut bytes)
                     .then(|| HeaderValue::try_from(bytes).ok())
                     .flatten()
@@ -144,7 +144,8 @@ fn write_names(lines: &FieldLines<'_>, out: &mut Vec<u8>) -> bool {
 // === impl VarySet ===
 
 impl VarySet {
-    /// The Vary of an answer to a preflight, under a policy that looks at private networks or not.
+    /// Returns the Vary of an answer to a preflight; `private_network` says whether the policy
+    /// looks at Access-Control-Request-Private-Network.
     pub(super) fn of_preflight(private_network: bool) -> Self {
         match private_network {
             true => Self::PrivateNetworkPreflight,
@@ -167,7 +168,7 @@ impl VarySet {
         }
     }
 
-    /// The whole value for a response that has no Vary of its own.
+    /// Returns the whole value, for a response that has no Vary of its own.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Nothing => "",

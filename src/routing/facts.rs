@@ -1,25 +1,25 @@
-//! The facts that a route is found by, borrowed from wherever the request lies.
+//! The facts by which a route is found, borrowed from the request.
 
 use crate::cors::{CorsRequest, RequestKind};
 use http::HeaderMap;
 
-/// What routes are chosen by.
+/// The facts by which a request's route is found.
 pub struct RouteRequest<'a> {
-    /// With or without a port; empty where there is none.
+    /// The host, with or without a port; empty if the request has none.
     pub host: &'a [u8],
-    /// In RFC 3986's normal form: [`super::normalized_path`].
+    /// The path in RFC 3986's normal form: [`super::normalized_path`].
     pub path: &'a [u8],
     pub fields: &'a dyn RequestFields,
     pub cors: &'a CorsRequest<'a>,
 }
 
-/// The fields of a request, wherever they lie.
+/// The fields of a request, in whatever form a lane holds them.
 pub trait RequestFields {
     /// Whether there is a line of `name`, which is in lower case, with exactly this value.
     fn has(&self, name: &str, value: &[u8]) -> bool;
 }
 
-/// The method that a route is found by; of a preflight it is the one it asks for.
+/// Returns the method by which a route is found; a preflight's is the one that it asks for.
 pub(super) fn requested_method<'a>(cors: &CorsRequest<'a>) -> &'a [u8] {
     match cors.kind() {
         RequestKind::Preflight => cors.requested_method().unwrap_or_default(),
@@ -27,11 +27,11 @@ pub(super) fn requested_method<'a>(cors: &CorsRequest<'a>) -> &'a [u8] {
     }
 }
 
-/// Whether a header predicate is met; by a preflight, where it asks for the header.
+/// Whether a header predicate is met. A preflight meets it if it asks for the header.
 pub(super) fn is_header(name: &str, value: &[u8], request: &RouteRequest<'_>) -> bool {
     match request.cors.kind() {
         RequestKind::Preflight if request.cors.requests_header(name.as_bytes()) => true,
-        // What a proxy in front adds is on the preflight too, without being announced.
+        // A preflight has the headers themselves that a proxy in front adds to every request.
         _ => request.fields.has(name, value),
     }
 }

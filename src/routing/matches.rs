@@ -1,16 +1,16 @@
-//! The rule by which a route takes requests. The look-up is in `router`.
+//! The rule by which a route takes requests. The search is in `router`.
 
 use std::collections::BTreeSet;
 
-/// Which requests a route is for. Every part that is given must match.
+/// The rule by which a route takes requests. Every part that is written must match.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteMatch {
-    /// Any of them; any host where there are none.
+    /// One of them must match; if the list is empty, any host does.
     pub hosts: Vec<HostMatch>,
     pub path: PathMatch,
-    /// Any of them; any method where there are none. Compared with case.
+    /// One of them must match, with case; if the list is empty, any method does.
     pub methods: Vec<String>,
-    /// All of them: names in lower case with the exact value.
+    /// All of them must be there: a name in lower case with the exact value.
     pub headers: Vec<(String, String)>,
 }
 
@@ -33,12 +33,12 @@ pub enum PathMatch {
 // === impl RouteMatch ===
 
 impl RouteMatch {
-    /// How many predicates beside host and path must hold: more of them are more specific.
+    /// Returns the number of predicates beside host and path; a rule with more is more specific.
     pub fn predicate_count(&self) -> usize {
         usize::from(!self.methods.is_empty()) + self.headers.len()
     }
 
-    /// Whether some request matches both, and neither of them is the more specific.
+    /// Whether some request matches both rules and neither of them is the more specific.
     pub fn is_ambiguous_with(&self, other: &Self) -> bool {
         let is_contradicted = |(name, value): &(String, String)| {
             let mut others = other.headers.iter();
@@ -49,7 +49,8 @@ impl RouteMatch {
             && !self.headers.iter().any(is_contradicted)
     }
 
-    /// Whether they differ in the values of the same headers only: a preflight has no values.
+    /// Whether the rules differ only in the values of the same headers, which a preflight does not
+    /// have.
     pub fn is_alike_to_preflights(&self, other: &Self) -> bool {
         let names = |matches: &Self| {
             let names = matches.headers.iter().map(|(name, _)| name.clone());
@@ -58,7 +59,7 @@ impl RouteMatch {
         !self.headers.is_empty() && self.is_on_the_way_of(other) && names(self) == names(other)
     }
 
-    /// Whether host, path and method tell them apart for no request.
+    /// Whether host, path and method are the same for both rules for some request.
     fn is_on_the_way_of(&self, other: &Self) -> bool {
         let same_host = (self.hosts.is_empty() && other.hosts.is_empty())
             || self.hosts.iter().any(|host| other.hosts.contains(host));

@@ -1,6 +1,7 @@
-//! Which route a request takes: pure, like [`crate::cors`], the only room it imports.
+//! Routes: the rules by which they take requests, and the search for the one that takes a request.
 //!
-//! *Invariant:* nothing here knows the configuration's text, pingora, clocks or logs.
+//! *Invariant:* this room is pure, like [`crate::cors`], the only one it imports. Nothing here
+//! knows the configuration's text, pingora, clocks or logs.
 
 mod facts;
 mod host;

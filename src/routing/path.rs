@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-/// The path with unreserved characters decoded and the rest encoded in upper case: to RFC 3986
-/// §6.2.2 `/%61dmin` is `/admin`, to backends as well, and so it is to routes.
+/// Returns the path in RFC 3986's normal form (§6.2.2): unreserved characters decoded, the others
+/// encoded in upper case. Backends take `/%61dmin` for `/admin`, and so must routes.
 pub fn normalized_path(path: &str) -> Cow<'_, [u8]> {
     let bytes = path.as_bytes();
     if !bytes.contains(&b'%') {
@@ -34,16 +34,16 @@ pub fn normalized_path(path: &str) -> Cow<'_, [u8]> {
     Cow::Owned(normal)
 }
 
-/// Whether a backend that resolves the path could find another one in it than the routes do.
-/// Browsers resolve dot segments, `%2e` too, before they send: none of theirs is refused.
+/// Whether a backend that resolves the path could arrive at another one than the routes. Browsers
+/// resolve dot segments, `%2e` too, before they send: none of their requests has any.
 pub fn has_dot_segment(path: &str) -> bool {
-    // Nearly every path is plain and is looked at where it lies.
+    // Nearly every path is plain, and no copy of it is needed.
     if !path.bytes().any(|byte| matches!(byte, b'%' | b'\\')) {
         let is_start = |pair: &[u8]| matches!(pair, [b'/', b'.']);
         let may_have = path.starts_with('.') || path.as_bytes().windows(2).any(is_start);
         return may_have && path.split('/').any(is_dot_segment);
     }
-    // There are backends that decode separators before they resolve.
+    // Some backends decode separators before they resolve.
     let normal = normalized(path)
         .replace("%2F", "/")
         .replace("%5C", "/")
@@ -52,7 +52,7 @@ pub fn has_dot_segment(path: &str) -> bool {
 }
 
 fn is_dot_segment(segment: &str) -> bool {
-    // `..;x` is `..` to backends that know path parameters.
+    // Backends that know path parameters take `..;x` for `..`.
     matches!(segment.split(';').next(), Some("." | ".."))
 }
 
@@ -60,7 +60,7 @@ fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).map(|value| value as u8)
 }
 
-/// [`normalized_path`] as text.
+/// Returns the [`normalized_path`] as text.
 pub fn normalized(path: &str) -> String {
     String::from_utf8_lossy(&normalized_path(path)).into_owned()
 }

@@ -1,10 +1,10 @@
-//! Which route a request belongs to: the most specific one that matches, whatever the order in the
-//! file. Exact host before wildcard before none; then exact path, then the longer prefix; then more
-//! predicates; then the file's order.
+//! The router: finds a request's route, the most specific one that matches. An exact host is more
+//! specific than a wildcard, and that more than none; then an exact path, then a longer prefix;
+//! then more predicates. Only between equals does the order in the file count.
 //!
-//! A preflight belongs to the route that its *actual* request will take: its method is the one in
-//! Access-Control-Request-Method, and a header predicate counts as met where
-//! Access-Control-Request-Headers names the header. Nobody has to write OPTIONS routes.
+//! A preflight takes the route of the *actual* request that it announces: its method is the one in
+//! Access-Control-Request-Method, and it meets a header predicate if Access-Control-Request-Headers
+//! names the header. Operators therefore need no routes for OPTIONS.
 
 use super::facts::{RouteRequest, is_header, requested_method};
 use super::host::{MAX_HOST_LEN, host_name};
@@ -13,8 +13,8 @@ use crate::cors::CorsRequest;
 use foldhash::quality::RandomState;
 use std::collections::HashMap;
 
-/// By the bytes of a host or a path. Clients choose what is looked up and not what is in it, so that
-/// a quick hash will do.
+/// A table by the bytes of a host or a path. Clients choose the keys that are looked up, but the
+/// operator those in the table, so that a quick hash is safe.
 type Table<T> = HashMap<Box<[u8]>, T, RandomState>;
 
 /// Routes by host, then by path.
@@ -29,12 +29,12 @@ pub struct Router {
 struct PathTable {
     exact: Table<Vec<Candidate>>,
     prefixes: Table<Vec<Candidate>>,
-    /// The lengths of the longest keys: of a longer path no more is ever hashed.
+    /// Bytes of the longest keys; no more of a path is ever hashed.
     longest_exact: usize,
     longest_prefix: usize,
 }
 
-/// A route whose host and path match, with what else must.
+/// A route whose host and path match, with its other predicates.
 #[derive(Debug, Clone)]
 struct Candidate {
     route: usize,
@@ -48,11 +48,11 @@ type HeaderPredicate = (Box<str>, Box<[u8]>);
 // === impl Router ===
 
 impl Router {
-    /// Compiles the table; a route is known by its place in `routes`.
+    /// Compiles the tables. A route is known by its place in `routes`.
     pub fn new<'a>(routes: impl IntoIterator<Item = &'a RouteMatch>) -> Self {
         let mut router = Self::default();
         let mut routes: Vec<(usize, &RouteMatch)> = routes.into_iter().enumerate().collect();
-        // Stable, so that routes with as many predicates keep the file's order.
+        // The sort is stable, so that routes with equally many predicates keep the file's order.
         routes.sort_by_key(|(_, matches)| std::cmp::Reverse(matches.predicate_count()));
         for (route, matches) in routes {
             let candidate = Candidate::new(route, matches);
@@ -72,7 +72,7 @@ impl Router {
         router
     }
 
-    /// The route of a request; `None` where none matches.
+    /// Returns the route of a request; `None` if no route matches.
     pub fn find(&self, request: &RouteRequest<'_>) -> Option<usize> {
         if self.exact_hosts.is_empty() && self.wildcard_hosts.is_empty() {
             return self.any_host.find(request);
@@ -124,8 +124,8 @@ impl PathTable {
         {
             return Some(route);
         }
-        // Prefixes are whole segments: one look-up a slash, longest first, the empty one last. A
-        // path may have thousands of slashes; only as many are looked at as prefixes can have.
+        // Prefixes are whole segments: one look-up per slash, longest first, the empty prefix last.
+        // A path may have thousands of slashes; those behind the longest prefix are skipped.
         let mut end = path.len();
         if end > self.longest_prefix {
             let reach = &path[..=self.longest_prefix];

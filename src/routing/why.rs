@@ -1,28 +1,28 @@
-//! Why a route is a request's, or is not: its predicates, one by one.
+//! The reasons why a route takes a request or does not: its predicates, one by one.
 //!
-//! The router finds the route by look-ups; here each route is asked by itself. The router's tests
-//! hold the two against each other.
+//! The router finds a route by look-ups; here each route is checked by itself. The router's tests
+//! compare the two.
 
 use super::facts::{RouteRequest, is_header, requested_method};
 use super::host::{MAX_HOST_LEN, host_name};
 use super::matches::{HostMatch, PathMatch, RouteMatch};
 use crate::cors::RequestKind;
 
-/// What a route's predicates say to a request.
+/// A route's predicates, applied to a request.
 #[derive(Debug, Default)]
 pub struct Predicates {
     pub met: Vec<String>,
     pub unmet: Vec<String>,
     has_host: bool,
     has_path: bool,
-    /// How many bytes of the path are the route's.
+    /// The number of bytes that the paths of route and request share at their start.
     shared: usize,
 }
 
 // === impl Predicates ===
 
 impl Predicates {
-    /// Asks every predicate. `shown` says how a header's value may be told.
+    /// Applies every predicate. `shown` returns the value of a header as it may be displayed.
     pub fn of(
         matches: &RouteMatch,
         request: &RouteRequest<'_>,
@@ -51,8 +51,8 @@ impl Predicates {
         predicates
     }
 
-    /// How near the route is: by its path, which people look at first, then by its host, then by the
-    /// rest.
+    /// Returns how near the route is: by its path, which operators look at first, then by its host,
+    /// then by the rest.
     pub fn nearness(&self) -> impl Ord + use<> {
         let unmet = std::cmp::Reverse(self.unmet.len());
         (self.has_path, self.has_host, self.shared, unmet)

@@ -11,7 +11,8 @@ pub(super) struct Tokens(pub(super) Vec<String>);
 // === impl Tokens ===
 
 impl Tokens {
-    /// <https://fetch.spec.whatwg.org/#extract-header-list-values>. The error is the value.
+    /// Extracts the tokens: <https://fetch.spec.whatwg.org/#extract-header-list-values>. The error
+    /// is the value.
     pub(super) fn of(fields: &HeaderMap, name: FieldName) -> Result<Self, String> {
         let Some(value) = combined(fields, name) else {
             return Ok(Self::default());
@@ -36,7 +37,7 @@ impl Tokens {
     }
 }
 
-/// The values of all lines of the field, joined as a browser joins them before it looks at them:
+/// Joins the values of all lines of the field, as a browser does before it looks at them:
 /// <https://fetch.spec.whatwg.org/#concept-header-list-get>.
 pub(super) fn combined(fields: &HeaderMap, name: FieldName) -> Option<Vec<u8>> {
     let lines: Vec<&[u8]> = fields
@@ -51,7 +52,7 @@ pub(super) fn lines(fields: &HeaderMap, name: FieldName) -> usize {
     fields.get_all(HeaderName::from(name)).iter().count()
 }
 
-/// Bytes of a server, for a message: what isn't seen is escaped.
+/// Returns a server's bytes for a message; invisible ones are escaped.
 pub fn text(bytes: &[u8]) -> String {
     let mut text = String::new();
     for &byte in bytes {
@@ -63,11 +64,11 @@ pub fn text(bytes: &[u8]) -> String {
     text
 }
 
-/// `delta-seconds`, once: everything else means the default.
+/// Reads Access-Control-Max-Age: `delta-seconds`, once; `None` for anything else.
 pub(super) fn max_age(fields: &HeaderMap) -> Option<u64> {
     let value = combined(fields, FieldName::MaxAge)?;
     let digits = std::str::from_utf8(&value).ok()?;
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    // A number that is too long is the longest there is.
+    // A number that is too large becomes the largest.
     is_number.then(|| digits.parse().unwrap_or(u64::MAX))
 }

@@ -1,25 +1,27 @@
-//! The browser's side: what it asks before a script's request, and what it makes of the answers.
+//! The browser's side of CORS: the preflight before a script's request, and the checks of a
+//! server's answers.
 //!
-//! The other side of `cors/preflight.rs` and `cors/actual.rs`, written from the
-//! Fetch standard's text alone, so that the two can be compared:
+//! It is the other side of `cors/preflight.rs` and `cors/header_plan.rs`, and written from the text
+//! of the Fetch standard alone, so that the two sides can be compared:
 //! <https://fetch.spec.whatwg.org/#http-cors-protocol>.
 //!
-//! `tests/it/browser.rs` holds it against a real Chromium, which does all of it but this:
+//! `tests/it/browser.rs` compares it with a real Chromium, which departs from the standard in these
+//! points:
 //!
-//! - `Access-Control-Allow-Headers: *` covers `authorization` where there are no credentials. Chromium
-//!   warns of it in its console.
+//! - Without credentials, `Access-Control-Allow-Headers: *` covers `authorization`. Chromium warns of
+//!   it in its console.
 //! - A script's `user-agent` is dropped, and client hints such as `dpr` and `save-data` are safelisted:
-//!   there is no preflight for them.
+//!   they cause no preflight.
 //! - Lines of one name are joined before they are looked at: two `content-type`s are never safe, and
-//!   128 is the limit for both. A range of 2^63-1 or more is not safe either.
+//!   the limit of 128 holds for both together. A range of 2^63-1 or more is not safe either.
 //! - A negative Access-Control-Max-Age is 0, not 5. Preflights for opaque origins are never remembered.
-//! - A response of 407 that no proxy sent is an error, whatever its fields say.
+//! - A response of 407 that was not sent by a proxy is an error, whatever its fields say.
 //!
-//! The standard is followed here all the same: where the two differ, Chromium is mostly more lenient,
-//! and there are other browsers.
+//! This module follows the standard in all of them: Chromium is mostly the more lenient of the two,
+//! and other browsers exist.
 //!
-//! *Invariant:* nothing here knows a policy. What a server meant to allow does not count, only what
-//! it sent.
+//! *Invariant:* nothing here knows a policy. A server is judged by its response, not by its
+//! intention.
 
 mod fields;
 mod near_miss;
@@ -40,20 +42,20 @@ use http::{HeaderMap, HeaderName, StatusCode};
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// What a script asks its browser for, by `fetch(url, { method, headers, credentials })`.
+/// A script's request to its browser: `fetch(url, { method, headers, credentials })`.
 #[derive(Debug, Clone, Copy)]
 pub struct ScriptRequest<'a> {
-    /// As the script wrote it; [`ScriptRequest::method`] is what is sent.
+    /// The method as the script wrote it; [`ScriptRequest::method`] returns the one that is sent.
     pub method: &'a str,
     /// The page's serialized origin, or `null`.
     pub origin: &'a str,
-    /// Those that the script sets. A character is a byte, as in JavaScript's `ByteString`.
+    /// The headers that the script sets. A character is a byte, as in JavaScript's `ByteString`.
     pub headers: &'a [(String, String)],
     /// Whether the credentials mode is `include`.
     pub credentials: bool,
 }
 
-/// Why a browser asks before it sends a request.
+/// A reason for a preflight.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PreflightCause {
     /// The method, as it is sent, is not safelisted.
@@ -62,14 +64,14 @@ pub enum PreflightCause {
     Header(String),
 }
 
-/// Permission to send the actual request, and what a browser remembers of it.
+/// Permission to send the actual request, as the browser remembers it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PreflightPermit {
     /// Access-Control-Allow-Methods.
     pub methods: Vec<String>,
     /// Access-Control-Allow-Headers.
     pub headers: Vec<String>,
-    /// For how many seconds, before the browser's own cap.
+    /// Seconds for which the browser remembers it; most browsers cap them.
     pub max_age: u64,
 }
 
@@ -78,11 +80,11 @@ pub struct PreflightPermit {
 pub struct ResponsePermit {
     /// The names of the response's fields that the script can read, in lower case and sorted.
     pub readable: Vec<String>,
-    /// Those that it can't.
+    /// The names of those that it can't read, sorted.
     pub hidden: Vec<String>,
 }
 
-/// What a preflight permits is remembered for so long where the answer doesn't say:
+/// Seconds for which a browser remembers a preflight whose answer has no Access-Control-Max-Age:
 /// <https://fetch.spec.whatwg.org/#http-access-control-max-age>.
 pub const DEFAULT_MAX_AGE: u64 = 5;
 
@@ -106,11 +108,11 @@ const NON_WILDCARD_HEADER: &str = "authorization";
 // === impl ScriptRequest ===
 
 impl<'a> ScriptRequest<'a> {
-    /// Whether `fetch()` takes the arguments at all.
+    /// Checks that `fetch()` accepts the arguments.
     ///
     /// # Errors
     ///
-    /// Where it throws a `TypeError` instead: <https://fetch.spec.whatwg.org/#dom-request> and
+    /// Fails if it would throw a `TypeError`: <https://fetch.spec.whatwg.org/#dom-request> and
     /// <https://fetch.spec.whatwg.org/#concept-headers-append>.
     pub fn check(&self) -> Result<(), ScriptError> {
         if !is_token(self.method.as_bytes()) {
@@ -133,7 +135,7 @@ impl<'a> ScriptRequest<'a> {
         Ok(())
     }
 
-    /// The method as it is sent: <https://fetch.spec.whatwg.org/#concept-method-normalize>.
+    /// Returns the method as it is sent: <https://fetch.spec.whatwg.org/#concept-method-normalize>.
     pub fn method(&self) -> &'a str {
         NORMALIZED_METHODS
             .into_iter()
@@ -141,14 +143,15 @@ impl<'a> ScriptRequest<'a> {
             .unwrap_or(self.method)
     }
 
-    /// The script's headers as they are sent: names in lower case, white space around values gone,
-    /// without those that the browser drops.
+    /// Returns the script's headers as they are sent: names in lower case, values without white
+    /// space around them, and without the headers that the browser drops.
     pub fn sent_headers(&self) -> impl Iterator<Item = (String, &'a str)> {
         self.headers()
             .filter(|(name, value)| !is_dropped(name, value))
     }
 
-    /// The names, in lower case, that no script may set: the browser drops them and says nothing.
+    /// Returns the names, in lower case, of headers that the browser drops without telling the
+    /// script.
     pub fn dropped_headers(&self) -> Vec<String> {
         self.headers()
             .filter(|(name, value)| is_dropped(name, value))
@@ -156,9 +159,9 @@ impl<'a> ScriptRequest<'a> {
             .collect()
     }
 
-    /// Why the browser asks first; empty where it doesn't.
+    /// Returns the reasons for a preflight; empty if the browser sends none.
     ///
-    /// The condition for a preflight in step 5 of "main fetch":
+    /// The condition is in step 5 of "main fetch":
     /// <https://fetch.spec.whatwg.org/#concept-main-fetch>.
     pub fn preflight_causes(&self) -> Vec<PreflightCause> {
         let method = self.method();
@@ -168,7 +171,7 @@ impl<'a> ScriptRequest<'a> {
         unsafe_method.into_iter().chain(names).collect()
     }
 
-    /// The preflight's own fields. Steps 2 to 5 of CORS-preflight fetch:
+    /// Returns the preflight's own fields: steps 2 to 5 of CORS-preflight fetch,
     /// <https://fetch.spec.whatwg.org/#cors-preflight-fetch>.
     pub fn preflight_fields(&self) -> Vec<(&'static str, String)> {
         let mut fields = vec![
@@ -177,19 +180,19 @@ impl<'a> ScriptRequest<'a> {
         ];
         let names: Vec<String> = self.unsafe_names().into_iter().collect();
         if !names.is_empty() {
-            // Without a space behind the comma: that is how all browsers do it.
+            // All browsers write the commas without a space.
             fields.push(("Access-Control-Request-Headers", names.join(",")));
         }
         fields
     }
 
-    /// Whether the answer to the preflight permits the request: CORS-preflight fetch, from step 7.
+    /// Judges the answer to the preflight: CORS-preflight fetch, from step 7.
     ///
     /// # Errors
     ///
-    /// The first thing for which a browser would refuse. The standard asks for the CORS check and
-    /// for the status in one condition: the status comes first here, because an answer of 404 or 500
-    /// mostly lacks CORS headers for that reason.
+    /// The refusal is the first mistake that a browser would find. The standard has the CORS check
+    /// and the status in one condition; the status comes first here, because an answer of 404 or
+    /// 500 mostly lacks CORS headers for that reason.
     pub fn judge_preflight(
         &self,
         status: StatusCode,
@@ -220,16 +223,16 @@ impl<'a> ScriptRequest<'a> {
         })
     }
 
-    /// Whether the script may read the response to the actual request, and what of it: a
-    /// [CORS check](https://fetch.spec.whatwg.org/#cors-check) and a
-    /// [CORS filtered response](https://fetch.spec.whatwg.org/#concept-filtered-response-cors).
+    /// Judges the response to the actual request, and returns the fields that the script may read:
+    /// a [CORS check](https://fetch.spec.whatwg.org/#cors-check) and a [CORS filtered
+    /// response](https://fetch.spec.whatwg.org/#concept-filtered-response-cors).
     ///
     /// # Errors
     ///
-    /// The first thing for which a browser would refuse.
+    /// The refusal is the first mistake that a browser would find.
     pub fn judge_response(&self, fields: &HeaderMap) -> Result<ResponsePermit, Refusal> {
         self.cors_check(fields)?;
-        // What can't be parsed exposes nothing, and is no error.
+        // A list that can't be parsed exposes nothing and causes no error.
         let exposed = Tokens::of(fields, FieldName::ExposeHeaders).unwrap_or_default();
         let exposes_all = !self.credentials && exposed.has_star();
         let names: BTreeSet<&str> = fields.keys().map(HeaderName::as_str).collect();
@@ -246,7 +249,7 @@ impl<'a> ScriptRequest<'a> {
         })
     }
 
-    /// <https://fetch.spec.whatwg.org/#cors-check>
+    /// Does the CORS check: <https://fetch.spec.whatwg.org/#cors-check>.
     fn cors_check(&self, fields: &HeaderMap) -> Result<(), Refusal> {
         let origin = self.origin.to_owned();
         let Some(allowed) = combined(fields, FieldName::AllowOrigin) else {
@@ -284,7 +287,7 @@ impl<'a> ScriptRequest<'a> {
         }
     }
 
-    /// Step 7.5 of CORS-preflight fetch.
+    /// Checks the method: step 7.5 of CORS-preflight fetch.
     fn check_method(&self, allowed: &Tokens) -> Result<(), Refusal> {
         let method = self.method();
         let is_allowed = allowed.0.iter().any(|m| m == method)
@@ -300,10 +303,10 @@ impl<'a> ScriptRequest<'a> {
         }
     }
 
-    /// Steps 7.6 and 7.7.
+    /// Checks the header names: steps 7.6 and 7.7 of CORS-preflight fetch.
     fn check_headers(&self, allowed: &Tokens) -> Result<(), Refusal> {
         let names = self.unsafe_names();
-        // The name that no `*` covers is looked for before the others.
+        // The standard looks for the name that `*` does not cover before the others.
         let (fixed, others): (Vec<&String>, Vec<&String>) =
             names.iter().partition(|name| *name == NON_WILDCARD_HEADER);
         for name in fixed.into_iter().chain(others) {
@@ -324,9 +327,10 @@ impl<'a> ScriptRequest<'a> {
         Ok(())
     }
 
-    /// <https://fetch.spec.whatwg.org/#cors-unsafe-request-header-names>
+    /// Returns the names that need permission:
+    /// <https://fetch.spec.whatwg.org/#cors-unsafe-request-header-names>.
     fn unsafe_names(&self) -> BTreeSet<String> {
-        /// More than this of safelisted values together is no longer safe.
+        /// Maximum bytes of all safelisted values together; beyond it, none of them is safe.
         const MAX_SAFELISTED: usize = 1024;
         let (safe, mut names): (Vec<_>, Vec<_>) = self
             .sent_headers()
@@ -344,28 +348,30 @@ impl<'a> ScriptRequest<'a> {
     }
 }
 
-/// <https://fetch.spec.whatwg.org/#redirect-status>
+/// Whether the status is a redirect: <https://fetch.spec.whatwg.org/#redirect-status>.
 pub fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
-/// <https://fetch.spec.whatwg.org/#concept-header-value-normalize>
+/// Normalizes a value: <https://fetch.spec.whatwg.org/#concept-header-value-normalize>.
 fn normalized(value: &str) -> &str {
     value.trim_matches(['\t', '\n', '\r', ' '])
 }
 
-/// <https://fetch.spec.whatwg.org/#header-value>, and one byte a character.
+/// Whether it is a header value (<https://fetch.spec.whatwg.org/#header-value>) in which every
+/// character is a byte.
 fn is_header_value(value: &str) -> bool {
     value
         .chars()
         .all(|c| !matches!(c, '\0' | '\n' | '\r') && c <= '\u{ff}')
 }
 
-/// <https://fetch.spec.whatwg.org/#forbidden-request-header>. `name` is in lower case.
+/// Whether the browser drops the header: <https://fetch.spec.whatwg.org/#forbidden-request-header>.
+/// `name` is in lower case.
 fn is_dropped(name: &str, value: &str) -> bool {
     match name {
         "access-control-request-headers" | "access-control-request-method" => true,
-        // The operator's list is stricter: it has CORS's response fields, too, which harm nobody.
+        // The check of an operator's list is stricter: it refuses CORS's response fields as well.
         _ if is_cors_field(name) => false,
         "x-http-method" | "x-http-method-override" | "x-method-override" => value
             .split(',')

@@ -1,13 +1,13 @@
-//! The nearest miss: what an answer has instead of what a browser compares with.
+//! Near misses: the difference between a server's value and the one that a browser compares with.
 
 use crate::cors::origins::origin::{default_port, host_and_port};
 use std::fmt;
 
-/// How a value of Access-Control-Allow-Origin misses the origin, where that is plain.
+/// The difference between a value of Access-Control-Allow-Origin and the origin, if it is plain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OriginMiss {
     Empty,
-    /// `null` for an origin that isn't, or the other way round.
+    /// One of the two is `null`.
     Null,
     Quotes,
     Case,
@@ -24,20 +24,20 @@ pub enum OriginMiss {
     Subdomain,
 }
 
-/// Why a method that seems to be listed isn't.
+/// The reason why a method is not listed although it seems to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MethodMiss {
-    /// The list has it in this spelling.
+    /// The list has it in this other case.
     Case(String),
-    /// `*` is a method's name where credentials are included.
+    /// With credentials `*` is the name of a method.
     LiteralStar,
 }
 
-/// What a `*` in Access-Control-Allow-Headers means for the name that isn't allowed.
+/// The meaning of a `*` in Access-Control-Allow-Headers for a name that isn't allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Star {
     Absent,
-    /// `*` is a header's name where credentials are included.
+    /// With credentials `*` is the name of a header.
     LiteralWithCredentials,
     /// `*` stands for every name but `authorization`.
     NeverAuthorization,
@@ -46,7 +46,7 @@ pub enum Star {
 // === impl OriginMiss ===
 
 impl OriginMiss {
-    /// What `value` lacks to be `origin`; `None` where it is another origin altogether.
+    /// Compares `value` with `origin`; `None` if it is another origin altogether.
     pub(super) fn between(value: &str, origin: &str) -> Option<Self> {
         let is_quoted = |quote: char| value.trim_matches(quote) == origin;
         Some(match value {
@@ -141,7 +141,7 @@ impl fmt::Display for MethodMiss {
 // === impl Star ===
 
 impl Star {
-    /// Why the `*` that is there does not help.
+    /// Returns the reason why the list's `*` does not help.
     pub(super) fn why(self) -> Option<&'static str> {
         match self {
             Self::Absent => None,

@@ -1,4 +1,4 @@
-//! Every way in which a browser says no, in words, and what to change on the server.
+//! Every reason for which a browser refuses, in words, and advice what to change on the server.
 
 use super::super::response_fields::FieldName;
 use super::near_miss::{MethodMiss, OriginMiss, Star};
@@ -8,7 +8,7 @@ const ALLOW_CREDENTIALS: &str = FieldName::AllowCredentials.as_str();
 const ALLOW_METHODS: &str = FieldName::AllowMethods.as_str();
 const ALLOW_HEADERS: &str = FieldName::AllowHeaders.as_str();
 
-/// Why `fetch()` throws a `TypeError` before anything is sent.
+/// A reason why `fetch()` throws a `TypeError` before anything is sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScriptError {
     #[error("`{0}` is not a method: write letters, such as `PUT`")]
@@ -22,7 +22,7 @@ pub enum ScriptError {
     NoHeaderValue { name: String, value: String },
 }
 
-/// Why a browser doesn't send a request, or doesn't let its script read the response.
+/// A reason why a browser doesn't send a request, or doesn't let its script read the response.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     #[error("the preflight is answered with {status}, a redirect, and browsers don't follow it")]
@@ -34,9 +34,9 @@ pub enum Refusal {
     #[error("{name} has several values, `{value}`, {place}; a browser wants one",
         name = ALLOW_ORIGIN, place = in_lines(*.lines))]
     AllowOriginSeveral {
-        /// All of them, joined as a browser joins them.
+        /// All values, joined as a browser joins them.
         value: String,
-        /// How many lines of the header they stand in.
+        /// The number of header lines that contain them.
         lines: usize,
         origin: String,
     },
@@ -61,7 +61,7 @@ pub enum Refusal {
         because(.miss.as_ref()), list = list(ALLOW_METHODS, .allowed))]
     MethodNotAllowed {
         method: String,
-        /// The list that was sent; empty where there is none.
+        /// The list that was sent; empty if there is none.
         allowed: String,
         miss: Option<MethodMiss>,
     },
@@ -69,7 +69,7 @@ pub enum Refusal {
         because(.star.why()), list = list(ALLOW_HEADERS, .allowed))]
     HeaderNotAllowed {
         header: String,
-        /// The list that was sent; empty where there is none.
+        /// The list that was sent; empty if there is none.
         allowed: String,
         star: Star,
     },
@@ -78,7 +78,7 @@ pub enum Refusal {
 // === impl Refusal ===
 
 impl Refusal {
-    /// A name for programs. It stays as it is when the words change.
+    /// Returns a name for programs, which stays the same when the words change.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::PreflightRedirected { .. } => "preflight_redirected",
@@ -96,7 +96,7 @@ impl Refusal {
         }
     }
 
-    /// What to change, on one line.
+    /// Returns advice what to change, on one line.
     pub fn hint(&self) -> String {
         match self {
             Self::PreflightRedirected { .. } => {
@@ -178,7 +178,7 @@ fn list(name: &str, allowed: &str) -> String {
     }
 }
 
-/// The reason behind a message, where there is one.
+/// Returns the reason in brackets, to stand behind a message; empty if there is none.
 fn because(reason: Option<impl std::fmt::Display>) -> String {
     reason.map_or_else(String::new, |reason| format!(" ({reason})"))
 }

@@ -1,9 +1,10 @@
-//! Request headers that a script may send without asking: those that an HTML form can send anyway.
+//! Request headers that need no preflight, because an HTML form can send them anyway.
 
 use super::super::fetch_lists::is_token;
 
-/// <https://fetch.spec.whatwg.org/#cors-safelisted-request-header>. `name` is in lower case, `value`
-/// without white space around it; a character is a byte.
+/// Whether the header is safelisted:
+/// <https://fetch.spec.whatwg.org/#cors-safelisted-request-header>. `name` is in lower case,
+/// `value` without white space around it; a character is a byte.
 pub(super) fn is_safelisted(name: &str, value: &str) -> bool {
     const MAX_LEN: usize = 128;
     if value.chars().count() > MAX_LEN {
@@ -18,7 +19,7 @@ pub(super) fn is_safelisted(name: &str, value: &str) -> bool {
     }
 }
 
-/// Whether the name, with the right value, is safelisted.
+/// Whether the name can be safelisted, with the right value.
 pub(super) fn has_name(name: &str) -> bool {
     matches!(
         name,
@@ -26,7 +27,7 @@ pub(super) fn has_name(name: &str) -> bool {
     )
 }
 
-/// <https://fetch.spec.whatwg.org/#cors-unsafe-request-header-byte>
+/// Whether the byte is unsafe: <https://fetch.spec.whatwg.org/#cors-unsafe-request-header-byte>.
 fn is_unsafe(c: char) -> bool {
     match c {
         '\t' => false,
@@ -39,8 +40,8 @@ fn is_of_a_language(c: char) -> bool {
     c.is_ascii_alphanumeric() || " *,-.;=".contains(c)
 }
 
-/// Whether the MIME type's essence is one of the three that forms send:
-/// <https://mimesniff.spec.whatwg.org/#parse-a-mime-type>. Parameters can't make it fail.
+/// Whether the MIME type's essence is one of the three that forms send; its parameters don't
+/// matter: <https://mimesniff.spec.whatwg.org/#parse-a-mime-type>.
 fn is_of_a_form(value: &str) -> bool {
     const ESSENCES: [&str; 3] = [
         "application/x-www-form-urlencoded",
@@ -57,8 +58,8 @@ fn is_of_a_form(value: &str) -> bool {
         && ESSENCES.iter().any(|e| e.eq_ignore_ascii_case(essence))
 }
 
-/// `bytes=N-` or `bytes=N-M`: <https://fetch.spec.whatwg.org/#simple-range-header-value>. Browsers
-/// never sent `bytes=-N` by themselves.
+/// Whether the value is `bytes=N-` or `bytes=N-M`, but not `bytes=-N`, which browsers have never
+/// sent by themselves: <https://fetch.spec.whatwg.org/#simple-range-header-value>.
 fn is_simple_range(value: &str) -> bool {
     let Some((start, end)) = value
         .strip_prefix("bytes=")
@@ -70,7 +71,7 @@ fn is_simple_range(value: &str) -> bool {
     !start.is_empty() && is_number(start) && is_number(end) && !is_less(end, start)
 }
 
-/// Whether the number is written, and is less; numbers may be longer than any integer type.
+/// Whether `end` is written and less than `start`. The numbers may be longer than any integer type.
 fn is_less(end: &str, start: &str) -> bool {
     let (a, b) = (end.trim_start_matches('0'), start.trim_start_matches('0'));
     !end.is_empty() && (a.len(), a) < (b.len(), b)

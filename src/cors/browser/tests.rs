@@ -374,7 +374,7 @@ fn a_script_reads_what_is_safelisted_or_exposed() {
     }
 }
 
-/// What the engine answers, as the fields of a response; `None` where it doesn't allow.
+/// Returns the engine's permission, as the fields of a response; `None` if it refuses.
 fn engine_says(rule: &Rule, script: &ScriptRequest<'_>) -> Option<(StatusCode, HeaderMap)> {
     let asked = script.preflight_fields();
     let names = asked.get(2).map(|(_, names)| names.as_bytes());

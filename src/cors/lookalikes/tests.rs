@@ -53,7 +53,7 @@ fn the_probes_are_what_scanners_send() {
 
 #[test]
 fn what_belongs_to_the_same_owner_is_no_look_alike() {
-    // `github.io` is a public suffix: a name below it is somebody else's.
+    // `github.io` is a public suffix: another name below it has another owner.
     assert!(
         of("https://mine.github.io", ProbeKind::Suffix)
             .contains(&"https://evilmine.github.io".to_owned())

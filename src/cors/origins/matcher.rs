@@ -1,8 +1,8 @@
-//! Many origin patterns as one: compiled once into flat tables, asked on every request.
+//! A matcher: many origin patterns, compiled once into flat tables and searched on every request.
 //!
-//! All pattern text lies in one buffer; every table holds `u32` handles into it. There is no
-//! allocation per pattern, and dropping a matcher frees a handful of blocks however many patterns
-//! it has. A question costs, whatever the number of patterns:
+//! All pattern text lies in one buffer, and the tables hold `u32` handles into it. A pattern needs
+//! no allocation of its own, and dropping a matcher frees a handful of blocks, whether it has ten
+//! patterns or a hundred thousand. A search costs the same for any number of patterns:
 //!
 //! 1. exact origins: one hash look-up of the whole value, before anything is parsed;
 //! 2. wildcards and any-port patterns: one look-up per label boundary of the host, right to left;
@@ -26,7 +26,7 @@ use groups::Groups;
 use hashbrown::HashTable;
 use std::hash::{BuildHasher, Hasher};
 
-/// Many origin patterns, compiled.
+/// Many compiled origin patterns.
 #[derive(Debug)]
 pub struct OriginMatcher {
     /// The text of all patterns. Everything below points into it.
@@ -40,7 +40,7 @@ pub struct OriginMatcher {
     state: RandomState,
 }
 
-/// One pattern of a matcher, as it can be shown.
+/// One pattern of a matcher, as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PatternRef<'a> {
     /// A string: exact, wildcard, any port, `*`, `null`.
@@ -48,7 +48,7 @@ pub enum PatternRef<'a> {
     Regex(&'a str),
 }
 
-/// Why patterns can't be compiled together.
+/// A reason why patterns can't be compiled together.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MatcherError {
     #[error("the patterns' text exceeds 4 GiB")]
@@ -71,7 +71,7 @@ impl OriginMatcher {
     ///
     /// # Errors
     ///
-    /// When the regexes need too large an automaton, or the text too large a buffer.
+    /// Fails if the regexes need too large an automaton, or the text too large a buffer.
     pub fn new(patterns: &[OriginPattern], any_matches_null: bool) -> Result<Self, MatcherError> {
         let state = RandomState::default();
         let mut arena = Arena::default();
@@ -126,16 +126,16 @@ impl OriginMatcher {
         })
     }
 
-    /// The pattern that allows `origin`, the value of an Origin field; `None` where none does.
+    /// Finds the pattern that allows `origin`, the value of an Origin field.
     ///
     /// # Errors
     ///
-    /// Where `origin` is no serialized origin.
+    /// Fails if `origin` is not a serialized origin.
     pub fn find(&self, origin: &[u8]) -> Result<Option<PatternId>, OriginError> {
         if origin.len() > MAX_ORIGIN_LEN {
             return Err(OriginError::TooLong);
         }
-        // What equals a validated pattern needs no parsing of its own.
+        // An origin that equals a validated pattern need not be parsed.
         if let Some(id) = self.find_exact(origin) {
             return Ok(Some(id));
         }
@@ -150,17 +150,17 @@ impl OriginMatcher {
         Ok(found)
     }
 
-    /// The pattern behind a handle of this matcher.
+    /// Returns the pattern behind a handle of this matcher.
     pub fn pattern(&self, id: PatternId) -> PatternRef<'_> {
         self.arena.get(id)
     }
 
-    /// All patterns: exact ones first seen first, duplicates once.
+    /// Returns all patterns in the order in which they were written; repeated exact ones once.
     pub fn patterns(&self) -> impl Iterator<Item = PatternRef<'_>> {
         self.arena.ids().map(|id| self.pattern(id))
     }
 
-    /// The pattern text's bytes, and the bytes of all tables beside it.
+    /// Returns the bytes of the patterns' text, and the bytes of everything else.
     pub fn memory_usage(&self) -> (usize, usize) {
         let (text, headers) = self.arena.memory_usage();
         let regexes = self.regexes.as_ref().map_or(0, |regexes| {
@@ -192,7 +192,7 @@ impl OriginMatcher {
     }
 }
 
-/// Whether the pattern stands for one origin, and so for one hash look-up.
+/// Whether the pattern stands for exactly one origin, which one hash look-up finds.
 fn is_exact(tuple: &TuplePattern) -> bool {
     tuple.host_pattern == HostPattern::Exact && tuple.port != PortPattern::Any
 }

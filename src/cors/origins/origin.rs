@@ -1,4 +1,4 @@
-//! One serialized origin: the bytes of an Origin field, checked and taken apart without a copy.
+//! A serialized origin: the value of an Origin field, checked and taken apart without a copy.
 //!
 //! The grammar is the Fetch standard's `origin-or-null`
 //! (<https://fetch.spec.whatwg.org/#origin-header>), widened by what browsers really send: labels
@@ -12,12 +12,13 @@ use arrayvec::ArrayString;
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// The longest scheme that is looked at. The longest registered one has 36 bytes.
+/// Maximum bytes of a scheme; an origin with a longer one is malformed. The longest registered
+/// scheme has 36 bytes.
 const MAX_SCHEME_LEN: usize = 64;
-/// RFC 1035 §2.3.4. The final dot that browsers keep comes on top.
+/// Maximum bytes of a host name: RFC 1035 §2.3.4. The final dot that browsers keep is not counted.
 const MAX_NAME_LEN: usize = 253;
 
-/// The longest origin that is looked at: scheme, `://`, host, `:`, port.
+/// Maximum bytes of an origin (scheme, `://`, host, `:`, port); a longer one is malformed.
 pub const MAX_ORIGIN_LEN: usize = MAX_SCHEME_LEN + 3 + MAX_NAME_LEN + 1 + 5;
 
 /// A serialized origin, borrowed from the request that carried it.
@@ -46,7 +47,7 @@ pub(super) enum HostKind {
     Ipv6,
 }
 
-/// Why a string is no serialized origin.
+/// A reason why a string is not a serialized origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum OriginError {
     #[error("it is longer than {MAX_ORIGIN_LEN} bytes")]
@@ -108,7 +109,7 @@ impl<'a> Origin<'a> {
 
 impl<'a> TupleOrigin<'a> {
     pub(super) fn parse(value: &'a [u8]) -> Result<Self, OriginError> {
-        // The length comes first, so that nothing below ever walks more than a few hundred bytes.
+        // The length comes first, so that nothing below reads more than a few hundred bytes.
         if value.len() > MAX_ORIGIN_LEN {
             return Err(OriginError::TooLong);
         }
@@ -135,7 +136,7 @@ impl<'a> TupleOrigin<'a> {
         })
     }
 
-    /// The whole origin, as it was sent.
+    /// Returns the whole origin, as it was sent.
     pub fn as_str(&self) -> &'a str {
         self.text
     }
@@ -144,12 +145,12 @@ impl<'a> TupleOrigin<'a> {
         &self.text[..self.scheme_len]
     }
 
-    /// The host, an IPv6 address with its brackets.
+    /// Returns the host; an IPv6 address has its brackets.
     pub fn host(&self) -> &'a str {
         &self.text[self.scheme_len + "://".len()..self.host_end]
     }
 
-    /// The port as written: `None` is the scheme's default.
+    /// Returns the port; `None` is the scheme's default, which is not written.
     pub fn port(&self) -> Option<u16> {
         self.port
     }
@@ -158,7 +159,7 @@ impl<'a> TupleOrigin<'a> {
         self.host_kind != HostKind::Domain
     }
 
-    /// Whether the origin is without its (redundant) default port: browsers drop it.
+    /// Returns the origin without a redundant default port, which browsers leave out.
     pub(super) fn without_default_port(&self) -> &'a str {
         match self.port {
             Some(port) if Some(port) == default_port(self.scheme()) => &self.text[..self.host_end],
@@ -167,7 +168,7 @@ impl<'a> TupleOrigin<'a> {
     }
 }
 
-/// The host of an authority, an IPv6 address with its brackets, and the port as it is written.
+/// Splits an authority into its host (an IPv6 address has its brackets) and its port, as written.
 pub fn host_and_port(authority: &str) -> (&str, Option<&str>) {
     match authority.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, Some(port)),
@@ -197,7 +198,7 @@ pub fn origin_of(scheme: &str, authority: &str) -> String {
     }
 }
 
-/// The default ports of the special schemes: <https://url.spec.whatwg.org/#default-port>.
+/// Returns the default port of a special scheme: <https://url.spec.whatwg.org/#default-port>.
 pub fn default_port(scheme: &str) -> Option<u16> {
     match scheme {
         "http" | "ws" => Some(80),
@@ -208,7 +209,7 @@ pub fn default_port(scheme: &str) -> Option<u16> {
 }
 
 fn ascii_text(value: &[u8]) -> Result<&str, OriginError> {
-    // Nearly every value is right, and a table is asked faster than three ranges.
+    // Nearly every value passes, and one table look-up is faster than three comparisons of ranges.
     if let Some(&byte) = value.iter().find(|byte| !GRAPHIC.contains(**byte)) {
         return Err(match byte {
             b'A'..=b'Z' => OriginError::UpperCase,
@@ -216,11 +217,11 @@ fn ascii_text(value: &[u8]) -> Result<&str, OriginError> {
             _ => OriginError::WhiteSpace,
         });
     }
-    // ASCII is UTF-8, so this branch is never taken; it costs little to stay total.
+    // ASCII is UTF-8, so that this never fails; the error keeps the function total.
     std::str::from_utf8(value).map_err(|_| OriginError::NotAscii)
 }
 
-/// Visible ASCII but upper-case letters.
+/// Visible ASCII without upper-case letters.
 static GRAPHIC: ByteSet = ByteSet::of(&[
     ByteSet::LOWER,
     ByteSet::DIGITS,
@@ -233,7 +234,7 @@ fn scheme_len(value: &[u8]) -> Result<usize, OriginError> {
         .iter()
         .position(is_end)
         .ok_or(OriginError::MissingScheme)?;
-    // A colon that no `//` follows is a port's: `localhost:3000` lacks its scheme.
+    // A colon without `//` precedes a port: `localhost:3000` lacks its scheme.
     if !value[len..].starts_with(b"://") {
         return Err(OriginError::MissingScheme);
     }
@@ -254,7 +255,7 @@ fn is_scheme_byte(byte: &u8) -> bool {
     matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'+' | b'-' | b'.')
 }
 
-/// The length of the host that `authority` starts with, and what it is.
+/// Returns the length of the host that `authority` starts with, and its kind.
 fn host_len(authority: &str) -> Result<(usize, HostKind), OriginError> {
     let bytes = authority.as_bytes();
     if let Some(rest) = authority.strip_prefix('[') {
@@ -266,7 +267,7 @@ fn host_len(authority: &str) -> Result<(usize, HostKind), OriginError> {
     }
     let len = bytes.iter().position(|byte| !HOST.contains(*byte));
     let len = len.unwrap_or(bytes.len());
-    // What follows a host is its port, or the origin is none and this says best why.
+    // A user name is the best explanation for anything but a port behind the host.
     if len < bytes.len() && bytes[len..].contains(&b'@') {
         return Err(OriginError::UserInfo);
     }
@@ -277,7 +278,7 @@ fn host_len(authority: &str) -> Result<(usize, HostKind), OriginError> {
             Some(_) => Err(OriginError::BadHostCharacter),
         };
     }
-    // A final dot makes a fully qualified name: another host, but a host.
+    // A final dot makes a fully qualified name, which is a valid host but another one.
     let labels = host.strip_suffix('.').unwrap_or(host).as_bytes();
     let has_empty_label = labels.split(|&byte| byte == b'.').any(<[u8]>::is_empty);
     if labels.len() > MAX_NAME_LEN || has_empty_label {
@@ -286,7 +287,7 @@ fn host_len(authority: &str) -> Result<(usize, HostKind), OriginError> {
     if !ends_in_a_number(labels) {
         return Ok((len, HostKind::Domain));
     }
-    // Ipv4Addr's parser takes four decimal parts without leading zeros, and nothing else.
+    // `Ipv4Addr`'s parser accepts only four decimal parts without leading zeros.
     match host.parse::<Ipv4Addr>() {
         Ok(_) => Ok((len, HostKind::Ipv4)),
         Err(_) => Err(OriginError::BadIpv4),
@@ -296,8 +297,8 @@ fn host_len(authority: &str) -> Result<(usize, HostKind), OriginError> {
 /// The bytes of names and IPv4 addresses.
 static HOST: ByteSet = ByteSet::of(&[ByteSet::LOWER, ByteSet::DIGITS, b"-_."]);
 
-/// <https://url.spec.whatwg.org/#ends-in-a-number-checker>: such a host is an IPv4 address or
-/// nothing, so that `127.1` and `0x7f000001` never pass for names.
+/// Whether the host ends in a number. If so, it must be an IPv4 address, so that `127.1` and
+/// `0x7f000001` never pass for names: <https://url.spec.whatwg.org/#ends-in-a-number-checker>.
 fn ends_in_a_number(host: &[u8]) -> bool {
     let last = host.rsplit(|&byte| byte == b'.').next().unwrap_or(host);
     match last {
@@ -306,10 +307,10 @@ fn ends_in_a_number(host: &[u8]) -> bool {
     }
 }
 
-/// Whether `text` is an IPv6 address as <https://url.spec.whatwg.org/#concept-ipv6-serializer>
-/// writes it.
+/// Whether `text` is an IPv6 address in the form that browsers send:
+/// <https://url.spec.whatwg.org/#concept-ipv6-serializer>.
 fn is_shortest_ipv6(text: &str) -> bool {
-    /// Bytes of the longest address, `ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255`, and more.
+    /// Maximum bytes of an IPv6 address as text, rounded up; a longer text would not be an address.
     const MAX_LEN: usize = 48;
     let Ok(address) = text.parse::<Ipv6Addr>() else {
         return false;
@@ -329,7 +330,7 @@ pub(super) fn parse_port(text: &str) -> Result<u16, OriginError> {
     let shaped =
         matches!(digits.len(), 1..=5) && digits.iter().all(u8::is_ascii_digit) && digits[0] != b'0';
     if !shaped {
-        // `https://a.example:443/` fails for its slash, not for its port.
+        // The mistake in `https://a.example:443/` is the slash, not the port.
         return match text.find(['/', '?', '#', '\\']) {
             Some(at) if parse_port(&text[..at]).is_ok() => Err(OriginError::Path),
             _ => Err(OriginError::BadPort),

@@ -1,7 +1,7 @@
-//! One origin pattern: what an operator may write in `allow_origins`, checked.
+//! An origin pattern: an element of `allow_origins`, checked.
 //!
-//! *Invariant:* an [`OriginPattern`] can only match origins that a reader of its text would expect:
-//! a `*` stands for whole labels or for the whole port, never for a part of either.
+//! *Invariant:* an [`OriginPattern`] matches only origins that a reader of its text would expect: a
+//! `*` stands for whole labels or for the whole port, never for a part of either.
 
 mod hint;
 
@@ -37,7 +37,7 @@ pub struct TuplePattern {
     pub(super) port: PortPattern,
 }
 
-/// How the host of a [`TuplePattern`] is meant.
+/// The hosts that a [`TuplePattern`] takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HostPattern {
     /// The host itself.
@@ -46,7 +46,7 @@ pub enum HostPattern {
     Subdomains,
 }
 
-/// How the port of a [`TuplePattern`] is meant.
+/// The ports that a [`TuplePattern`] takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PortPattern {
     /// No port is written: the scheme's default.
@@ -56,7 +56,8 @@ pub enum PortPattern {
     Any,
 }
 
-/// Why a string is no origin pattern, and what to write instead where that is known.
+/// A string that is not an origin pattern, the reason, and if possible advice what to write
+/// instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{value}` is not an origin pattern: {kind}")]
 pub struct PatternError {
@@ -80,12 +81,12 @@ pub enum PatternErrorKind {
 // === impl OriginPattern ===
 
 impl OriginPattern {
-    /// Parses what is written as one string: everything but a regex.
+    /// Parses a pattern that is written as one string: any but a regex.
     ///
     /// # Errors
     ///
-    /// Refuses whatever no origin could ever equal (a path, upper case, no scheme …), so that a
-    /// pattern that can't match is noticed when it is written and not when a user calls.
+    /// Refuses a text that no origin could ever equal (with a path, in upper case, without a scheme
+    /// …), so that operators notice it when they write it and not when a user complains.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
         match text {
             "*" => Ok(Self::Any),
@@ -100,7 +101,7 @@ impl OriginPattern {
         }
     }
 
-    /// Whether the pattern stands for many origins by a `*` in it.
+    /// Whether the pattern has a `*`, and so stands for many origins.
     pub fn is_wildcard(&self) -> bool {
         match self {
             Self::Any => true,
@@ -111,20 +112,20 @@ impl OriginPattern {
         }
     }
 
-    /// Origins of every kind that the pattern matches; a regex and `*` give none.
+    /// Returns an origin of every kind that the pattern matches; none for a regex and for `*`.
     pub fn examples(&self) -> Vec<String> {
         let Self::Tuple(tuple) = self else {
             return Vec::new();
         };
         let text = tuple.text().replace("*.", "x.");
         match text.strip_suffix(":*") {
-            // A port that nobody writes into a pattern, and none.
+            // Without a port, and with one that no other pattern is likely to have.
             Some(origin) => vec![origin.to_owned(), format!("{origin}:49151")],
             None => vec![text],
         }
     }
 
-    /// The pattern as text, in its normal form.
+    /// Returns the pattern's text in its normal form.
     pub fn text(&self) -> String {
         match self {
             Self::Any => "*".to_owned(),
@@ -143,8 +144,8 @@ impl TuplePattern {
             Some(rest) if !rest.is_empty() => (rest, true),
             _ => (text, false),
         };
-        // The wildcard label is cut out and what is left must be an origin of its own, so that
-        // patterns and origins can't disagree about what a host is.
+        // Without the wildcard label the text must be an origin, so that patterns and origins can't
+        // disagree about the syntax of hosts.
         let (origin, host_pattern) = match origin.split_once("://*.") {
             Some((scheme, host)) => (format!("{scheme}://{host}"), HostPattern::Subdomains),
             None => (origin.to_owned(), HostPattern::Exact),
@@ -183,7 +184,7 @@ impl TuplePattern {
         &self.scheme
     }
 
-    /// The host, without the `*.` of a wildcard.
+    /// Returns the host, without the `*.` of a wildcard.
     pub fn host(&self) -> &str {
         &self.host
     }
@@ -209,14 +210,14 @@ impl TuplePattern {
         }
     }
 
-    /// Whether every origin that matches is served by the visitor's own machine.
+    /// Whether every matching origin is served by the visitor's own machine.
     pub fn is_loopback(&self) -> bool {
         is_loopback_host(&self.host)
     }
 }
 
-/// Loopback names and addresses, as <https://w3c.github.io/webappsec-secure-contexts/#localhost>
-/// takes them for trustworthy.
+/// Whether the host is a loopback name or address, which browsers trust like https:
+/// <https://w3c.github.io/webappsec-secure-contexts/#localhost>.
 pub(in crate::cors) fn is_loopback_host(host: &str) -> bool {
     let name = host.strip_suffix('.').unwrap_or(host);
     name == "localhost"

@@ -1,9 +1,9 @@
-//! Regexes over origins: each parsed alone, all of them run as one automaton.
+//! Regexes over origins: each is parsed alone, and all of them run as one automaton.
 //!
-//! Wrapping a pattern's text (`^(?:…)$`) is how gateways get bypassed: `https://a)|(?:.*` closes
-//! the group. Here a regex is parsed by itself and anchored in its syntax tree. The automaton is
-//! built in full when a policy is compiled, so that asking it neither allocates nor takes a lock,
-//! costs one table look-up a byte, and no regex can be slow.
+//! Gateways that wrap a regex's text (`^(?:…)$`) can be bypassed: `https://a)|(?:.*` closes the
+//! group. Here a regex is parsed by itself and anchored in its syntax tree. The automaton is built
+//! in full when a policy is compiled: matching neither allocates nor takes a lock and costs one
+//! table look-up per byte, so that no regex can be slow.
 
 mod examples;
 mod set;
@@ -15,16 +15,17 @@ use regex_syntax::hir::literal::{ExtractKind, Extractor};
 use set::MAX_AUTOMATON_BYTES;
 use std::sync::Arc;
 
-/// A regex that always means the whole origin.
+/// A regex that must match the whole origin.
 #[derive(Debug, Clone)]
 pub struct RegexPattern {
     text: String,
     hir: Hir,
-    /// This regex alone, compiled once: an exploding one is found where it is written.
+    /// This regex alone, compiled when it is parsed, so that one that needs too large an automaton
+    /// is reported at its place in the file.
     alone: Arc<RegexSet>,
 }
 
-/// Why a regex is refused.
+/// A reason why a regex is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RegexError {
     #[error("the regex is empty")]
@@ -54,7 +55,8 @@ impl RegexPattern {
             text: text.to_owned(),
             reason: syntax_reason(&error),
         })?;
-        // `^$` has a greatest length of zero, `[^\x00-\xff]` has no least one: it never matches.
+        // `^$` has a maximum length of zero. `[^\x00-\xff]` never matches and has no minimum
+        // length.
         let lengths = hir.properties();
         if lengths.maximum_len() == Some(0) || lengths.minimum_len().is_none() {
             return Err(RegexError::MatchesNothing);
@@ -75,15 +77,15 @@ impl RegexPattern {
         self.alone.find(origin.as_bytes()).is_some()
     }
 
-    /// Whether there is an origin at all that the regex matches. One that was written to be found
-    /// somewhere in an origin, such as `foo\.com$`, matches none.
+    /// Whether the regex matches any origin at all. A regex that was meant to be searched for in an
+    /// origin, such as `foo\.com$`, does not.
     pub fn can_match_an_origin(&self) -> bool {
         self.alone.meets(RegexSet::of_all_origins())
     }
 
-    /// Whether `is_ok` holds for the start of every origin that the regex can match. It is asked
-    /// about literal starts, and told whether the literal is the whole origin. Errs towards "no"
-    /// where the syntax tree does not show how origins start.
+    /// Whether `is_ok` holds for the start of every origin that the regex can match. It is called
+    /// with literal starts, and whether the literal is the whole origin. Returns false if the
+    /// syntax tree does not show how origins start.
     pub(in crate::cors) fn all_start_with(&self, is_ok: impl Fn(&str, bool) -> bool) -> bool {
         let seq = Extractor::new()
             .kind(ExtractKind::Prefix)
@@ -97,12 +99,12 @@ impl RegexPattern {
         })
     }
 
-    /// Literal texts that every match starts with one of; empty where there is no such set.
+    /// Returns literals of which every match starts with one; empty if the regex has no such set.
     pub fn literal_starts(&self) -> Vec<String> {
         self.literals(ExtractKind::Prefix)
     }
 
-    /// Literal texts that every match ends with one of; empty where there is no such set.
+    /// Returns literals of which every match ends with one; empty if the regex has no such set.
     pub fn literal_ends(&self) -> Vec<String> {
         self.literals(ExtractKind::Suffix)
     }

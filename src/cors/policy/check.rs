@@ -1,4 +1,4 @@
-//! What makes a [`PolicySpec`] no policy: all of it, in one pass.
+//! The checks on a [`PolicySpec`], all in one pass.
 
 use super::{Dangers, NameList, PolicyError, PolicyErrorKind, PolicySpec, SpecField};
 use crate::cors::fetch_lists::{
@@ -8,7 +8,7 @@ use crate::cors::fetch_lists::{
 use crate::cors::origins::pattern::{HostPattern, OriginPattern, TuplePattern, is_loopback_host};
 use crate::cors::origins::regex::RegexPattern;
 
-/// Everything that is wrong with `spec`, its patterns taken together aside.
+/// Returns everything that is wrong with `spec`, but problems of all patterns together.
 pub(super) fn problems(spec: &PolicySpec) -> Vec<PolicyError> {
     let mut errors = Vec::new();
     check_origins(spec, &mut errors);
@@ -41,7 +41,7 @@ fn check_origins(spec: &PolicySpec, errors: &mut Vec<PolicyError>) {
     }
 }
 
-/// What is dangerous about sending credentials to the origins that `pattern` matches.
+/// Calls `refuse` with every danger of sending credentials to the origins that `pattern` matches.
 fn dangers_of(pattern: &OriginPattern, allowed: Dangers, mut refuse: impl FnMut(PolicyErrorKind)) {
     match pattern {
         OriginPattern::Any => {
@@ -86,11 +86,12 @@ fn dangers_of(pattern: &OriginPattern, allowed: Dangers, mut refuse: impl FnMut(
     }
 }
 
-/// Whether origins that start like this are spoken for by nobody on the way. A loopback host must
-/// be closed by its port or by the end, so that `http://localhost.evil.test` is not one.
+/// Whether an attacker on the network's path can't impersonate an origin that starts like this:
+/// `https` and loopback hosts. A loopback host must end with a port or with the origin, so that
+/// `http://localhost.evil.test` does not count.
 fn is_secure_start(start: &str, is_whole: bool) -> bool {
     let origin = match start.find("://").and_then(|at| start[at + 3..].rfind(':')) {
-        // A port follows, whatever its digits.
+        // A port follows; its digits don't matter.
         Some(_) if !start.ends_with(']') => start.rsplit_once(':').map_or(start, |(o, _)| o),
         _ if is_whole => start,
         _ => return start.starts_with("https://"),
@@ -101,7 +102,7 @@ fn is_secure_start(start: &str, is_whole: bool) -> bool {
             .is_some_and(|(_, host)| is_loopback_host(host))
 }
 
-/// Origins with nothing in common but their scheme. No policy means two of them.
+/// Origins with nothing in common but their scheme. A policy that allows two of them allows any.
 pub const UNRELATED_ORIGINS: [&str; 6] = [
     "https://evil.test",
     "https://a.b.attacker.example",
@@ -111,7 +112,8 @@ pub const UNRELATED_ORIGINS: [&str; 6] = [
     "https://bad.net",
 ];
 
-/// Public suffixes below which anybody can have a name, for what regexes say without naming one.
+/// Public suffixes below which anyone can register a name. They are tried against regexes that name
+/// no suffix themselves.
 const OPEN_SUFFIXES: [&str; 16] = [
     "com",
     "net",
@@ -138,7 +140,7 @@ fn matches_anything(regex: &RegexPattern) -> bool {
     })
 }
 
-/// A public suffix directly below which the regex takes more than one name.
+/// Returns a public suffix directly below which the regex matches more than one name.
 fn open_suffix_of(regex: &RegexPattern) -> Option<String> {
     let named = regex.literal_ends();
     let named = named.iter().filter_map(|end| {
@@ -159,19 +161,19 @@ fn open_suffix_of(regex: &RegexPattern) -> Option<String> {
 }
 
 fn is_public_suffix(name: &str) -> bool {
-    // An unlisted top-level name such as `internal` is nobody's registry.
+    // An unlisted top-level name such as `internal` is not a registry's.
     psl::suffix(name.as_bytes())
         .is_some_and(|suffix| suffix.is_known() && suffix.as_bytes() == name.as_bytes())
 }
 
-/// The public suffix that a wildcard stands directly below, or that it covers.
+/// Returns the public suffix that a wildcard stands directly below, or that it covers.
 fn public_suffix(tuple: &TuplePattern) -> Option<String> {
     if tuple.host_pattern() != HostPattern::Subdomains {
         return None;
     }
     let host = tuple.host().trim_end_matches('.');
-    // `https://*.kawasaki.jp` covers `city.kawasaki.jp`-like suffixes that the list gives as
-    // `*.kawasaki.jp`: a label below the host is a suffix too.
+    // The list has `*.kawasaki.jp`: every label below that host is a public suffix too, and
+    // `https://*.kawasaki.jp` covers them.
     let below = format!("x.{host}");
     let is_suffix = is_public_suffix(host) || is_public_suffix(&below);
     is_suffix.then(|| host.to_owned())
@@ -224,7 +226,7 @@ fn check_exposed(spec: &PolicySpec, errors: &mut Vec<PolicyError>) {
     );
 }
 
-/// What no list of headers has.
+/// Returns the problem of a name that no list of headers may contain.
 fn no_header(name: &str, lower: &str) -> Option<PolicyErrorKind> {
     if !is_token(name.as_bytes()) {
         Some(PolicyErrorKind::NotAHeader(name.to_owned()))
@@ -235,7 +237,7 @@ fn no_header(name: &str, lower: &str) -> Option<PolicyErrorKind> {
     }
 }
 
-/// Asks `problem` about every name, as it is written and in lower case.
+/// Calls `problem` with every name, as written and in lower case.
 fn check_names(
     list: &NameList,
     field: fn(usize) -> SpecField,

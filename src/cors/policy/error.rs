@@ -2,7 +2,7 @@
 
 use crate::cors::origins::matcher::MatcherError;
 
-/// One reason why a [`PolicySpec`] is no policy.
+/// One reason why a [`PolicySpec`](super::PolicySpec) is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{kind}")]
 pub struct PolicyError {
@@ -10,7 +10,7 @@ pub struct PolicyError {
     pub kind: PolicyErrorKind,
 }
 
-/// The place in a [`PolicySpec`] that an error is about.
+/// The place of an error in a [`PolicySpec`](super::PolicySpec).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SpecField {
     Origins,
@@ -63,7 +63,7 @@ pub enum PolicyErrorKind {
 // === impl PolicyErrorKind ===
 
 impl PolicyErrorKind {
-    /// What to write instead, or which key says that the danger is wanted.
+    /// Returns advice: what to write instead, or the key that accepts the danger.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::NoOrigins => "list the origins, or write `*` for all of them",

@@ -1,8 +1,8 @@
-//! A policy: what the operator wrote ([`PolicySpec`]), and what requests are decided on
+//! A policy, as the operator wrote it ([`PolicySpec`]) and as it decides about requests
 //! ([`Policy`]).
 //!
-//! *Invariant:* a policy that would be unsafe or useless has no constructor. [`Policy::new`] is the
-//! only one, it reports every problem at once, and what it returns can't change.
+//! *Invariant:* an unsafe or useless policy can't be constructed. [`Policy::new`] is the only
+//! constructor, it reports every problem at once, and its result can't change.
 
 mod check;
 mod error;
@@ -32,7 +32,7 @@ pub struct Policy {
     any_header: bool,
     /// In lower case, sorted by length and then by bytes.
     header_names: Box<[Box<[u8]>]>,
-    /// Of the answer to a preflight that is allowed, in the order in which they are sent.
+    /// The fields of the answer to an allowed preflight, in the order in which they are sent.
     preflight_fields: Box<[(FieldName, FieldValue)]>,
     preflight_status: StatusCode,
     on_rejected_preflight: OnRejectedPreflight,
@@ -102,12 +102,12 @@ impl Policy {
         }
     }
 
-    /// What people call it; may be empty.
+    /// Returns the policy's name in the configuration; may be empty.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The origins that may read responses.
+    /// Returns the origins that may read responses.
     pub fn origins(&self) -> &OriginMatcher {
         &self.origins
     }
@@ -120,11 +120,13 @@ impl Policy {
     pub(super) fn allows_method(&self, method: &[u8]) -> bool {
         is_safelisted_method(method)
             || self.method_names.iter().any(|name| **name == *method)
-            // A method called `*` would have to be answered with a `*` that means something else.
+            // A method called `*` could not be allowed alone: the answer's `*` would mean every
+            // method.
             || (self.any_method && !is_forbidden_method(method) && method != b"*")
     }
 
-    /// Whether a script may set the header; what is no token is nobody's. `*` never covers `authorization`:
+    /// Whether a script may set the header; always false for a name that is not a token. `*` never
+    /// covers `authorization`:
     /// <https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name>.
     pub(super) fn allows_header(&self, name: &[u8]) -> bool {
         let first = self
@@ -144,22 +146,23 @@ impl Policy {
         self.any_header
     }
 
-    /// The methods that are listed.
+    /// Returns the listed methods.
     pub(super) fn method_names(&self) -> impl Iterator<Item = &[u8]> {
         self.method_names.iter().map(|name| &**name)
     }
 
-    /// The headers that are listed, in lower case.
+    /// Returns the listed headers, in lower case.
     pub(super) fn header_names(&self) -> impl Iterator<Item = &[u8]> {
         self.header_names.iter().map(|name| &**name)
     }
 
-    /// The fields of the answer to a preflight that is allowed, in the order in which they are sent.
+    /// Returns the fields of the answer to an allowed preflight, in the order in which they are
+    /// sent.
     pub(super) fn preflight_fields(&self) -> &[(FieldName, FieldValue)] {
         &self.preflight_fields
     }
 
-    /// The fields of every other response that an allowed origin may read, its Vary aside.
+    /// Returns the fields of any other response that an allowed origin may read, without Vary.
     pub(super) fn actual_fields(&self) -> impl Iterator<Item = &(FieldName, FieldValue)> {
         let is_of_actual = |name| {
             use FieldName::{AllowCredentials, AllowOrigin, ExposeHeaders};
@@ -169,7 +172,7 @@ impl Policy {
         fields.filter(move |(name, _)| is_of_actual(*name))
     }
 
-    /// The status of the answer to a preflight that the policy allows.
+    /// Returns the status of the answer to an allowed preflight.
     pub fn preflight_status(&self) -> StatusCode {
         self.preflight_status
     }
@@ -186,7 +189,8 @@ impl Policy {
         self.debug_header
     }
 
-    /// The Vary of a response; a constant `*` is the same for every origin.
+    /// Returns the Vary of a response to an actual request. If every response says `*`, there is
+    /// none.
     pub(super) fn vary(&self) -> VarySet {
         match self.constant_any {
             true => VarySet::Nothing,
@@ -194,7 +198,7 @@ impl Policy {
         }
     }
 
-    /// The Vary of every answer to a preflight.
+    /// Returns the Vary of every answer to a preflight.
     pub(super) fn preflight_vary(&self) -> VarySet {
         VarySet::of_preflight(self.private_network)
     }

@@ -5,26 +5,27 @@ use crate::cors::origins::pattern::OriginPattern;
 /// A policy as it is written, its origin patterns parsed.
 #[derive(Debug, Clone, Default)]
 pub struct PolicySpec {
-    /// What people call it; may be empty.
+    /// The policy's name in the configuration; may be empty.
     pub name: String,
     pub origins: Vec<OriginPattern>,
-    /// Methods beside the safelisted GET, HEAD and POST, which are always allowed.
+    /// Methods in addition to the safelisted GET, HEAD and POST, which are always allowed.
     pub methods: NameList,
     pub headers: NameList,
     pub expose_headers: NameList,
     pub credentials: bool,
-    /// In seconds. `None`: the field is not sent, and browsers take 5 s.
+    /// Seconds for which browsers may remember a preflight's answer. `None`: the field is not sent,
+    /// and browsers take 5 s.
     pub max_age: Option<u64>,
     pub preflight_status: PreflightStatus,
     pub on_rejected_preflight: OnRejectedPreflight,
     pub upstream_cors_headers: UpstreamCorsHeaders,
     pub private_network: bool,
-    /// Whether refusals say why, in a field of our own.
+    /// Whether refusals give their reason, in a field of our own.
     pub debug_header: bool,
     pub dangers: Dangers,
 }
 
-/// Names of methods or headers, and whether `*` stands among them.
+/// Names of methods or headers, and whether `*` is among them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NameList {
     pub any: bool,
@@ -36,33 +37,34 @@ pub struct NameList {
 pub enum PreflightStatus {
     #[default]
     NoContent,
-    /// For old clients that choke on 204.
+    /// For old clients that take 204 for an error.
     Ok,
 }
 
-/// Who answers a preflight that the policy refuses.
+/// The side that answers a preflight that the policy refuses.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum OnRejectedPreflight {
-    /// The gateway, with 403.
+    /// The gateway answers, with 403.
     #[default]
     Respond,
-    /// The upstream, less its `Access-Control-*`.
+    /// The upstream answers; its `Access-Control-*` fields are removed.
     Forward,
 }
 
-/// What becomes of the `Access-Control-*` fields that the upstream sends.
+/// The treatment of the `Access-Control-*` fields that the upstream sends.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum UpstreamCorsHeaders {
     /// They are removed.
     #[default]
     Strip,
-    /// They stay where the policy does not allow the origin, and are replaced where it does.
+    /// They are replaced if the policy allows the origin, and stay if it does not.
     Keep,
-    /// They stay, and only what is missing is added.
+    /// They stay, and only missing fields are added.
     Fill,
 }
 
-/// The keys that name a danger. Each permits what is refused without it.
+/// Dangers that the operator accepted, each by a key that names it. [`Policy::new`] refuses all
+/// others.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Dangers {
     pub any_origin_with_credentials: bool,

@@ -2,7 +2,7 @@
 
 use super::{MatcherError, PatternRef};
 
-/// Records, one behind the other: kind, length (little-endian `u16`), text.
+/// A buffer of records, one behind the other: kind, length (little-endian `u16`), text.
 #[derive(Debug, Default)]
 pub(super) struct Arena {
     bytes: Vec<u8>,
@@ -33,7 +33,7 @@ impl Arena {
         Ok(PatternId(at))
     }
 
-    /// Gives back the room behind the last pattern.
+    /// Frees the room behind the last pattern.
     pub(super) fn shrink_to_fit(&mut self) {
         self.bytes.shrink_to_fit();
     }
@@ -63,7 +63,7 @@ impl Arena {
         })
     }
 
-    /// Returns the bytes of all text, and the bytes of what lies between it.
+    /// Returns the bytes of all text, and the bytes of the records' headers.
     pub(super) fn memory_usage(&self) -> (usize, usize) {
         let headers = self.ids().count() * RECORD_HEADER;
         (self.bytes.len() - headers, headers)

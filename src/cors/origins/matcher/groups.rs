@@ -1,4 +1,4 @@
-//! Patterns with a wildcard or any port: found by the suffixes of an origin's host.
+//! Patterns with a wildcard or any port, found by the suffixes of an origin's host.
 
 use super::arena::{Arena, PatternId};
 use super::hash_bytes;
@@ -8,13 +8,13 @@ use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 use std::hash::{BuildHasher, Hasher};
 
-/// All patterns of a matcher that stand for more than one origin, regexes and `*` aside.
+/// All patterns of a matcher that stand for more than one origin, but regexes and `*`.
 #[derive(Debug)]
 pub(super) struct Groups {
     table: HashTable<Group>,
     /// Each group's ports, sorted; [`ANY_PORT`] last.
     pub(super) ports: Box<[GroupPort]>,
-    /// The most labels that a group's host has: what is deeper is not looked up.
+    /// Maximum labels of a group's host; longer suffixes are not looked up.
     max_labels: usize,
 }
 
@@ -36,13 +36,13 @@ pub(super) struct GroupPort {
     id: PatternId,
 }
 
-/// Greater than every port, so that it is found at the end of its group.
+/// Stands for any port. Greater than every port, so that it is the last of its group.
 const ANY_PORT: u32 = u32::MAX;
-/// No port written: the scheme's default.
+/// Stands for the scheme's default port, which is not written.
 const DEFAULT_PORT: u32 = 0;
 
-// The casts below can't cut anything off: a scheme and a host are bounded far below 256 bytes, and
-// every pattern has a record of more than one byte in an arena of at most `u32::MAX`.
+// The casts below lose nothing: a scheme has at most 64 bytes and a host at most 254, and every
+// pattern has a record of more than one byte in an arena of at most `u32::MAX`.
 const _: () = assert!(MAX_ORIGIN_LEN < u16::MAX as usize);
 
 // === impl Groups ===
@@ -177,7 +177,8 @@ impl Group {
 // === impl Suffixes ===
 
 /// The suffixes of a host that start at a label, shortest first, each with the hash of scheme and
-/// suffix. Hashing goes label by label, so that all suffixes together cost one pass.
+/// suffix. The hash of a suffix is made from that of the next shorter one, so that hashing all
+/// suffixes takes one pass over the host.
 struct Suffixes<'a> {
     state: &'a RandomState,
     host: &'a [u8],
@@ -214,7 +215,7 @@ impl<'a> Iterator for Suffixes<'a> {
         if self.done {
             return None;
         }
-        // The label ends before the dot that the previous suffix begins behind.
+        // The label ends before the dot in front of the previous suffix.
         let end = match self.next.labels {
             0 => self.host.len(),
             _ => self.host.len() - self.next.text.len() - 1,

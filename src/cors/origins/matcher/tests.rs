@@ -156,7 +156,7 @@ fn a_hundred_thousand_origins_take_less_than_64_bytes_each_above_their_text() {
 
 // === The naive twin ===
 
-/// What a pattern means, said in the plainest way: pattern and origin are cut at their separators
+/// The meaning of a pattern in the plainest code: pattern and origin are cut at their separators
 /// and compared piece by piece.
 fn naive_is_match(pattern: &str, origin: &str) -> bool {
     fn cut(text: &str) -> Option<(&str, &str, &str)> {
@@ -272,7 +272,7 @@ proptest! {
         let matcher = matcher(&refs);
         for origin in [origin, near(&texts[pick.index(texts.len())], how)] {
             let found = matcher.find(origin.as_bytes());
-            // What is no origin is malformed, unless it is refused for nothing but that.
+            // Anything but an origin is malformed.
             let expected = Origin::parse(origin.as_bytes())
                 .map(|_| texts.iter().any(|text| naive_is_match(text, &origin)));
             prop_assert_eq!(found.map(|id| id.is_some()), expected, "{} under {:?}", origin, texts);

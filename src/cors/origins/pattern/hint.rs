@@ -4,7 +4,8 @@ use super::{PatternErrorKind, TuplePattern, is_loopback_host};
 use crate::cors::origins::origin::{OriginError, parse_port};
 use std::net::Ipv6Addr;
 
-/// What the author most likely meant, or how patterns are written.
+/// Returns the pattern that the author most likely meant, or a description of how patterns are
+/// written.
 pub(super) fn hint(text: &str, kind: PatternErrorKind) -> Option<String> {
     let words = match kind {
         _ if text.eq_ignore_ascii_case("null") => "write \"null\", in lower case",
@@ -27,10 +28,10 @@ pub(super) fn hint(text: &str, kind: PatternErrorKind) -> Option<String> {
     Some(words.to_owned())
 }
 
-/// The text with its mistakes taken out one after the other, if that makes it a pattern.
+/// Corrects the text's mistakes one after the other, and returns it if it becomes a pattern.
 fn mended(text: &str, kind: PatternErrorKind) -> Option<String> {
     let mut guess = mend(text, kind)?;
-    // One mistake seldom comes alone, four of them are no pattern any more.
+    // A text with more than three mistakes was hardly meant to be a pattern.
     for _ in 0..3 {
         match TuplePattern::parse(&guess) {
             Ok(_) => return Some(guess),

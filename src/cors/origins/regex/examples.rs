@@ -5,18 +5,18 @@ use crate::cors::origins::origin::Origin;
 use regex_syntax::hir::{Class, Dot, Hir, HirKind};
 
 impl RegexPattern {
-    /// Origins that the regex matches, and most likely was written for: as short as can be, and so many
-    /// that each of its alternatives is in one of them, but no more than `most`.
+    /// Returns origins that the regex matches and was most likely written for. They are as short as
+    /// possible, and every alternative is in one of them, unless that takes more than `most`.
     pub fn examples(&self, most: usize) -> Vec<String> {
         let mut examples: Vec<String> = Vec::new();
         for choice in 0..alternatives(&self.hir).min(most) {
-            // A `.*` stands for nothing where that makes an origin, else for one letter.
+            // A `.*` becomes nothing if that makes an origin, else one letter.
             let texts = [0, 1].map(|least| {
                 let mut text = String::new();
                 push_example(&self.hir, '.', Choice { choice, least }, &mut text);
                 match text.contains("://") {
                     true => text,
-                    // Where the regex leaves the scheme to a `.*`, the example has none.
+                    // The regex leaves the scheme to a `.*`.
                     false => format!("https://{text}"),
                 }
             });
@@ -31,16 +31,16 @@ impl RegexPattern {
     }
 }
 
-/// What an example has where the regex leaves it open.
+/// The choices that a regex leaves to an example.
 #[derive(Clone, Copy)]
 struct Choice {
-    /// Which of several alternatives.
+    /// The number of the alternative, modulo how many there are.
     choice: usize,
-    /// How often what may repeat without end.
+    /// Minimum repetitions of a part that may repeat without end.
     least: u32,
 }
 
-/// The most alternatives that stand at one place.
+/// Returns the largest number of alternatives at one place of the regex.
 fn alternatives(hir: &Hir) -> usize {
     match hir.kind() {
         HirKind::Alternation(parts) => {
@@ -80,7 +80,7 @@ fn push_example(hir: &Hir, dot: char, choice: Choice, text: &mut String) {
                 Some(_) => 0,
             };
             for _ in 0..repetition.min.max(least) {
-                // A `.` that repeats was meant to be anything.
+                // A `.` that repeats was meant to match anything; a single one, most likely a dot.
                 push_example(&repetition.sub, 'x', choice, text);
             }
         }

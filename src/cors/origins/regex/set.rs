@@ -9,12 +9,13 @@ use regex_syntax::hir::{Hir, Look};
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
-/// What the table of one policy's automaton may take. A thousand regexes of forty characters take
-/// about 4 MiB; what exceeds this is a regex that counts, such as `(a|b)*a(a|b){20}`.
+/// Maximum bytes of one automaton; regexes that need more are split into several automata, and a
+/// single one is refused. A thousand regexes of forty characters take about 4 MiB; a single regex
+/// exceeds it only if it counts, such as `(a|b)*a(a|b){20}`.
 pub(super) const MAX_AUTOMATON_BYTES: usize = 16 << 20;
 /// Maximum bytes that building one automaton may take on the way.
 const MAX_BUILD_BYTES: usize = 64 << 20;
-/// What all tables of one policy may take, and how many there may be: each is asked in turn.
+/// Maximum bytes of a policy's automata together; regexes that need more are refused.
 const MAX_TOTAL_BYTES: usize = 64 << 20;
 /// Maximum automata of a policy, each of which is run in turn; regexes that need more are refused.
 const MAX_SETS: usize = 16;
@@ -29,8 +30,9 @@ pub(in crate::cors::origins) struct RegexSet {
 // === impl RegexSet ===
 
 impl RegexSet {
-    /// As few sets as fit, each with the place of its first pattern. Nearly always that is one: but
-    /// patterns with free text inside can multiply each other's states.
+    /// Compiles the patterns into as few sets as possible, each with the place of its first
+    /// pattern. Nearly always one is enough, but patterns with free text inside can multiply each
+    /// other's states.
     pub(in crate::cors::origins) fn of(
         patterns: &[&RegexPattern],
     ) -> Result<Vec<(usize, Self)>, RegexError> {
@@ -76,9 +78,9 @@ impl RegexSet {
         let automaton = dense::Builder::new()
             .configure(
                 dense::Config::new()
-                    // Anchored at the start by the search, at the end by the `Look::End` above.
+                    // The search anchors the start, and the `Look::End` above the end.
                     .start_kind(StartKind::Anchored)
-                    // Every pattern that matches, not the first to match something shorter.
+                    // Without this a pattern that matches a shorter text would hide the others.
                     .match_kind(MatchKind::All)
                     .accelerate(false)
                     .dfa_size_limit(Some(MAX_AUTOMATON_BYTES))
@@ -92,7 +94,7 @@ impl RegexSet {
         Ok(Self { automaton, start })
     }
 
-    /// The index of a pattern that matches the whole of `origin`.
+    /// Returns the index of a pattern that matches the whole of `origin`.
     pub(in crate::cors::origins) fn find(&self, origin: &[u8]) -> Option<usize> {
         let mut state = self.start;
         for &byte in origin {
@@ -107,7 +109,8 @@ impl RegexSet {
             .then(|| self.automaton.match_pattern(state, 0).as_usize())
     }
 
-    /// About every serialized origin: what no origin is, such as one without a scheme, is not in it.
+    /// Returns a set that matches every serialized origin, and little else: nothing without a
+    /// scheme.
     pub(super) fn of_all_origins() -> &'static Self {
         static ORIGINS: OnceLock<RegexSet> = OnceLock::new();
         ORIGINS.get_or_init(|| {
@@ -117,10 +120,10 @@ impl RegexSet {
         })
     }
 
-    /// Whether some text is matched by both: a walk over the pairs of states that one text can reach
+    /// Whether some text is matched by both. Walks over the pairs of states that one text can reach
     /// in both automata.
     pub(super) fn meets(&self, other: &Self) -> bool {
-        /// Automata that have so many pairs match something, if only by chance.
+        /// Maximum pairs that are looked at; automata with more are taken to match a common text.
         const MAX_PAIRS: usize = 100_000;
         let step = |(a, b): (StateID, StateID), byte| {
             let next = (
