@@ -20,6 +20,7 @@ build: deps ## build the program to deploy, target/release/corsgate
 check: deps ## check what a change must pass beside the tests
 	$(CARGO) fmt --check
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
+	@sh scripts/prose.sh
 	@sh scripts/promises.sh
 	@if command -v typos >/dev/null; then typos; fi
 	$(CARGO) clippy --locked --all-targets -- --deny warnings

@@ -54,7 +54,7 @@ impl Outcome {
         }
     }
 
-    /// Why a preflight ended as it did; `None` for every other request.
+    /// Returns the reason of a preflight's outcome; `None` for every other request.
     pub fn reason(self) -> Option<&'static str> {
         match self {
             Self::Preflight(_, reason) => Some(reason.as_str()),
