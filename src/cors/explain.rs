@@ -84,7 +84,7 @@ fn kind_of(request: &CorsRequest<'_>) -> &'static str {
             "OPTIONS with Origin and Access-Control-Request-Method: a preflight"
         }
         RequestKind::Actual if request.method == b"OPTIONS" => {
-            "OPTIONS without Access-Control-Request-Method: a CORS request like others, no preflight"
+            "OPTIONS without Access-Control-Request-Method: a CORS request, but not a preflight"
         }
         RequestKind::Actual => "an Origin field: a CORS request",
     }
@@ -98,7 +98,7 @@ fn rule_of(rule: &Rule, kind: RequestKind) -> String {
     match rule {
         Rule::Policy(policy) => format!("{} decides", named(policy)),
         Rule::Passthrough => "`passthrough`: the upstream does its own CORS".to_owned(),
-        Rule::Off => "`off`: nobody looks at CORS here".to_owned(),
+        Rule::Off => "`off`: the gateway does not look at CORS".to_owned(),
         Rule::NoRoute(Some(policy)) if kind == RequestKind::Preflight => format!(
             "no route: a preflight can't be allowed; the 404 has the headers of {}",
             named(policy)
@@ -117,7 +117,7 @@ fn origin_step(policy: &Policy, request: &CorsRequest<'_>) -> Step {
     let shown = match request.origin {
         SingleValue::One(origin) => quoted(origin),
         SingleValue::Absent => "the Origin field is missing".to_owned(),
-        SingleValue::Many => "several Origin fields: none is believed".to_owned(),
+        SingleValue::Many => "several Origin fields: all are ignored".to_owned(),
     };
     // `*` is sent with every response; only a preflight's origin is looked at.
     if policy.is_constant_any() && request.kind() == RequestKind::Actual {
@@ -131,16 +131,16 @@ fn origin_step(policy: &Policy, request: &CorsRequest<'_>) -> Step {
                 PatternRef::Regex(text) => format!("the regex `{text}`"),
             });
             let pattern = pattern.unwrap_or_default();
-            Step::yes(name, format!("{shown} is matched by {pattern}"))
+            Step::yes(name, format!("{shown} matches {pattern}"))
         }
         Err(reason) => {
             let finding = match (request.origin, reason) {
                 (SingleValue::One(origin), Reason::MalformedOrigin) => {
                     let why = policy.origins().find(origin).err();
                     let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-                    format!("{shown} is no serialized origin{why}")
+                    format!("{shown} is not a serialized origin{why}")
                 }
-                (SingleValue::One(_), _) => format!("{shown} is matched by no pattern"),
+                (SingleValue::One(_), _) => format!("{shown} matches no pattern"),
                 (SingleValue::Absent | SingleValue::Many, _) => shown,
             };
             let origin = request.origin.one();
@@ -166,8 +166,8 @@ fn method_step(policy: &Policy, request: &CorsRequest<'_>) -> Step {
         Err(reason) => {
             let asked = request.request_method.one();
             let finding = match (asked, reason) {
-                (None, _) => "several Access-Control-Request-Method fields: none is believed",
-                (_, Reason::MalformedMethod) => "it is no method: RFC 9110 has no such token",
+                (None, _) => "several Access-Control-Request-Method fields: all are ignored",
+                (_, Reason::MalformedMethod) => "it is not a method: RFC 9110 has no such token",
                 _ => "it is not in `allow_methods`",
             };
             let finding = match asked {
@@ -185,7 +185,7 @@ fn headers_step(policy: &Policy, request: &CorsRequest<'_>) -> Step {
     let headers = &request.request_headers;
     match check_headers(policy, request) {
         Ok(()) if headers.elements().next().is_none() => {
-            Step::yes(name, "none is asked for".to_owned())
+            Step::yes(name, "the preflight asks for none".to_owned())
         }
         Ok(()) => {
             let all: Vec<String> = headers.elements().map(quoted).collect();
@@ -207,7 +207,7 @@ fn headers_step(policy: &Policy, request: &CorsRequest<'_>) -> Step {
                 .collect();
             let all: Vec<String> = refused.iter().copied().map(quoted).collect();
             let finding = match (headers.is_within_bounds(), all.as_slice()) {
-                (false, _) => "Access-Control-Request-Headers is longer than it may be".to_owned(),
+                (false, _) => "Access-Control-Request-Headers is too long".to_owned(),
                 (true, [one]) => format!("{one} is not in `allow_headers`"),
                 (true, all) => format!("{} are not in `allow_headers`", all.join(", ")),
             };

@@ -147,7 +147,9 @@ impl ProbeKind {
             Self::UnescapedDot => "another domain, with a letter where the trusted one has a dot",
             Self::LookAlike => "another domain that looks like the trusted one",
             Self::Null => "the origin of sandboxed frames, which any site can have",
-            Self::Insecure => "http where https is trusted: whoever is on the network's path",
+            Self::Insecure => {
+                "http where https is trusted: an attacker on the network's path can be it"
+            }
             Self::Port => "another port of the trusted host",
             Self::SpecialCharacter => {
                 "the trusted origin, a character that parsers stumble over, and a foreign domain"

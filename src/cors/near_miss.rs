@@ -23,7 +23,7 @@ pub(super) fn origin(patterns: &OriginMatcher, origin: &[u8]) -> Option<String> 
     let text = String::from_utf8_lossy(origin);
     if origin == b"null" {
         return Some(
-            "opaque origins are matched by the pattern `null`, and by `*` without credentials"
+            "only the pattern `null`, and `*` without credentials, match an opaque origin"
                 .to_owned(),
         );
     }
@@ -153,7 +153,9 @@ fn other_port(patterns: &OriginMatcher, origin: &TupleOrigin<'_>) -> Option<Stri
         PortPattern::Any => return None,
     };
     let is = port(origin.port());
-    Some(format!("port differs: {is}, and `{text}` wants {wanted}"))
+    Some(format!(
+        "port differs: {is}, but `{text}` requires {wanted}"
+    ))
 }
 
 /// Finds a pattern with a host that is spelled nearly like the origin's.
@@ -174,7 +176,7 @@ fn typo(patterns: &OriginMatcher, origin: &TupleOrigin<'_>) -> Option<String> {
         .filter(|(distance, _)| (1..=MAX_TYPOS).contains(distance))
         .min_by_key(|(distance, _)| *distance);
     let (_, pattern) = nearest?;
-    Some(format!("it is spelled nearly like `{}`", pattern.text()))
+    Some(format!("it is spelled almost like `{}`", pattern.text()))
 }
 
 fn tuples(patterns: &OriginMatcher) -> impl Iterator<Item = TuplePattern> {
@@ -191,7 +193,7 @@ fn tuples(patterns: &OriginMatcher) -> impl Iterator<Item = TuplePattern> {
 pub(super) fn method(policy: &Policy, method: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(method);
     if is_forbidden_method(method) {
-        return Some("no script may use it".to_owned());
+        return Some("browsers let no script use it".to_owned());
     }
     let upper = text.to_ascii_uppercase();
     let listed = policy.method_names().map(String::from_utf8_lossy);
@@ -199,7 +201,9 @@ pub(super) fn method(policy: &Policy, method: &[u8]) -> Option<String> {
     let other_case = listed.iter().find(|name| name.eq_ignore_ascii_case(&text));
     let safelisted = is_safelisted_method(upper.as_bytes()).then_some(&upper);
     if let Some(name) = other_case.or(safelisted) {
-        return Some(format!("`{text}` is not `{name}`: methods have a case"));
+        return Some(format!(
+            "`{text}` is not `{name}`: methods are case-sensitive"
+        ));
     }
     nearest(&text, listed)
 }
@@ -208,7 +212,7 @@ pub(super) fn method(policy: &Policy, method: &[u8]) -> Option<String> {
 pub(super) fn header(policy: &Policy, name: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(name).to_ascii_lowercase();
     if !is_token(name) {
-        return Some(format!("`{}` is no header name", text.escape_default()));
+        return Some(format!("`{}` is not a header name", text.escape_default()));
     }
     if policy.allows_any_header() && text == "authorization" {
         return Some("`authorization` is never covered by `*`: list it beside the `*`".to_owned());

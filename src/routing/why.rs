@@ -103,16 +103,16 @@ impl Predicates {
             PathMatch::Prefix(prefix) if prefix.is_empty() => {
                 let is_met = path.starts_with('/') || path.is_empty();
                 let met = "every path".to_owned();
-                self.add(is_met, met, format!("`{shown}` is no path"));
+                self.add(is_met, met, format!("`{shown}` is not a path"));
             }
             PathMatch::Prefix(prefix) => {
                 let rest = path.strip_prefix(prefix.as_str());
                 let is_met = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
                 let mut unmet = format!("the path `{shown}` is not below `{prefix}`");
                 if rest.is_some() {
-                    unmet.push_str(": prefixes are whole segments");
+                    unmet.push_str(": a prefix matches whole segments");
                 } else if path.to_lowercase().starts_with(&prefix.to_lowercase()) {
-                    unmet.push_str(": paths have a case");
+                    unmet.push_str(": paths are case-sensitive");
                 }
                 self.add(is_met, format!("the path is below `{prefix}`"), unmet);
             }

@@ -386,7 +386,7 @@ impl fmt::Display for PreflightCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Method(method) => {
-                write!(f, "the method `{method}` is none of GET, HEAD and POST")
+                write!(f, "the method `{method}` is not GET, HEAD or POST")
             }
             Self::Header(name) if safelist::has_name(name) => {
                 write!(f, "`{name}` has a value that needs permission")

@@ -99,12 +99,12 @@ impl fmt::Display for OriginMiss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Empty => "it is empty",
-            Self::Null => "`null` is the origin of pages that have none, and only theirs",
+            Self::Null => "`null` matches only pages with an opaque origin",
             Self::Quotes => "it is in quotes",
             Self::Case => "upper and lower case differ",
             Self::TrailingSlash => "an origin has no slash at its end",
             Self::Path => "an origin has no path",
-            Self::Wildcard => "browsers know no `*` inside an origin",
+            Self::Wildcard => "browsers do not read `*` inside an origin as a wildcard",
             Self::MissingScheme => "the scheme is missing",
             Self::Scheme => "the schemes differ",
             Self::DefaultPort => "a browser leaves the default port out",
@@ -132,7 +132,7 @@ impl fmt::Display for MethodMiss {
         match self {
             Self::Case(spelling) => write!(f, "`{spelling}` is another method"),
             Self::LiteralStar => {
-                f.write_str("with credentials `*` is the name of a method, and no wildcard")
+                f.write_str("with credentials `*` is read as a method's name, not as a wildcard")
             }
         }
     }
@@ -146,7 +146,7 @@ impl Star {
         match self {
             Self::Absent => None,
             Self::LiteralWithCredentials => {
-                Some("with credentials `*` is the name of a header, and no wildcard")
+                Some("with credentials `*` is read as a header's name, not as a wildcard")
             }
             Self::NeverAuthorization => Some("`*` never covers `authorization`"),
         }

@@ -25,13 +25,13 @@ pub enum ScriptError {
 /// A reason why a browser doesn't send a request, or doesn't let its script read the response.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    #[error("the preflight is answered with {status}, a redirect, and browsers don't follow it")]
+    #[error("the preflight is answered with {status}, a redirect, which browsers do not follow")]
     PreflightRedirected { status: u16 },
-    #[error("the preflight is answered with {status}; a browser wants 200 to 299")]
+    #[error("the preflight is answered with {status}; a browser requires 200 to 299")]
     PreflightStatus { status: u16 },
     #[error("there is no {name} in the answer", name = ALLOW_ORIGIN)]
     AllowOriginMissing { origin: String },
-    #[error("{name} has several values, `{value}`, {place}; a browser wants one",
+    #[error("{name} has several values, `{value}`, {place}; a browser requires one",
         name = ALLOW_ORIGIN, place = in_lines(*.lines))]
     AllowOriginSeveral {
         /// All values, joined as a browser joins them.
@@ -51,11 +51,11 @@ pub enum Refusal {
     #[error("there is no {name} in the answer, and the request has credentials",
         name = ALLOW_CREDENTIALS)]
     AllowCredentialsMissing,
-    #[error("{name} is `{value}`, and a browser takes `true` alone", name = ALLOW_CREDENTIALS)]
+    #[error("{name} is `{value}`; a browser accepts only `true`", name = ALLOW_CREDENTIALS)]
     AllowCredentialsNotTrue { value: String },
-    #[error("{name} is `{value}`, which is no list of methods", name = ALLOW_METHODS)]
+    #[error("{name} is `{value}`, which is not a list of methods", name = ALLOW_METHODS)]
     AllowMethodsUnreadable { value: String },
-    #[error("{name} is `{value}`, which is no list of header names", name = ALLOW_HEADERS)]
+    #[error("{name} is `{value}`, which is not a list of header names", name = ALLOW_HEADERS)]
     AllowHeadersUnreadable { value: String },
     #[error("the method `{method}` is not allowed: {list}{}",
         because(.miss.as_ref()), list = list(ALLOW_METHODS, .allowed))]
@@ -100,7 +100,8 @@ impl Refusal {
     pub fn hint(&self) -> String {
         match self {
             Self::PreflightRedirected { .. } => {
-                "answer the preflight where it arrives, or let the script ask the final URL".into()
+                "answer the preflight without a redirect, or let the script request the final URL"
+                    .into()
             }
             Self::PreflightStatus { status } => match status {
                 401 | 407 => "answer OPTIONS before anything asks for credentials: \
@@ -120,7 +121,7 @@ impl Refusal {
             Self::AllowOriginSeveral { origin, lines, .. } => match lines {
                 1 => format!("send the request's origin alone: `{ALLOW_ORIGIN}: {origin}`"),
                 _ => format!(
-                    "let one of backend and gateway write it, not both: `{ALLOW_ORIGIN}: {origin}`"
+                    "let either the backend or the gateway write it, not both: `{ALLOW_ORIGIN}: {origin}`"
                 ),
             },
             Self::AllowOriginOther { value, origin, .. } if value == "null" => {
@@ -149,7 +150,7 @@ impl Refusal {
                 match (*method == upper, is_listed) {
                     (true, _) => format!("add it to the list: `{ALLOW_METHODS}: {method}`"),
                     (false, true) => format!(
-                        "write `{upper}` in the script: a browser leaves the case of `{method}` alone"
+                        "write `{upper}` in the script: a browser does not change the case of `{method}`"
                     ),
                     (false, false) => format!(
                         "write `{upper}` in the script, and add it to the list: \

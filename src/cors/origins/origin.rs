@@ -76,7 +76,7 @@ pub enum OriginError {
     BadHostCharacter,
     #[error("the host has an empty label, or is longer than a name can be")]
     BadLabel,
-    #[error("the host ends in a number but is no IPv4 address of four decimal parts")]
+    #[error("the host ends in a number but is not an IPv4 address of four decimal parts")]
     BadIpv4,
     #[error("the host is not an IPv6 address in its shortest form")]
     BadIpv6,

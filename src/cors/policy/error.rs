@@ -54,9 +54,9 @@ pub enum PolicyErrorKind {
     AnyOriginWithCredentials(String),
     #[error("any site can have the origin `null`, and credentials would go to it")]
     NullWithCredentials,
-    #[error("`{0}` is not https, so that whoever is on the network's path could act as its users")]
+    #[error("`{0}` is not https, so an attacker on the network's path could act as its users")]
     InsecureOrigin(String),
-    #[error("anybody can register a name under `{suffix}`, and `{pattern}` gives it credentials")]
+    #[error("anyone can register a name under `{suffix}`, and `{pattern}` gives it credentials")]
     PublicSuffix { pattern: String, suffix: String },
 }
 
