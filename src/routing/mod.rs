@@ -3,16 +3,16 @@
 //! *Invariant:* this room is pure, like [`crate::cors`], the only one it imports. Nothing here
 //! knows the configuration's text, pingora, clocks or logs.
 
-mod facts;
 mod host;
 mod matches;
 mod path;
+mod route_request;
 mod router;
 mod why;
 
-pub use facts::{RequestFields, RouteRequest};
 pub use host::authority;
 pub use matches::{HostMatch, PathMatch, RouteMatch};
 pub use path::{has_dot_segment, normalized, normalized_path};
+pub use route_request::{RequestFields, RouteRequest};
 pub use router::Router;
 pub use why::Predicates;

@@ -6,9 +6,9 @@
 //! Access-Control-Request-Method, and it meets a header predicate if Access-Control-Request-Headers
 //! names the header. Operators therefore need no routes for OPTIONS.
 
-use super::facts::{RouteRequest, is_header, requested_method};
 use super::host::{MAX_HOST_LEN, host_name};
 use super::matches::{HostMatch, PathMatch, RouteMatch};
+use super::route_request::{RouteRequest, is_header, requested_method};
 use crate::cors::CorsRequest;
 use foldhash::quality::RandomState;
 use std::collections::HashMap;

@@ -3,9 +3,9 @@
 //! The router finds a route by look-ups; here each route is checked by itself. The router's tests
 //! compare the two.
 
-use super::facts::{RouteRequest, is_header, requested_method};
 use super::host::{MAX_HOST_LEN, host_name};
 use super::matches::{HostMatch, PathMatch, RouteMatch};
+use super::route_request::{RouteRequest, is_header, requested_method};
 use crate::cors::RequestKind;
 
 /// A route's predicates, applied to a request.
