@@ -34,6 +34,9 @@ pub enum SingleValue<'a> {
 }
 
 /// The lines of a list field, in order, borrowed.
+///
+/// An array, because an `ArrayVec` has a destructor: it would keep a request borrowed to the end of
+/// the scope that looked at it. Nor is it faster to make.
 #[derive(Debug, Clone, Default)]
 pub struct FieldLines<'a> {
     lines: [&'a [u8]; MAX_FIELD_LINES],
