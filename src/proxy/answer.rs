@@ -8,8 +8,8 @@ use once_cell::sync::Lazy;
 use pingora_core::Result;
 use pingora_http::ResponseHeader;
 
-/// Fields for which a response's header has room before it has to grow: those of a preflight's
-/// answer, and those that pingora adds.
+/// Fields for which a response's header has room; with more it has to grow. A preflight's answer
+/// and the fields that pingora adds fit.
 const FIELDS: usize = 12;
 
 /// An answer that the gateway makes itself: a status, CORS fields, and no body.
@@ -20,16 +20,16 @@ pub(crate) struct Answer<'a> {
 
 enum Fields<'a> {
     None,
-    /// Permission, to the preflight for which it was granted.
+    /// The fields of an allowed preflight's answer.
     Granted(PreflightGrant<'a>),
-    /// Those of a plan, which the rule made for the request.
+    /// The fields of the plan that the rule's decision made for the request.
     Planned(&'a Rule, HeaderPlan, &'a CorsRequest<'a>),
 }
 
 // === impl Answer ===
 
 impl<'a> Answer<'a> {
-    /// The answer to an allowed preflight.
+    /// Makes the answer to an allowed preflight.
     pub(crate) fn handled(grant: PreflightGrant<'a>) -> Self {
         Self {
             status: grant.status(),
@@ -37,7 +37,7 @@ impl<'a> Answer<'a> {
         }
     }
 
-    /// Any other answer to `request`, for which `rule` made the plan.
+    /// Makes any other answer to `request`; `plan` is of the decision that `rule` made about it.
     pub(crate) fn refusal(
         status: StatusCode,
         rule: &'a Rule,
@@ -50,7 +50,7 @@ impl<'a> Answer<'a> {
         }
     }
 
-    /// The answer to bytes that are not a request, so that no rule is known.
+    /// Makes the answer to bytes that are not a request, so that no rule is known.
     pub(crate) fn bare(status: StatusCode) -> Self {
         Self {
             status,
@@ -90,9 +90,9 @@ impl<'a> Answer<'a> {
         });
     }
 
-    /// The answer as pingora sends it, which adds Date and Connection.
+    /// Returns the answer for pingora, which adds Date and Connection.
     pub(crate) fn to_header(&self) -> Result<Box<ResponseHeader>> {
-        // Most answers are this one; a copy is cheaper than a new one.
+        // Most answers are this one; a copy is cheaper than building it.
         static NO_CONTENT: Lazy<Option<ResponseHeader>> =
             Lazy::new(|| ResponseHeader::build(StatusCode::NO_CONTENT, Some(FIELDS)).ok());
         let mut header = match (self.status, &*NO_CONTENT) {
@@ -110,7 +110,7 @@ impl<'a> Answer<'a> {
         Ok(header)
     }
 
-    /// The same answer for HTTP/2, where names have no case.
+    /// Returns the same answer for HTTP/2, where names have no case.
     pub(crate) fn to_http2_header(&self) -> Box<ResponseHeader> {
         let mut fields = HeaderMap::with_capacity(FIELDS);
         if has_length(self.status) {
@@ -125,7 +125,7 @@ impl<'a> Answer<'a> {
         Box::new(parts.into())
     }
 
-    /// The same answer as an HTTP/1.1 response, written behind what is in `out`.
+    /// Writes the same answer as an HTTP/1.1 response, behind the bytes in `out`.
     pub(crate) fn write_http1(&self, date: &[u8], keep_alive: bool, out: &mut Vec<u8>) {
         write_start(self.status, out);
         self.for_each_field(|name, value, request| {
@@ -146,12 +146,13 @@ impl<'a> Answer<'a> {
     }
 }
 
-/// RFC 9110 §8.6 forbids the length with 204; anything else would end with the connection.
+/// Whether a response has a Content-Length. RFC 9110 §8.6 forbids it with 204; without it, any
+/// other response would end with the connection.
 pub(crate) fn has_length(status: StatusCode) -> bool {
     status != StatusCode::NO_CONTENT
 }
 
-/// The status line, and what comes before CORS fields.
+/// Writes the status line and the fields before those of CORS.
 fn write_start(status: StatusCode, out: &mut Vec<u8>) {
     let phrase = status.canonical_reason().unwrap_or_default();
     for part in ["HTTP/1.1 ", status.as_str(), " ", phrase, "\r\n"] {

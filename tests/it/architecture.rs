@@ -291,6 +291,18 @@ fn only_one_file_names_the_client() {
 }
 
 #[test]
+fn the_gateways_answers_know_rules_and_no_snapshots() {
+    let (_, answer) = sources()
+        .into_iter()
+        .find(|(file, _)| file == "proxy/answer.rs")
+        .expect("it is there");
+    for word in ["snapshot", "ctx", "Route"] {
+        let found = code(&answer).find(|line| line.contains(word));
+        assert_eq!(found, None, "proxy/answer.rs names `{word}`");
+    }
+}
+
+#[test]
 fn only_one_file_edits_the_cors_headers_of_responses() {
     assert_only_in("Access-Control-Allow", &["cors/response_fields.rs"]);
     // The demo's backend stands for somebody else's.
