@@ -55,16 +55,22 @@ pub enum VarySet {
 impl FieldName {
     /// Returns the name in the letter case that HTTP/1.1 programs write.
     pub const fn as_str(self) -> &'static str {
+        let line = self.line_start();
+        line.split_at(line.len() - ": ".len()).0
+    }
+
+    /// Returns the beginning of the field's line in HTTP/1.1: its name, a colon and a blank.
+    pub const fn line_start(self) -> &'static str {
         match self {
-            Self::AllowOrigin => "Access-Control-Allow-Origin",
-            Self::AllowCredentials => "Access-Control-Allow-Credentials",
-            Self::AllowMethods => "Access-Control-Allow-Methods",
-            Self::AllowHeaders => "Access-Control-Allow-Headers",
-            Self::ExposeHeaders => "Access-Control-Expose-Headers",
-            Self::MaxAge => "Access-Control-Max-Age",
-            Self::AllowPrivateNetwork => "Access-Control-Allow-Private-Network",
-            Self::Reason => "X-Corsgate-Reason",
-            Self::Vary => "Vary",
+            Self::AllowOrigin => "Access-Control-Allow-Origin: ",
+            Self::AllowCredentials => "Access-Control-Allow-Credentials: ",
+            Self::AllowMethods => "Access-Control-Allow-Methods: ",
+            Self::AllowHeaders => "Access-Control-Allow-Headers: ",
+            Self::ExposeHeaders => "Access-Control-Expose-Headers: ",
+            Self::MaxAge => "Access-Control-Max-Age: ",
+            Self::AllowPrivateNetwork => "Access-Control-Allow-Private-Network: ",
+            Self::Reason => "X-Corsgate-Reason: ",
+            Self::Vary => "Vary: ",
         }
     }
 }

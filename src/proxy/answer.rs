@@ -38,7 +38,7 @@ impl<'a> Answer<'a> {
     }
 
     /// Makes any other answer to `request`; `plan` is of the decision that `rule` made about it.
-    pub(crate) fn refusal(
+    pub(crate) fn planned(
         status: StatusCode,
         rule: &'a Rule,
         plan: HeaderPlan,
@@ -130,8 +130,7 @@ impl<'a> Answer<'a> {
         write_start(self.status, out);
         self.for_each_field(|name, value, request| {
             let start = out.len();
-            out.extend_from_slice(name.as_str().as_bytes());
-            out.extend_from_slice(b": ");
+            out.extend_from_slice(name.line_start().as_bytes());
             match value.write_to(request, out) {
                 true => out.extend_from_slice(b"\r\n"),
                 false => out.truncate(start),
@@ -154,6 +153,10 @@ pub(crate) fn has_length(status: StatusCode) -> bool {
 
 /// Writes the status line and the fields before those of CORS.
 fn write_start(status: StatusCode, out: &mut Vec<u8>) {
+    // Most answers have this status; in one piece it is written sooner.
+    if status == StatusCode::NO_CONTENT {
+        return out.extend_from_slice(b"HTTP/1.1 204 No Content\r\n");
+    }
     let phrase = status.canonical_reason().unwrap_or_default();
     for part in ["HTTP/1.1 ", status.as_str(), " ", phrase, "\r\n"] {
         out.extend_from_slice(part.as_bytes());

@@ -75,7 +75,7 @@ pub(crate) async fn fail(session: &mut Session, ctx: &Ctx, status: StatusCode) {
 fn own_answer(session: &Session, ctx: &Ctx, status: StatusCode) -> Result<Box<ResponseHeader>> {
     let request = session.req_header();
     let request = CorsRequest::new(&request.method, &request.headers);
-    Answer::refusal(status, &ctx.route().rule, ctx.plan, &request).to_header()
+    Answer::planned(status, &ctx.route().rule, ctx.plan, &request).to_header()
 }
 
 /// Closes the connection of a request that failed, without losing the answer on the way.

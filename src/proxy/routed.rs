@@ -107,7 +107,7 @@ impl<'a> Routed<'a> {
             }
             (None, Decision::Actual(_)) => StatusCode::NOT_FOUND,
         };
-        Step::Answer(Answer::refusal(
+        Step::Answer(Answer::planned(
             status,
             &self.route.rule,
             self.plan(),
