@@ -2,7 +2,6 @@
 //!
 //! *Invariant:* every step asks the function that the decision asks; nothing is decided here.
 
-use super::decision::Rule;
 use super::fetch_lists::is_safelisted_method;
 use super::near_miss;
 use super::origins::matcher::PatternRef;
@@ -10,6 +9,7 @@ use super::outcome::Reason;
 use super::policy::Policy;
 use super::preflight::{check_headers, check_method, check_origin};
 use super::request::{CorsRequest, RequestKind, SingleValue};
+use super::rule::Rule;
 
 /// One step of a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,11 +6,11 @@
 //! every response and leaves Vary alone:
 //! <https://fetch.spec.whatwg.org/#cors-protocol-and-http-caches>.
 
-use super::decision::Rule;
 use super::fetch_lists::ACCESS_CONTROL;
 use super::outcome::Reason;
 use super::policy::{Policy, UpstreamCorsHeaders};
 use super::response_fields::{FieldName, FieldValue, VarySet};
+use super::rule::Rule;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// The part of a decision that the response's headers depend on. Small and free of borrows, so that

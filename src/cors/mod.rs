@@ -47,10 +47,11 @@ mod policy;
 mod preflight;
 mod request;
 mod response_fields;
+mod rule;
 
 pub use actual::Actual;
 pub use byte_set::ByteSet;
-pub use decision::{Decision, PreflightDecision, Rule, decide};
+pub use decision::{Decision, PreflightDecision, decide};
 pub use explain::{Step, StepName, StepResult, explain};
 pub use fetch_lists::{
     HEADERS_FORBIDDEN_BUT_HARMLESS, NORMALIZED_METHODS, is_forbidden_method,
@@ -75,3 +76,4 @@ pub use policy::{
 pub use preflight::PreflightGrant;
 pub use request::{CorsRequest, FieldLines, MAX_FIELD_LINES, RequestKind, SingleValue};
 pub use response_fields::{FieldName, FieldValue, RequestPart, VarySet};
+pub use rule::Rule;

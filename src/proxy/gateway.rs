@@ -55,11 +55,12 @@ impl Gateway {
         let routed = Routed::of(&ctx.snapshot, &facts);
         let record = routed.record(ctx.record.started);
         let (plan, answer) = match routed.step() {
-            Step::Answer(answer) => (routed.plan(), Some(answer.to_header()?)),
+            Step::Answer(answer) => (routed.plan(), Some(answer.to_header())),
             Step::Forward(plan) => (plan, None),
         };
+        // First of all: a request that fails from here on is recorded and answered like any other.
         (ctx.record, ctx.plan) = (record, plan);
-        Ok(answer)
+        answer.transpose()
     }
 }
 
