@@ -10,7 +10,7 @@
 //!
 //! With the default feature `gateway` also `proxy` (the pingora adapter), `explain`, `admin`, `server` (which
 //! starts things), `probe` (which asks other servers) and `cli`. Imports run downwards only:
-//! `cli → server → {proxy, admin} → config → {metrics, cors}` and `cli → probe → cors`.
+//! `cli → server → explain → proxy → {config, metrics} → routing → cors`, `server → admin` and `cli → probe`.
 
 #[cfg(feature = "gateway")]
 pub mod admin;

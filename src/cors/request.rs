@@ -8,7 +8,7 @@ use http::{HeaderName, header};
 pub const MAX_FIELD_LINES: usize = 32;
 
 /// Maximum bytes of Access-Control-Request-Headers over all lines; a longer list is malformed.
-const MAX_REQUEST_HEADERS_BYTES: usize = 8 * 1024;
+const MAX_REQUESTED_NAMES_BYTES: usize = 8 * 1024;
 
 /// The facts that a decision depends on, borrowed from the request.
 #[derive(Debug, Clone, Default)]
@@ -195,7 +195,7 @@ impl<'a> FieldLines<'a> {
     /// Whether the list is short enough to be looked at.
     pub(super) fn is_within_bounds(&self) -> bool {
         let bytes: usize = self.lines().iter().map(|line| line.len()).sum();
-        !self.overflow && bytes <= MAX_REQUEST_HEADERS_BYTES
+        !self.overflow && bytes <= MAX_REQUESTED_NAMES_BYTES
     }
 }
 
@@ -249,7 +249,7 @@ mod tests {
             let field: FieldLines<'_> = lines.iter().copied().collect();
             field.is_within_bounds()
         };
-        let longest = vec![b'a'; MAX_REQUEST_HEADERS_BYTES];
+        let longest = vec![b'a'; MAX_REQUESTED_NAMES_BYTES];
         assert!(is_within(&[&longest]));
         assert!(!is_within(&[&longest, b"a"]));
         assert!(is_within(&[b"a"; MAX_FIELD_LINES].map(<[u8; 1]>::as_slice)));

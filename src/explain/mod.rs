@@ -1,7 +1,8 @@
 //! Explains what the gateway would do with a request, and why, without sending one.
 //!
 //! *Invariant:* the route, the decision and the answer are those of `Routed`, which traffic asks.
-//! This room only puts them into words.
+//! This room judges them as a browser does and lays out the report; the steps are worded in
+//! [`crate::cors::explain`], the predicates of routes in [`crate::routing`].
 
 mod exchange;
 mod judgement;

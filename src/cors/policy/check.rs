@@ -12,8 +12,8 @@ use crate::cors::origins::regex::RegexPattern;
 pub(super) fn problems(spec: &PolicySpec) -> Vec<PolicyError> {
     let mut errors = Vec::new();
     check_origins(spec, &mut errors);
-    check_methods(spec, &mut errors);
-    check_headers(spec, &mut errors);
+    check_method_list(spec, &mut errors);
+    check_header_lists(spec, &mut errors);
     check_exposed(spec, &mut errors);
     errors
 }
@@ -179,7 +179,7 @@ fn public_suffix(tuple: &TuplePattern) -> Option<String> {
     is_suffix.then(|| host.to_owned())
 }
 
-fn check_methods(spec: &PolicySpec, errors: &mut Vec<PolicyError>) {
+fn check_method_list(spec: &PolicySpec, errors: &mut Vec<PolicyError>) {
     if spec.methods.any && !spec.methods.names.is_empty() {
         errors.push(PolicyError {
             field: SpecField::Methods,
@@ -197,7 +197,7 @@ fn check_methods(spec: &PolicySpec, errors: &mut Vec<PolicyError>) {
     });
 }
 
-fn check_headers(spec: &PolicySpec, errors: &mut Vec<PolicyError>) {
+fn check_header_lists(spec: &PolicySpec, errors: &mut Vec<PolicyError>) {
     check_names(&spec.headers, SpecField::Header, errors, |name, lower| {
         let is_harmless = HEADERS_FORBIDDEN_BUT_HARMLESS.contains(&lower);
         let is_forbidden = is_forbidden_request_header(lower) && !is_harmless;
