@@ -11,7 +11,7 @@ use super::policy::Policy;
 use super::request::{CorsRequest, SingleValue};
 use super::response_fields::{FieldName, FieldValue};
 
-/// Permission for one preflight, with the parts of its answer. Only [`check`] makes one, so that
+/// Permission for one preflight, with the parts of its answer. Only `check` makes one, so that
 /// every part of the request that the answer repeats has been checked.
 #[derive(Debug, Clone, Copy)]
 pub struct PreflightGrant<'a> {

@@ -63,7 +63,7 @@ pub enum UpstreamCorsHeaders {
     Fill,
 }
 
-/// Dangers that the operator accepted, each by a key that names it. [`Policy::new`] refuses all
+/// Dangers that the operator accepted, each by a key that names it. [`Policy::new`](crate::cors::Policy::new) refuses all
 /// others.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Dangers {
