@@ -1,7 +1,8 @@
 //! Reload: a new snapshot is compiled beside the running one, and swapped in one step.
 //!
 //! *Invariant:* a configuration that can't be served changes nothing that traffic sees: only two metrics,
-//! a line in the log, the errors on the page `/config`, and the list of watched files. Requests keep the snapshot they began with; the next ones see the new one, whole.
+//! a line in the log, the errors on the page `/config`, and the list of watched files. Requests keep
+//! the snapshot they began with; the next ones see the new one, whole.
 
 use super::background::Background;
 use super::echo::EchoServer;

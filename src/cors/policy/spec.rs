@@ -63,8 +63,8 @@ pub enum UpstreamCorsHeaders {
     Fill,
 }
 
-/// Dangers that the operator accepted, each by a key that names it. [`Policy::new`](crate::cors::Policy::new) refuses all
-/// others.
+/// Dangers that the operator accepted, each by a key that names it.
+/// [`Policy::new`](crate::cors::Policy::new) refuses all others.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Dangers {
     pub any_origin_with_credentials: bool,
