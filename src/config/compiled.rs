@@ -65,14 +65,20 @@ pub struct Server {
 pub struct Limits {
     /// Maximum number of open client connections; one more is answered with 503 and closed.
     pub max_connections: usize,
-    /// Maximum size of request line and header fields together; a larger header is answered with
-    /// 431.
+    /// Maximum number of requests with an upstream at once; one more is answered with 503.
+    pub max_requests: usize,
+    /// Maximum size of request line and header fields together, with 32 bytes more per field; a
+    /// larger header is answered with 431.
     pub max_request_header_bytes: u64,
+    /// Maximum number of header fields; a header with more is answered with 431.
+    pub max_request_headers: usize,
     /// Maximum time from a request's first byte to the end of its header; beyond it, the answer is
     /// 408.
     pub header_timeout: Duration,
     /// Maximum time that a connection stays idle between two requests; beyond it, it is closed.
     pub keepalive_timeout: Duration,
+    /// Maximum time that a client takes none of the bytes written to it; beyond it, it is cut off.
+    pub write_timeout: Duration,
 }
 
 /// A backend.
@@ -142,9 +148,12 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_connections: 20_000,
+            max_requests: 10_000,
             max_request_header_bytes: 64 << 10,
+            max_request_headers: 100,
             header_timeout: Duration::from_secs(10),
             keepalive_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(60),
         }
     }
 }

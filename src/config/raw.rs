@@ -115,12 +115,20 @@ pub(super) struct RawLimits {
     /// Maximum number of open client connections; one more is answered with 503. Default 20000.
     #[schemars(range(min = 1))]
     pub max_connections: Option<usize>,
-    /// Maximum size of request line and header fields together, from 256B to 1MiB; a larger header is answered with 431. Default 64KiB.
+    /// Maximum number of requests with an upstream at once, those of all clients together; one more is answered with 503. Default 10000.
+    #[schemars(range(min = 1))]
+    pub max_requests: Option<usize>,
+    /// Maximum size of request line and header fields together, from 256B to 1MiB; a larger header is answered with 431. Each field counts for 32 bytes more than it has. Default 64KiB.
     pub max_request_header_bytes: Option<RawSize>,
+    /// Maximum number of header fields, from 1 to 256; a header with more is answered with 431. Default 100.
+    #[schemars(range(min = 1, max = 256))]
+    pub max_request_headers: Option<usize>,
     /// Maximum time from a request's first byte to the end of its header; beyond it, the answer is 408. Default 10s.
     pub header_timeout: Option<RawDuration>,
     /// Maximum time that a client connection stays idle; beyond it, it is closed. Default 60s.
     pub keepalive_timeout: Option<RawDuration>,
+    /// Maximum time that a client takes nothing of a response; beyond it, it is cut off. Default 60s.
+    pub write_timeout: Option<RawDuration>,
 }
 
 /// A backend: either `endpoints`, or `echo: true`.

@@ -8,7 +8,7 @@ use super::report::{
 };
 use crate::cors::{self, CorsRequest, HeaderPlan, StepResult, UpstreamCorsHeaders};
 use crate::proxy::answer::{Answer, has_length};
-use crate::proxy::facts::{Facts, decoded_header_bytes};
+use crate::proxy::facts::{Facts, HeaderLength};
 use crate::proxy::respond;
 use crate::proxy::routed::{Routed, Step};
 use crate::proxy::snapshot::{Route, Snapshot};
@@ -37,7 +37,7 @@ pub(super) fn exchange(
         header,
         target,
         &request,
-        decoded_header_bytes(header, target),
+        HeaderLength::decoded(header, target),
     );
     let routed = Routed::of(snapshot, &facts);
     let route = routed.route();

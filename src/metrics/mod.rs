@@ -9,7 +9,7 @@ mod requests;
 
 pub use config::ConfigMetrics;
 pub use connections::ConnectionMetrics;
-pub use requests::RouteMetrics;
+pub use requests::{RefusedFor, RouteMetrics};
 
 use crate::cors::Rule;
 use prometheus::core::Collector;
@@ -100,8 +100,9 @@ mod tests {
         let metrics = Metrics::new().expect("names differ");
         let route = metrics.route("r", &Rule::NoRoute(None));
         let preflight = Outcome::Preflight(PreflightOutcome::Rejected, Reason::NoRoute);
-        route.finished(preflight, Some(204), Duration::from_millis(3));
-        route.finished(Outcome::Actual(ActualOutcome::Denied), None, Duration::ZERO);
+        route.finished(preflight, None, Some(204), Duration::from_millis(3));
+        let denied = Outcome::Actual(ActualOutcome::Denied);
+        route.finished(denied, Some(RefusedFor::Malformed), None, Duration::ZERO);
         metrics.connections().refused();
         metrics.config().applied("h");
         let page = String::from_utf8(metrics.page().expect("encodes")).expect("text");
@@ -112,6 +113,8 @@ mod tests {
             r#"corsgate_cors_requests_total{outcome="allowed",route="r"} 0"#,
             r#"corsgate_requests_total{code="2xx",route="r"} 1"#,
             r#"corsgate_requests_total{code="none",route="r"} 1"#,
+            r#"corsgate_requests_refused_total{reason="malformed",route="r"} 1"#,
+            r#"corsgate_requests_refused_total{reason="header_timeout",route="r"} 0"#,
             r#"corsgate_request_duration_seconds_count{route="r"} 2"#,
             "corsgate_downstream_connections 0",
             "corsgate_downstream_connections_refused_total 1",

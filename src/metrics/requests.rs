@@ -13,6 +13,7 @@ pub(super) struct RequestMetrics {
     preflights: IntCounterVec,
     cors_requests: IntCounterVec,
     requests: IntCounterVec,
+    refused: IntCounterVec,
     duration: HistogramVec,
 }
 
@@ -25,7 +26,18 @@ pub struct RouteMetrics {
     denied: IntCounter,
     passed_through: IntCounter,
     requests: [IntCounter; CODE_CLASSES.len()],
+    refused: [IntCounter; RefusedFor::ALL.len()],
     duration: Histogram,
+}
+
+/// The label for the reason why a request was refused, whatever its route's policy says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusedFor {
+    Malformed,
+    HeaderTooLarge,
+    HeaderTimeout,
+    AmbiguousPath,
+    TooManyRequests,
 }
 
 /// Upper bounds in seconds: preflights fall into the first ones, slow upstreams into the last.
@@ -35,6 +47,29 @@ const DURATION_BUCKETS: [f64; 14] = [
 
 /// The values of `code`. `none`: the client was gone before there was a status.
 const CODE_CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
+
+// === impl RefusedFor ===
+
+impl RefusedFor {
+    /// All of them, in the order of their values.
+    pub const ALL: [Self; 5] = [
+        Self::Malformed,
+        Self::HeaderTooLarge,
+        Self::HeaderTimeout,
+        Self::AmbiguousPath,
+        Self::TooManyRequests,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::HeaderTooLarge => "header_too_large",
+            Self::HeaderTimeout => "header_timeout",
+            Self::AmbiguousPath => "ambiguous_path",
+            Self::TooManyRequests => "too_many_requests",
+        }
+    }
+}
 
 // === impl RequestMetrics ===
 
@@ -64,6 +99,11 @@ impl RequestMetrics {
                 "All requests by the class of the status they were answered with.",
                 &["route", "code"],
             )?,
+            refused: counter(
+                "corsgate_requests_refused_total",
+                "Requests that were refused whatever their route's policy says.",
+                &["route", "reason"],
+            )?,
             duration: register(registry, HistogramVec::new(duration, &["route"]))?,
         })
     }
@@ -83,6 +123,8 @@ impl RequestMetrics {
             denied: cors(ActualOutcome::Denied),
             passed_through: cors(ActualOutcome::PassedThrough),
             requests: CODE_CLASSES.map(|class| self.requests.with_label_values(&[name, class])),
+            refused: RefusedFor::ALL
+                .map(|reason| self.refused.with_label_values(&[name, reason.as_str()])),
             duration: self.duration.with_label_values(&[name]),
         }
     }
@@ -106,6 +148,9 @@ impl RequestMetrics {
         for class in CODE_CLASSES {
             let _ = self.requests.remove_label_values(&[name, class]);
         }
+        for reason in RefusedFor::ALL {
+            let _ = self.refused.remove_label_values(&[name, reason.as_str()]);
+        }
         let _ = self.duration.remove_label_values(&[name]);
     }
 }
@@ -114,7 +159,13 @@ impl RequestMetrics {
 
 impl RouteMetrics {
     /// Counts a finished request. `status` is `None` where no response was sent.
-    pub fn finished(&self, outcome: Outcome, status: Option<u16>, elapsed: Duration) {
+    pub fn finished(
+        &self,
+        outcome: Outcome,
+        refused: Option<RefusedFor>,
+        status: Option<u16>,
+        elapsed: Duration,
+    ) {
         match outcome {
             Outcome::Preflight(_, reason) => {
                 if let Some(counter) = &self.preflights[reason as usize] {
@@ -125,6 +176,9 @@ impl RouteMetrics {
             Outcome::Actual(ActualOutcome::Allowed) => self.allowed.inc(),
             Outcome::Actual(ActualOutcome::Denied) => self.denied.inc(),
             Outcome::Actual(ActualOutcome::PassedThrough) => self.passed_through.inc(),
+        }
+        if let Some(reason) = refused {
+            self.refused[reason as usize].inc();
         }
         let class = usize::from(status.unwrap_or(0) / 100);
         self.requests[if class < CODE_CLASSES.len() { class } else { 0 }].inc();
@@ -139,6 +193,9 @@ mod tests {
     #[test]
     fn reasons_index_their_handles() {
         for (index, reason) in Reason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, index);
+        }
+        for (index, reason) in RefusedFor::ALL.into_iter().enumerate() {
             assert_eq!(reason as usize, index);
         }
     }

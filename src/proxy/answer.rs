@@ -102,6 +102,9 @@ impl<'a> Answer<'a> {
         if has_length(self.status) {
             header.insert_header("Content-Length", "0")?;
         }
+        if let Some(seconds) = retry_after(self.status) {
+            header.insert_header("Retry-After", seconds)?;
+        }
         self.for_each_field(|name, value, request| {
             if let Some(value) = value.to_header_value(request) {
                 header.set(name.as_str(), value);
@@ -115,6 +118,9 @@ impl<'a> Answer<'a> {
         let mut fields = HeaderMap::with_capacity(FIELDS);
         if has_length(self.status) {
             fields.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        if let Some(seconds) = retry_after(self.status) {
+            fields.insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
         }
         // A place for the date, which is written last.
         fields.insert(header::DATE, HeaderValue::from_static(""));
@@ -151,6 +157,12 @@ pub(crate) fn has_length(status: StatusCode) -> bool {
     status != StatusCode::NO_CONTENT
 }
 
+/// Returns the seconds after which a client may try again: there is too much to do now, and it may be
+/// less very soon.
+fn retry_after(status: StatusCode) -> Option<&'static str> {
+    (status == StatusCode::SERVICE_UNAVAILABLE).then_some("1")
+}
+
 /// Writes the status line and the fields before those of CORS.
 fn write_start(status: StatusCode, out: &mut Vec<u8>) {
     // Most answers have this status; in one piece it is written sooner.
@@ -163,5 +175,10 @@ fn write_start(status: StatusCode, out: &mut Vec<u8>) {
     }
     if has_length(status) {
         out.extend_from_slice(b"Content-Length: 0\r\n");
+    }
+    if let Some(seconds) = retry_after(status) {
+        for part in ["Retry-After: ", seconds, "\r\n"] {
+            out.extend_from_slice(part.as_bytes());
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::facts::{Facts, Target};
 use crate::config::Limits;
+use crate::metrics::RefusedFor;
 use crate::routing::has_dot_segment;
 use http::{StatusCode, Version};
 
@@ -10,6 +11,8 @@ use http::{StatusCode, Version};
 pub(crate) enum RequestError {
     #[error("the header is longer than `limits.max_request_header_bytes`")]
     HeaderTooLarge,
+    #[error("the header has more fields than `limits.max_request_headers`")]
+    TooManyFields,
     #[error("the header took longer than `limits.header_timeout`")]
     HeaderTimeout,
     #[error("the request does not say which host it is for")]
@@ -18,6 +21,8 @@ pub(crate) enum RequestError {
     BadTarget,
     #[error("the path has a dot segment, which a browser resolves before it sends")]
     DotSegment,
+    #[error("`limits.max_requests` requests are under way")]
+    TooManyRequests,
 }
 
 // === impl RequestError ===
@@ -25,17 +30,34 @@ pub(crate) enum RequestError {
 impl RequestError {
     pub(crate) fn status(self) -> StatusCode {
         match self {
-            Self::HeaderTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::HeaderTooLarge | Self::TooManyFields => {
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+            }
             Self::HeaderTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::NoHost | Self::BadTarget | Self::DotSegment => StatusCode::BAD_REQUEST,
+            Self::TooManyRequests => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// Returns the label that it is counted under.
+    pub(crate) fn label(self) -> RefusedFor {
+        match self {
+            Self::HeaderTooLarge | Self::TooManyFields => RefusedFor::HeaderTooLarge,
+            Self::HeaderTimeout => RefusedFor::HeaderTimeout,
+            Self::NoHost | Self::BadTarget => RefusedFor::Malformed,
+            Self::DotSegment => RefusedFor::AmbiguousPath,
+            Self::TooManyRequests => RefusedFor::TooManyRequests,
         }
     }
 }
 
 /// Finds the first thing that is wrong with a request.
 pub(super) fn check(facts: &Facts<'_>, limits: &Limits) -> Result<(), RequestError> {
-    if facts.header_bytes as u64 > limits.max_request_header_bytes {
+    if facts.header.size() as u64 > limits.max_request_header_bytes {
         return Err(RequestError::HeaderTooLarge);
+    }
+    if facts.header.fields > limits.max_request_headers {
+        return Err(RequestError::TooManyFields);
     }
     // RFC 9112 §3.2: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1
     // request message that lacks a Host header field". pingora checks that there are not two.

@@ -1,5 +1,6 @@
 //! The state of one request between pingora's phases, from its header to its log line.
 
+use super::edge::admission::UnderWay;
 use super::record::Record;
 use super::snapshot::{Route, Snapshot};
 use crate::cors::HeaderPlan;
@@ -14,6 +15,8 @@ pub struct Ctx {
     pub(super) record: Record,
     /// The plan for the response's CORS headers, whether the upstream or the gateway responds.
     pub(super) plan: HeaderPlan,
+    /// Counts the request as under way, from the time it needs an upstream.
+    pub(super) under_way: Option<UnderWay>,
     /// The turn that the request took in its upstream's rotation.
     pub(super) turn: Option<usize>,
     /// Number of endpoints that could not be connected to.
@@ -28,6 +31,7 @@ impl Ctx {
             record: Record::unrouted(&snapshot, None, Instant::now()),
             snapshot,
             plan: HeaderPlan::Untouched,
+            under_way: None,
             turn: None,
             failed_connects: 0,
         }

@@ -16,9 +16,20 @@ pub(crate) struct Facts<'a> {
     pub fields: &'a dyn RequestFields,
     pub cors: &'a CorsRequest<'a>,
     pub version: Version,
-    /// Length of the request line and the fields: as they came on HTTP/1, decoded on HTTP/2.
-    pub header_bytes: usize,
+    pub header: HeaderLength,
 }
+
+/// The length of a request's header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HeaderLength {
+    /// Bytes of the request line and the fields: as they came on HTTP/1, decoded on HTTP/2.
+    pub bytes: usize,
+    /// Number of field lines.
+    pub fields: usize,
+}
+
+/// Bytes that each field counts for beside its own: what it takes in memory, by RFC 9113 §6.5.2.
+const FIELD_OVERHEAD: usize = 32;
 
 /// The target of a request: RFC 9112 §3.2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +50,7 @@ impl<'a> Facts<'a> {
         request: &'a Parts,
         raw_target: &[u8],
         cors: &'a CorsRequest<'a>,
-        header_bytes: usize,
+        header: HeaderLength,
     ) -> Self {
         let path = request.uri.path();
         Self {
@@ -49,7 +60,7 @@ impl<'a> Facts<'a> {
             fields: &request.headers,
             cors,
             version: request.version,
-            header_bytes,
+            header,
         }
     }
 
@@ -83,11 +94,23 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Returns the length of a header that has no bytes of its own any more: HTTP/2's, decoded.
-pub(crate) fn decoded_header_bytes(request: &Parts, raw_target: &[u8]) -> usize {
-    let fields = request.headers.iter();
-    let fields: usize = fields
-        .map(|(name, value)| name.as_str().len() + value.len())
-        .sum();
-    fields + raw_target.len()
+// === impl HeaderLength ===
+
+impl HeaderLength {
+    /// Measures a header that has no bytes of its own any more: HTTP/2's, decoded.
+    pub(crate) fn decoded(request: &Parts, raw_target: &[u8]) -> Self {
+        let fields = request.headers.iter();
+        let bytes: usize = fields
+            .map(|(name, value)| name.as_str().len() + value.len())
+            .sum();
+        Self {
+            bytes: bytes + raw_target.len(),
+            fields: request.headers.len(),
+        }
+    }
+
+    /// Returns the size that `limits.max_request_header_bytes` bounds.
+    pub(crate) fn size(self) -> usize {
+        self.bytes + self.fields * FIELD_OVERHEAD
+    }
 }

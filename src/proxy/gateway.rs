@@ -1,10 +1,11 @@
 //! pingora's phases, one short method each. They decide nothing: a request is routed and decided in
 //! `routed`, the gateway's own responses are made in `answer`, and `respond` sends them.
 
+use super::check::RequestError;
 use super::ctx::Ctx;
+use super::edge::admission::Requests;
 use super::edge::client_stream::ClientStream;
-use super::edge::timers::WRITE_TIMEOUT;
-use super::facts::{Facts, decoded_header_bytes};
+use super::facts::{Facts, HeaderLength};
 use super::routed::{Routed, Step};
 use super::snapshot::Snapshot;
 use super::upstream::TUNNEL_TIMEOUT;
@@ -32,29 +33,44 @@ const MAX_CONNECTS: usize = 3;
 #[derive(Debug)]
 pub struct Gateway {
     snapshot: Arc<ArcSwap<Snapshot>>,
+    requests: Requests,
 }
 
 // === impl Gateway ===
 
 impl Gateway {
     pub fn new(snapshot: Arc<ArcSwap<Snapshot>>) -> Self {
-        Self { snapshot }
+        Self {
+            snapshot,
+            requests: Requests::default(),
+        }
     }
 
     /// Finds the route and decides. The record and the plan for the response's headers wait in `ctx`.
     /// Returns the gateway's own answer; `None` where the upstream is asked.
-    fn judge(session: &Session, ctx: &mut Ctx) -> Result<Option<Box<ResponseHeader>>> {
+    fn judge(&self, session: &Session, ctx: &mut Ctx) -> Result<Option<Box<ResponseHeader>>> {
         let downstream = session.as_downstream();
         let request = downstream.req_header();
         let cors = CorsRequest::new(&request.method, &request.headers);
-        let header_bytes = match downstream.as_http1() {
-            Some(http1) => http1.get_headers_raw_bytes().len(),
-            None => decoded_header_bytes(request, request.raw_path()),
+        let length = match downstream.as_http1() {
+            Some(http1) => HeaderLength {
+                bytes: http1.get_headers_raw_bytes().len(),
+                fields: request.headers.len(),
+            },
+            None => HeaderLength::decoded(request, request.raw_path()),
         };
-        let facts = Facts::of(request, request.raw_path(), &cors, header_bytes);
-        let routed = Routed::of(&ctx.snapshot, &facts);
+        let facts = Facts::of(request, request.raw_path(), &cors, length);
+        let mut routed = Routed::of(&ctx.snapshot, &facts);
+        let mut step = routed.step();
+        if let Step::Forward(_) = step {
+            ctx.under_way = self.requests.admit(ctx.snapshot.limits.max_requests);
+            if ctx.under_way.is_none() {
+                routed.refuse(RequestError::TooManyRequests);
+                step = routed.step();
+            }
+        }
         let record = routed.record(ctx.record.started);
-        let (plan, answer) = match routed.step() {
+        let (plan, answer) = match step {
             Step::Answer(answer) => (routed.plan(), Some(answer.to_header())),
             Step::Forward(plan) => (plan, None),
         };
@@ -75,9 +91,9 @@ impl ProxyHttp for Gateway {
     /// Installs no modules: the default one allocates on every request for a compression that is off.
     fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
 
-    async fn early_request_filter(&self, session: &mut Session, _ctx: &mut Ctx) -> Result<()> {
+    async fn early_request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<()> {
         let downstream = session.as_downstream_mut();
-        downstream.set_write_timeout(Some(WRITE_TIMEOUT));
+        downstream.set_write_timeout(Some(ctx.snapshot.limits.write_timeout));
         if ClientStream::of(session).is_some_and(|stream| !stream.can_be_reused()) {
             session.set_keepalive(None);
         }
@@ -85,7 +101,7 @@ impl ProxyHttp for Gateway {
     }
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
-        match Self::judge(session, ctx)? {
+        match self.judge(session, ctx)? {
             Some(header) => respond::send(session, header).await.map(|()| true),
             None => Ok(false),
         }

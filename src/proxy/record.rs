@@ -50,14 +50,16 @@ impl Record {
             started,
         } = self;
         let route = snapshot.route(route);
+        let refused = error.map(RequestError::label);
+        let code = status.map(|status| status.as_u16());
         route
             .metrics
-            .finished(outcome, status.map(|s| s.as_u16()), started.elapsed());
+            .finished(outcome, refused, code, started.elapsed());
         debug!(
             route = route.name,
             outcome = outcome.as_str(),
             reason = outcome.reason(),
-            status = status.map(|status| status.as_u16()),
+            status = code,
             error = error.map(tracing::field::display),
         );
     }

@@ -65,6 +65,11 @@ impl<'a> Routed<'a> {
         self.route
     }
 
+    /// Refuses the request for a reason that lies in the state of the gateway and not in the request.
+    pub(crate) fn refuse(&mut self, error: RequestError) {
+        self.settled = Some(Settled::Refused(error));
+    }
+
     /// The error that the request is refused with, whatever its route.
     pub(crate) fn error(&self) -> Option<RequestError> {
         match self.settled {

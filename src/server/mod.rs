@@ -7,6 +7,7 @@
 mod background;
 mod bind;
 mod console;
+mod descriptors;
 mod echo;
 mod fixed;
 mod reload;
@@ -22,8 +23,8 @@ use crate::proxy::{Bound, Connections, Edge, listen, listen_pages};
 use background::Background;
 use bind::bind;
 use console::GatewayConsole;
+use descriptors::Descriptors;
 use echo::EchoServer;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use reload::{Reloader, Trigger};
 use signals::{Signal, Signals};
 use std::io;
@@ -114,6 +115,7 @@ impl Server {
             0 => available_parallelism().map_or(1, NonZero::get),
             threads => threads,
         };
+        let descriptors = Descriptors::provide(threads);
         let traffic = runtime("traffic", threads)?;
         let readiness = Readiness::default();
         let connections = Connections::new(metrics.connections());
@@ -124,11 +126,12 @@ impl Server {
             let _on_control = control.enter();
             let (bound, metrics) = (&addresses.listeners, metrics.clone());
             let (echo, background) = (EchoServer::new(&control_stopped), background.clone());
-            Reloader::new(config, bound, file, metrics, echo, background)
+            Reloader::new(config, bound, file, metrics, echo, background, descriptors)
         };
         let reloader = Arc::new(reloader?);
         let snapshot = Arc::clone(reloader.snapshot());
-        let edge = Edge::new(threads, snapshot, connections.clone());
+        let pooled = descriptors.pooled_per_thread;
+        let edge = Edge::new(threads, pooled, snapshot, connections.clone());
         let handle = traffic.handle();
         listen("traffic", handle, edge, listeners, &traffic_stopped);
         let handle = control.handle();
@@ -200,7 +203,6 @@ impl Server {
         // Before anything serves, so that no signal reaches a serving process without a handler.
         let signals = control.block_on(async { Signals::new() });
         let mut signals = signals.map_err(StartError::from)?;
-        provide_descriptors(config.limits.max_connections);
         let server = Self::start_on(control, config, file)?;
         let result = started(&server);
         if result.is_ok() {
@@ -274,24 +276,6 @@ impl Server {
 /// Waits for a signal that ends the process.
 async fn stop_signal(signals: &mut Signals) {
     while matches!(signals.next().await, Signal::Reload) {}
-}
-
-/// Raises the limit on file descriptors as far as the process may; logs a warning if that is too few
-/// for `connections`. Many systems start a process with 1024.
-fn provide_descriptors(connections: usize) {
-    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
-        return;
-    };
-    let limit = match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
-        Ok(()) => hard,
-        Err(_) => soft,
-    };
-    if limit < connections as u64 {
-        warn!(
-            "limit of {limit} file descriptors is below limits.max_connections: {connections}; raise \
-             the limit (`ulimit -n`, LimitNOFILE=) or lower max_connections"
-        );
-    }
 }
 
 fn runtime(name: &str, threads: usize) -> io::Result<Runtime> {

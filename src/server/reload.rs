@@ -5,6 +5,7 @@
 //! the snapshot they began with; the next ones see the new one, whole.
 
 use super::background::Background;
+use super::descriptors::Descriptors;
 use super::echo::EchoServer;
 use super::fixed::FixedSections;
 use super::served::Served;
@@ -35,6 +36,7 @@ pub(super) struct Reloader {
     metrics: Metrics,
     snapshot: Arc<ArcSwap<Snapshot>>,
     fixed: FixedSections,
+    descriptors: Descriptors,
     served: Mutex<Served>,
     /// Held by a reload from its beginning to its end.
     work: tokio::sync::Mutex<Work>,
@@ -84,9 +86,11 @@ impl Reloader {
         metrics: Metrics,
         mut echo: EchoServer,
         background: Arc<Background>,
+        descriptors: Descriptors,
     ) -> io::Result<Self> {
         let fixed = FixedSections::new(&config, bound);
         let needs_restart = fixed.restore(&mut config);
+        descriptors.bound(&mut config.limits);
         let served = Served::new(&config, needs_restart);
         let sources = config.sources.clone();
         metrics.config().serves(&config.hash);
@@ -98,6 +102,7 @@ impl Reloader {
             metrics,
             snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
             fixed,
+            descriptors,
             served: Mutex::new(served),
             files: watch::Sender::new(watched(&sources, file)),
             work: tokio::sync::Mutex::new(Work {
@@ -200,6 +205,7 @@ impl Reloader {
             self.failed(&sources, message)
         })?;
         let needs_restart = self.fixed.restore(&mut config);
+        self.descriptors.bound(&mut config.limits);
         let served = Served::new(&config, needs_restart);
         let (metrics, previous) = (self.metrics.clone(), self.snapshot.load_full());
         let compile = move || Snapshot::new(config, &metrics, echo_address, Some(&previous));

@@ -10,6 +10,7 @@ mod config;
 mod expect;
 mod expected;
 mod explain;
+mod floods;
 mod fuzz;
 mod http;
 mod lanes;

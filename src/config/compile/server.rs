@@ -13,6 +13,9 @@ const MAX_THREADS: usize = 1024;
 /// clients can take much memory.
 const HEADER_BYTES: RangeInclusive<u64> = 256..=1 << 20;
 
+/// Bounds of `max_request_headers`. No room in the program reads a header with more fields.
+const HEADERS: RangeInclusive<usize> = 1..=256;
+
 /// Compiles `server`.
 pub(super) fn server(report: &mut Report<'_>, raw: RawServer) -> Server {
     let RawServer {
@@ -40,9 +43,12 @@ pub(super) fn server(report: &mut Report<'_>, raw: RawServer) -> Server {
 pub(super) fn limits(report: &mut Report<'_>, raw: RawLimits) -> Limits {
     let RawLimits {
         max_connections,
+        max_requests,
         max_request_header_bytes,
+        max_request_headers,
         header_timeout,
         keepalive_timeout,
+        write_timeout,
     } = raw;
     let defaults = Limits::default();
     if let Some(RawSize(size)) = max_request_header_bytes
@@ -53,16 +59,31 @@ pub(super) fn limits(report: &mut Report<'_>, raw: RawLimits) -> Limits {
             .error(path, "a header of this size is out of range")
             .hint("write a size from 256B to 1MiB");
     }
-    if max_connections == Some(0) {
-        let message = "a gateway without connections serves no client";
+    if let Some(count) = max_request_headers
+        && !HEADERS.contains(&count)
+    {
+        let path = "limits.max_request_headers";
         report
-            .error("limits.max_connections", message)
-            .hint("leave it out for the default");
+            .error(path, "a number of header fields that is out of range")
+            .hint("write a number from 1 to 256; a browser sends about 20");
+    }
+    for (key, count, what) in [
+        ("max_connections", max_connections, "connections"),
+        ("max_requests", max_requests, "requests"),
+    ] {
+        if count == Some(0) {
+            let message = format!("a gateway without {what} serves no client");
+            report
+                .error(format!("limits.{key}"), message)
+                .hint("leave it out for the default");
+        }
     }
     let mut time_out =
         |key: &str, raw, default| time_out(report, &format!("limits.{key}"), raw, default);
     Limits {
         max_connections: max_connections.unwrap_or(defaults.max_connections),
+        max_requests: max_requests.unwrap_or(defaults.max_requests),
+        max_request_headers: max_request_headers.unwrap_or(defaults.max_request_headers),
         max_request_header_bytes: max_request_header_bytes
             .map_or(defaults.max_request_header_bytes, |RawSize(size)| size),
         header_timeout: time_out("header_timeout", header_timeout, defaults.header_timeout),
@@ -71,5 +92,6 @@ pub(super) fn limits(report: &mut Report<'_>, raw: RawLimits) -> Limits {
             keepalive_timeout,
             defaults.keepalive_timeout,
         ),
+        write_timeout: time_out("write_timeout", write_timeout, defaults.write_timeout),
     }
 }

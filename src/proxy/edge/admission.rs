@@ -1,4 +1,4 @@
-//! Admission of client connections: the number of open ones, and its limit.
+//! Admission of client connections and of requests with an upstream: how many there are, and may be.
 
 use crate::metrics::ConnectionMetrics;
 use std::sync::Arc;
@@ -29,12 +29,20 @@ pub(super) enum Admission {
 /// A connection that counts as open for as long as the value lives.
 pub(super) struct OpenConnection(Connections);
 
+/// The requests of all clients that an upstream is asked for.
+#[derive(Debug, Clone, Default)]
+pub(in crate::proxy) struct Requests(Arc<AtomicUsize>);
+
+/// A request that counts as under way for as long as the value lives.
+#[derive(Debug)]
+pub(in crate::proxy) struct UnderWay(Requests);
+
 /// A refusal that counts as in flight for as long as the value lives.
 pub(super) struct RefusedConnection(Connections);
 
 /// Maximum number of refusals in flight, each of which takes a descriptor until the client has closed;
 /// beyond it, connections are closed without an answer.
-const MAX_REFUSED: usize = 128;
+const MAX_REFUSED: usize = 64;
 
 // === impl Connections ===
 
@@ -84,6 +92,21 @@ impl Connections {
             }
             notified.await;
         }
+    }
+}
+
+// === impl Requests ===
+
+impl Requests {
+    /// Admits one more request if fewer than `max` are under way.
+    pub(in crate::proxy) fn admit(&self, max: usize) -> Option<UnderWay> {
+        one_more(&self.0, max).then(|| UnderWay(self.clone()))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -7,7 +7,7 @@
 use super::frame_deadline::FrameDeadline;
 use super::head::Body;
 use super::read_allowance::ReadAllowance;
-use super::timers::{LINGER, Timer, Timers, WRITE_TIMEOUT};
+use super::timers::{LINGER, Timer, Timers};
 use async_trait::async_trait;
 use bytes::{Buf as _, BytesMut};
 use parking_lot::Mutex;
@@ -39,6 +39,8 @@ const MAX_DISCARDED: usize = 64 << 20;
 pub(in crate::proxy) struct ClientStream {
     stream: Stream,
     pub(super) timers: Timers,
+    /// Maximum time in which the client takes nothing of what is written to it.
+    write_timeout: Duration,
     /// Bytes read from the socket that pingora has not read, and may have to leave.
     held: BytesMut,
     /// Bytes that pingora may read. In a lock, which is never waited for, because pingora's phases
@@ -53,10 +55,11 @@ pub(in crate::proxy) struct ClientStream {
 // === impl ClientStream ===
 
 impl ClientStream {
-    pub(super) fn new(stream: Stream) -> Self {
+    pub(super) fn new(stream: Stream, write_timeout: Duration) -> Self {
         Self {
             stream,
             timers: Timers::new(Instant::now()),
+            write_timeout,
             held: BytesMut::new(),
             allowance: Mutex::new(ReadAllowance::NOTHING),
             has_ended: false,
@@ -190,7 +193,7 @@ impl ClientStream {
             self.timers.stop(Timer::Write);
             return written;
         }
-        self.timers.start(Timer::Write, WRITE_TIMEOUT);
+        self.timers.start(Timer::Write, self.write_timeout);
         ready!(self.timers.poll(Timer::Write, cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }

@@ -7,7 +7,7 @@ use super::date::Date;
 use super::head::{PlainPreflight, WholeHead};
 use super::inbox::Moment;
 use crate::cors::{CorsRequest, RequestKind};
-use crate::proxy::facts::{Facts, Target, decoded_header_bytes};
+use crate::proxy::facts::{Facts, HeaderLength, Target};
 use crate::proxy::record::Record;
 use crate::proxy::routed::{Routed, Step};
 use crate::proxy::snapshot::Snapshot;
@@ -66,7 +66,7 @@ impl Answers {
             fields: &head.fields(),
             cors: &cors,
             version: Version::HTTP_11,
-            header_bytes: head.len(),
+            header: head.length(),
         };
         let routed = Routed::of(snapshot, &facts);
         let Step::Answer(answer) = routed.step() else {
@@ -100,8 +100,8 @@ pub(super) fn answer_http2(snapshot: &Snapshot, session: &mut HttpSession) -> bo
         return false;
     }
     let raw_target = request.raw_path();
-    let header_bytes = decoded_header_bytes(request, raw_target);
-    let facts = Facts::of(request, raw_target, &cors, header_bytes);
+    let length = HeaderLength::decoded(request, raw_target);
+    let facts = Facts::of(request, raw_target, &cors, length);
     let routed = Routed::of(snapshot, &facts);
     let Step::Answer(answer) = routed.step() else {
         return false;

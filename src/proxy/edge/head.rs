@@ -2,11 +2,12 @@
 //! framed, and whether it is a preflight so plain that it needs no session.
 
 use crate::cors::{ByteSet, CorsRequest, SingleValue};
+use crate::proxy::facts::HeaderLength;
 use crate::routing::RequestFields;
 use std::mem::MaybeUninit;
 
-/// Maximum number of fields; a header with more is left to pingora, which refuses it.
-const MAX_FIELDS: usize = 256;
+/// Maximum number of fields that are read; `limits.max_request_headers` allows as many at most.
+pub(super) const MAX_FIELDS: usize = 256;
 
 /// Maximum length of a plain preflight's target; beyond it, pingora judges the request.
 const MAX_TARGET: usize = 8 << 10;
@@ -22,6 +23,8 @@ pub(super) const fn slots<'b>() -> Slots<'b> {
 pub(super) enum Head<'h, 'b> {
     Partial,
     Whole(WholeHead<'h, 'b>),
+    /// More fields than any header may have.
+    TooManyFields,
     /// Bytes that can't be read as a header here. pingora mends some of them, and answers the others.
     Unreadable,
 }
@@ -66,6 +69,7 @@ impl<'h, 'b> Head<'h, 'b> {
                 version: request.version.unwrap_or_default(),
                 fields: request.headers,
             }),
+            Err(httparse::Error::TooManyHeaders) => Self::TooManyFields,
             // pingora mends targets, but would wait for the rest of the header without a deadline.
             Err(httparse::Error::Token | httparse::Error::Version)
                 if bytes.first().is_some_and(u8::is_ascii_graphic) && !has_empty_line(bytes) =>
@@ -82,6 +86,13 @@ impl<'h, 'b> Head<'h, 'b> {
 impl<'h, 'b> WholeHead<'h, 'b> {
     pub(super) fn len(&self) -> usize {
         self.bytes.len()
+    }
+
+    pub(super) fn length(&self) -> HeaderLength {
+        HeaderLength {
+            bytes: self.bytes.len(),
+            fields: self.fields.len(),
+        }
     }
 
     pub(super) fn fields(&self) -> &'h [httparse::Header<'b>] {
@@ -229,7 +240,7 @@ mod tests {
         match Head::parse(request.as_bytes(), &mut slots) {
             Head::Whole(head) => then(&head),
             Head::Partial => panic!("{request:?} is not whole"),
-            Head::Unreadable => panic!("{request:?} can't be read"),
+            Head::TooManyFields | Head::Unreadable => panic!("{request:?} can't be read"),
         }
     }
 
@@ -339,7 +350,7 @@ mod tests {
             match Head::parse(bytes.as_bytes(), &mut slots) {
                 Head::Whole(_) => "whole",
                 Head::Partial => "partial",
-                Head::Unreadable => "unreadable",
+                Head::TooManyFields | Head::Unreadable => "unreadable",
             }
         };
         for (bytes, expected) in [

@@ -216,6 +216,7 @@ fn look(
         let mut slots = slots();
         match Head::parse(rest, &mut slots) {
             Head::Partial => break bounded(limits, rest.len()),
+            Head::TooManyFields => break Next::Refuse(RequestError::TooManyFields),
             Head::Unreadable => {
                 used = bytes.len();
                 break Next::Request(BytesMut::from(rest), Body::Unframed);

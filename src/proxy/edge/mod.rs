@@ -6,7 +6,7 @@
 //! lane takes route, decision, answer and count from the same code as `request_filter`; if it is
 //! switched off, pingora gets every request.
 
-mod admission;
+pub(super) mod admission;
 pub(super) mod client_stream;
 mod date;
 mod draining;
@@ -17,7 +17,7 @@ mod http1;
 mod http2;
 mod inbox;
 mod read_allowance;
-pub(super) mod timers;
+mod timers;
 
 pub use admission::Connections;
 
@@ -51,10 +51,17 @@ pub struct Edge {
 // === impl Edge ===
 
 impl Edge {
-    pub fn new(threads: usize, snapshot: Arc<ArcSwap<Snapshot>>, connections: Connections) -> Self {
+    /// `pooled` idle connections to upstreams are kept per thread.
+    pub fn new(
+        threads: usize,
+        pooled: usize,
+        snapshot: Arc<ArcSwap<Snapshot>>,
+        connections: Connections,
+    ) -> Self {
         let conf = ServerConf {
             threads,
             max_retries: MAX_RETRIES,
+            upstream_keepalive_pool_size: pooled,
             ..ServerConf::default()
         };
         let proxy = http_proxy(&Arc::new(conf), Gateway::new(Arc::clone(&snapshot)));
@@ -73,9 +80,9 @@ impl ServerApp for Edge {
         stream: Stream,
         shutdown: &ShutdownWatch,
     ) -> Option<Stream> {
-        let stream = Box::new(ClientStream::new(stream));
-        let max_connections = self.snapshot.load().limits.max_connections;
-        let _open = match self.connections.admit(max_connections) {
+        let limits = self.snapshot.load().limits;
+        let stream = Box::new(ClientStream::new(stream, limits.write_timeout));
+        let _open = match self.connections.admit(limits.max_connections) {
             Admission::Open(open) => open,
             Admission::Refused(_refused) => {
                 http1::farewell(stream, StatusCode::SERVICE_UNAVAILABLE).await;

@@ -48,6 +48,7 @@ async fn in_both_lanes(run: impl AsyncFn(&dyn Fn() -> Client)) {
         let snapshot = Snapshot::new(config, &metrics, None, None);
         let edge = Arc::new(Edge::new(
             1,
+            1,
             Arc::new(ArcSwap::from_pointee(snapshot)),
             Connections::new(metrics.connections()),
         ));

@@ -6,7 +6,7 @@
 //! | `Request`, between requests | a client's silence, `keepalive_timeout` long | with the connection, and with every answer | with the first byte of a request | the connection ends without a word |
 //! | `Request`, on HTTP/2 | the same, while no stream is with pingora | with the connection, and with every stream's begin and end | never: it looks again while streams are open | the connection ends without a word |
 //! | `Frame`, on HTTP/2 | the preface, a frame that is not DATA, a header block of several: `header_timeout` each | when the socket has no more of it | when something is finished | reading fails, and with it the connection |
-//! | `Write` | a client that takes nothing of a response, for [`WRITE_TIMEOUT`] | when the socket takes nothing | when it takes anything | writing fails, and with it the connection |
+//! | `Write` | a client that takes nothing of a response, for `write_timeout` | when the socket takes nothing | when it takes anything | writing fails, and with it the connection |
 //! | `Linger` | a client that goes on sending behind the last answer, for [`LINGER`] | when the gateway has ended its side | never | the socket is closed, whatever is unread |
 //!
 //! While pingora serves a request, pingora's own timers bound the reading of its body and the
@@ -21,9 +21,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
-
-/// Maximum time in which a client takes none of the bytes written to it; beyond it, the connection ends.
-pub(in crate::proxy) const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Maximum time that a client may go on sending behind the last answer; beyond it, the connection is
 /// reset.

@@ -4,10 +4,12 @@ use super::*;
 use tokio::io::{AsyncReadExt, duplex};
 use tokio::time::sleep;
 
+const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+
 #[tokio::test(start_paused = true)]
 async fn a_client_that_takes_nothing_is_given_up() {
     let (ours, theirs) = duplex(64);
-    let mut stream = ClientStream::new(Box::new(ours));
+    let mut stream = ClientStream::new(Box::new(ours), WRITE_TIMEOUT);
     let started = Instant::now();
     let error = stream
         .write_all(&[0; 65])
@@ -21,7 +23,7 @@ async fn a_client_that_takes_nothing_is_given_up() {
 #[tokio::test(start_paused = true)]
 async fn one_that_reads_slowly_is_not() {
     let (ours, mut theirs) = duplex(64);
-    let mut stream = ClientStream::new(Box::new(ours));
+    let mut stream = ClientStream::new(Box::new(ours), WRITE_TIMEOUT);
     let reader = tokio::spawn(async move {
         for _ in 0..10 {
             sleep(WRITE_TIMEOUT / 2).await;
@@ -35,7 +37,7 @@ async fn one_that_reads_slowly_is_not() {
 #[tokio::test(start_paused = true)]
 async fn closing_waits_for_the_client_and_not_for_ever() {
     let (ours, mut theirs) = duplex(64);
-    let mut stream = ClientStream::new(Box::new(ours));
+    let mut stream = ClientStream::new(Box::new(ours), WRITE_TIMEOUT);
     let started = Instant::now();
     let (closed, sent) = tokio::join!(AsyncWriteExt::shutdown(&mut stream), async {
         // All of it is taken, though the gateway has no use for it.
@@ -51,7 +53,7 @@ async fn closing_waits_for_the_client_and_not_for_ever() {
 async fn read(body: Body, sent: &[u8], size: usize) -> Vec<u8> {
     let (ours, mut theirs) = duplex(1024);
     theirs.write_all(sent).await.expect("there is room");
-    let mut stream = ClientStream::new(Box::new(ours));
+    let mut stream = ClientStream::new(Box::new(ours), WRITE_TIMEOUT);
     stream.start_request(body, BytesMut::new());
     let mut all = Vec::new();
     let mut piece = vec![0; size];
