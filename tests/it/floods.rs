@@ -6,7 +6,8 @@ use crate::support::{
 };
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
@@ -244,4 +245,99 @@ fn a_header_of_too_many_fields_is_answered_with_431_that_a_script_can_read() {
             }
         });
     });
+}
+
+/// The beginning of an HTTP/2 connection: RFC 9113 §3.4 and empty SETTINGS.
+const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = (payload.len() as u32).to_be_bytes();
+    let head = [&length[1..], &[kind, flags], &stream.to_be_bytes()].concat();
+    [head, payload.to_vec()].concat()
+}
+
+/// `:method: GET`, `:scheme: http`, `:path: /`, `:authority: a.test`.
+const GET_FIELDS: &[u8] = b"\x82\x86\x84\x41\x06a.test";
+
+/// Reads frames until the gateway closes; the payload of the last one of this kind.
+fn last_frame(stream: &mut TcpStream, wanted: u8) -> Option<Vec<u8>> {
+    let mut last = None;
+    let mut head = [0; 9];
+    while stream.read_exact(&mut head).is_ok() {
+        let [a, b, c, kind, ..] = head;
+        let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
+        if stream.read_exact(&mut payload).is_err() {
+            break;
+        }
+        if kind == wanted {
+            last = Some(payload);
+        }
+    }
+    last
+}
+
+#[test]
+fn an_http_2_header_of_endless_fields_ends_its_connection_before_they_are_kept() {
+    const HEADERS: u8 = 1;
+    const CONTINUATION: u8 = 9;
+    const GOAWAY: u8 = 7;
+    const REFUSED: &str =
+        r#"corsgate_requests_refused_total{reason="header_too_large",route="unmatched"} "#;
+    let upstream = Upstream::start(Answer::ok());
+    let gateway = Gateway::start(&config(&upstream, ""));
+    // `accept-encoding: gzip, deflate`, as one byte of the static table.
+    let field = [0x90];
+    let endless = [GET_FIELDS, &field.repeat(7600)].concat();
+    let pieces = |first: &[u8]| {
+        let mut frames = frame(HEADERS, 1, 1, first);
+        for _ in 0..30 {
+            frames.extend(frame(CONTINUATION, 0, 1, &field.repeat(10)));
+        }
+        frames
+    };
+    let attacks = [
+        frame(HEADERS, 5, 1, &endless),
+        pieces(GET_FIELDS),
+        // As trailers of a request with a body.
+        [
+            frame(HEADERS, 4, 1, GET_FIELDS),
+            frame(HEADERS, 5, 1, &field.repeat(7600)),
+        ]
+        .concat(),
+    ];
+    for (index, attack) in attacks.iter().enumerate() {
+        let mut stream = TcpStream::connect(gateway.address).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        stream.write_all(HTTP2).expect("it reads");
+        stream.write_all(attack).expect("it reads");
+        let goaway = last_frame(&mut stream, GOAWAY).expect("a last word");
+        let enhance_your_calm = 0xb_u32.to_be_bytes();
+        assert_eq!(goaway[4..8], enhance_your_calm, "attack {index}");
+        assert_eq!(gateway.metric(REFUSED), index as f64 + 1.0);
+    }
+    assert_eq!(gateway.send(GET).status, 200, "it still serves");
+}
+
+#[test]
+fn pings_do_not_keep_an_http_2_connection_open() {
+    const PING: u8 = 6;
+    let upstream = Upstream::start(Answer::ok());
+    let gateway = Gateway::start(&config(&upstream, "keepalive_timeout: 500ms"));
+    let pings = frame(PING, 0, 0, &[0; 8]).repeat(1000);
+    for _ in 0..4 {
+        let mut stream = TcpStream::connect(gateway.address).expect("it listens");
+        let mut reader = stream.try_clone().expect("a socket");
+        let answers =
+            thread::spawn(move || while matches!(reader.read(&mut [0; 1 << 16]), Ok(1..)) {});
+        let started = Instant::now();
+        stream.write_all(HTTP2).expect("it reads");
+        while stream.write_all(&pings).is_ok() {
+            let open = started.elapsed();
+            assert!(
+                open < PATIENCE / 4,
+                "it is open for {open:?} with no request"
+            );
+        }
+        answers.join().expect("no panic");
+    }
 }

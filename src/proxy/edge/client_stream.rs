@@ -4,7 +4,7 @@
 //! that the client sends behind a request are held for the next one. pingora still learns that the
 //! client has gone, unless it has left another request.
 
-use super::frame_deadline::FrameDeadline;
+use super::frame_bounds::{Excess, FrameBounds};
 use super::head::Body;
 use super::read_allowance::ReadAllowance;
 use super::timers::{LINGER, Timer, Timers};
@@ -48,8 +48,8 @@ pub(in crate::proxy) struct ClientStream {
     allowance: Mutex<ReadAllowance>,
     has_ended: bool,
     discarded: usize,
-    /// The deadline of HTTP/2's frames; `None` on HTTP/1.1.
-    frames: Option<FrameDeadline>,
+    /// The bounds of HTTP/2's frames; `None` on HTTP/1.1.
+    frames: Option<FrameBounds>,
 }
 
 // === impl ClientStream ===
@@ -86,12 +86,13 @@ impl ClientStream {
         *self.allowance.get_mut() = body.into();
     }
 
-    /// Lets the connection be read as HTTP/2: to its end, and no frame slower than `timeout`.
-    pub(super) fn start_http2(&mut self, held: BytesMut, timeout: Duration) {
+    /// Lets the connection be read as HTTP/2: to its end, no frame slower than `timeout`, and no
+    /// header block of too many fields, which would be an `excess`.
+    pub(super) fn start_http2(&mut self, held: BytesMut, timeout: Duration, excess: Excess) {
         self.timers.stop(Timer::Request);
         self.held = held;
         *self.allowance.get_mut() = ReadAllowance::Everything;
-        self.frames = Some(FrameDeadline::new(timeout));
+        self.frames = Some(FrameBounds::new(timeout, excess));
     }
 
     /// Returns whether another request may follow the one that has begun. If its end isn't certain,
@@ -229,10 +230,14 @@ impl AsyncRead for ClientStream {
         }
         let before = buf.filled().len();
         let polled = this.poll_request(cx, buf);
-        match &mut this.frames {
-            Some(frames) => frames.poll(&mut this.timers, cx, polled, &buf.filled()[before..]),
-            None => polled,
+        let Some(frames) = &mut this.frames else {
+            return polled;
+        };
+        let polled = frames.poll(&mut this.timers, cx, polled, &buf.filled()[before..]);
+        if polled.is_pending() {
+            buf.set_filled(before);
         }
+        polled
     }
 }
 

@@ -6,10 +6,14 @@
 use super::client_stream::ClientStream;
 use super::draining::Draining;
 use super::express::answer_http2;
+use super::frame_bounds::Excess;
 use super::timers::{Timer, Timers};
 use super::{Edge, HEADER_ROOM};
 use crate::config::Limits;
+use crate::proxy::check::RequestError;
+use crate::proxy::record::Record;
 use bytes::{Bytes, BytesMut};
+use h2::Reason;
 use parking_lot::Mutex;
 use pingora_core::apps::HttpServerApp as _;
 use pingora_core::protocols::http::ServerSession;
@@ -25,6 +29,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
+use tokio::task::unconstrained;
 use tokio::time::Instant;
 use tracing::debug;
 
@@ -54,7 +59,8 @@ pub(super) async fn serve(
     shutdown: &ShutdownWatch,
 ) {
     let limits = edge.snapshot.load().limits;
-    stream.start_http2(held, limits.header_timeout);
+    let excess = Excess::default();
+    stream.start_http2(held, limits.header_timeout, excess.clone());
     let digest = Arc::new(Digest {
         ssl_digest: stream.get_ssl_digest(),
         timing_digest: stream.get_timing_digest(),
@@ -84,13 +90,19 @@ pub(super) async fn serve(
                 is_draining = true;
                 continue;
             }
-            accepted = accept(&mut connection, &digest) => accepted,
-            () = poll_fn(|cx| timers.poll(Timer::Request, cx)) => {
+            // Before the reading, and whatever that leaves of the task's budget: a flood of frames must
+            // not starve the timer.
+            () = unconstrained(poll_fn(|cx| timers.poll(Timer::Request, cx))) => {
                 match idle_until(&streams, limits.keepalive_timeout) {
                     until if until <= Instant::now() => return,
                     until => timers.set(Timer::Request, until),
                 }
                 continue;
+            }
+            accepted = accept(&mut connection, &digest) => accepted,
+            // Only the reading above finds one.
+            () = poll_fn(|_| if excess.is_found() { Poll::Ready(()) } else { Poll::Pending }) => {
+                return refuse(edge, connection).await;
             }
         };
         streams.lock().last = Instant::now();
@@ -116,6 +128,16 @@ pub(super) async fn serve(
             }
         }
     }
+}
+
+/// Ends a connection with a header block of too many fields: RFC 9113 §10.5.
+async fn refuse(edge: &Edge, mut connection: Connection) {
+    let snapshot = edge.snapshot.load_full();
+    let error = RequestError::TooManyFields;
+    Record::unrouted(&snapshot, Some(error), Instant::now().into_std()).finish(&snapshot, None);
+    connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+    // The connection ends either way.
+    let _ = poll_fn(|cx| connection.poll_closed(cx)).await;
 }
 
 /// Returns HTTP/2's settings for a connection.
