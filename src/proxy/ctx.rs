@@ -1,9 +1,11 @@
 //! The state of one request between pingora's phases, from its header to its log line.
 
 use super::edge::admission::UnderWay;
+use super::edge::backlog::Backlog;
 use super::record::Record;
 use super::snapshot::{Route, Snapshot};
 use crate::cors::HeaderPlan;
+use http::StatusCode;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,10 +15,15 @@ pub struct Ctx {
     pub(super) snapshot: Arc<Snapshot>,
     /// Finished at the end of the request.
     pub(super) record: Record,
+    is_finished: bool,
+    /// The status of the upstream's response, once it has come.
+    pub(super) status: Option<StatusCode>,
     /// The plan for the response's CORS headers, whether the upstream or the gateway responds.
     pub(super) plan: HeaderPlan,
     /// Counts the request as under way, from the time it needs an upstream.
     pub(super) under_way: Option<UnderWay>,
+    /// Counts what the client has yet to take; `None` on HTTP/1.1.
+    pub(super) backlog: Option<Arc<Backlog>>,
     /// The turn that the request took in its upstream's rotation.
     pub(super) turn: Option<usize>,
     /// Number of endpoints that could not be connected to.
@@ -29,9 +36,12 @@ impl Ctx {
     pub(super) fn new(snapshot: Arc<Snapshot>) -> Self {
         Self {
             record: Record::unrouted(&snapshot, None, Instant::now()),
+            is_finished: false,
+            status: None,
             snapshot,
             plan: HeaderPlan::Untouched,
             under_way: None,
+            backlog: Backlog::current(),
             turn: None,
             failed_connects: 0,
         }
@@ -39,5 +49,20 @@ impl Ctx {
 
     pub(super) fn route(&self) -> &Route {
         self.snapshot.route(self.record.route)
+    }
+
+    /// Finishes the request's record.
+    pub(super) fn finish(&mut self, status: Option<StatusCode>) {
+        self.is_finished = true;
+        self.record.finish(&self.snapshot, status);
+    }
+}
+
+/// A request that is given up in the middle of a phase is recorded, too.
+impl Drop for Ctx {
+    fn drop(&mut self) {
+        if !self.is_finished {
+            self.finish(self.status);
+        }
     }
 }

@@ -21,6 +21,7 @@ use pingora_core::{Error, ErrorSource, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Maximum number of times that pingora sends a request again after its upstream failed.
 pub(super) const MAX_RETRIES: usize = 3;
@@ -170,6 +171,7 @@ impl ProxyHttp for Gateway {
         // A 1xx is not the response. After 101 the connection is no longer HTTP, and CORS does not
         // cover it.
         if !response.status.is_informational() {
+            ctx.status = Some(response.status);
             respond::apply_cors(session, ctx, response);
             respond::end_where_draining(session);
         } else if response.status == StatusCode::SWITCHING_PROTOCOLS
@@ -178,6 +180,19 @@ impl ProxyHttp for Gateway {
             stream.end_http();
         }
         Ok(())
+    }
+
+    fn response_body_filter(
+        &self,
+        _session: &mut Session,
+        body: &mut Option<Bytes>,
+        end_of_stream: bool,
+        ctx: &mut Ctx,
+    ) -> Result<Option<Duration>> {
+        if let Some(backlog) = &ctx.backlog {
+            backlog.hold(body, end_of_stream);
+        }
+        Ok(None)
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, e: &Error, ctx: &mut Ctx) -> FailToProxy {
@@ -198,7 +213,7 @@ impl ProxyHttp for Gateway {
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Ctx) {
         let status = session.response_written().map(|response| response.status);
-        ctx.record.finish(&ctx.snapshot, status);
+        ctx.finish(status);
         if error.is_some() {
             // After the record: the time a slow client takes to close is not the request's.
             respond::close(session).await;

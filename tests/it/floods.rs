@@ -341,3 +341,126 @@ fn pings_do_not_keep_an_http_2_connection_open() {
         answers.join().expect("no panic");
     }
 }
+
+/// Connects with HTTP/2 as a client that lets each response come this far before it reads.
+async fn http2_with_window(address: SocketAddr, stream: u32) -> SendRequest<Bytes> {
+    let socket = tokio::net::TcpStream::connect(address).await;
+    let (client, connection) = h2::client::Builder::new()
+        .initial_window_size(stream)
+        .initial_connection_window_size(1 << 30)
+        .handshake(socket.expect("it listens"))
+        .await
+        .expect("HTTP/2");
+    tokio::spawn(connection);
+    client
+}
+
+/// Reads a response to its end; the number of its bytes.
+async fn read_all(mut body: h2::RecvStream) -> Result<usize, h2::Error> {
+    let mut read = 0;
+    while let Some(piece) = body.data().await {
+        let piece = piece?;
+        read += piece.len();
+        body.flow_control().release_capacity(piece.len())?;
+    }
+    Ok(read)
+}
+
+const LARGE: usize = 1 << 20;
+
+fn large_upstream() -> Upstream {
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {LARGE}\r\n\r\n");
+    let answer = [head.into_bytes(), vec![b'x'; LARGE]].concat();
+    Upstream::start(Answer(answer))
+}
+
+#[test]
+fn responses_that_wait_for_their_client_take_little_memory_and_arrive_when_it_reads() {
+    let upstream = large_upstream();
+    let file = File::new(&format!(
+        "listeners: [{{ address: '127.0.0.1:0' }}]\nserver: {{ threads: 2 }}\n{}",
+        config(&upstream, "")
+    ));
+    let mut gateway = Running::start(&["serve", "--config", &file.path]);
+    let address = gateway.log().listener();
+    let memory = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.0.id()));
+        let status = status.expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        kilobytes
+            .expect("Linux has it")
+            .trim()
+            .parse::<usize>()
+            .expect("a number")
+            << 10
+    };
+    run(async {
+        // What is allocated once.
+        let mut client = http2(address).await;
+        let first = get_http2(&mut client).await.expect("an answer");
+        assert_eq!(read_all(first.into_body()).await.expect("all of it"), LARGE);
+
+        let before = memory();
+        let mut client = http2_with_window(address, 1000).await;
+        let mut answers = Vec::new();
+        for _ in 0..100 {
+            client = client.ready().await.expect("room for a stream");
+            answers.push(get_http2(&mut client));
+        }
+        // By now, the gateway would have read all of them.
+        let mut other = http2(address).await;
+        for _ in 0..20 {
+            let body = get_http2(&mut other).await.expect("an answer").into_body();
+            assert_eq!(read_all(body).await.expect("all of it"), LARGE);
+        }
+        let taken = memory() - before;
+        assert!(
+            taken < 20 << 20,
+            "{} MiB for 100 responses of 1 MiB",
+            taken >> 20
+        );
+
+        let mut reading = tokio::task::JoinSet::new();
+        for answer in answers {
+            reading.spawn(async { read_all(answer.await?.into_body()).await });
+        }
+        for read in reading.join_all().await {
+            assert_eq!(read.expect("all of it"), LARGE);
+        }
+    });
+}
+
+#[test]
+fn a_client_that_opens_no_window_for_a_response_is_given_up_and_its_others_are_served() {
+    const CUT: &str = r#"corsgate_requests_total{code="2xx",route="r"} "#;
+    let upstream = large_upstream();
+    let gateway = Gateway::start(&config(&upstream, "write_timeout: 500ms"));
+    run(async {
+        let mut client = http2_with_window(gateway.address, 1000).await;
+        let mut answers = Vec::new();
+        for _ in 0..20 {
+            client = client.ready().await.expect("room for a stream");
+            answers.push(get_http2(&mut client));
+        }
+        // The last of them waits for the first ones, and these for their client.
+        let mut given_up = 0;
+        let mut bodies = Vec::new();
+        for answer in answers {
+            bodies.push(answer.await.expect("an answer").into_body());
+        }
+        for mut body in bodies {
+            // Reads what has come, and opens no window.
+            while let Some(piece) = body.data().await {
+                if piece.is_err() {
+                    given_up += 1;
+                    break;
+                }
+            }
+        }
+        assert_eq!(given_up, 20);
+        let body = get_http2(&mut client).await.expect("an answer").into_body();
+        assert_eq!(read_all(body).await.expect("all of it"), LARGE);
+    });
+    until("all are counted", || gateway.metric(CUT) == 21.0);
+}

@@ -3,6 +3,7 @@
 //! Preflights that the gateway answers itself are answered where they are accepted, with one frame
 //! and without a task or a proxy session. Every other stream is handed to pingora.
 
+use super::backlog::{Account, Backlog};
 use super::client_stream::ClientStream;
 use super::draining::Draining;
 use super::express::answer_http2;
@@ -32,6 +33,9 @@ use std::time::Duration;
 use tokio::task::unconstrained;
 use tokio::time::Instant;
 use tracing::debug;
+
+/// Maximum that h2 holds of one response, which is a part of what its backlog counts.
+const SEND_BUFFER: usize = 64 << 10;
 
 /// Maximum number of malformed requests on a connection; with that many, it is closed.
 const MAX_MALFORMED: usize = 32;
@@ -82,6 +86,7 @@ pub(super) async fn serve(
     let mut draining = Draining::new(shutdown);
     let mut is_draining = false;
     let mut malformed = 0;
+    let backlog = Account::of_connection();
     loop {
         let accepted = tokio::select! {
             biased;
@@ -115,7 +120,8 @@ pub(super) async fn serve(
             }
             match accepted {
                 Ok(Some(H2Accept::Session(session))) => {
-                    hand_over(edge, session, OpenStream::new(&streams), shutdown);
+                    let backlog = Backlog::new(&backlog, &edge.backlog);
+                    hand_over(edge, session, backlog, OpenStream::new(&streams), shutdown);
                 }
                 Ok(Some(H2Accept::Rejected)) => {
                     malformed += 1;
@@ -145,6 +151,7 @@ fn options(limits: &Limits) -> H2Options {
     let header_bytes = u32::try_from(limits.max_request_header_bytes).unwrap_or(u32::MAX);
     let mut options = default_h2_options();
     options.max_header_list_size(header_bytes.saturating_mul(HEADER_ROOM));
+    options.max_send_buffer_size(SEND_BUFFER);
     options
 }
 
@@ -173,14 +180,21 @@ fn idle_until(streams: &Mutex<Streams>, timeout: Duration) -> Instant {
     }
 }
 
-fn hand_over(edge: &Arc<Edge>, session: HttpSession, open: OpenStream, shutdown: &ShutdownWatch) {
+fn hand_over(
+    edge: &Arc<Edge>,
+    session: HttpSession,
+    backlog: Arc<Backlog>,
+    open: OpenStream,
+    shutdown: &ShutdownWatch,
+) {
     let edge = Arc::clone(edge);
     let shutdown = shutdown.clone();
-    tokio::spawn(async move {
+    let serve = async move {
         let session = ServerSession::new_http2(session);
         edge.proxy.process_new_http(session, &shutdown).await;
         drop(open);
-    });
+    };
+    tokio::spawn(backlog.bound(serve));
 }
 
 // === impl OpenStream ===

@@ -7,6 +7,7 @@
 //! switched off, pingora gets every request.
 
 pub(super) mod admission;
+pub(super) mod backlog;
 pub(super) mod client_stream;
 mod date;
 mod draining;
@@ -27,6 +28,7 @@ use crate::proxy::gateway::{Gateway, MAX_RETRIES};
 use admission::Admission;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
+use backlog::Account;
 use bytes::BytesMut;
 use client_stream::ClientStream;
 use http::StatusCode;
@@ -47,6 +49,8 @@ pub struct Edge {
     proxy: Arc<HttpProxy<Gateway>>,
     snapshot: Arc<ArcSwap<Snapshot>>,
     connections: Connections,
+    /// Room for responses that HTTP/2 clients have yet to take.
+    backlog: Arc<Account>,
 }
 
 // === impl Edge ===
@@ -70,6 +74,7 @@ impl Edge {
             proxy: Arc::new(proxy),
             snapshot,
             connections,
+            backlog: Account::of_process(),
         }
     }
 }

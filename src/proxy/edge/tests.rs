@@ -4,11 +4,22 @@
 use super::*;
 use crate::config::Config;
 use crate::metrics::Metrics;
+use pingora_core::protocols::raw_connect::ProxyDigest;
+use pingora_core::protocols::{
+    GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl,
+    TimingDigest, UniqueID, UniqueIDType,
+};
+use std::io;
 use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+use tokio::io::{
+    AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf, duplex,
+};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::task::coop::poll_proceed;
+use tokio::time::{Instant, advance, sleep, timeout};
 
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -29,29 +40,34 @@ struct Client {
     _running: watch::Sender<bool>,
 }
 
+/// Makes a gateway, with the express lane or without.
+fn edge(lane: bool) -> Arc<Edge> {
+    let text = format!(
+        "listeners: [{{ address: '127.0.0.1:1' }}]\n\
+         server: {{ express_lane: {lane} }}\n\
+         limits: {{ header_timeout: {}s, keepalive_timeout: {}s }}\n\
+         upstreams: {{ u: {{ endpoints: ['127.0.0.1:2'] }} }}\n\
+         routes:\n\
+         - name: r\n  match: {{ hosts: [a.test] }}\n  upstream: u\n  \
+           cors: {{ allow_origins: ['https://app.example.com'], allow_methods: [PUT] }}\n",
+        HEADER_TIMEOUT.as_secs(),
+        KEEPALIVE_TIMEOUT.as_secs(),
+    );
+    let config = Config::parse(&text, Path::new("test.yaml")).expect("it loads");
+    let metrics = Metrics::new().expect("names differ");
+    let snapshot = Snapshot::new(config, &metrics, None, None);
+    Arc::new(Edge::new(
+        1,
+        1,
+        Arc::new(ArcSwap::from_pointee(snapshot)),
+        Connections::new(metrics.connections()),
+    ))
+}
+
 /// Runs with a client of a gateway that has the express lane, and with one of a gateway without.
 async fn in_both_lanes(run: impl AsyncFn(&dyn Fn() -> Client)) {
     for lane in [true, false] {
-        let text = format!(
-            "listeners: [{{ address: '127.0.0.1:1' }}]\n\
-             server: {{ express_lane: {lane} }}\n\
-             limits: {{ header_timeout: {}s, keepalive_timeout: {}s }}\n\
-             upstreams: {{ u: {{ endpoints: ['127.0.0.1:2'] }} }}\n\
-             routes:\n\
-             - name: r\n  match: {{ hosts: [a.test] }}\n  upstream: u\n  \
-               cors: {{ allow_origins: ['https://app.example.com'], allow_methods: [PUT] }}\n",
-            HEADER_TIMEOUT.as_secs(),
-            KEEPALIVE_TIMEOUT.as_secs(),
-        );
-        let config = Config::parse(&text, Path::new("test.yaml")).expect("it loads");
-        let metrics = Metrics::new().expect("names differ");
-        let snapshot = Snapshot::new(config, &metrics, None, None);
-        let edge = Arc::new(Edge::new(
-            1,
-            1,
-            Arc::new(ArcSwap::from_pointee(snapshot)),
-            Connections::new(metrics.connections()),
-        ));
+        let edge = edge(lane);
         run(&|| Client::connect(&edge)).await;
     }
 }
@@ -260,4 +276,99 @@ async fn an_http_2_header_that_does_not_end_ends_its_connection() {
         }
     })
     .await;
+}
+
+/// A client that sends one frame after the other, as fast as they are read, and takes every answer.
+#[derive(Debug)]
+struct Flood {
+    /// Read at first.
+    start: Vec<u8>,
+    frame: &'static [u8],
+}
+
+impl AsyncRead for Flood {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        // Like a socket, which has a share of a task's turn and no more.
+        let budget = ready!(poll_proceed(cx));
+        budget.made_progress();
+        match std::mem::take(&mut self.start) {
+            start if start.is_empty() => buf.put_slice(self.frame),
+            start => buf.put_slice(&start),
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Flood {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[async_trait]
+impl Shutdown for Flood {
+    async fn shutdown(&mut self) {}
+}
+
+impl UniqueID for Flood {
+    fn id(&self) -> UniqueIDType {
+        0
+    }
+}
+
+impl Ssl for Flood {}
+impl Peek for Flood {}
+
+impl GetTimingDigest for Flood {
+    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
+        Vec::new()
+    }
+}
+
+impl GetProxyDigest for Flood {
+    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
+        None
+    }
+}
+
+impl GetSocketDigest for Flood {
+    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
+        None
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_pings_does_not_starve_the_timer_of_idle_connections() {
+    let ping = b"\0\0\x08\x06\0\0\0\0\0\x01\x02\x03\x04\x05\x06\x07\x08";
+    let flood = Flood {
+        start: [H2_PREFACE, H2_SETTINGS].concat(),
+        frame: ping,
+    };
+    let (_running, shutdown) = watch::channel(false);
+    let edge = edge(true);
+    let connection = tokio::spawn(async move {
+        edge.process_new(Box::new(flood), &shutdown).await;
+    });
+    tokio::task::yield_now().await;
+    advance(KEEPALIVE_TIMEOUT + Duration::from_secs(1)).await;
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(connection.is_finished(), "it has no request");
 }
