@@ -26,7 +26,7 @@ enum Next {
     Length(Text),
     /// The rest of the length of a text.
     LengthRest(Text),
-    /// So many bytes of a text.
+    /// The given number of bytes of a text.
     Skip(u64, Text),
 }
 

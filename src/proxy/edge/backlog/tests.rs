@@ -7,7 +7,7 @@ use tokio::time::{Instant, advance, sleep as pass};
 
 const PIECE: usize = 64 << 10;
 
-/// What a client has yet to take: it lies in here, as in h2's buffers.
+/// The pieces that a client has yet to take, as they lie in h2's buffers.
 #[derive(Clone, Default)]
 struct Client(Arc<Mutex<VecDeque<Bytes>>>);
 
