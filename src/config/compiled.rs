@@ -4,6 +4,7 @@ use super::error::{Diagnostic, Place};
 use super::sources::Sources;
 use crate::cors::{Policy, Rule};
 use crate::routing::RouteMatch;
+use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,8 @@ pub struct Config {
     pub listeners: Vec<Listener>,
     pub admin: Option<Admin>,
     pub metrics: Option<Listener>,
+    /// Peers whose word about the client is believed.
+    pub trusted_proxies: Vec<IpNet>,
     pub server: Server,
     pub limits: Limits,
     pub upstreams: Vec<Upstream>,

@@ -16,6 +16,8 @@ use std::time::Duration;
 const ADDRESS: &str = r"^(\[[0-9a-fA-F:.]+\]|[0-9.]+):[0-9]{1,5}$|\$\{";
 /// The form of a path; a variable may stand in it.
 const PATH: &str = r"^/|\$\{";
+/// The form of an address, with or without the length of a prefix; a variable may stand in it.
+const NETWORK: &str = r"^[0-9a-fA-F:.]+(/[0-9]{1,3})?$|\$\{";
 
 /// The separator of message and hint in an error of this file: serde hands on one text.
 pub(super) const HINT: &str = "\nhint: ";
@@ -39,6 +41,9 @@ pub(super) struct RawConfig {
     pub admin: Option<RawAdmin>,
     /// `/metrics`, `/livez` and `/readyz` alone on an address of their own, for Prometheus. Default: none.
     pub metrics: Option<RawListener>,
+    /// Addresses and networks (CIDR) of proxies whose X-Forwarded-*, Forwarded and X-Real-IP are believed. Default: none.
+    #[schemars(inner(regex(pattern = NETWORK)))]
+    pub trusted_proxies: Option<Seq<String>>,
     /// Threads, the express lane, and the end of the process.
     pub server: RawServer,
     /// Limits on what clients may take.

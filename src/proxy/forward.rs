@@ -1,37 +1,50 @@
 //! Tells backends about the client: its address, its scheme and the host it asked for.
+//!
+//! The same fields of a request say something only if they come from a trusted proxy; every client can
+//! write them. From all others they are removed, in every spelling that a backend could take for them.
 
 use crate::routing::authority;
-use http::{HeaderValue, Version};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderName, Version};
+use ipnet::IpNet;
+use pingora_core::Result;
 use pingora_core::protocols::http::ServerSession;
 use pingora_http::RequestHeader;
+use std::net::{IpAddr, SocketAddr};
 
-/// Sets the X-Forwarded-* fields of a request to the upstream, and makes its target a path.
-///
-/// X-Forwarded-For is continued with the client's address as its last entry; the others replace what
-/// the client sent.
+const FOR: &str = "x-forwarded-for";
+const PROTO: &str = "x-forwarded-proto";
+const HOST: &str = "x-forwarded-host";
+const PORT: &str = "x-forwarded-port";
+const REAL_IP: &str = "x-real-ip";
+
+/// Maximum number of addresses that are taken from X-Forwarded-For; those before them are dropped.
+const MAX_PROXIES: usize = 32;
+
+/// Edits a request to the upstream: what it says about the client, and its target, which becomes a path.
 pub(super) fn forward(
     session: &ServerSession,
+    trusted: &[IpNet],
     upstream: &mut RequestHeader,
-) -> pingora_core::Result<()> {
+) -> Result<()> {
     let request = session.req_header();
-    if let Some(client) = session.client_addr().and_then(|address| address.as_inet()) {
-        let client = client.ip().to_string();
-        let chain = upstream.headers.get_all("x-forwarded-for").iter();
-        let mut chain: Vec<&[u8]> = chain.map(HeaderValue::as_bytes).collect();
-        chain.push(client.as_bytes());
-        let chain = chain.join(b", ".as_slice());
+    let peer = session.client_addr().and_then(|address| address.as_inet());
+    let peer = peer.map(|address| address.ip().to_canonical());
+    let is_believed = peer.is_some_and(|peer| is_in(trusted, peer));
+    remove_statements(is_believed, upstream);
+    if let Some(peer) = peer {
+        let chain = forwarded_for(peer, &upstream.headers, trusted);
         upstream.insert_header("X-Forwarded-For", chain)?;
     }
-    upstream.insert_header("X-Forwarded-Proto", "http")?;
-    if authority(&request.uri, &request.headers).is_empty() {
+    if !upstream.headers.contains_key(PROTO) {
+        upstream.insert_header("X-Forwarded-Proto", "http")?;
+    }
+    let host = authority(&request.uri, &request.headers);
+    if host.is_empty() {
         // An HTTP/1.0 client without a Host field. The upstream gets HTTP/1.1, which requires one.
         upstream.insert_header("Host", "")?;
-        upstream.remove_header("X-Forwarded-Host");
-    } else {
-        upstream.insert_header(
-            "X-Forwarded-Host",
-            authority(&request.uri, &request.headers),
-        )?;
+    } else if !upstream.headers.contains_key(HOST) {
+        upstream.insert_header("X-Forwarded-Host", host)?;
     }
     if request.version < Version::HTTP_2 && !request.raw_path().starts_with(b"/") {
         // Absolute form is for proxies. pingora keeps it beside the URI, which has the path alone. Its
@@ -40,3 +53,105 @@ pub(super) fn forward(
     }
     Ok(())
 }
+
+/// Removes the statements about the client that the peer is not believed, or that make no sense.
+fn remove_statements(is_believed: bool, upstream: &mut RequestHeader) {
+    let fields = &upstream.headers;
+    let is_kept = |name: &HeaderName| {
+        // The addresses are read one by one, as far as they are believed.
+        is_believed && (name == FOR || !name.as_str().contains('_') && is_sound(fields, name))
+    };
+    let statements = fields.keys().filter(|name| is_statement(name.as_str()));
+    // No allocation where there are none, as in most requests.
+    let removed: Vec<HeaderName> = statements.filter(|name| !is_kept(name)).cloned().collect();
+    for name in removed {
+        upstream.remove_header(&name);
+    }
+}
+
+/// Whether a backend can take the field for a statement about the client. CGI, and the interfaces made
+/// after it, can't tell `X-Real-IP` from `X_Real_IP`.
+fn is_statement(name: &str) -> bool {
+    let starts_with = |start: &str| {
+        let bytes = name
+            .bytes()
+            .map(|byte| if byte == b'_' { b'-' } else { byte });
+        bytes.take(start.len()).eq(start.bytes())
+    };
+    // Names are in lower case here.
+    starts_with("x-forwarded")
+        || (name.len() == "forwarded".len() && starts_with("forwarded"))
+        || (name.len() == REAL_IP.len() && starts_with(REAL_IP))
+}
+
+/// Whether a statement of a trusted proxy has one value, and that makes sense.
+fn is_sound(fields: &HeaderMap, name: &HeaderName) -> bool {
+    let is_valid: fn(&str) -> bool = match name.as_str() {
+        PROTO => |scheme| {
+            let schemes = ["http", "https", "ws", "wss"];
+            schemes
+                .iter()
+                .any(|known| scheme.eq_ignore_ascii_case(known))
+        },
+        HOST => |host| {
+            host.parse::<Authority>().is_ok_and(|authority| {
+                let has_port = authority.port_u16().is_some();
+                !host.contains(['@', '%']) && (has_port || authority.host() == host)
+            })
+        },
+        PORT => |port| {
+            let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
+            is_number && port.parse::<u16>().is_ok_and(|port| port > 0)
+        },
+        REAL_IP => |address| address.parse::<IpAddr>().is_ok(),
+        // Forwarded, and names that only the proxy and the backend know.
+        _ => return true,
+    };
+    let mut lines = fields.get_all(name).iter();
+    match (lines.next(), lines.next()) {
+        (Some(line), None) => line.to_str().is_ok_and(is_valid),
+        _ => false,
+    }
+}
+
+/// Returns the addresses from the client's to the peer's, as X-Forwarded-For has them.
+///
+/// Each was written by the one behind it, and is there only if that one is trusted: the first is the
+/// last that is not a trusted proxy. What the client itself wrote before it is gone.
+fn forwarded_for(peer: IpAddr, fields: &HeaderMap, trusted: &[IpNet]) -> String {
+    let mut before = Vec::new();
+    let mut writer = peer;
+    let lines = fields.get_all(FOR).iter().rev();
+    let elements = lines.flat_map(|line| line.as_bytes().rsplit(|&byte| byte == b','));
+    let elements = elements.map(<[u8]>::trim_ascii).filter(|e| !e.is_empty());
+    for element in elements.take(MAX_PROXIES) {
+        // Whatever stands before something that is not an address may be forged.
+        let address = str::from_utf8(element).ok().and_then(address);
+        let Some(address) = address.filter(|_| is_in(trusted, writer)) else {
+            break;
+        };
+        before.push(address);
+        writer = address;
+    }
+    let mut chain = String::new();
+    for address in before.iter().rev() {
+        chain.push_str(&address.to_string());
+        chain.push_str(", ");
+    }
+    chain + &peer.to_string()
+}
+
+/// Parses an element of X-Forwarded-For: an address, which some proxies write with its port.
+fn address(element: &str) -> Option<IpAddr> {
+    let bare = element.strip_prefix('[').and_then(|e| e.strip_suffix(']'));
+    let with_port = || Some(element.parse::<SocketAddr>().ok()?.ip());
+    let address = bare.unwrap_or(element).parse().ok().or_else(with_port);
+    address.map(|address: IpAddr| address.to_canonical())
+}
+
+fn is_in(networks: &[IpNet], address: IpAddr) -> bool {
+    networks.iter().any(|network| network.contains(&address))
+}
+
+#[cfg(test)]
+mod tests;

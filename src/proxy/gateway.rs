@@ -144,9 +144,10 @@ impl ProxyHttp for Gateway {
         &self,
         session: &mut Session,
         upstream_request: &mut RequestHeader,
-        _ctx: &mut Ctx,
+        ctx: &mut Ctx,
     ) -> Result<()> {
-        forward::forward(session.as_downstream(), upstream_request)
+        let trusted = &ctx.snapshot.trusted_proxies;
+        forward::forward(session.as_downstream(), trusted, upstream_request)
     }
 
     async fn request_body_filter(

@@ -5,6 +5,7 @@ use crate::config::{Config, Endpoint, Limits, UNMATCHED, UpstreamKind};
 use crate::cors::Rule;
 use crate::metrics::{Metrics, RouteMetrics};
 use crate::routing::{RouteMatch, RouteRequest, Router};
+use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -14,6 +15,8 @@ use tokio::task::JoinSet;
 pub struct Snapshot {
     pub(crate) limits: Limits,
     pub(crate) express_lane: bool,
+    /// Peers whose word about the client is believed.
+    pub(super) trusted_proxies: Vec<IpNet>,
     /// The addresses of the traffic listeners, for explain.
     pub(crate) listeners: Vec<SocketAddr>,
     router: Router,
@@ -80,6 +83,7 @@ impl Snapshot {
         Self {
             limits: config.limits,
             express_lane: config.server.express_lane,
+            trusted_proxies: config.trusted_proxies,
             listeners: config.listeners.iter().map(|l| l.address).collect(),
             router,
             routes,

@@ -11,6 +11,7 @@ mod expect;
 mod expected;
 mod explain;
 mod floods;
+mod forwarded;
 mod fuzz;
 mod http;
 mod lanes;

@@ -129,6 +129,8 @@ fn what_does_not_load_for_its_shape_is_not_valid() {
         ("/admin/address", json!("localhost:9901")),
         ("/admin/hosts", json!("gate.internal")),
         ("/metrics", json!({})),
+        ("/trusted_proxies", json!("10.0.0.0/8")),
+        ("/trusted_proxies", json!(["proxy.internal"])),
         ("/server/threads", json!("four")),
         ("/server/threads", json!(1.5)),
         ("/server/threads", json!(-1)),

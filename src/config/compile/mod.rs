@@ -6,6 +6,7 @@ mod origins;
 mod policies;
 mod routes;
 mod server;
+mod trusted_proxies;
 mod upstreams;
 mod values;
 
@@ -133,6 +134,7 @@ fn config(report: &mut Report<'_>, sources: &mut Sources, raw: RawConfig) -> Opt
         listeners,
         admin,
         metrics,
+        trusted_proxies,
         server,
         limits,
         upstreams,
@@ -145,6 +147,7 @@ fn config(report: &mut Report<'_>, sources: &mut Sources, raw: RawConfig) -> Opt
     let metrics = metrics.and_then(|raw| listeners::listener(report, "metrics", raw));
     let admin_listener = admin.as_ref().map(|admin| &admin.listener);
     listeners::check_apart(report, &listeners, admin_listener, metrics.as_ref());
+    let trusted_proxies = trusted_proxies::trusted_proxies(report, trusted_proxies);
     let server = server::server(report, server);
     let limits = server::limits(report, limits);
     let upstreams = upstreams::upstreams(report, upstreams);
@@ -157,6 +160,7 @@ fn config(report: &mut Report<'_>, sources: &mut Sources, raw: RawConfig) -> Opt
         listeners,
         admin,
         metrics,
+        trusted_proxies,
         server,
         limits,
         upstreams: upstreams

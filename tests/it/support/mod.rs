@@ -2,11 +2,13 @@
 //! every byte. No port is fixed, nothing sleeps: everything waits for what it is about.
 
 mod client;
+mod http2;
 mod process;
 mod transcript;
 mod upstream;
 
 pub(crate) use client::{Client, Response, is_cors_field};
+pub(crate) use http2::Http2Client;
 pub(crate) use process::{File, Folder, Running};
 pub(crate) use transcript::{Masks, hide_unknown, transcript};
 pub(crate) use upstream::{Answer, Received, Upstream, read_head, read_request};
