@@ -91,8 +91,11 @@ pub struct Upstream {
     pub kind: UpstreamKind,
     pub protocol: Protocol,
     pub connect_timeout: Duration,
-    /// Maximum time between two reads, not for the whole response.
+    /// Maximum time to the end of the response's header, and then between two reads; beyond it, the
+    /// answer is 504.
     pub read_timeout: Duration,
+    /// Maximum number of requests under way to each endpoint; `None` without a limit.
+    pub max_connections: Option<usize>,
 }
 
 /// The servers behind an upstream.

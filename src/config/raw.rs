@@ -157,8 +157,11 @@ pub(super) struct RawUpstream {
     pub load_balancing: Option<RawLoadBalancing>,
     /// Maximum time to connect; beyond it, the answer is 504. Default 1s.
     pub connect_timeout: Option<RawDuration>,
-    /// Maximum time between two reads, not for the whole response. Default 30s.
+    /// Maximum time to the end of the response's header, and then between two reads; beyond it, the answer is 504. Default 30s.
     pub read_timeout: Option<RawDuration>,
+    /// Maximum number of requests under way to each endpoint; beyond it, another endpoint is used, then the answer is 503. Default: none.
+    #[schemars(range(min = 1))]
+    pub max_connections: Option<usize>,
 }
 
 /// The protocol that the gateway speaks to an upstream.

@@ -4,10 +4,12 @@ use super::edge::admission::UnderWay;
 use super::edge::backlog::Backlog;
 use super::record::Record;
 use super::snapshot::{Route, Snapshot};
+use super::upstream::Place;
+use super::upstream::exchange::Exchange;
 use crate::cors::HeaderPlan;
 use http::StatusCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A request's context. None of its fields allocates per request.
 pub struct Ctx {
@@ -28,6 +30,11 @@ pub struct Ctx {
     pub(super) turn: Option<usize>,
     /// Number of endpoints that could not be connected to.
     pub(super) failed_connects: usize,
+    /// Whether the next try needs a connection that has not served a request before.
+    pub(super) needs_fresh: bool,
+    /// The place that the request takes at its endpoint, if the number of places is limited.
+    pub(super) place: Option<Place>,
+    pub(super) exchange: Exchange,
 }
 
 // === impl Ctx ===
@@ -44,11 +51,20 @@ impl Ctx {
             backlog: Backlog::current(),
             turn: None,
             failed_connects: 0,
+            needs_fresh: false,
+            place: None,
+            exchange: Exchange::default(),
         }
     }
 
     pub(super) fn route(&self) -> &Route {
         self.snapshot.route(self.record.route)
+    }
+
+    /// The time-out for the upstream's response; `None` for a route without one.
+    pub(super) fn read_timeout(&self) -> Option<Duration> {
+        let cluster = self.route().cluster.as_ref();
+        cluster.map(|cluster| cluster.read_timeout())
     }
 
     /// Finishes the request's record.

@@ -8,7 +8,9 @@ use super::edge::client_stream::ClientStream;
 use super::facts::{Facts, HeaderLength};
 use super::routed::{Routed, Step};
 use super::snapshot::Snapshot;
-use super::upstream::TUNNEL_TIMEOUT;
+use super::upstream::exchange::asks_for_websocket;
+use super::upstream::retry::{FailedTry, Failure, may_try_again};
+use super::upstream::{NoPeer, TUNNEL_TIMEOUT, Try};
 use super::{forward, respond};
 use crate::cors::CorsRequest;
 use arc_swap::ArcSwap;
@@ -22,12 +24,13 @@ use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Maximum number of times that pingora sends a request again after its upstream failed.
-pub(super) const MAX_RETRIES: usize = 3;
+use tokio::time::Instant;
 
 /// Maximum number of endpoints that one request is tried on.
 const MAX_CONNECTS: usize = 3;
+
+/// Maximum number of tries of one request: one more for an idle connection that its upstream closes.
+pub(super) const MAX_TRIES: usize = MAX_CONNECTS + 1;
 
 /// The gateway as pingora sees it. Each request is served by the snapshot that is current when its
 /// header has come.
@@ -109,20 +112,23 @@ impl ProxyHttp for Gateway {
     }
 
     async fn upstream_peer(&self, session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
-        let is_upgrade = session.is_upgrade_req();
-        if is_upgrade {
-            session.set_read_timeout(Some(TUNNEL_TIMEOUT));
-        }
-        let peer = ctx.route().cluster.as_ref().and_then(|cluster| {
-            let turn = ctx.turn.unwrap_or_else(|| cluster.take_turn());
-            let peer = cluster.peer(turn.wrapping_add(ctx.failed_connects), is_upgrade)?;
-            Some((turn, peer))
+        let has_body = !session.as_downstream_mut().is_body_empty();
+        let is_websocket = asks_for_websocket(session.req_header(), has_body);
+        ctx.exchange.asks_for_websocket = is_websocket;
+        // A try that failed has made room.
+        ctx.place = None;
+        let cluster = ctx.route().cluster.as_ref();
+        let turn = ctx.turn.or_else(|| Some(cluster?.take_turn()));
+        let found = cluster.map_or(Err(NoPeer::NoAddress), |cluster| {
+            cluster.peer(Try {
+                turn: turn.unwrap_or_default().wrapping_add(ctx.failed_connects),
+                is_websocket,
+                is_fresh: ctx.needs_fresh,
+            })
         });
-        let Some((turn, peer)) = peer else {
-            let reason = "the upstream has no address yet";
-            return Err(Error::explain(ErrorType::HTTPStatus(503), reason));
-        };
-        ctx.turn = Some(turn);
+        let (peer, place) =
+            found.map_err(|error| Error::explain(ErrorType::HTTPStatus(503), error.to_string()))?;
+        (ctx.turn, ctx.place) = (turn, place);
         Ok(peer)
     }
 
@@ -140,6 +146,29 @@ impl ProxyHttp for Gateway {
         error
     }
 
+    fn error_while_proxy(
+        &self,
+        _peer: &HttpPeer,
+        session: &mut Session,
+        error: Box<Error>,
+        ctx: &mut Ctx,
+        client_reused: bool,
+    ) -> Box<Error> {
+        if ClientStream::of(session).is_some_and(ClientStream::is_upstream_late) {
+            return Error::explain(ErrorType::ReadTimedout, "`read_timeout` is over").into_up();
+        }
+        let mut error = error;
+        ctx.needs_fresh = may_try_again(&FailedTry {
+            method: &session.req_header().method,
+            is_reused: client_reused,
+            has_answer: ctx.exchange.has_answer(),
+            has_body: !session.as_downstream().retry_buffer_truncated(),
+            failure: Failure::of(&error),
+        });
+        error.set_retry(ctx.needs_fresh);
+        error
+    }
+
     async fn upstream_request_filter(
         &self,
         session: &mut Session,
@@ -147,7 +176,9 @@ impl ProxyHttp for Gateway {
         ctx: &mut Ctx,
     ) -> Result<()> {
         let trusted = &ctx.snapshot.trusted_proxies;
-        forward::forward(session.as_downstream(), trusted, upstream_request)
+        forward::forward(session.as_downstream(), trusted, upstream_request)?;
+        note_sending(session, ctx);
+        Ok(())
     }
 
     async fn request_body_filter(
@@ -155,8 +186,9 @@ impl ProxyHttp for Gateway {
         session: &mut Session,
         _body: &mut Option<Bytes>,
         end_of_stream: bool,
-        _ctx: &mut Ctx,
+        ctx: &mut Ctx,
     ) -> Result<()> {
+        note_sending(session, ctx);
         if end_of_stream && let Some(stream) = ClientStream::of(session) {
             stream.end_request();
         }
@@ -169,16 +201,23 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         ctx: &mut Ctx,
     ) -> Result<()> {
-        // A 1xx is not the response. After 101 the connection is no longer HTTP, and CORS does not
-        // cover it.
-        if !response.status.is_informational() {
+        ctx.exchange.receive(response, Instant::now())?;
+        let stream = ClientStream::of(session);
+        if response.status == StatusCode::SWITCHING_PROTOCOLS {
+            // The connection is no longer HTTP, and CORS does not cover it.
+            if let Some(stream) = stream {
+                stream.end_http();
+            }
+            session.set_read_timeout(Some(TUNNEL_TIMEOUT));
+        } else if !response.status.is_informational() {
             ctx.status = Some(response.status);
+            if let Some(stream) = stream {
+                // pingora would wait for as long as for a tunnel.
+                let is_unbounded = ctx.exchange.asks_for_websocket;
+                stream.await_content(ctx.read_timeout().filter(|_| is_unbounded));
+            }
             respond::apply_cors(session, ctx, response);
             respond::end_where_draining(session);
-        } else if response.status == StatusCode::SWITCHING_PROTOCOLS
-            && let Some(stream) = ClientStream::of(session)
-        {
-            stream.end_http();
         }
         Ok(())
     }
@@ -190,6 +229,9 @@ impl ProxyHttp for Gateway {
         end_of_stream: bool,
         ctx: &mut Ctx,
     ) -> Result<Option<Duration>> {
+        if ctx.exchange.drops_content() {
+            *body = None;
+        }
         if let Some(backlog) = &ctx.backlog {
             backlog.hold(body, end_of_stream);
         }
@@ -215,6 +257,8 @@ impl ProxyHttp for Gateway {
     async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Ctx) {
         let status = session.response_written().map(|response| response.status);
         ctx.finish(status);
+        // A slow client must not keep the upstream's place.
+        ctx.place = None;
         if error.is_some() {
             // After the record: the time a slow client takes to close is not the request's.
             respond::close(session).await;
@@ -232,6 +276,17 @@ impl ProxyHttp for Gateway {
         let request = session.req_header();
         let (method, path) = (&request.method, request.uri.path());
         format!("{method} {path:?}, route {:?}", ctx.route().name)
+    }
+}
+
+/// Notes that a piece of the request is sent to the upstream now, which begins the wait for a response.
+fn note_sending(session: &Session, ctx: &mut Ctx) {
+    let Some(timeout) = ctx.read_timeout() else {
+        return;
+    };
+    ctx.exchange.sends(Instant::now(), timeout);
+    if let (Some(stream), Some(by)) = (ClientStream::of(session), ctx.exchange.respond_by()) {
+        stream.await_header(by);
     }
 }
 

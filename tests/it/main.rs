@@ -17,6 +17,7 @@ mod http;
 mod lanes;
 mod limits;
 mod metrics;
+mod odd_upstreams;
 mod probe;
 mod reload;
 mod schema;

@@ -143,6 +143,7 @@ fn what_does_not_load_for_its_shape_is_not_valid() {
         ("/limits/max_request_header_bytes", json!(65536)),
         ("/upstreams/u", json!({})),
         ("/upstreams/u/endpoints", json!([])),
+        ("/upstreams/u/max_connections", json!(0)),
         ("/upstreams/u/endpoints", json!("127.0.0.1:9000")),
         ("/upstreams/u/protocol", json!("h3")),
         ("/upstreams/u/load_balancing", json!("random")),

@@ -2,7 +2,9 @@
 
 use crate::support::{Answer, Client, Gateway, PATIENCE, Refusing, Upstream};
 use std::net::TcpListener;
-use std::time::Instant;
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a.test\r\nOrigin: https://app.example.com\r\n\r\n";
 
@@ -49,7 +51,7 @@ fn nor_does_it_where_many_ask_at_once() {
         "{{ endpoints: ['{}', '{}'] }}",
         down.address, up.address
     ));
-    let statuses: Vec<u16> = std::thread::scope(|scope| {
+    let statuses: Vec<u16> = thread::scope(|scope| {
         let ask = || {
             let mut client = Client::connect(gateway.address);
             (0..25)
@@ -76,7 +78,7 @@ fn a_name_is_resolved_while_the_gateway_runs() {
     // Until the first look-up is back there is nowhere to go, and the answer says so.
     let status = loop {
         match gateway.send(GET).status {
-            503 if started.elapsed() < PATIENCE => std::thread::yield_now(),
+            503 if started.elapsed() < PATIENCE => thread::yield_now(),
             status => break status,
         }
     };
@@ -115,7 +117,7 @@ fn an_upstream_can_be_spoken_to_in_http_2() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("bound");
     listener.set_nonblocking(true).expect("an option");
-    let backend = std::thread::spawn(move || {
+    let backend = thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -140,4 +142,122 @@ fn an_upstream_can_be_spoken_to_in_http_2() {
     assert_eq!(response.lines("access-control-allow-origin"), 1);
     drop(gateway);
     drop(backend);
+}
+
+/// Holds the requests that come to an upstream until it is opened.
+#[derive(Default)]
+struct Gate {
+    state: Mutex<(usize, bool)>,
+    change: Condvar,
+}
+
+impl Gate {
+    /// Starts an upstream behind the gate.
+    fn upstream(self: &Arc<Self>) -> Upstream {
+        let gate = Arc::clone(self);
+        Upstream::start_with(move |_| {
+            let mut state = gate.state.lock().expect("no panic");
+            state.0 += 1;
+            gate.change.notify_all();
+            drop(gate.change.wait_while(state, |(_, is_open)| !*is_open));
+            Answer::ok()
+        })
+    }
+
+    /// Waits until so many requests have come.
+    fn wait_for(&self, requests: usize) {
+        let state = self.state.lock().expect("no panic");
+        let is_less = |(come, _): &mut (usize, bool)| *come < requests;
+        let waited = self.change.wait_timeout_while(state, PATIENCE, is_less);
+        assert!(
+            !waited.expect("no panic").1.timed_out(),
+            "{requests} requests"
+        );
+    }
+
+    fn open(&self) {
+        self.state.lock().expect("no panic").1 = true;
+        self.change.notify_all();
+    }
+}
+
+#[test]
+fn an_endpoint_gets_no_more_requests_at_once_than_it_may() {
+    let gates = [Arc::new(Gate::default()), Arc::new(Gate::default())];
+    let [a, b] = gates.each_ref().map(Gate::upstream);
+    let gateway = gateway(&format!(
+        "{{ endpoints: ['{}', '{}'], max_connections: 2 }}",
+        a.address, b.address
+    ));
+    let mut clients: Vec<Client> = (0..4).map(|_| Client::connect(gateway.address)).collect();
+    for client in &mut clients {
+        client.write(GET.as_bytes());
+    }
+    for gate in &gates {
+        gate.wait_for(2);
+    }
+    let response = gateway.send(GET);
+    assert_eq!(response.status, 503);
+    assert_eq!(response.get("retry-after").as_deref(), Some("1"));
+    let allowed = response.get("access-control-allow-origin");
+    assert_eq!(allowed.as_deref(), Some("https://app.example.com"));
+    // One endpoint is enough: the other's turn passes to it.
+    gates[0].open();
+    for _ in 0..2 {
+        while gateway.send(GET).status == 503 {
+            thread::yield_now();
+        }
+    }
+    gates[1].open();
+    for client in &mut clients {
+        assert_eq!(client.read(false).expect("an answer").status, 200);
+    }
+}
+
+#[test]
+fn a_request_makes_room_for_another_however_it_ends() {
+    let refusing = Refusing::new();
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let silent = silent.local_addr().expect("bound");
+    let nonsense = Upstream::start(Answer(b"nonsense\r\n\r\n".to_vec()));
+    let cut = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n".to_vec();
+    let cut = Upstream::start(Answer(cut));
+    for (address, expected) in [
+        (refusing.address, 502),
+        (nonsense.address, 502),
+        (silent, 504),
+        (cut.address, 200),
+    ] {
+        let gateway = gateway(&format!(
+            "{{ endpoints: ['{address}'], max_connections: 1, read_timeout: 100ms }}"
+        ));
+        for _ in 0..3 {
+            let mut client = Client::connect(gateway.address);
+            client.write(GET.as_bytes());
+            // The header: what follows may be cut off.
+            let status = client.read(true).expect("an answer").status;
+            assert_eq!(status, expected, "{address}");
+        }
+    }
+}
+
+#[test]
+fn a_client_that_goes_away_makes_room_for_another() {
+    let gate = Arc::new(Gate::default());
+    let upstream = gate.upstream();
+    let gateway = gateway(&format!(
+        "{{ endpoints: ['{}'], max_connections: 1 }}",
+        upstream.address
+    ));
+    let mut client = Client::connect(gateway.address);
+    client.write(GET.as_bytes());
+    gate.wait_for(1);
+    assert_eq!(gateway.send(GET).status, 503);
+    drop(client);
+    gate.open();
+    let started = Instant::now();
+    while gateway.send(GET).status == 503 {
+        assert!(started.elapsed() < PATIENCE, "there is no room");
+        thread::sleep(Duration::from_millis(10));
+    }
 }

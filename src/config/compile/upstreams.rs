@@ -46,6 +46,7 @@ fn upstream(report: &mut Report<'_>, name: &str, raw: RawUpstream) -> Option<Ups
         load_balancing,
         connect_timeout,
         read_timeout,
+        max_connections,
     } = raw;
     let path = format!("upstreams.{name}");
     let endpoints_path = format!("{path}.endpoints");
@@ -70,6 +71,12 @@ fn upstream(report: &mut Report<'_>, name: &str, raw: RawUpstream) -> Option<Ups
     };
     // Endpoints are always used in turn; the key only says so.
     let (Some(RawLoadBalancing::RoundRobin) | None) = load_balancing;
+    if max_connections == Some(0) {
+        let message = "an endpoint without connections serves no request";
+        report
+            .error(&format!("{path}.max_connections"), message)
+            .hint("leave it out for no limit");
+    }
     let mut time_out =
         |key: &str, raw, default| time_out(report, &format!("{path}.{key}"), raw, default);
     let upstream = Upstream {
@@ -81,6 +88,7 @@ fn upstream(report: &mut Report<'_>, name: &str, raw: RawUpstream) -> Option<Ups
         },
         connect_timeout: time_out("connect_timeout", connect_timeout, DEFAULT_CONNECT_TIMEOUT),
         read_timeout: time_out("read_timeout", read_timeout, DEFAULT_READ_TIMEOUT),
+        max_connections,
     };
     (report.error_count() == before).then_some(upstream)
 }

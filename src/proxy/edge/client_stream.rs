@@ -46,10 +46,25 @@ pub(in crate::proxy) struct ClientStream {
     /// Bytes that pingora may read. In a lock, which is never waited for, because pingora's phases
     /// change it and have the session, and with it this stream, by shared reference.
     allowance: Mutex<ReadAllowance>,
+    /// The wait for the upstream, in a lock for the same reason.
+    wait: Mutex<Wait>,
     has_ended: bool,
     discarded: usize,
     /// The bounds of HTTP/2's frames; `None` on HTTP/1.1.
     frames: Option<FrameBounds>,
+}
+
+/// The wait of an HTTP/1.1 request for its upstream, as far as pingora does not bound it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    Nothing,
+    /// For the response's header, until this time.
+    Header(Instant),
+    /// For the next piece of the content, until this time; each piece that is written to the client
+    /// moves it on by the duration.
+    Content(Instant, Duration),
+    /// In vain.
+    Late,
 }
 
 // === impl ClientStream ===
@@ -62,6 +77,7 @@ impl ClientStream {
             write_timeout,
             held: BytesMut::new(),
             allowance: Mutex::new(ReadAllowance::NOTHING),
+            wait: Mutex::new(Wait::Nothing),
             has_ended: false,
             discarded: 0,
             frames: None,
@@ -84,6 +100,8 @@ impl ClientStream {
         self.timers.stop(Timer::Request);
         self.held = held;
         *self.allowance.get_mut() = body.into();
+        *self.wait.get_mut() = Wait::Nothing;
+        self.timers.stop(Timer::Response);
     }
 
     /// Lets the connection be read as HTTP/2: to its end, no frame slower than `timeout`, and no
@@ -109,6 +127,38 @@ impl ClientStream {
     /// Notes that the request has become a tunnel.
     pub(in crate::proxy) fn end_http(&self) {
         *self.allowance.lock() = ReadAllowance::Everything;
+        *self.wait.lock() = Wait::Nothing;
+    }
+
+    /// Lets the request wait for the header of its response until `by`.
+    pub(in crate::proxy) fn await_header(&self, by: Instant) {
+        *self.wait.lock() = Wait::Header(by);
+    }
+
+    /// Lets the request wait for each piece of its response's content for `timeout`; with `None`, pingora
+    /// bounds that.
+    pub(in crate::proxy) fn await_content(&self, timeout: Option<Duration>) {
+        *self.wait.lock() = match timeout {
+            Some(timeout) => Wait::Content(Instant::now() + timeout, timeout),
+            None => Wait::Nothing,
+        };
+    }
+
+    /// Whether the upstream has let the request wait for too long.
+    pub(in crate::proxy) fn is_upstream_late(&self) -> bool {
+        *self.wait.lock() == Wait::Late
+    }
+
+    /// Ready once the upstream lets the request wait for too long. pingora reads from the client, or
+    /// waits for it to go away, for as long as it waits for the upstream.
+    fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let (Wait::Header(at) | Wait::Content(at, _)) = *self.wait.get_mut() else {
+            return Poll::Pending;
+        };
+        self.timers.set(Timer::Response, at);
+        ready!(self.timers.poll(Timer::Response, cx));
+        *self.wait.get_mut() = Wait::Late;
+        Poll::Ready(())
     }
 
     /// Returns the bytes that came behind the request.
@@ -225,6 +275,9 @@ impl AsyncRead for ClientStream {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.poll_late(cx).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
         if *this.allowance.get_mut() == ReadAllowance::NOTHING {
             return this.poll_ahead(cx);
         }
@@ -248,6 +301,9 @@ impl AsyncWrite for ClientStream {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        if let (Poll::Ready(Ok(_)), Wait::Content(at, timeout)) = (&written, self.wait.get_mut()) {
+            *at = Instant::now() + *timeout;
+        }
         self.in_time(written, cx)
     }
 

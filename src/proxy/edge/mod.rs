@@ -24,7 +24,7 @@ mod timers;
 pub use admission::Connections;
 
 use super::snapshot::Snapshot;
-use crate::proxy::gateway::{Gateway, MAX_RETRIES};
+use crate::proxy::gateway::{Gateway, MAX_TRIES};
 use admission::Admission;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
@@ -65,7 +65,7 @@ impl Edge {
     ) -> Self {
         let conf = ServerConf {
             threads,
-            max_retries: MAX_RETRIES,
+            max_retries: MAX_TRIES,
             upstream_keepalive_pool_size: pooled,
             ..ServerConf::default()
         };

@@ -7,6 +7,7 @@
 //! | `Request`, on HTTP/2 | the same, while no stream is with pingora | with the connection, and with every stream's begin and end | never: it looks again while streams are open | the connection ends without a word |
 //! | `Frame`, on HTTP/2 | the preface, a frame that is not DATA, a header block of several: `header_timeout` each | when the socket has no more of it | when something is finished | reading fails, and with it the connection |
 //! | `Write` | a client that takes nothing of a response, for `write_timeout` | when the socket takes nothing | when it takes anything | writing fails, and with it the connection |
+//! | `Response` | an upstream that keeps an HTTP/1.1 request waiting: for its response's header, and after a WebSocket is refused for the content; `read_timeout` | with each piece of the request that is sent | with the response's header, or a 101 | reading fails, and the client gets 504 |
 //! | `Linger` | a client that goes on sending behind the last answer, for [`LINGER`] | when the gateway has ended its side | never | the socket is closed, whatever is unread |
 //!
 //! While pingora serves a request, pingora's own timers bound the reading of its body and the
@@ -32,10 +33,11 @@ pub(super) enum Timer {
     Request,
     Frame,
     Write,
+    Response,
     Linger,
 }
 
-const COUNT: usize = 4;
+const COUNT: usize = 5;
 
 /// The times at which a connection's timers fire. All are polled by the connection's one task.
 #[derive(Debug)]

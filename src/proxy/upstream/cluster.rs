@@ -3,12 +3,14 @@
 //! A background task resolves names, now and at an interval; requests never wait for it. While a name
 //! cannot be resolved, its last addresses are kept.
 
+use super::room::{Place, Room};
 use crate::config::{Endpoint, Protocol, Upstream};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use pingora_core::protocols::ALPN;
-use pingora_core::upstreams::peer::HttpPeer;
+use pingora_core::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::time::sleep_until;
@@ -22,18 +24,49 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 pub(in crate::proxy) const TUNNEL_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 /// Maximum time that an idle connection to a backend is kept in the pool.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Maximum number of requests under way on one HTTP/2 connection; beyond it, another one is opened.
+const MAX_STREAMS: usize = 100;
+/// The key of connections that are not shared; all others have pingora's default, 0.
+const FRESH: u64 = 1;
 
 /// A backend's endpoints.
 #[derive(Debug)]
 pub(crate) struct Cluster {
     upstream: Upstream,
     endpoints: Vec<Endpoint>,
-    addresses: ArcSwap<Vec<SocketAddr>>,
+    targets: ArcSwap<Vec<Target>>,
     resolution: Mutex<Resolution>,
     next: AtomicUsize,
     started: Instant,
     /// The second, counted from 1, in which a failure was logged last; 0 if none was.
     logged: AtomicU64,
+}
+
+/// One address of an endpoint.
+#[derive(Debug, Clone)]
+struct Target {
+    address: SocketAddr,
+    room: Room,
+}
+
+/// One try of a request.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::proxy) struct Try {
+    /// The place in the rotation that it counts on from.
+    pub turn: usize,
+    /// Whether the connection may become a tunnel, which is silent for longer.
+    pub is_websocket: bool,
+    /// Whether the connection must not be one that has served a request before.
+    pub is_fresh: bool,
+}
+
+/// The reason for which no endpoint can be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(in crate::proxy) enum NoPeer {
+    #[error("the upstream has no address yet")]
+    NoAddress,
+    #[error("each endpoint has as many requests under way as `max_connections` allows")]
+    NoRoom,
 }
 
 /// The addresses that the endpoints' names resolved to.
@@ -51,7 +84,8 @@ struct Resolution {
 impl Cluster {
     /// Makes a cluster that knows the endpoints written as addresses; names are resolved later.
     pub(in crate::proxy) fn new(upstream: Upstream, endpoints: Vec<Endpoint>) -> Self {
-        let addresses = endpoints.iter().filter_map(literal_address).collect();
+        let addresses = endpoints.iter().filter_map(literal_address);
+        let targets = addresses.map(Target::new).collect();
         let resolution = Resolution {
             known: vec![Vec::new(); endpoints.len()],
             is_complete: true,
@@ -60,7 +94,7 @@ impl Cluster {
         Self {
             upstream,
             endpoints,
-            addresses: ArcSwap::from_pointee(addresses),
+            targets: ArcSwap::from_pointee(targets),
             resolution: Mutex::new(resolution),
             next: AtomicUsize::new(0),
             started: Instant::now(),
@@ -80,7 +114,11 @@ impl Cluster {
 
     /// Number of current addresses, and so of useful tries.
     pub(in crate::proxy) fn len(&self) -> usize {
-        self.addresses.load().len()
+        self.targets.load().len()
+    }
+
+    pub(in crate::proxy) fn read_timeout(&self) -> Duration {
+        self.upstream.read_timeout
     }
 
     /// Takes the next turn of the rotation. A request that has to try again counts on from its own
@@ -89,26 +127,56 @@ impl Cluster {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Returns the peer of a turn; `None` while the cluster has no address.
-    ///
-    /// `is_upgrade` lets the connection be silent for as long as a tunnel may.
-    pub(in crate::proxy) fn peer(&self, turn: usize, is_upgrade: bool) -> Option<Box<HttpPeer>> {
-        let addresses = self.addresses.load();
-        let address = addresses.get(turn.checked_rem(addresses.len())?)?;
-        let mut peer = HttpPeer::new(*address, false, String::new());
-        peer.options.connection_timeout = Some(self.upstream.connect_timeout);
-        peer.options.total_connection_timeout = Some(self.upstream.connect_timeout);
-        peer.options.read_timeout = Some(match is_upgrade {
+    /// Returns the peer for a try, from its turn on the first that has room for a request, and the place
+    /// that it takes there.
+    pub(in crate::proxy) fn peer(
+        &self,
+        attempt: Try,
+    ) -> Result<(Box<HttpPeer>, Option<Place>), NoPeer> {
+        let targets = self.targets.load();
+        let first = attempt.turn.checked_rem(targets.len());
+        let (ahead, from_first) = targets.split_at(first.ok_or(NoPeer::NoAddress)?);
+        let Some(max) = self.upstream.max_connections else {
+            let target = from_first.first().ok_or(NoPeer::NoAddress)?;
+            return Ok((self.peer_at(target.address, attempt), None));
+        };
+        let max = match self.upstream.protocol {
+            Protocol::Http1 => max,
+            Protocol::H2c => max.saturating_mul(MAX_STREAMS),
+        };
+        let mut in_turn = from_first.iter().chain(ahead);
+        let found = in_turn.find_map(|target| Some((target.address, target.room.take(max)?)));
+        let (address, place) = found.ok_or(NoPeer::NoRoom)?;
+        Ok((self.peer_at(address, attempt), Some(place)))
+    }
+
+    fn peer_at(&self, address: SocketAddr, attempt: Try) -> Box<HttpPeer> {
+        let mut peer = HttpPeer::new(address, false, String::new());
+        let silence = match attempt.is_websocket {
+            // Until the 101 the client's stream bounds the wait: pingora's time-outs are set once.
             true => TUNNEL_TIMEOUT,
             false => self.upstream.read_timeout,
-        });
-        peer.options.idle_timeout = Some(IDLE_TIMEOUT);
+        };
+        let options = &mut peer.options;
+        options.connection_timeout = Some(self.upstream.connect_timeout);
+        options.total_connection_timeout = Some(self.upstream.connect_timeout);
+        options.read_timeout = Some(silence);
+        options.write_timeout = Some(silence);
+        options.idle_timeout = Some(IDLE_TIMEOUT);
+        if !attempt.is_websocket {
+            options.http_upstream_request_policy = HttpUpstreamRequestPolicy::deny_upgrades();
+        }
         if self.upstream.protocol == Protocol::H2c {
             // Without TLS there is no negotiation: pingora then starts with HTTP/2 at once.
-            peer.options.alpn = ALPN::H2;
-            peer.options.max_h2_streams = 100;
+            options.alpn = ALPN::H2;
+            options.max_h2_streams = MAX_STREAMS;
         }
-        Some(Box::new(peer))
+        if attempt.is_fresh {
+            // A pool of its own, in which nothing stays.
+            peer.group_key = FRESH;
+            peer.options.idle_timeout = Some(Duration::ZERO);
+        }
+        Box::new(peer)
     }
 
     /// Resolves the names at their intervals, without end. Returns at once if there are no names.
@@ -163,9 +231,13 @@ impl Cluster {
         let mut addresses: Vec<SocketAddr> = resolution.known.iter().flatten().copied().collect();
         addresses.sort_unstable();
         addresses.dedup();
-        if addresses != **self.addresses.load() {
+        let current = self.targets.load();
+        if !current.iter().map(|target| &target.address).eq(&addresses) {
             info!(upstream = self.name(), ?addresses, "resolved");
-            self.addresses.store(addresses.into());
+            let known = |address| current.iter().find(|target| target.address == address);
+            let targets = addresses.into_iter();
+            let targets = targets.map(|a| known(a).cloned().unwrap_or_else(|| Target::new(a)));
+            self.targets.store(Arc::new(targets.collect()));
         }
     }
 
@@ -175,6 +247,17 @@ impl Cluster {
         if self.logged.swap(second, Ordering::Relaxed) != second {
             let reason = error.etype().as_str();
             warn!(upstream = self.name(), route, "requests fail: {reason}");
+        }
+    }
+}
+
+// === impl Target ===
+
+impl Target {
+    fn new(address: SocketAddr) -> Self {
+        Self {
+            address,
+            room: Room::default(),
         }
     }
 }
