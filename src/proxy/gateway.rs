@@ -5,6 +5,7 @@ use super::check::RequestError;
 use super::ctx::Ctx;
 use super::edge::admission::Requests;
 use super::edge::client_stream::ClientStream;
+use super::edge::response_deadline;
 use super::facts::{Facts, HeaderLength};
 use super::routed::{Routed, Step};
 use super::snapshot::Snapshot;
@@ -154,6 +155,8 @@ impl ProxyHttp for Gateway {
         ctx: &mut Ctx,
         client_reused: bool,
     ) -> Box<Error> {
+        // The answer, or the next try, has a time of its own.
+        response_deadline::set(None);
         if ClientStream::of(session).is_some_and(ClientStream::is_upstream_late) {
             return Error::explain(ErrorType::ReadTimedout, "`read_timeout` is over").into_up();
         }
@@ -211,10 +214,11 @@ impl ProxyHttp for Gateway {
             session.set_read_timeout(Some(TUNNEL_TIMEOUT));
         } else if !response.status.is_informational() {
             ctx.status = Some(response.status);
-            if let Some(stream) = stream {
-                // pingora would wait for as long as for a tunnel.
-                let is_unbounded = ctx.exchange.asks_for_websocket;
-                stream.await_content(ctx.read_timeout().filter(|_| is_unbounded));
+            // For a WebSocket, pingora waits for as long as for a tunnel.
+            let is_unbounded = ctx.exchange.asks_for_websocket;
+            match stream {
+                Some(s) => s.await_content(ctx.read_timeout().filter(|_| is_unbounded)),
+                None => response_deadline::set(None),
             }
             respond::apply_cors(session, ctx, response);
             respond::end_where_draining(session);
@@ -285,8 +289,10 @@ fn note_sending(session: &Session, ctx: &mut Ctx) {
         return;
     };
     ctx.exchange.sends(Instant::now(), timeout);
-    if let (Some(stream), Some(by)) = (ClientStream::of(session), ctx.exchange.respond_by()) {
-        stream.await_header(by);
+    match (ClientStream::of(session), ctx.exchange.respond_by()) {
+        (Some(stream), Some(by)) => stream.await_header(by),
+        (None, by) => response_deadline::set(by),
+        (Some(_), None) => {}
     }
 }
 

@@ -447,6 +447,20 @@ fn a_response_has_to_begin_in_time_whatever_the_upstream_sends() {
             assert_eq!(allowed.as_deref(), Some("https://app.example.com"));
             assert!(client.is_closed());
         }
+        let started = Instant::now();
+        let answered = over_http_2(&gateway, "GET").map(|(status, _)| status);
+        // Where it drips, the stream is reset.
+        let is_refused = matches!(answered, Some(502 | 504)) || (answered.is_none() && drop == "x");
+        assert!(
+            is_refused && started.elapsed() < SOON,
+            "{start:?}: {answered:?}"
+        );
+        let counted =
+            gateway.metric("corsgate_request_duration_seconds_count{route=\"routes[0]\"}");
+        assert!(
+            (counted - 5.0).abs() < 0.1,
+            "{start:?}: {counted} of 5 requests"
+        );
     }
 }
 

@@ -9,7 +9,7 @@ use super::draining::Draining;
 use super::express::answer_http2;
 use super::frame_bounds::Excess;
 use super::timers::{Timer, Timers};
-use super::{Edge, HEADER_ROOM};
+use super::{Edge, HEADER_ROOM, response_deadline};
 use crate::config::Limits;
 use crate::proxy::check::RequestError;
 use crate::proxy::record::Record;
@@ -191,7 +191,10 @@ fn hand_over(
     let shutdown = shutdown.clone();
     let serve = async move {
         let session = ServerSession::new_http2(session);
-        edge.proxy.process_new_http(session, &shutdown).await;
+        let request = edge.proxy.process_new_http(session, &shutdown);
+        if !response_deadline::hold(request).await {
+            debug!("a stream is reset: the header of the upstream's response is late");
+        }
         drop(open);
     };
     tokio::spawn(backlog.bound(serve));

@@ -19,6 +19,7 @@ mod http1;
 mod http2;
 mod inbox;
 mod read_allowance;
+pub(super) mod response_deadline;
 mod timers;
 
 pub use admission::Connections;

@@ -78,3 +78,57 @@ async fn a_body_is_read_to_its_end_and_no_further() {
         assert_eq!(read(Body::Length(0), &behind, size).await, b"");
     }
 }
+
+/// A client that sends nothing, whose request waits for its upstream.
+fn waiting() -> (ClientStream, tokio::io::DuplexStream) {
+    let (ours, theirs) = duplex(1024);
+    let mut stream = ClientStream::new(Box::new(ours), WRITE_TIMEOUT);
+    stream.start_request(Body::Length(0), BytesMut::new());
+    (stream, theirs)
+}
+
+/// Returns the seconds after which reading from a client fails because its upstream is late.
+async fn late_after(stream: &mut ClientStream) -> u64 {
+    let started = Instant::now();
+    let error = stream.read(&mut [0]).await.expect_err("nothing comes");
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    assert!(stream.is_upstream_late());
+    started.elapsed().as_secs()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_waits_for_its_upstream_and_not_for_ever() {
+    const SECOND: Duration = Duration::from_secs(1);
+    let (mut stream, _client) = waiting();
+    stream.await_header(Instant::now() + 30 * SECOND);
+    assert_eq!(late_after(&mut stream).await, 30);
+
+    // An interim response is written to the client, and changes nothing.
+    let (mut stream, _client) = waiting();
+    stream.await_header(Instant::now() + 30 * SECOND);
+    sleep(20 * SECOND).await;
+    stream.write_all(b"103").await.expect("there is room");
+    assert_eq!(late_after(&mut stream).await, 10);
+
+    // Content is waited for piece by piece.
+    let (mut stream, _client) = waiting();
+    stream.await_content(Some(30 * SECOND));
+    sleep(20 * SECOND).await;
+    stream.write_all(b"piece").await.expect("there is room");
+    assert_eq!(late_after(&mut stream).await, 30);
+
+    // Where pingora bounds the wait, or there is a tunnel, and with the next request, there is no end.
+    for stop in [
+        |stream: &mut ClientStream| stream.await_content(None),
+        |stream: &mut ClientStream| stream.end_http(),
+        |stream: &mut ClientStream| stream.start_request(Body::Length(0), BytesMut::new()),
+    ] {
+        let (mut stream, _client) = waiting();
+        stream.await_header(Instant::now() + 30 * SECOND);
+        let waited = tokio::time::timeout(SECOND, stream.read(&mut [0])).await;
+        assert!(waited.is_err(), "it is not late yet");
+        stop(&mut stream);
+        let waited = tokio::time::timeout(300 * SECOND, stream.read(&mut [0])).await;
+        assert!(waited.is_err() && !stream.is_upstream_late());
+    }
+}
