@@ -17,7 +17,7 @@ use crate::cors::CorsRequest;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::StatusCode;
+use http::{Method, StatusCode, Version};
 use pingora_core::modules::http::HttpModules;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorSource, ErrorType, Result};
@@ -99,6 +99,9 @@ impl ProxyHttp for Gateway {
     async fn early_request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<()> {
         let downstream = session.as_downstream_mut();
         downstream.set_write_timeout(Some(ctx.snapshot.limits.write_timeout));
+        // RFC 9110 §15.2: such a client takes a 1xx for the response.
+        let is_http1_0 = downstream.req_header().version < Version::HTTP_11;
+        downstream.set_ignore_info_resp(is_http1_0);
         if ClientStream::of(session).is_some_and(|stream| !stream.can_be_reused()) {
             session.set_keepalive(None);
         }
@@ -228,12 +231,12 @@ impl ProxyHttp for Gateway {
 
     fn response_body_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         body: &mut Option<Bytes>,
         end_of_stream: bool,
         ctx: &mut Ctx,
     ) -> Result<Option<Duration>> {
-        if ctx.exchange.drops_content() {
+        if ctx.exchange.drops_content() || session.req_header().method == Method::HEAD {
             *body = None;
         }
         if let Some(backlog) = &ctx.backlog {

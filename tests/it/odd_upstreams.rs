@@ -465,6 +465,46 @@ fn a_response_has_to_begin_in_time_whatever_the_upstream_sends() {
 }
 
 #[test]
+fn an_upstream_that_takes_nothing_is_given_up() {
+    let upstream = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let gateway = gateway(&[upstream.local_addr().expect("bound")], TIMEOUT);
+    for fields in ["", UPGRADE] {
+        // More than the sockets on the way hold.
+        let length = 64 << 20;
+        let head =
+            format!("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: {length}\r\n{fields}\r\n");
+        let started = Instant::now();
+        let mut stream = TcpStream::connect(gateway.address).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        let mut writer = stream.try_clone().expect("a socket");
+        let upload = thread::spawn(move || {
+            writer.write_all(head.as_bytes())?;
+            writer.write_all(&vec![b'x'; length])
+        });
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).expect("an answer");
+        assert_eq!(&answer, b"HTTP/1.1 504", "{fields:?}");
+        assert!(
+            started.elapsed() < SOON,
+            "{fields:?}: {:?}",
+            started.elapsed()
+        );
+        drop(stream);
+        // It may have been read to its end, or not.
+        let _ = upload.join().expect("no panic");
+    }
+}
+
+#[test]
+fn a_client_of_http_1_0_gets_no_interim_response() {
+    let answer = format!("HTTP/1.1 103 Early Hints\r\n\r\n{NEXT}");
+    let upstream = Odd::answering(&answer, Then::Waits);
+    let gateway = upstream.gateway("");
+    let all = everything(&gateway, "GET / HTTP/1.0\r\nHost: a.test\r\n\r\n");
+    assert_eq!(all, NEXT);
+}
+
+#[test]
 fn a_websocket_that_is_refused_has_no_more_time_than_any_other_response() {
     let upstream = Odd::answering(
         "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello",

@@ -30,7 +30,7 @@ pub(in crate::proxy) struct Exchange {
     interim: usize,
     /// Whether the response's header has come.
     has_response: bool,
-    /// Whether the response must not have content, whatever its length says.
+    /// Whether the response can't have content, whatever the upstream sends.
     drops_content: bool,
 }
 
@@ -98,11 +98,14 @@ impl Exchange {
         if !is_chunked_or_none(response) {
             return Err(ResponseError::UnknownCoding);
         }
+        self.drops_content = matches!(
+            response.status,
+            StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
+        );
         match response.status {
             StatusCode::NO_CONTENT => remove(response, &[CONTENT_LENGTH, TRANSFER_ENCODING]),
             StatusCode::RESET_CONTENT => {
                 // RFC 9110 §15.3.6: it has no content, and says so by a length of 0.
-                self.drops_content = true;
                 remove(response, &[TRANSFER_ENCODING]);
                 set_length(response, HeaderValue::from_static("0"));
             }
@@ -271,7 +274,8 @@ mod tests {
                 fields.iter().map(owned).collect::<Vec<_>>()
             });
             assert_eq!(passed_on, expected, "{status} {sent:?}");
-            assert_eq!(exchange.drops_content(), status == 205, "{status}");
+            let has_none = [204, 205, 304].contains(&status);
+            assert_eq!(exchange.drops_content(), has_none, "{status}");
         }
     }
 

@@ -90,7 +90,8 @@ fn waiting() -> (ClientStream, tokio::io::DuplexStream) {
 /// Returns the seconds after which reading from a client fails because its upstream is late.
 async fn late_after(stream: &mut ClientStream) -> u64 {
     let started = Instant::now();
-    let error = stream.read(&mut [0]).await.expect_err("nothing comes");
+    let read = tokio::time::timeout(Duration::from_secs(300), stream.read(&mut [0])).await;
+    let error = read.expect("it ends").expect_err("nothing comes");
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     assert!(stream.is_upstream_late());
     started.elapsed().as_secs()
