@@ -1,4 +1,4 @@
-//! What backends are told about clients, and by whom.
+//! Statements about clients: those that backends get, and from whom they are believed.
 
 use crate::support::{Answer, Client, Gateway, Http2Client, Received, Upstream};
 

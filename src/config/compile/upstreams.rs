@@ -74,7 +74,7 @@ fn upstream(report: &mut Report<'_>, name: &str, raw: RawUpstream) -> Option<Ups
     if max_connections == Some(0) {
         let message = "an endpoint without connections serves no request";
         report
-            .error(&format!("{path}.max_connections"), message)
+            .error(format!("{path}.max_connections"), message)
             .hint("leave it out for no limit");
     }
     let mut time_out =
