@@ -1,7 +1,7 @@
 //! `corsgate check FILE`
 
 use super::CommandError;
-use super::output::{Format, print, print_json};
+use super::output::{Format, complain, print, print_json};
 use crate::config::{Config, ConfigError, Diagnostic, Severity};
 use crate::cors::Probe;
 use clap::Args;
@@ -112,7 +112,7 @@ impl<'a> Findings<'a> {
 
     fn print_text(&self) -> std::io::Result<()> {
         for diagnostic in &self.diagnostics {
-            eprintln!("{diagnostic}");
+            complain(&format!("{diagnostic}\n"));
         }
         let Some((routes, upstreams)) = self.served else {
             return Ok(());

@@ -1,9 +1,11 @@
 //! `corsgate demo`: a gateway to try, with an upstream and a page, from nothing.
 
-use super::{CommandError, start_logging};
+use super::CommandError;
+use super::log::{Log, run_logged};
+use super::output::print;
 use crate::config::Config;
 use crate::pages::{Pages, RequestBody, empty, with_body};
-use crate::server::Server;
+use crate::server::{HeldHangups, Process};
 use async_trait::async_trait;
 use clap::Args;
 use http::request::Parts;
@@ -27,7 +29,11 @@ pub(super) struct Options {
     page: SocketAddr,
 }
 
-pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
+pub(super) fn run(held: HeldHangups, options: Options) -> Result<ExitCode, CommandError> {
+    run_logged(held, |process, log| serve(options, process, log))
+}
+
+fn serve(options: Options, process: Process, log: &Log) -> Result<(), CommandError> {
     let Options {
         gateway,
         admin,
@@ -39,8 +45,8 @@ pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
     // The configuration is text, so that it is read as an operator's would be.
     let text = configuration(gateway, admin, page);
     let config = Config::parse(&text, Path::new("demo"))?;
-    start_logging()?;
-    Server::serve(config, Path::new("demo"), |server| {
+    log.subscribe()?;
+    process.serve(config, Path::new("demo"), |server| {
         let addresses = server.addresses();
         let (gateway, admin) = match (addresses.listeners.as_slice(), addresses.admin) {
             ([gateway], Some(admin)) => (*gateway, admin),
@@ -50,10 +56,8 @@ pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
             .replace("{{GATEWAY}}", &format!("http://{gateway}"))
             .replace("{{ADMIN}}", &format!("http://{admin}"));
         server.add_pages("page", DemoApp { html }, socket)?;
-        println!("{}", introduction(gateway, admin, page));
-        Ok::<(), CommandError>(())
-    })?;
-    Ok(ExitCode::SUCCESS)
+        Ok(print(&introduction(gateway, admin, page))?)
+    })
 }
 
 fn configuration(gateway: SocketAddr, admin: SocketAddr, page: SocketAddr) -> String {
@@ -121,6 +125,7 @@ corsgate demo
     curl -s http://{admin}/metrics | grep ^corsgate_preflights
 
   Ctrl-C ends it.
+
 "
     )
 }

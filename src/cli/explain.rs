@@ -1,7 +1,7 @@
 //! `corsgate explain --config FILE`
 
 use super::error::{CommandError, WRONG_USAGE};
-use super::output::{Format, print};
+use super::output::{Format, complain, print};
 use crate::config::Config;
 use crate::explain::{Flags, Question, explain};
 use crate::metrics::Metrics;
@@ -78,7 +78,7 @@ pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
     let report = match question.and_then(|question| explain(&snapshot, &question)) {
         Ok(report) => report,
         Err(error) => {
-            eprintln!("error: {error}");
+            complain(&format!("error: {error}\n"));
             return Ok(ExitCode::from(WRONG_USAGE));
         }
     };

@@ -5,18 +5,20 @@ mod completions;
 mod demo;
 mod error;
 mod explain;
+mod log;
 mod output;
 mod probe;
 mod schema;
 mod serve;
 
 use error::CommandError;
+use output::complain;
 
+use crate::server::HeldHangups;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use tracing_subscriber::EnvFilter;
 
 /// An edge gateway for CORS.
 ///
@@ -72,43 +74,21 @@ enum Command {
 
 /// Runs the command that the arguments name. Wrong usage exits with 2.
 pub fn main() -> ExitCode {
+    // First of all, because reading the arguments takes long enough for a signal to come. Commands that
+    // end by themselves are not stopped by it.
+    let held = HeldHangups::hold();
     let Cli { command } = Cli::parse();
     let result = match command {
-        Command::Serve { config } => serve::run(&config),
+        Command::Serve { config } => serve::run(held, &config),
+        Command::Demo(options) => demo::run(held, options),
         Command::Check(options) => check::run(options),
         Command::Explain(options) => explain::run(options),
         Command::Schema => schema::run(),
         Command::Completions { shell } => completions::run(shell),
-        Command::Demo(options) => demo::run(options),
         Command::Probe(options) => probe::run(*options),
     };
     result.unwrap_or_else(|error| {
-        eprintln!("{error}");
+        complain(&format!("{error}\n"));
         ExitCode::FAILURE
     })
-}
-
-/// Starts the log, on stderr. It leaves out pingora's errors about clients that went away and notify's
-/// lines about folders, unless RUST_LOG asks for them.
-///
-/// # Errors
-///
-/// Where RUST_LOG is not a valid filter.
-fn start_logging() -> Result<(), CommandError> {
-    let filter = match std::env::var(EnvFilter::DEFAULT_ENV) {
-        Ok(filter) if !filter.is_empty() => EnvFilter::try_new(&filter).map_err(|error| {
-            format!("RUST_LOG is `{filter}`, which is not a valid filter: {error}")
-        })?,
-        _ => EnvFilter::new(format!(
-            "warn,corsgate=info,notify=error,{}",
-            crate::proxy::LOG_FILTER
-        )),
-    };
-    let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(is_terminal)
-        .init();
-    Ok(())
 }

@@ -35,3 +35,9 @@ pub(super) fn print(text: &str) -> io::Result<()> {
         written => written,
     }
 }
+
+/// Writes to stderr. If that can't be written, there is no other place to say so.
+pub(super) fn complain(text: &str) {
+    // Unlike `eprintln!`, which panics.
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}

@@ -1,18 +1,20 @@
 //! `corsgate serve --config FILE`
 
-use super::{CommandError, start_logging};
+use super::CommandError;
+use super::log::run_logged;
 use crate::config::Config;
-use crate::server::Server;
+use crate::server::HeldHangups;
 use std::path::Path;
 use std::process::ExitCode;
 use tracing::warn;
 
-pub(super) fn run(file: &Path) -> Result<ExitCode, CommandError> {
-    let config = Config::load(file)?;
-    start_logging()?;
-    for warning in &config.warnings {
-        warn!("{}", warning.one_line());
-    }
-    Server::serve(config, file, |_| Ok::<(), CommandError>(()))?;
-    Ok(ExitCode::SUCCESS)
+pub(super) fn run(held: HeldHangups, file: &Path) -> Result<ExitCode, CommandError> {
+    run_logged(held, |process, log| {
+        let config = Config::load(file)?;
+        log.subscribe()?;
+        for warning in &config.warnings {
+            warn!("{}", warning.one_line());
+        }
+        process.serve(config, file, |_| Ok(()))
+    })
 }

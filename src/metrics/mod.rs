@@ -5,10 +5,12 @@
 
 mod config;
 mod connections;
+mod log;
 mod requests;
 
 pub use config::ConfigMetrics;
 pub use connections::ConnectionMetrics;
+pub use log::LogMetrics;
 pub use requests::{RefusedFor, RouteMetrics};
 
 use crate::cors::Rule;
@@ -23,6 +25,7 @@ pub struct Metrics {
     requests: RequestMetrics,
     connections: ConnectionMetrics,
     config: ConfigMetrics,
+    log: LogMetrics,
 }
 
 // === impl Metrics ===
@@ -42,6 +45,7 @@ impl Metrics {
             requests: RequestMetrics::register(&registry)?,
             connections: ConnectionMetrics::register(&registry)?,
             config: ConfigMetrics::register(&registry)?,
+            log: LogMetrics::register(&registry)?,
             registry,
         })
     }
@@ -54,6 +58,11 @@ impl Metrics {
     /// Returns the handles for the configuration and its reloads.
     pub fn config(&self) -> &ConfigMetrics {
         &self.config
+    }
+
+    /// Returns the handle for the program's own log.
+    pub fn log(&self) -> &LogMetrics {
+        &self.log
     }
 
     /// Returns the handles for the route `name` with this rule.
@@ -122,6 +131,7 @@ mod tests {
             r#"corsgate_config_reloads_total{result="rejected"} 0"#,
             "corsgate_config_last_reload_successful 1",
             r#"corsgate_config_info{hash="h"} 1"#,
+            "corsgate_log_dropped_total 0",
         ] {
             assert!(page.lines().any(|l| l == line), "{line} is not in\n{page}");
         }

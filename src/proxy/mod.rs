@@ -23,7 +23,7 @@ pub use listen::{Bound, listen, listen_pages};
 pub use snapshot::Snapshot;
 pub use upstream::Echo;
 
-/// The log filter for pingora's errors about clients that went away, which is not a fault of the gateway,
-/// and about upstreams, which the gateway logs itself.
-pub const LOG_FILTER: &str =
-    "pingora_proxy=off,pingora_core::apps=off,pingora_core::connectors=off";
+/// The log filter for pingora's lines about single requests, which clients and upstreams cause as often as
+/// they like. The gateway counts those requests, and logs failing upstreams itself, once per second.
+pub const LOG_FILTER: &str = "pingora_proxy=off,pingora_core::apps=off,\
+     pingora_core::connectors=off,pingora_core::protocols=off";

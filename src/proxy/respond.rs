@@ -16,7 +16,7 @@ use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
 use std::time::Duration;
 use tokio::time::timeout;
-use tracing::warn;
+use tracing::debug;
 
 /// Maximum length of a request body that is read to its end before the gateway answers, so that the
 /// connection can be kept; with a longer one it is closed.
@@ -66,8 +66,9 @@ pub(crate) async fn fail(session: &mut Session, ctx: &Ctx, status: StatusCode) {
         let downstream = session.as_downstream_mut();
         downstream.write_error_response(*header, Bytes::new()).await
     };
+    // At debug level, because a client that goes away makes it fail.
     if let Err(error) = answer.await {
-        warn!(route = ctx.route().name, %error, "can't answer that the request failed");
+        debug!(route = ctx.route().name, %error, "can't answer that the request failed");
     }
 }
 

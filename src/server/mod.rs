@@ -10,10 +10,14 @@ mod console;
 mod descriptors;
 mod echo;
 mod fixed;
+mod process;
 mod reload;
 mod served;
 mod signals;
 mod watcher;
+
+pub use process::Process;
+pub use signals::HeldHangups;
 
 use crate::admin::{Admin, Readiness};
 use crate::config::{self, Config, Diagnostic, Listener};
@@ -25,8 +29,7 @@ use bind::bind;
 use console::GatewayConsole;
 use descriptors::Descriptors;
 use echo::EchoServer;
-use reload::{Reloader, Trigger};
-use signals::{Signal, Signals};
+use reload::Reloader;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZero;
@@ -37,7 +40,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::time::timeout;
-use tracing::{info, warn};
+use tracing::warn;
 
 /// A running gateway.
 pub struct Server {
@@ -84,10 +87,15 @@ impl Server {
     ///
     /// Where an address can't be listened on. Nothing keeps running then.
     pub fn start(config: Config, file: &Path) -> Result<Self, StartError> {
-        Self::start_on(runtime("control", 1)?, config, file)
+        Self::start_on(runtime("control", 1)?, Metrics::new()?, config, file)
     }
 
-    fn start_on(control: Runtime, config: Config, file: &Path) -> Result<Self, StartError> {
+    fn start_on(
+        control: Runtime,
+        metrics: Metrics,
+        config: Config,
+        file: &Path,
+    ) -> Result<Self, StartError> {
         let bind = |listener: &Listener| bind(listener, file);
         let listeners = config
             .listeners
@@ -104,7 +112,6 @@ impl Server {
             metrics: metrics_bound.as_ref().map(|bound| bound.address),
         };
 
-        let metrics = Metrics::new()?;
         let config::Server {
             threads,
             grace_period,
@@ -188,56 +195,6 @@ impl Server {
         Ok(())
     }
 
-    /// Starts, calls `started`, and serves until a signal: SIGTERM drains; SIGINT, or a second signal,
-    /// ends at once.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Server::start`] and of `started`.
-    pub fn serve<E: From<StartError>>(
-        config: Config,
-        file: &Path,
-        started: impl FnOnce(&Self) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let control = runtime("control", 1).map_err(StartError::from)?;
-        // Before anything serves, so that no signal reaches a serving process without a handler.
-        let signals = control.block_on(async { Signals::new() });
-        let mut signals = signals.map_err(StartError::from)?;
-        let server = Self::start_on(control, config, file)?;
-        let result = started(&server);
-        if result.is_ok() {
-            server.control.block_on(server.ended(&mut signals));
-        }
-        server.stop();
-        result
-    }
-
-    /// Serves until the signal that ends the process, and drains if it says so.
-    async fn ended(&self, signals: &mut Signals) {
-        loop {
-            match signals.next().await {
-                Signal::Reload => self.reload(),
-                Signal::Quit => return info!("gateway stopping: SIGINT"),
-                Signal::Drain => break,
-            }
-        }
-        let open = self.connections.count();
-        info!("gateway draining {open} connections: SIGTERM");
-        tokio::select! {
-            () = self.drained() => {}
-            () = stop_signal(signals) => info!("gateway stopping: second signal"),
-        }
-    }
-
-    /// Reads the configuration again in a task, so that the next signal does not have to wait.
-    fn reload(&self) {
-        let reloader = Arc::clone(&self.reloader);
-        self.control.spawn(async move {
-            // The result is in the log; a signal has no answer.
-            let _ = reloader.reload(Trigger::Signal).await;
-        });
-    }
-
     /// Takes no new connections, lets requests under way finish, and ends as soon as they have.
     pub fn drain(self) {
         self.control.block_on(self.drained());
@@ -271,11 +228,6 @@ impl Server {
         self.traffic.shutdown_background();
         self.control.shutdown_background();
     }
-}
-
-/// Waits for a signal that ends the process.
-async fn stop_signal(signals: &mut Signals) {
-    while matches!(signals.next().await, Signal::Reload) {}
 }
 
 fn runtime(name: &str, threads: usize) -> io::Result<Runtime> {

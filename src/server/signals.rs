@@ -1,5 +1,6 @@
 //! The signals that a gateway handles.
 
+use nix::sys::signal::{SIGHUP, SigSet};
 use std::io;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -13,21 +14,57 @@ pub(super) enum Signal {
     Reload,
 }
 
+/// SIGHUP, held back for as long as the value lives: one that comes waits, where it would end a process
+/// that has no handler yet.
+#[must_use]
+pub struct HeldHangups(SigSet);
+
+/// SIGHUP alone, which must not end a process that has not read its configuration yet.
+pub(super) struct Hangups(tokio::signal::unix::Signal);
+
 pub(super) struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
     hangup: tokio::signal::unix::Signal,
 }
 
+// === impl HeldHangups ===
+
+impl HeldHangups {
+    /// Holds SIGHUP back, in this thread and in those that it starts.
+    pub fn hold() -> Self {
+        let mut hangup = SigSet::empty();
+        hangup.add(SIGHUP);
+        // Fails only for a wrong argument; the process then starts as any other.
+        let _ = hangup.thread_block();
+        Self(hangup)
+    }
+}
+
+impl Drop for HeldHangups {
+    fn drop(&mut self) {
+        let _ = self.0.thread_unblock();
+    }
+}
+
+// === impl Hangups ===
+
+impl Hangups {
+    /// Installs the handler. A signal that comes from now on is kept until it is asked for.
+    pub(super) fn new() -> io::Result<Self> {
+        signal(SignalKind::hangup()).map(Self)
+    }
+}
+
 // === impl Signals ===
 
 impl Signals {
-    /// Installs the handlers; without them, each of these signals ends the process.
-    pub(super) fn new() -> io::Result<Self> {
+    /// Installs the other handlers; without them, each of these signals ends the process.
+    pub(super) fn new(Hangups(hangup): Hangups) -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
+            hangup,
         })
     }
 

@@ -326,7 +326,16 @@ fn only_the_server_starts_things() {
     let server = ["server", "proxy/listen.rs"];
     assert_only_in("runtime::", &server);
     assert_only_in("thread::spawn", &[]);
-    assert_only_in("thread::Builder", &["server/background.rs"]);
+    // A server's log is written by a thread.
+    assert_only_in("thread::Builder", &["server/background.rs", "cli/log.rs"]);
+}
+
+/// They panic where stdout or stderr is closed, and wait where it is full.
+#[test]
+fn nothing_is_printed_with_macros() {
+    for word in ["println!", "print!(", "dbg!"] {
+        assert_only_in(word, &[]);
+    }
 }
 
 #[test]

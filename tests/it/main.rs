@@ -19,6 +19,7 @@ mod limits;
 mod metrics;
 mod odd_upstreams;
 mod probe;
+mod process;
 mod reload;
 mod schema;
 mod support;

@@ -4,7 +4,7 @@ mod json;
 mod text;
 
 use super::error::{CommandError, WRONG_USAGE};
-use super::output::{Format, print, print_json};
+use super::output::{Format, complain, print, print_json};
 use crate::cors::{Origin, OriginPattern};
 use crate::probe::{
     self, AskError, Client, ClientOptions, ProbeReport, ProbeRequest, Roots, RootsError,
@@ -118,7 +118,7 @@ pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
         send,
     };
     if let Some(wrong) = wrong_usage(&question, scan) {
-        eprintln!("error: {wrong}");
+        complain(&format!("error: {wrong}\n"));
         return Ok(ExitCode::from(WRONG_USAGE));
     }
     let roots = match (ca_file, insecure) {
@@ -138,8 +138,8 @@ pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
         Format::Text => match &found {
             Found::Judgement(report) => print(&text::report(&question, report))?,
             Found::Scan(report) => print(&text::scan(&question, report))?,
-            Found::NoAnswer(error) => eprint!("{}", text::no_answer(&question, error)),
-            Found::NoRoots(error) => eprintln!("error: {error}"),
+            Found::NoAnswer(error) => complain(&text::no_answer(&question, error)),
+            Found::NoRoots(error) => complain(&format!("error: {error}\n")),
         },
     }
     Ok(found.status())
