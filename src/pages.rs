@@ -14,6 +14,18 @@ pub trait Pages: Send + Sync {
     async fn respond(&self, request: &Parts, body: &mut dyn RequestBody) -> Response<Vec<u8>>;
 }
 
+/// The bounds of what the clients of a server of pages may take.
+#[derive(Debug, Clone, Copy)]
+pub struct PageLimits {
+    /// Maximum number of open connections; one more closes the one whose last request is the longest
+    /// ago.
+    pub max_connections: usize,
+    /// Maximum size of a request's header; a larger one is answered with 431.
+    pub max_header_bytes: u64,
+    /// Maximum number of header fields; a header with more is answered with 431.
+    pub max_headers: usize,
+}
+
 /// The body of a request, read only as far as a page asks for it.
 #[async_trait]
 pub trait RequestBody: Send {

@@ -220,7 +220,9 @@ fn write<'l>(out: &mut impl Write, mut lines: &'l [u8]) -> &'l [u8] {
             Ok(0) => break,
             Ok(n) => lines = &lines[n..],
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(RETRY_INTERVAL),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                thread::park_timeout(RETRY_INTERVAL)
+            }
             Err(_) => break,
         }
     }

@@ -1,6 +1,6 @@
 //! Refuses requests that cannot be trusted to mean one thing, before their route counts.
 
-use super::facts::{Facts, Target};
+use super::facts::{Facts, HeaderLength, Target};
 use crate::config::Limits;
 use crate::metrics::RefusedFor;
 use crate::routing::has_dot_segment;
@@ -51,14 +51,20 @@ impl RequestError {
     }
 }
 
-/// Finds the first thing that is wrong with a request.
-pub(super) fn check(facts: &Facts<'_>, limits: &Limits) -> Result<(), RequestError> {
-    if facts.header.size() as u64 > limits.max_request_header_bytes {
+/// Refuses a header of too many bytes or fields.
+pub(super) fn check_length(header: HeaderLength, limits: &Limits) -> Result<(), RequestError> {
+    if header.size() as u64 > limits.max_request_header_bytes {
         return Err(RequestError::HeaderTooLarge);
     }
-    if facts.header.fields > limits.max_request_headers {
+    if header.fields > limits.max_request_headers {
         return Err(RequestError::TooManyFields);
     }
+    Ok(())
+}
+
+/// Finds the first thing that is wrong with a request.
+pub(super) fn check(facts: &Facts<'_>, limits: &Limits) -> Result<(), RequestError> {
+    check_length(facts.header, limits)?;
     // RFC 9112 §3.2: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1
     // request message that lacks a Host header field". pingora checks that there are not two.
     if facts.host.is_empty() && facts.version >= Version::HTTP_11 {

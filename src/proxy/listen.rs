@@ -1,8 +1,7 @@
 //! Sockets that listen, and applications that accept on them.
 
-use super::edge::Edge;
-use super::page_server::PageServer;
-use crate::pages::Pages;
+use super::edge::{Edge, PageEdge};
+use crate::pages::{PageLimits, Pages};
 use parking_lot::Mutex;
 use pingora_core::apps::ServerApp;
 use pingora_core::listeners::{L4BufferSettings, ListenerConfig, TcpSocketOptions};
@@ -57,10 +56,12 @@ pub fn listen_pages(
     name: &str,
     runtime: &Handle,
     pages: impl Pages + 'static,
+    limits: PageLimits,
     sockets: Vec<Bound>,
     stopped: &watch::Receiver<bool>,
 ) {
-    start(name, runtime, PageServer(pages), sockets, stopped);
+    let edge = PageEdge::new(pages, limits);
+    start(name, runtime, edge, sockets, stopped);
 }
 
 /// Starts an application that accepts on these sockets. They are handed to pingora in its table of

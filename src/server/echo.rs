@@ -1,11 +1,19 @@
 //! The server of the built-in upstream.
 
 use crate::config::{Upstream, UpstreamKind};
+use crate::pages::PageLimits;
 use crate::proxy::{Bound, Echo, listen_pages};
 use std::io;
 use std::net::SocketAddr;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
+
+/// The limits of the built-in upstream: every request that the gateway may forward is taken.
+const LIMITS: PageLimits = PageLimits {
+    max_connections: 10_000,
+    max_header_bytes: 1 << 20,
+    max_headers: 256,
+};
 
 /// The built-in upstream, one for the whole process: started when a configuration first names it,
 /// and kept from then on.
@@ -38,7 +46,7 @@ impl EchoServer {
             let bound = Bound::loopback()?;
             self.address = Some(bound.address);
             let handle = Handle::current();
-            listen_pages("echo", &handle, Echo, vec![bound], &self.stopped);
+            listen_pages("echo", &handle, Echo, LIMITS, vec![bound], &self.stopped);
         }
         Ok(self.address)
     }

@@ -22,7 +22,7 @@ pub use signals::HeldHangups;
 use crate::admin::{Admin, Readiness};
 use crate::config::{self, Config, Diagnostic, Listener};
 use crate::metrics::Metrics;
-use crate::pages::Pages;
+use crate::pages::{PageLimits, Pages};
 use crate::proxy::{Bound, Connections, Edge, listen, listen_pages};
 use background::Background;
 use bind::bind;
@@ -41,6 +41,14 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::warn;
+
+/// The limits of the listeners beside traffic. Two of them, and the connections to traffic that are being
+/// refused, have their share of file descriptors: see `descriptors`.
+const PAGE_LIMITS: PageLimits = PageLimits {
+    max_connections: 64,
+    max_header_bytes: 16 << 10,
+    max_headers: 100,
+};
 
 /// A running gateway.
 pub struct Server {
@@ -149,11 +157,25 @@ impl Server {
                 background,
             });
             let app = Admin::new(metrics, readiness, console, admin.hosts);
-            listen_pages("admin", handle, app, vec![bound], &control_stopped);
+            listen_pages(
+                "admin",
+                handle,
+                app,
+                PAGE_LIMITS,
+                vec![bound],
+                &control_stopped,
+            );
         }
         if let Some(bound) = metrics_bound {
             let app = Admin::for_metrics(metrics, readiness.clone());
-            listen_pages("metrics", handle, app, vec![bound], &control_stopped);
+            listen_pages(
+                "metrics",
+                handle,
+                app,
+                PAGE_LIMITS,
+                vec![bound],
+                &control_stopped,
+            );
         }
         if reloader.has_files() {
             control.spawn(watcher::watch(Arc::clone(&reloader)));
@@ -191,7 +213,7 @@ impl Server {
         let bound = Bound::of(socket)?;
         let handle = self.control.handle();
         let stopped = self.stop_control.subscribe();
-        listen_pages(name, handle, pages, vec![bound], &stopped);
+        listen_pages(name, handle, pages, PAGE_LIMITS, vec![bound], &stopped);
         Ok(())
     }
 

@@ -18,6 +18,7 @@ mod lanes;
 mod limits;
 mod metrics;
 mod odd_upstreams;
+mod pages;
 mod probe;
 mod process;
 mod reload;

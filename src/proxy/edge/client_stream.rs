@@ -11,6 +11,7 @@ use super::timers::{LINGER, Timer, Timers};
 use async_trait::async_trait;
 use bytes::{Buf as _, BytesMut};
 use parking_lot::Mutex;
+use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::raw_connect::ProxyDigest;
 use pingora_core::protocols::tls::{SslDigest, TlsRef};
 use pingora_core::protocols::{
@@ -86,7 +87,12 @@ impl ClientStream {
 
     /// Returns the stream below an HTTP/1.1 session.
     pub(in crate::proxy) fn of(session: &Session) -> Option<&Self> {
-        let http1 = session.as_downstream().as_http1()?;
+        Self::below(session.as_downstream())
+    }
+
+    /// Returns the stream below an HTTP/1.1 session, where no proxy is in between.
+    pub(in crate::proxy) fn below(session: &ServerSession) -> Option<&Self> {
+        let http1 = session.as_http1()?;
         http1.stream().as_any().downcast_ref()
     }
 

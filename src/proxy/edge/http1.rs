@@ -4,7 +4,6 @@
 //! answered on the spot, several at once if they come at once. Every other request is handed to
 //! pingora with its whole header, and the connection comes back here when pingora has served it.
 
-use super::Edge;
 use super::client_stream::ClientStream;
 use super::date::Date;
 use super::draining::Draining;
@@ -16,14 +15,17 @@ use crate::config::Limits;
 use crate::proxy::answer::Answer;
 use crate::proxy::check::RequestError;
 use crate::proxy::record::Record;
+use crate::proxy::snapshot::Snapshot;
+use arc_swap::{ArcSwap, Guard};
 use bytes::BytesMut;
 use http::StatusCode;
-use pingora_core::apps::HttpServerApp as _;
+use pingora_core::apps::HttpServerApp;
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::server::ShutdownWatch;
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncWrite as _, AsyncWriteExt as _};
 use tokio::time::Instant;
@@ -41,9 +43,26 @@ struct Scratch {
     answers: Answers,
 }
 
+/// The rules for a connection's requests.
+#[derive(Clone, Copy)]
+pub(super) enum Rules<'e> {
+    /// Traffic: what the configuration says that is current when the bytes come.
+    Traffic(&'e ArcSwap<Snapshot>),
+    /// Pages: limits that never change. Requests have no route, and are not counted.
+    Pages(&'e Limits),
+}
+
+/// The rules while bytes are looked at.
+enum Current<'e> {
+    Traffic(Guard<Arc<Snapshot>>),
+    Pages(&'e Limits),
+}
+
 /// A connection between two requests.
-struct Connection<'e> {
-    edge: &'e Edge,
+struct Connection<'e, A> {
+    /// The server of those requests that are not answered here.
+    app: &'e Arc<A>,
+    rules: Rules<'e>,
     stream: Box<ClientStream>,
     inbox: Inbox,
     draining: Draining,
@@ -56,12 +75,13 @@ struct Turn {
 }
 
 /// Serves a connection. Returns one that speaks HTTP/2, with the bytes that were read of it.
-pub(super) async fn serve(
-    edge: &Edge,
+pub(super) async fn serve<A: HttpServerApp>(
+    app: &Arc<A>,
+    rules: Rules<'_>,
     stream: Box<ClientStream>,
     shutdown: &ShutdownWatch,
 ) -> Option<(Box<ClientStream>, BytesMut)> {
-    let mut connection = Connection::new(edge, stream, shutdown);
+    let mut connection = Connection::new(app, rules, stream, shutdown);
     loop {
         let Turn { unsent, next } = poll_fn(|cx| connection.poll_turn(cx)).await;
         if let Some(unsent) = unsent
@@ -100,17 +120,50 @@ pub(super) async fn farewell(mut stream: Box<ClientStream>, status: StatusCode) 
     }
 }
 
+// === impl Rules ===
+
+impl<'e> Rules<'e> {
+    fn load(self) -> Current<'e> {
+        match self {
+            Self::Traffic(snapshot) => Current::Traffic(snapshot.load()),
+            Self::Pages(limits) => Current::Pages(limits),
+        }
+    }
+}
+
+impl Current<'_> {
+    fn limits(&self) -> &Limits {
+        match self {
+            Self::Traffic(snapshot) => &snapshot.limits,
+            Self::Pages(limits) => limits,
+        }
+    }
+
+    fn snapshot(&self) -> Option<&Snapshot> {
+        match self {
+            Self::Traffic(snapshot) => Some(snapshot),
+            Self::Pages(_) => None,
+        }
+    }
+}
+
 // === impl Connection ===
 
-impl<'e> Connection<'e> {
-    fn new(edge: &'e Edge, stream: Box<ClientStream>, shutdown: &ShutdownWatch) -> Self {
+impl<'e, A: HttpServerApp> Connection<'e, A> {
+    fn new(
+        app: &'e Arc<A>,
+        rules: Rules<'e>,
+        stream: Box<ClientStream>,
+        shutdown: &ShutdownWatch,
+    ) -> Self {
         let mut connection = Self {
-            edge,
+            app,
+            rules,
             stream,
             inbox: Inbox::new(Instant::now()),
             draining: Draining::new(shutdown),
         };
-        connection.set_timer(&edge.snapshot.load().limits);
+        connection.set_timer(rules.load().limits());
         connection
     }
 
@@ -143,19 +196,21 @@ impl<'e> Connection<'e> {
             now,
             is_stopping: self.draining.is_set(),
         };
-        let snapshot = self.edge.snapshot.load();
+        let rules = self.rules.load();
+        let (limits, snapshot) = (rules.limits(), rules.snapshot());
         answers.clear();
-        let limits = &snapshot.limits;
         let next = self.inbox.receive(received, &moment, limits, |head| {
-            answers.answer(&snapshot, head, &moment)
+            snapshot.is_some_and(|snapshot| answers.answer(snapshot, head, &moment))
         });
         self.set_timer(limits);
         let unsent = match answers.output.is_empty() {
             true => Ok(None),
             false => self.start_sending(&answers.output, cx),
         };
-        if answers.has_answered() {
-            answers.finish(&snapshot);
+        if let Some(snapshot) = snapshot
+            && answers.has_answered()
+        {
+            answers.finish(snapshot);
         }
         match unsent {
             Ok(unsent) => Turn { unsent, next },
@@ -189,7 +244,7 @@ impl<'e> Connection<'e> {
         self.stream.write_all(unsent).await.is_ok() && self.stream.flush().await.is_ok()
     }
 
-    /// Has pingora serve a request; returns the connection for the next one.
+    /// Has the application serve a request; returns the connection for the next one.
     async fn hand_over(
         mut self,
         header: BytesMut,
@@ -203,7 +258,7 @@ impl<'e> Connection<'e> {
         self.stream.start_request(body, self.inbox.into_held());
         let mut session = ServerSession::new_http1(self.stream);
         session.set_pipelined_prefix(header);
-        let reused = self.edge.proxy.process_new_http(session, shutdown).await?;
+        let reused = self.app.process_new_http(session, shutdown).await?;
         // The settings would be for pingora's next request, if it read that header itself.
         let (stream, _settings) = reused.consume();
         let mut stream = ClientStream::back(stream)?;
@@ -213,16 +268,18 @@ impl<'e> Connection<'e> {
             inbox,
             ..self
         };
-        connection.set_timer(&self.edge.snapshot.load().limits);
+        connection.set_timer(self.rules.load().limits());
         Some(connection)
     }
 
     /// Answers a header that came too slowly, or is too long.
     async fn refuse(self, error: RequestError) {
         let since = self.inbox.header_since().unwrap_or_else(Instant::now);
-        let snapshot = self.edge.snapshot.load_full();
-        let record = Record::unrouted(&snapshot, Some(error), since.into_std());
-        record.finish(&snapshot, Some(error.status()));
+        if let Rules::Traffic(snapshot) = self.rules {
+            let snapshot = snapshot.load_full();
+            let record = Record::unrouted(&snapshot, Some(error), since.into_std());
+            record.finish(&snapshot, Some(error.status()));
+        }
         farewell(self.stream, error.status()).await;
     }
 }

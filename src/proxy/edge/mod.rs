@@ -18,11 +18,14 @@ mod header_block;
 mod http1;
 mod http2;
 mod inbox;
+pub(super) mod page_connections;
+mod pages;
 mod read_allowance;
 pub(super) mod response_deadline;
 mod timers;
 
 pub use admission::Connections;
+pub(super) use pages::PageEdge;
 
 use super::snapshot::Snapshot;
 use crate::proxy::gateway::{Gateway, MAX_TRIES};
@@ -33,6 +36,7 @@ use backlog::Account;
 use bytes::BytesMut;
 use client_stream::ClientStream;
 use http::StatusCode;
+use http1::Rules;
 use pingora_core::apps::{HttpServerApp as _, ServerApp};
 use pingora_core::protocols::{ALPN, Ssl as _, Stream};
 use pingora_core::server::ShutdownWatch;
@@ -100,7 +104,15 @@ impl ServerApp for Edge {
         let is_http2 = stream.selected_alpn_proto() == Some(ALPN::H2);
         let http2 = match is_http2 {
             true => Some((stream, BytesMut::new())),
-            false => http1::serve(self, stream, shutdown).await,
+            false => {
+                http1::serve(
+                    &self.proxy,
+                    Rules::Traffic(&self.snapshot),
+                    stream,
+                    shutdown,
+                )
+                .await
+            }
         };
         if let Some((stream, held)) = http2 {
             http2::serve(self, stream, held, shutdown).await;

@@ -1,0 +1,72 @@
+//! The connections of a server of pages, held to the same deadlines and bounds as those of traffic.
+//! They speak HTTP/1 alone.
+
+use super::client_stream::ClientStream;
+use super::http1::{self, Rules};
+use super::page_connections::PageConnections;
+use crate::config::Limits;
+use crate::pages::{PageLimits, Pages};
+use crate::proxy::page_server::PageServer;
+use async_trait::async_trait;
+use pingora_core::apps::ServerApp;
+use pingora_core::protocols::Stream;
+use pingora_core::server::ShutdownWatch;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Maximum time that a connection stays idle between two requests; beyond it, it is closed. It is longer
+/// than the gateway itself keeps one to its built-in upstream.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(75);
+
+/// The application behind a listener of pages.
+pub(in crate::proxy) struct PageEdge<P> {
+    pages: Arc<P>,
+    limits: Limits,
+    connections: Arc<PageConnections>,
+}
+
+// === impl PageEdge ===
+
+impl<P> PageEdge<P> {
+    pub(in crate::proxy) fn new(pages: P, limits: PageLimits) -> Self {
+        let PageLimits {
+            max_connections,
+            max_header_bytes,
+            max_headers,
+        } = limits;
+        Self {
+            pages: Arc::new(pages),
+            limits: Limits {
+                max_request_header_bytes: max_header_bytes,
+                max_request_headers: max_headers,
+                keepalive_timeout: KEEPALIVE_TIMEOUT,
+                ..Limits::default()
+            },
+            connections: PageConnections::new(max_connections),
+        }
+    }
+}
+
+#[async_trait]
+impl<P: Pages + 'static> ServerApp for PageEdge<P> {
+    async fn process_new(
+        self: &Arc<Self>,
+        stream: Stream,
+        shutdown: &ShutdownWatch,
+    ) -> Option<Stream> {
+        let stream = Box::new(ClientStream::new(stream, self.limits.write_timeout));
+        let (connection, closed) = self.connections.open();
+        let (pages, limits) = (Arc::clone(&self.pages), self.limits);
+        let app = Arc::new(PageServer::new(pages, limits, connection));
+        let rules = Rules::Pages(&self.limits);
+        tokio::select! {
+            // One that begins as HTTP/2 is closed.
+            _ = http1::serve(&app, rules, stream, shutdown) => {}
+            _ = closed => {}
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests;
