@@ -221,7 +221,7 @@ fn write<'l>(out: &mut impl Write, mut lines: &'l [u8]) -> &'l [u8] {
             Ok(n) => lines = &lines[n..],
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                thread::park_timeout(RETRY_INTERVAL)
+                thread::park_timeout(RETRY_INTERVAL);
             }
             Err(_) => break,
         }
