@@ -4,13 +4,15 @@
 //! | module      | responsible for                                                        |
 //! |-------------|------------------------------------------------------------------------|
 //! | [`cors`]    | what CORS says about a request: pure                                    |
+//! | [`framing`] | where the body of a request ends: pure                                  |
 //! | [`config`]  | a file's text → a validated, compiled configuration, or all its errors |
 //! | [`routing`] | which route a request takes: pure                                       |
 //! | [`metrics`] | the counters, their names and labels                                   |
 //!
 //! With the default feature `gateway` also `proxy` (the pingora adapter), `explain`, `admin`, `server` (which
 //! starts things), `probe` (which asks other servers) and `cli`. Imports run downwards only:
-//! `cli → server → explain → proxy → {config, metrics} → routing → cors`, `server → admin` and `cli → probe`.
+//! `cli → server → explain → proxy → {config, metrics} → routing → cors`, `proxy → framing → cors`, `server → admin`
+//! and `cli → probe`.
 
 #[cfg(feature = "gateway")]
 pub mod admin;
@@ -23,6 +25,7 @@ pub mod cors;
 mod expect;
 #[cfg(feature = "gateway")]
 pub mod explain;
+pub mod framing;
 pub mod metrics;
 #[cfg(feature = "gateway")]
 pub mod pages;

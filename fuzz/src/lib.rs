@@ -8,6 +8,7 @@
 pub mod bytes;
 pub mod config;
 pub mod decision;
+pub mod framing;
 pub mod grammar;
 pub mod naive;
 pub mod origin;
@@ -18,9 +19,10 @@ pub mod seeds;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 4] = [
+pub const TARGETS: [(&str, Target); 5] = [
     ("config", config::run),
     ("decision", decision::run),
+    ("framing", framing::run),
     ("origin", origin::run),
     ("pattern", pattern::run),
 ];

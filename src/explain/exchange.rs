@@ -7,7 +7,7 @@ use super::report::{
     Author, Browser, Exchange, NearestRoute, Response, RouteReport, StepOutcome, StepReport,
 };
 use crate::cors::{self, CorsRequest, HeaderPlan, StepResult, UpstreamCorsHeaders};
-use crate::proxy::answer::{Answer, has_length};
+use crate::proxy::answer::{Answer, has_length, status_field};
 use crate::proxy::facts::{Facts, HeaderLength};
 use crate::proxy::respond;
 use crate::proxy::routed::{Routed, Step};
@@ -95,6 +95,8 @@ fn own_response(answer: &Answer<'_>) -> (Response, Option<Seen>) {
     if has_length(answer.status) {
         headers.push(("Content-Length".to_owned(), "0".to_owned()));
     }
+    let of_status = status_field(answer.status);
+    headers.extend(of_status.map(|(name, value)| (name.to_owned(), value.to_owned())));
     headers.extend(shown(&fields));
     let response = Response {
         from: Author::Gateway,

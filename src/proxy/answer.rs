@@ -102,8 +102,8 @@ impl<'a> Answer<'a> {
         if has_length(self.status) {
             header.insert_header("Content-Length", "0")?;
         }
-        if let Some(seconds) = retry_after(self.status) {
-            header.insert_header("Retry-After", seconds)?;
+        if let Some((name, value)) = status_field(self.status) {
+            header.insert_header(name, value)?;
         }
         self.for_each_field(|name, value, request| {
             if let Some(value) = value.to_header_value(request) {
@@ -119,8 +119,10 @@ impl<'a> Answer<'a> {
         if has_length(self.status) {
             fields.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        if let Some(seconds) = retry_after(self.status) {
-            fields.insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
+        if let Some((name, value)) = status_field(self.status)
+            && let Ok(name) = HeaderName::try_from(name)
+        {
+            fields.insert(name, HeaderValue::from_static(value));
         }
         // A place for the date, which is written last.
         fields.insert(header::DATE, HeaderValue::from_static(""));
@@ -157,10 +159,17 @@ pub(crate) fn has_length(status: StatusCode) -> bool {
     status != StatusCode::NO_CONTENT
 }
 
-/// Returns the seconds after which a client may try again: there is too much to do now, and it may be
-/// less very soon.
-fn retry_after(status: StatusCode) -> Option<&'static str> {
-    (status == StatusCode::SERVICE_UNAVAILABLE).then_some("1")
+/// Returns the field that belongs to a status, with its value.
+pub(crate) fn status_field(status: StatusCode) -> Option<(&'static str, &'static str)> {
+    match status {
+        // In seconds: there is too much to do now, and it may be less very soon.
+        StatusCode::SERVICE_UNAVAILABLE => Some(("Retry-After", "1")),
+        // RFC 9110 §15.5.6 requires it. Which of them a resource knows is for the upstream to say.
+        StatusCode::METHOD_NOT_ALLOWED => {
+            Some(("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"))
+        }
+        _ => None,
+    }
 }
 
 /// Writes the status line and the fields before those of CORS.
@@ -176,8 +185,8 @@ fn write_start(status: StatusCode, out: &mut Vec<u8>) {
     if has_length(status) {
         out.extend_from_slice(b"Content-Length: 0\r\n");
     }
-    if let Some(seconds) = retry_after(status) {
-        for part in ["Retry-After: ", seconds, "\r\n"] {
+    if let Some((name, value)) = status_field(status) {
+        for part in [name, ": ", value, "\r\n"] {
             out.extend_from_slice(part.as_bytes());
         }
     }

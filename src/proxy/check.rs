@@ -2,6 +2,8 @@
 
 use super::facts::{Facts, HeaderLength, Target};
 use crate::config::Limits;
+use crate::cors::is_forbidden_method;
+use crate::framing::FramingError;
 use crate::metrics::RefusedFor;
 use crate::routing::has_dot_segment;
 use http::{StatusCode, Version};
@@ -15,6 +17,16 @@ pub(crate) enum RequestError {
     TooManyFields,
     #[error("the header took longer than `limits.header_timeout`")]
     HeaderTimeout,
+    #[error("the header is not one of HTTP/1.0 or HTTP/1.1")]
+    Unreadable,
+    #[error("the HTTP/2 stream is malformed")]
+    MalformedStream,
+    #[error("where the body ends is not certain: {0}")]
+    Framing(FramingError),
+    #[error("a chunk of the body is malformed")]
+    MalformedChunk,
+    #[error("no request with the method CONNECT, TRACE or TRACK is forwarded")]
+    MethodNotAllowed,
     #[error("the request does not say which host it is for")]
     NoHost,
     #[error("the target is not a path")]
@@ -34,7 +46,14 @@ impl RequestError {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
             }
             Self::HeaderTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::NoHost | Self::BadTarget | Self::DotSegment => StatusCode::BAD_REQUEST,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Unreadable
+            | Self::MalformedStream
+            | Self::Framing(_)
+            | Self::MalformedChunk
+            | Self::NoHost
+            | Self::BadTarget
+            | Self::DotSegment => StatusCode::BAD_REQUEST,
             Self::TooManyRequests => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -44,7 +63,13 @@ impl RequestError {
         match self {
             Self::HeaderTooLarge | Self::TooManyFields => RefusedFor::HeaderTooLarge,
             Self::HeaderTimeout => RefusedFor::HeaderTimeout,
-            Self::NoHost | Self::BadTarget => RefusedFor::Malformed,
+            Self::Unreadable
+            | Self::MalformedStream
+            | Self::Framing(_)
+            | Self::MalformedChunk
+            | Self::MethodNotAllowed
+            | Self::NoHost
+            | Self::BadTarget => RefusedFor::Malformed,
             Self::DotSegment => RefusedFor::AmbiguousPath,
             Self::TooManyRequests => RefusedFor::TooManyRequests,
         }
@@ -65,6 +90,11 @@ pub(super) fn check_length(header: HeaderLength, limits: &Limits) -> Result<(), 
 /// Finds the first thing that is wrong with a request.
 pub(super) fn check(facts: &Facts<'_>, limits: &Limits) -> Result<(), RequestError> {
     check_length(facts.header, limits)?;
+    facts.framing.map_err(RequestError::Framing)?;
+    // CONNECT asks for a tunnel, and the others have a server repeat cookies and credentials.
+    if is_forbidden_method(facts.cors.method) {
+        return Err(RequestError::MethodNotAllowed);
+    }
     // RFC 9112 §3.2: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1
     // request message that lacks a Host header field". pingora checks that there are not two.
     if facts.host.is_empty() && facts.version >= Version::HTTP_11 {

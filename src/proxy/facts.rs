@@ -1,6 +1,7 @@
 //! The facts about a request that decisions are made on, borrowed from wherever the request lies.
 
 use crate::cors::{CorsRequest, RequestKind};
+use crate::framing::{Framing, FramingError, framing};
 use crate::routing::{RequestFields, RouteRequest, authority, normalized_path};
 use http::Version;
 use http::request::Parts;
@@ -16,6 +17,8 @@ pub(crate) struct Facts<'a> {
     pub fields: &'a dyn RequestFields,
     pub cors: &'a CorsRequest<'a>,
     pub version: Version,
+    /// Where the body ends, if that is certain.
+    pub framing: Result<Framing, FramingError>,
     pub header: HeaderLength,
 }
 
@@ -53,6 +56,8 @@ impl<'a> Facts<'a> {
         header: HeaderLength,
     ) -> Self {
         let path = request.uri.path();
+        let fields = request.headers.iter();
+        let fields = fields.map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
         Self {
             target: Target::of(raw_target, path),
             host: authority(&request.uri, &request.headers),
@@ -60,6 +65,7 @@ impl<'a> Facts<'a> {
             fields: &request.headers,
             cors,
             version: request.version,
+            framing: framing(request.version, fields),
             header,
         }
     }

@@ -12,7 +12,7 @@ use super::snapshot::Snapshot;
 use super::upstream::exchange::asks_for_websocket;
 use super::upstream::retry::{FailedTry, Failure, may_try_again};
 use super::upstream::{NoPeer, TUNNEL_TIMEOUT, Try};
-use super::{forward, respond};
+use super::{adapt, forward, respond};
 use crate::cors::CorsRequest;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
@@ -102,9 +102,6 @@ impl ProxyHttp for Gateway {
         // RFC 9110 §15.2: such a client takes a 1xx for the response.
         let is_http1_0 = downstream.req_header().version < Version::HTTP_11;
         downstream.set_ignore_info_resp(is_http1_0);
-        if ClientStream::of(session).is_some_and(|stream| !stream.can_be_reused()) {
-            session.set_keepalive(None);
-        }
         Ok(())
     }
 
@@ -183,6 +180,7 @@ impl ProxyHttp for Gateway {
     ) -> Result<()> {
         let trusted = &ctx.snapshot.trusted_proxies;
         forward::forward(session.as_downstream(), trusted, upstream_request)?;
+        adapt::request(upstream_request)?;
         note_sending(session, ctx);
         Ok(())
     }
@@ -191,13 +189,10 @@ impl ProxyHttp for Gateway {
         &self,
         session: &mut Session,
         _body: &mut Option<Bytes>,
-        end_of_stream: bool,
+        _end_of_stream: bool,
         ctx: &mut Ctx,
     ) -> Result<()> {
         note_sending(session, ctx);
-        if end_of_stream && let Some(stream) = ClientStream::of(session) {
-            stream.end_request();
-        }
         Ok(())
     }
 
@@ -246,8 +241,12 @@ impl ProxyHttp for Gateway {
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, e: &Error, ctx: &mut Ctx) -> FailToProxy {
-        let status = status_of(e);
-        if *e.esource() == ErrorSource::Upstream
+        let mut status = status_of(e);
+        if ClientStream::of(session).is_some_and(ClientStream::is_malformed) {
+            let error = RequestError::MalformedChunk;
+            ctx.record.refuse(error);
+            status = Some(error.status());
+        } else if *e.esource() == ErrorSource::Upstream
             && let Some(cluster) = &ctx.route().cluster
         {
             cluster.log_failure(&ctx.route().name, e);

@@ -1,6 +1,7 @@
 //! The pingora adapter, thin: the only folder that names pingora's types. CORS is decided in
 //! [`crate::cors`], routes are found in [`crate::routing`]; here requests come in and answers go out.
 
+mod adapt;
 pub(crate) mod answer;
 mod check;
 mod ctx;

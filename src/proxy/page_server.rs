@@ -1,7 +1,6 @@
 //! Serves [`Pages`] with pingora: one request of a connection after the other.
 
 use super::check::check_length;
-use super::edge::client_stream::ClientStream;
 use super::edge::page_connections::PageConnection;
 use super::facts::HeaderLength;
 use crate::config::Limits;
@@ -71,10 +70,12 @@ impl<P: Pages> HttpServerApp for PageServer<P> {
             Ok(true) => self.response(&mut session).await,
             Ok(false) => return None,
             // The whole header is here, so that the error is about what it says.
-            Err(_) => pages::empty(StatusCode::BAD_REQUEST),
+            Err(_) => {
+                session.set_keepalive(None);
+                pages::empty(StatusCode::BAD_REQUEST)
+            }
         };
-        let can_be_reused = ClientStream::below(&session).is_some_and(ClientStream::can_be_reused);
-        if *shutdown.borrow() || !can_be_reused {
+        if *shutdown.borrow() {
             session.set_keepalive(None);
         }
         // An error means that the client has gone, and the connection with it.
@@ -103,12 +104,6 @@ async fn send(session: &mut ServerSession, response: Response<Vec<u8>>) -> Resul
 impl RequestBody for SessionBody<'_> {
     async fn next(&mut self) -> Result<Option<Bytes>, BrokenBody> {
         let read = timeout(BODY_TIMEOUT, self.0.read_request_body()).await;
-        let read = read.map_err(|_| BrokenBody)?.map_err(|_| BrokenBody)?;
-        if read.is_none()
-            && let Some(stream) = ClientStream::below(self.0)
-        {
-            stream.end_request();
-        }
-        Ok(read)
+        read.map_err(|_| BrokenBody)?.map_err(|_| BrokenBody)
     }
 }

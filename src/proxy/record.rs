@@ -40,6 +40,12 @@ impl Record {
         }
     }
 
+    /// Notes that the request was refused after all, for what came behind its header.
+    pub(crate) fn refuse(&mut self, error: RequestError) {
+        self.outcome = Outcome::NONE;
+        self.error = Some(error);
+    }
+
     /// Counts the request and says at debug level how it ended. `status` is `None` where no response
     /// was sent: the client had gone.
     pub(crate) fn finish(self, snapshot: &Snapshot, status: Option<StatusCode>) {

@@ -46,13 +46,17 @@ fn is_test_file(file: &str) -> bool {
 }
 
 /// The rooms, and for each the rooms that it may import. A room that is not listed fails the test.
-const IMPORTS: [(&str, &[&str]); 12] = [
+const IMPORTS: [(&str, &[&str]); 13] = [
     ("cors", &[]),
+    ("framing", &["cors"]),
     ("routing", &["cors"]),
     ("metrics", &["cors"]),
     ("config", &["cors", "routing"]),
     ("pages", &[]),
-    ("proxy", &["config", "cors", "metrics", "pages", "routing"]),
+    (
+        "proxy",
+        &["config", "cors", "framing", "metrics", "pages", "routing"],
+    ),
     ("explain", &["config", "cors", "proxy", "routing"]),
     ("admin", &["cors", "metrics", "pages", "routing"]),
     ("probe", &["cors"]),
@@ -229,7 +233,7 @@ fn assert_only_in(word: &str, allowed: &[&str]) {
     }
 }
 
-/// Deciding and routing read no clock, file or socket, wait for nothing and log nothing.
+/// Deciding, routing and framing read no clock, file or socket, wait for nothing and log nothing.
 const IMPURE: [&str; 16] = [
     "serde",
     "pingora",
@@ -250,8 +254,9 @@ const IMPURE: [&str; 16] = [
 ];
 
 #[test]
-fn cors_and_routing_are_pure() {
+fn cors_routing_and_framing_are_pure() {
     assert_absent("cors", &IMPURE);
+    assert_absent("framing", &IMPURE);
     assert_absent("routing", &IMPURE);
 }
 

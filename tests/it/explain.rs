@@ -53,6 +53,7 @@ fn verdicts_are_a_browsers() {
         ("https://api.example.com:8443/web", "--origin https://api.example.com", "blocked"),
         ("http://api.example.com/web", "", "no_cors"),
         ("http://api.example.com/web", "--origin https://app.example.com --method TRACE", "blocked"),
+        ("http://api.example.com/web", "--method TRACE", "no_cors"),
     ];
     let mut reports = Vec::new();
     for (url, more, verdict) in cases {

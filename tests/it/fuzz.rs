@@ -69,6 +69,13 @@ proptest! {
     }
 
     #[test]
+    fn chunks_agree_with_their_naive_twin(
+        body in r"C([0-9a-fA-F]{0,3}([ ;\t]{0,2}[a =\x00\n\r]{0,3})(\r\n|\n|\r)?[a-c\r\n]{0,12}){0,4}(0\r\n)?([X:][a: ]{0,4}\r?\n){0,3}(\r\n)?",
+    ) {
+        targets::framing::run(body.as_bytes());
+    }
+
+    #[test]
     fn an_origin_agrees_with_its_naive_twin(
         origin in r"(https?|[a-z+.0-9]{1,4})://([a-z0-9_.-]{1,12}|\[[0-9a-f:]{2,20}\]|[0-9.x]{1,12})(:[0-9]{0,6})?[/@A ]?",
     ) {

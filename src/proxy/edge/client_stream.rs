@@ -1,17 +1,15 @@
 //! A client's connection as pingora sees it: one request's bytes, and no more.
 //!
 //! pingora reads and writes here within a [`ReadAllowance`] and the connection's [`Timers`]. Bytes
-//! that the client sends behind a request are held for the next one. pingora still learns that the
-//! client has gone, unless it has left another request.
+//! that the client sends behind a request are held for the next one.
 
 use super::frame_bounds::{Excess, FrameBounds};
-use super::head::Body;
 use super::read_allowance::ReadAllowance;
 use super::timers::{LINGER, Timer, Timers};
+use crate::framing::{Framing, MalformedChunk};
 use async_trait::async_trait;
 use bytes::{Buf as _, BytesMut};
 use parking_lot::Mutex;
-use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::raw_connect::ProxyDigest;
 use pingora_core::protocols::tls::{SslDigest, TlsRef};
 use pingora_core::protocols::{
@@ -49,6 +47,8 @@ pub(in crate::proxy) struct ClientStream {
     allowance: Mutex<ReadAllowance>,
     /// The wait for the upstream, in a lock for the same reason.
     wait: Mutex<Wait>,
+    /// Whether the client has sent a chunk that pingora did not get.
+    is_malformed: bool,
     has_ended: bool,
     discarded: usize,
     /// The bounds of HTTP/2's frames; `None` on HTTP/1.1.
@@ -79,6 +79,7 @@ impl ClientStream {
             held: BytesMut::new(),
             allowance: Mutex::new(ReadAllowance::NOTHING),
             wait: Mutex::new(Wait::Nothing),
+            is_malformed: false,
             has_ended: false,
             discarded: 0,
             frames: None,
@@ -87,25 +88,23 @@ impl ClientStream {
 
     /// Returns the stream below an HTTP/1.1 session.
     pub(in crate::proxy) fn of(session: &Session) -> Option<&Self> {
-        Self::below(session.as_downstream())
-    }
-
-    /// Returns the stream below an HTTP/1.1 session, where no proxy is in between.
-    pub(in crate::proxy) fn below(session: &ServerSession) -> Option<&Self> {
-        let http1 = session.as_http1()?;
+        let http1 = session.as_downstream().as_http1()?;
         http1.stream().as_any().downcast_ref()
     }
 
-    /// Returns the stream that pingora gives back after a request.
+    /// Returns the stream that pingora gives back after a request; `None` if pingora has not read that
+    /// to its end, behind which the next one begins.
     pub(super) fn back(stream: Stream) -> Option<Box<Self>> {
-        stream.into_any().downcast().ok()
+        let mut stream: Box<Self> = stream.into_any().downcast().ok()?;
+        let is_at_end = *stream.allowance.get_mut() == ReadAllowance::NOTHING;
+        is_at_end.then_some(stream)
     }
 
     /// Lets pingora read the body of the request whose header it gets. `held` was read behind that.
-    pub(super) fn start_request(&mut self, body: Body, held: BytesMut) {
+    pub(super) fn start_request(&mut self, framing: Framing, held: BytesMut) {
         self.timers.stop(Timer::Request);
         self.held = held;
-        *self.allowance.get_mut() = body.into();
+        *self.allowance.get_mut() = framing.into();
         *self.wait.get_mut() = Wait::Nothing;
         self.timers.stop(Timer::Response);
     }
@@ -119,15 +118,10 @@ impl ClientStream {
         self.frames = Some(FrameBounds::new(timeout, excess));
     }
 
-    /// Returns whether another request may follow the one that has begun. If its end isn't certain,
-    /// bytes that follow could be a part of it.
-    pub(in crate::proxy) fn can_be_reused(&self) -> bool {
-        *self.allowance.lock() != ReadAllowance::Everything
-    }
-
-    /// Notes that pingora has read the request to its end.
-    pub(in crate::proxy) fn end_request(&self) {
-        *self.allowance.lock() = ReadAllowance::NOTHING;
+    /// Returns whether the client has sent a malformed chunk, of which pingora knows only that it can't
+    /// read on.
+    pub(in crate::proxy) fn is_malformed(&self) -> bool {
+        self.is_malformed
     }
 
     /// Notes that the request has become a tunnel.
@@ -218,6 +212,10 @@ impl ClientStream {
         if !self.held.is_empty() {
             let n = buf.remaining().min(self.held.len());
             let n = self.allowance.get_mut().take(&self.held[..n]);
+            let n = n.map_err(|MalformedChunk| {
+                self.is_malformed = true;
+                io::ErrorKind::InvalidData
+            })?;
             buf.put_slice(&self.held[..n]);
             self.held.advance(n);
             if self.held.is_empty() {
@@ -236,7 +234,9 @@ impl ClientStream {
             let n = ready!(self.poll_receive(cx, buf.initialize_unfilled_to(room)))?;
             buf.advance(n);
         }
-        self.allowance.get_mut().take(&buf.filled()[before..]);
+        // No more than `room`, of which all is certain.
+        let taken = self.allowance.get_mut().take(&buf.filled()[before..]);
+        debug_assert_eq!(taken, Ok(buf.filled().len() - before));
         Poll::Ready(Ok(()))
     }
 

@@ -7,6 +7,8 @@ use super::date::Date;
 use super::head::{PlainPreflight, WholeHead};
 use super::inbox::Moment;
 use crate::cors::{CorsRequest, RequestKind};
+use crate::framing::Framing;
+use crate::proxy::answer::Answer;
 use crate::proxy::facts::{Facts, HeaderLength, Target};
 use crate::proxy::record::Record;
 use crate::proxy::routed::{Routed, Step};
@@ -66,17 +68,30 @@ impl Answers {
             fields: &head.fields(),
             cors: &cors,
             version: Version::HTTP_11,
+            // A plain one has no field that states it.
+            framing: Ok(Framing::Unstated),
             header: head.length(),
         };
         let routed = Routed::of(snapshot, &facts);
         let Step::Answer(answer) = routed.step() else {
             return false;
         };
-        let date = self.date.value(moment.now);
-        answer.write_http1(date, !moment.is_stopping, &mut self.output);
         let record = routed.record(moment.now.into_std());
-        self.answered.push((record, answer.status));
+        self.write(&answer, record, !moment.is_stopping, moment);
         true
+    }
+
+    /// Writes an answer behind the others.
+    pub(super) fn write(
+        &mut self,
+        answer: &Answer<'_>,
+        record: Record,
+        keep_alive: bool,
+        moment: &Moment,
+    ) {
+        let date = self.date.value(moment.now);
+        answer.write_http1(date, keep_alive, &mut self.output);
+        self.answered.push((record, answer.status));
     }
 
     /// Finishes the records of the answered requests.
@@ -87,16 +102,17 @@ impl Answers {
     }
 }
 
-/// Answers a preflight that the gateway answers itself. Returns `false`, with nothing sent, for every
-/// other request.
+/// Answers a preflight that the gateway answers itself, and CONNECT, which pingora would answer by
+/// itself. Returns `false`, with nothing sent, for every other request.
 pub(super) fn answer_http2(snapshot: &Snapshot, session: &mut HttpSession) -> bool {
     let started = Instant::now();
     let request = session.req_header();
-    if !snapshot.express_lane || request.method != Method::OPTIONS {
+    let is_connect = request.method == Method::CONNECT;
+    if !is_connect && (!snapshot.express_lane || request.method != Method::OPTIONS) {
         return false;
     }
     let cors = CorsRequest::new(&request.method, &request.headers);
-    if cors.kind() != RequestKind::Preflight {
+    if !is_connect && cors.kind() != RequestKind::Preflight {
         return false;
     }
     let raw_target = request.raw_path();

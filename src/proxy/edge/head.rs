@@ -1,9 +1,13 @@
-//! The header of one HTTP/1.1 request, read where it lies: how long it is, how the request is
-//! framed, and whether it is a preflight so plain that it needs no session.
+//! The header of one HTTP/1 request, read where it lies: how long it is, how the request is framed,
+//! and whether it is a preflight so plain that it needs no session.
 
 use crate::cors::{ByteSet, CorsRequest, SingleValue};
+use crate::framing::{Framing, FramingError, framing, is_framing_field};
 use crate::proxy::facts::HeaderLength;
 use crate::routing::RequestFields;
+use http::Version;
+use pingora_core::protocols::http::authority::validate_request_authority;
+use pingora_http::RequestHeader;
 use std::mem::MaybeUninit;
 
 /// Maximum number of fields that are read; `limits.max_request_headers` allows as many at most.
@@ -25,7 +29,8 @@ pub(super) enum Head<'h, 'b> {
     Whole(WholeHead<'h, 'b>),
     /// More fields than any header may have.
     TooManyFields,
-    /// Bytes that can't be read as a header here. pingora mends some of them, and answers the others.
+    /// Bytes that are not a header. pingora's parser would mend some of them, such as a blank in a
+    /// target; an upstream could see another request in them.
     Unreadable,
 }
 
@@ -34,19 +39,8 @@ pub(super) struct WholeHead<'h, 'b> {
     bytes: &'b [u8],
     method: &'b str,
     target: &'b str,
-    version: u8,
+    version: Version,
     fields: &'h [httparse::Header<'b>],
-}
-
-/// The part of a request that follows its header.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Body {
-    /// A body of so many bytes; 0 if there is none.
-    Length(u64),
-    /// A body in chunks. pingora finds its end.
-    Chunked,
-    /// A body of which neither its presence nor its end is certain.
-    Unframed,
 }
 
 /// A preflight with nothing in it that two readers could understand differently.
@@ -59,24 +53,30 @@ pub(super) struct PlainPreflight<'b> {
 
 impl<'h, 'b> Head<'h, 'b> {
     pub(super) fn parse(bytes: &'b [u8], slots: &'h mut Slots<'b>) -> Self {
+        if bytes.starts_with(b"\n") {
+            // httparse would skip it.
+            return Self::Unreadable;
+        }
         let mut request = httparse::Request::new(&mut []);
-        match request.parse_with_uninit_headers(bytes, slots) {
-            Ok(httparse::Status::Partial) => Self::Partial,
-            Ok(httparse::Status::Complete(len)) => Self::Whole(WholeHead {
-                bytes: &bytes[..len],
-                method: request.method.unwrap_or_default(),
-                target: request.path.unwrap_or_default(),
-                version: request.version.unwrap_or_default(),
-                fields: request.headers,
-            }),
-            Err(httparse::Error::TooManyHeaders) => Self::TooManyFields,
-            // pingora mends targets, but would wait for the rest of the header without a deadline.
-            Err(httparse::Error::Token | httparse::Error::Version)
-                if bytes.first().is_some_and(u8::is_ascii_graphic) && !has_empty_line(bytes) =>
-            {
-                Self::Partial
-            }
-            Err(_) => Self::Unreadable,
+        let len = match request.parse_with_uninit_headers(bytes, slots) {
+            Ok(httparse::Status::Complete(len)) => len,
+            Ok(httparse::Status::Partial) => return Self::Partial,
+            Err(httparse::Error::TooManyHeaders) => return Self::TooManyFields,
+            Err(_) => return Self::Unreadable,
+        };
+        let head = WholeHead {
+            bytes: &bytes[..len],
+            method: request.method.unwrap_or_default(),
+            target: request.path.unwrap_or_default(),
+            version: match request.version {
+                Some(0) => Version::HTTP_10,
+                _ => Version::HTTP_11,
+            },
+            fields: request.headers,
+        };
+        match head.has_crlf_only() {
+            true => Self::Whole(head),
+            false => Self::Unreadable,
         }
     }
 }
@@ -99,36 +99,51 @@ impl<'h, 'b> WholeHead<'h, 'b> {
         self.fields
     }
 
-    /// Returns the request's body by RFC 9112 §6.3. Doubtful framing is not guessed at.
-    pub(super) fn body(&self) -> Body {
-        let mut length = None;
-        let mut is_chunked = false;
+    pub(super) fn method(&self) -> &'b str {
+        self.method
+    }
+
+    /// Decides where the request's body ends.
+    pub(super) fn framing(&self) -> Result<Framing, FramingError> {
+        let fields = self.fields.iter();
+        framing(
+            self.version,
+            fields.map(|field| (field.name.as_bytes(), field.value)),
+        )
+    }
+
+    /// Whether target and host are so plain that pingora has nothing against them.
+    pub(super) fn is_plain(&self) -> bool {
+        let mut host = SingleValue::Absent;
         for field in self.fields {
-            if field.name.eq_ignore_ascii_case("transfer-encoding") {
-                if is_chunked || !field.value.eq_ignore_ascii_case(b"chunked") {
-                    return Body::Unframed;
-                }
-                is_chunked = true;
-            } else if field.name.eq_ignore_ascii_case("content-length") {
-                match digits(field.value) {
-                    Some(digits) if length.is_none() => length = Some(digits),
-                    _ => return Body::Unframed,
-                }
+            if field.name.eq_ignore_ascii_case("host") {
+                host.push(field.value);
             }
         }
-        match (length, is_chunked) {
-            (Some(_), true) => Body::Unframed,
-            (None, true) => Body::Chunked,
-            (length, false) => Body::Length(length.unwrap_or(0)),
+        host.one().is_some_and(is_plain_host) && plain_path(self.target).is_some()
+    }
+
+    /// Reads the header as pingora would; returns `None` if pingora would refuse it.
+    pub(super) fn to_request(&self) -> Option<RequestHeader> {
+        let target = self.target.as_bytes();
+        let mut request =
+            RequestHeader::build(self.method, target, Some(self.fields.len())).ok()?;
+        request.set_version(self.version);
+        for field in self.fields {
+            request
+                .append_header(field.name.to_owned(), field.value)
+                .ok()?;
         }
+        validate_request_authority(&request).ok()?;
+        Some(request)
     }
 
     /// Returns the preflight if the request is a plain one: one Host, one Origin, a target that is a
-    /// path, CRLF after each line, no body, and a Connection field that says keep-alive at most. Fills
+    /// path, no body, and a Connection field that says keep-alive at most. Fills
     /// `cors` with the facts that CORS looks at. All other requests go through a session, where
     /// pingora and `check` judge them.
     pub(super) fn plain_preflight(&self, cors: &mut CorsRequest<'b>) -> Option<PlainPreflight<'b>> {
-        if self.method != "OPTIONS" || self.version != 1 || !self.has_crlf_only() {
+        if self.method != "OPTIONS" || self.version != Version::HTTP_11 {
             return None;
         }
         let mut host = SingleValue::Absent;
@@ -155,8 +170,7 @@ impl<'h, 'b> WholeHead<'h, 'b> {
                 }
                 6 if is("expect") => return None,
                 7 if is("upgrade") => return None,
-                14 if is("content-length") => return None,
-                17 if is("transfer-encoding") => return None,
+                14 | 17 if is_framing_field(field.name.as_bytes()) => return None,
                 _ => {}
             }
         }
@@ -167,7 +181,8 @@ impl<'h, 'b> WholeHead<'h, 'b> {
         is_preflight.then_some(PlainPreflight { host, path })
     }
 
-    /// Returns whether every line ends with CRLF. httparse, like pingora, takes a bare LF as well.
+    /// Returns whether every line ends with CRLF. httparse, like pingora, takes a bare LF as well, which
+    /// RFC 9112 §2.2 allows; to another reader it is a part of the line.
     fn has_crlf_only(&self) -> bool {
         let start = self.bytes.as_ptr().addr();
         let follows_crlf = |at: usize| matches!(self.bytes[..at], [.., b'\r', b'\n']);
@@ -185,13 +200,6 @@ pub(super) fn has_empty_line(bytes: &[u8]) -> bool {
         let next = &bytes[at + 1..];
         next.starts_with(b"\n") || next.starts_with(b"\r\n")
     })
-}
-
-fn digits(value: &[u8]) -> Option<u64> {
-    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    std::str::from_utf8(value).ok()?.parse().ok()
 }
 
 /// Returns whether a host is a name or an address, perhaps with a port: nothing that another reader
@@ -282,6 +290,8 @@ mod tests {
             "Origin: https://app.example.com",
             "Content-Length: 0",
             "Transfer-Encoding: chunked",
+            "Content_Length: 0",
+            "transfer_encoding: chunked",
             "Expect: 100-continue",
             "Upgrade: websocket",
             "Connection: close",
@@ -304,10 +314,6 @@ mod tests {
             ("Host: api.example.com:8080", "Host: a@api.example.com"),
             ("Origin: https://app.example.com\r\n", ""),
             ("Access-Control-Request-Method: PUT\r\n", ""),
-            ("HTTP/1.1\r\n", "HTTP/1.1\n"),
-            ("example.com\r\n", "example.com\n"),
-            ("PUT\r\n\r\n", "PUT\n\r\n"),
-            ("PUT\r\n\r\n", "PUT\r\n\n"),
             ("q=1", &"q".repeat(MAX_TARGET)),
         ] {
             let request = PREFLIGHT.replacen(this, instead, 1);
@@ -317,34 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_ends_where_its_length_says_or_is_not_guessed_at() {
-        for (fields, body) in [
-            ("", Body::Length(0)),
-            ("Content-Length: 5\r\n", Body::Length(5)),
-            ("content-length: 005\r\n", Body::Length(5)),
-            ("Content-Length: +5\r\n", Body::Unframed),
-            ("Content-Length: 5, 5\r\n", Body::Unframed),
-            ("Content-Length:\r\n", Body::Unframed),
-            ("Content-Length: 99999999999999999999\r\n", Body::Unframed),
-            ("Content-Length: 5\r\nContent-Length: 5\r\n", Body::Unframed),
-            ("Transfer-Encoding: Chunked\r\n", Body::Chunked),
-            ("Transfer-Encoding: gzip, chunked\r\n", Body::Unframed),
-            (
-                "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
-                Body::Unframed,
-            ),
-            (
-                "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
-                Body::Unframed,
-            ),
-        ] {
-            let request = format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
-            assert_eq!(with_head(&request, |head| head.body()), body, "{fields:?}");
-        }
-    }
-
-    #[test]
-    fn a_target_that_pingora_mends_is_waited_for_and_no_other_garbage() {
+    fn a_header_has_crlf_after_each_line_and_no_blank_in_its_target() {
         let parse = |bytes: &str| {
             let mut slots = slots();
             match Head::parse(bytes.as_bytes(), &mut slots) {
@@ -354,15 +333,77 @@ mod tests {
             }
         };
         for (bytes, expected) in [
-            ("GET /a b HTTP/1.1\r\nHost: a\r\n", "partial"),
-            ("_X /a b HTTP/1.1\r\nHost: a\r\n", "partial"),
-            ("GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", "unreadable"),
-            ("\u{16}\u{3}\u{1} TLS", "unreadable"),
-            ("GET / HTTP/1.1\r\nbad name: a\r\n", "unreadable"),
+            ("GET / HTTP/1.1\r\n\r\n", "whole"),
+            ("GET / HTTP/1.0\r\nHost: a\r\n\r\n", "whole"),
             ("GET / HTTP/1.1\r\nHost: a\r\n", "partial"),
-            ("GET / HTTP/1.1\nHost: a\n\n", "whole"),
+            ("GET / HTTP/1.1\nHost: a\r\n", "partial"),
+            ("GET / HTTP/1.1\nHost: a\n\n", "unreadable"),
+            ("GET / HTTP/1.1\n\n", "unreadable"),
+            ("GET / HTTP/1.1\n\r\n", "unreadable"),
+            ("GET / HTTP/1.1\r\n\n", "unreadable"),
+            ("GET / HTTP/1.1\nHost: a\r\n\r\n", "unreadable"),
+            ("GET / HTTP/1.1\r\nHost: a\n\r\n", "unreadable"),
+            ("GET / HTTP/1.1\r\nHost: a\r\n\n", "unreadable"),
+            ("GET / HTTP/1.1\r\nHost: a\nX: y\r\n\r\n", "unreadable"),
+            ("GET / HTTP/1.1\r\nHost: a\rX: y\r\n\r\n", "unreadable"),
+            ("GET / HTTP/1.1\r\nHost: a\0\r\n\r\n", "unreadable"),
+            ("\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", "unreadable"),
+            ("GET /a b HTTP/1.1\r\n", "unreadable"),
+            ("GET /a\"b HTTP/1.1\r\nHost: a\r\n\r\n", "whole"),
+            ("GET / HTTP/1.1\r\nbad name: a\r\n", "unreadable"),
+            ("GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n", "unreadable"),
+            ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", "unreadable"),
+            ("\u{16}\u{3}\u{1} TLS", "unreadable"),
         ] {
             assert_eq!(parse(bytes), expected, "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn a_plain_request_is_one_that_pingora_takes() {
+        let mut plain = 0;
+        for target in [
+            "/",
+            "/a?b=c",
+            "/a%20b",
+            "/a|b",
+            "/a`b",
+            "/a^b",
+            "/a\\b",
+            "/a{b}",
+            "/a\"b",
+            "/\u{fc}",
+            "*",
+            "?",
+            "a",
+            "http://a/",
+            "http://a",
+            "http://b/",
+            "http:///",
+            "http://u@a/",
+            "http:/a",
+            "ws:a",
+            "/a#b",
+        ] {
+            for hosts in [
+                "",
+                "Host:\r\n",
+                "Host: a\r\n",
+                "Host: a:80\r\n",
+                "Host: u@a\r\n",
+                "Host: a\r\nHost: a\r\n",
+                "Host: \u{fc}\r\n",
+                "Host: [::1]\r\n",
+                "Host: a, b\r\n",
+            ] {
+                let request = format!("GET {target} HTTP/1.1\r\n{hosts}\r\n");
+                let (is_plain, is_taken) = with_head(&request, |head| {
+                    (head.is_plain(), head.to_request().is_some())
+                });
+                assert!(!is_plain || is_taken, "{request:?}");
+                plain += usize::from(is_plain);
+            }
+        }
+        assert_eq!(plain, 3 * 2, "three targets, two hosts");
     }
 }

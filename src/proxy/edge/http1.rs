@@ -8,10 +8,10 @@ use super::client_stream::ClientStream;
 use super::date::Date;
 use super::draining::Draining;
 use super::express::Answers;
-use super::head::Body;
 use super::inbox::{Inbox, Moment, Next};
 use super::timers::Timer;
 use crate::config::Limits;
+use crate::framing::Framing;
 use crate::proxy::answer::Answer;
 use crate::proxy::check::RequestError;
 use crate::proxy::record::Record;
@@ -91,8 +91,8 @@ pub(super) async fn serve<A: HttpServerApp>(
         }
         match next {
             Next::Read => {}
-            Next::Request(header, body) => {
-                connection = connection.hand_over(header, body, shutdown).await?;
+            Next::Request(header, framing) => {
+                connection = connection.hand_over(header, framing, shutdown).await?;
             }
             Next::Http2 => return Some((connection.stream, connection.inbox.into_held())),
             Next::Refuse(error) => {
@@ -200,7 +200,7 @@ impl<'e, A: HttpServerApp> Connection<'e, A> {
         let (limits, snapshot) = (rules.limits(), rules.snapshot());
         answers.clear();
         let next = self.inbox.receive(received, &moment, limits, |head| {
-            snapshot.is_some_and(|snapshot| answers.answer(snapshot, head, &moment))
+            answers.reply(snapshot, head, &moment)
         });
         self.set_timer(limits);
         let unsent = match answers.output.is_empty() {
@@ -248,14 +248,14 @@ impl<'e, A: HttpServerApp> Connection<'e, A> {
     async fn hand_over(
         mut self,
         header: BytesMut,
-        body: Body,
+        framing: Framing,
         shutdown: &ShutdownWatch,
     ) -> Option<Self> {
         if self.draining.is_set() {
             // With a task's budget used up, pingora would see the end before the request.
             tokio::task::yield_now().await;
         }
-        self.stream.start_request(body, self.inbox.into_held());
+        self.stream.start_request(framing, self.inbox.into_held());
         let mut session = ServerSession::new_http1(self.stream);
         session.set_pipelined_prefix(header);
         let reused = self.app.process_new_http(session, shutdown).await?;
@@ -272,7 +272,7 @@ impl<'e, A: HttpServerApp> Connection<'e, A> {
         Some(connection)
     }
 
-    /// Answers a header that came too slowly, or is too long.
+    /// Answers a header that came too slowly, is too long, or can't be read.
     async fn refuse(self, error: RequestError) {
         let since = self.inbox.header_since().unwrap_or_else(Instant::now);
         if let Rules::Traffic(snapshot) = self.rules {

@@ -124,6 +124,7 @@ pub(super) async fn serve(
                     hand_over(edge, session, backlog, OpenStream::new(&streams), shutdown);
                 }
                 Ok(Some(H2Accept::Rejected)) => {
+                    count_rejected(edge);
                     malformed += 1;
                     if malformed >= MAX_MALFORMED {
                         return;
@@ -144,6 +145,14 @@ async fn refuse(edge: &Edge, mut connection: Connection) {
     connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
     // The connection ends either way.
     let _ = poll_fn(|cx| connection.poll_closed(cx)).await;
+}
+
+/// Counts a stream that pingora has rejected: some with 400, others with a reset.
+fn count_rejected(edge: &Edge) {
+    let snapshot = edge.snapshot.load();
+    let error = RequestError::MalformedStream;
+    let record = Record::unrouted(&snapshot, Some(error), Instant::now().into_std());
+    record.finish(&snapshot, Some(error.status()));
 }
 
 /// Returns HTTP/2's settings for a connection.

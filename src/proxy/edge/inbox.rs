@@ -5,8 +5,9 @@
 //! that idle connections hold no buffer.
 
 use super::HEADER_ROOM;
-use super::head::{Body, Head, WholeHead, has_empty_line, slots};
+use super::head::{Head, WholeHead, has_empty_line, slots};
 use crate::config::Limits;
+use crate::framing::Framing;
 use crate::proxy::check::RequestError;
 use bytes::{Buf as _, BytesMut};
 use tokio::time::Instant;
@@ -44,8 +45,8 @@ pub(super) struct Moment {
 pub(super) enum Next {
     /// Wait for more.
     Read,
-    /// Have pingora serve the request with this header and body.
-    Request(BytesMut, Body),
+    /// Have pingora serve the request with this header, whose body ends as it says.
+    Request(BytesMut, Framing),
     /// Go on as an HTTP/2 connection.
     Http2,
     /// Answer with the error's status, and close.
@@ -54,6 +55,19 @@ pub(super) enum Next {
     Close,
     /// Close without a word.
     End,
+}
+
+/// The gateway's reply to a whole header.
+#[derive(Debug, PartialEq)]
+pub(super) enum Reply {
+    /// It was answered.
+    Answered,
+    /// It was answered with the connection's last answer: its end is not certain.
+    AnsweredLast,
+    /// Nothing: pingora is to serve it.
+    HandOver(Framing),
+    /// Nothing: it is to be refused without a route.
+    Refuse(RequestError),
 }
 
 // === impl Inbox ===
@@ -79,17 +93,17 @@ impl Inbox {
         }
     }
 
-    /// Takes what was `received`. Each whole header is shown to `answer`, which returns whether it has
-    /// answered the request; the first that isn't answered is what is next.
+    /// Takes what was `received`. Each whole header is shown to `reply`; the first that isn't answered
+    /// is what is next.
     pub(super) fn receive(
         &mut self,
         received: &[u8],
         moment: &Moment,
         limits: &Limits,
-        answer: impl FnMut(&WholeHead<'_, '_>) -> bool,
+        reply: impl FnMut(&WholeHead<'_, '_>) -> Reply,
     ) -> Next {
         let looked = if self.held.is_empty() {
-            let looked = look(received, self.is_first, moment, limits, answer);
+            let looked = look(received, self.is_first, moment, limits, reply);
             match &received[looked.used..] {
                 [] => {}
                 rest => self.held = BytesMut::from(rest),
@@ -99,7 +113,7 @@ impl Inbox {
             let mut held = std::mem::take(&mut self.held);
             held.extend_from_slice(received);
             let looked = match self.may_be_whole(&held) {
-                true => look(&held, self.is_first, moment, limits, answer),
+                true => look(&held, self.is_first, moment, limits, reply),
                 false => Looked::waiting(0, bounded(limits, held.len())),
             };
             held.advance(looked.used);
@@ -197,7 +211,7 @@ fn look(
     is_first: bool,
     moment: &Moment,
     limits: &Limits,
-    mut answer: impl FnMut(&WholeHead<'_, '_>) -> bool,
+    mut reply: impl FnMut(&WholeHead<'_, '_>) -> Reply,
 ) -> Looked {
     let mut used = 0;
     let mut has_answered = false;
@@ -217,19 +231,21 @@ fn look(
         match Head::parse(rest, &mut slots) {
             Head::Partial => break bounded(limits, rest.len()),
             Head::TooManyFields => break Next::Refuse(RequestError::TooManyFields),
-            Head::Unreadable => {
-                used = bytes.len();
-                break Next::Request(BytesMut::from(rest), Body::Unframed);
-            }
+            Head::Unreadable => break Next::Refuse(RequestError::Unreadable),
             Head::Whole(head) => {
                 used += head.len();
-                if !answer(&head) {
-                    break Next::Request(BytesMut::from(&rest[..head.len()]), head.body());
-                }
-                has_answered = true;
-                if moment.is_stopping {
-                    used = bytes.len();
-                    break Next::Close;
+                let reply = reply(&head);
+                has_answered |= matches!(reply, Reply::Answered | Reply::AnsweredLast);
+                match reply {
+                    Reply::Answered if !moment.is_stopping => {}
+                    Reply::Answered | Reply::AnsweredLast => {
+                        used = bytes.len();
+                        break Next::Close;
+                    }
+                    Reply::HandOver(framing) => {
+                        break Next::Request(BytesMut::from(&rest[..head.len()]), framing);
+                    }
+                    Reply::Refuse(error) => break Next::Refuse(error),
                 }
             }
         }
@@ -255,7 +271,7 @@ fn bounded(limits: &Limits, len: usize) -> Next {
 /// before a request.
 fn empty_lines(bytes: &[u8]) -> usize {
     let mut rest = bytes;
-    while let [b'\n', after @ ..] | [b'\r', b'\n', after @ ..] = rest {
+    while let [b'\r', b'\n', after @ ..] = rest {
         rest = after;
     }
     bytes.len() - rest.len()

@@ -21,6 +21,7 @@ mod inbox;
 pub(super) mod page_connections;
 mod pages;
 mod read_allowance;
+mod refusal;
 pub(super) mod response_deadline;
 mod timers;
 

@@ -4,12 +4,14 @@
 mod client;
 mod http2;
 mod process;
+mod recorder;
 mod transcript;
 mod upstream;
 
 pub(crate) use client::{Client, Response, is_cors_field};
 pub(crate) use http2::Http2Client;
 pub(crate) use process::{File, Folder, Running};
+pub(crate) use recorder::Recorder;
 pub(crate) use transcript::{Masks, hide_unknown, transcript};
 pub(crate) use upstream::{Answer, Received, Upstream, read_head, read_request};
 
@@ -118,6 +120,19 @@ impl Gateway {
         let page = self.metrics();
         let line = page.lines().find_map(|line| line.strip_prefix(series));
         line.map_or(0.0, |value| value.trim().parse().expect("a number"))
+    }
+
+    /// Waits until the metric written as `series` has the value.
+    pub(crate) fn wait_for_metric(&self, series: &str, value: f64) {
+        let started = Instant::now();
+        while self.metric(series) != value {
+            assert!(
+                started.elapsed() < PATIENCE,
+                "{series} is {}, not {value}",
+                self.metric(series)
+            );
+            thread::yield_now();
+        }
     }
 
     /// Waits until a request is counted, which is after its response was sent, and returns its

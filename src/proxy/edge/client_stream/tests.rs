@@ -49,22 +49,21 @@ async fn closing_waits_for_the_client_and_not_for_ever() {
     drop(theirs);
 }
 
-/// Returns what is read of a connection on which `sent` comes, in reads of `size` bytes.
-async fn read(body: Body, sent: &[u8], size: usize) -> Vec<u8> {
+/// Returns what is read of a connection on which `sent` comes, in reads of `size` bytes, and whether
+/// that ends with an error.
+async fn read(framing: Framing, sent: &[u8], size: usize) -> (Vec<u8>, bool) {
     let (ours, mut theirs) = duplex(1024);
     theirs.write_all(sent).await.expect("there is room");
     let mut stream = ClientStream::new(Box::new(ours), WRITE_TIMEOUT);
-    stream.start_request(body, BytesMut::new());
+    stream.start_request(framing, BytesMut::new());
     let mut all = Vec::new();
     let mut piece = vec![0; size];
     loop {
         let read = tokio::time::timeout(Duration::from_secs(1), stream.read(&mut piece)).await;
-        let Ok(Ok(n @ 1..)) = read else { return all };
+        let Ok(Ok(n @ 1..)) = read else {
+            return (all, matches!(read, Ok(Err(_))));
+        };
         all.extend_from_slice(&piece[..n]);
-        if body == Body::Chunked && all.ends_with(b"0\r\n\r\n") {
-            // As when pingora has found the end.
-            stream.end_request();
-        }
     }
 }
 
@@ -73,9 +72,27 @@ async fn a_body_is_read_to_its_end_and_no_further() {
     let chunked = b"4\r\n\r\n\r\n\r\n1\r\na\r\n0\r\n\r\n";
     for size in 1..=40 {
         let behind = [chunked, b"GET / HTTP/1.1\r\n\r\n".as_slice()].concat();
-        assert_eq!(read(Body::Chunked, &behind, size).await, chunked, "{size}");
-        assert_eq!(read(Body::Length(7), &behind, size).await, chunked[..7]);
-        assert_eq!(read(Body::Length(0), &behind, size).await, b"");
+        for (framing, expected) in [
+            (Framing::Chunked, chunked.as_slice()),
+            (Framing::Length(7), &chunked[..7]),
+            (Framing::Length(0), b""),
+            (Framing::Unstated, b""),
+        ] {
+            let (body, is_error) = read(framing, &behind, size).await;
+            assert_eq!(body, expected, "{framing:?} in reads of {size}");
+            assert!(!is_error);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_malformed_chunk_is_an_error_and_is_not_passed_on() {
+    for size in 1..=40 {
+        let sent = b"3\r\nabc\r\n3;\0\r\nabc\r\n0\r\n\r\n";
+        let (body, is_error) = read(Framing::Chunked, sent, size).await;
+        assert!(body.starts_with(b"3\r\nabc\r\n"), "in reads of {size}");
+        assert!(body.len() <= 10, "in reads of {size}");
+        assert!(is_error);
     }
 }
 
@@ -83,7 +100,7 @@ async fn a_body_is_read_to_its_end_and_no_further() {
 fn waiting() -> (ClientStream, tokio::io::DuplexStream) {
     let (ours, theirs) = duplex(1024);
     let mut stream = ClientStream::new(Box::new(ours), WRITE_TIMEOUT);
-    stream.start_request(Body::Length(0), BytesMut::new());
+    stream.start_request(Framing::Unstated, BytesMut::new());
     (stream, theirs)
 }
 
@@ -122,7 +139,7 @@ async fn a_request_waits_for_its_upstream_and_not_for_ever() {
     for stop in [
         |stream: &mut ClientStream| stream.await_content(None),
         |stream: &mut ClientStream| stream.end_http(),
-        |stream: &mut ClientStream| stream.start_request(Body::Length(0), BytesMut::new()),
+        |stream: &mut ClientStream| stream.start_request(Framing::Unstated, BytesMut::new()),
     ] {
         let (mut stream, _client) = waiting();
         stream.await_header(Instant::now() + 30 * SECOND);

@@ -1,0 +1,11 @@
+//! Where the body of a request ends. Pure: facts and bytes in, an answer out.
+//!
+//! Two readers that disagree about it see different requests on one connection, which is how requests
+//! are smuggled past a gateway. So there is one decision about a header's fields, [`framing`], and one
+//! reader of chunks, [`Chunks`]. Both refuse what RFC 9112 lets a recipient mend.
+
+mod chunks;
+mod fields;
+
+pub use chunks::{Chunks, MalformedChunk};
+pub use fields::{Framing, FramingError, framing, is_framing_field};

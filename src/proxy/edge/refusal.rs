@@ -1,0 +1,70 @@
+//! Answers HTTP/1 requests that pingora must not get: those whose end is not certain, and those that
+//! pingora would answer by itself, uncounted, without CORS fields and with its name in `Server`.
+
+use super::express::Answers;
+use super::head::WholeHead;
+use super::inbox::{Moment, Reply};
+use crate::cors::CorsRequest;
+use crate::proxy::check::RequestError;
+use crate::proxy::facts::{Facts, HeaderLength};
+use crate::proxy::routed::{Routed, Step};
+use crate::proxy::snapshot::Snapshot;
+use http::Method;
+use pingora_http::RequestHeader;
+
+// === impl Answers ===
+
+impl Answers {
+    /// Answers a request that is answered here, and says what is to be done with every other one. Pages
+    /// have no `snapshot`.
+    pub(super) fn reply(
+        &mut self,
+        snapshot: Option<&Snapshot>,
+        head: &WholeHead<'_, '_>,
+        moment: &Moment,
+    ) -> Reply {
+        if snapshot.is_some_and(|snapshot| self.answer(snapshot, head, moment)) {
+            return Reply::Answered;
+        }
+        let is_connect = head.method() == Method::CONNECT.as_str();
+        let error = match head.framing() {
+            Ok(framing) if !is_connect => {
+                return match head.is_plain() || head.to_request().is_some() {
+                    true => Reply::HandOver(framing),
+                    false => Reply::Refuse(RequestError::Unreadable),
+                };
+            }
+            Ok(_) => RequestError::MethodNotAllowed,
+            Err(error) => RequestError::Framing(error),
+        };
+        match (snapshot, head.to_request()) {
+            (Some(snapshot), Some(request)) => {
+                self.refuse(snapshot, &request, head.length(), error, moment);
+                Reply::AnsweredLast
+            }
+            _ => Reply::Refuse(error),
+        }
+    }
+
+    /// Writes the answer to a request that is refused, under its route.
+    fn refuse(
+        &mut self,
+        snapshot: &Snapshot,
+        request: &RequestHeader,
+        length: HeaderLength,
+        error: RequestError,
+        moment: &Moment,
+    ) {
+        let cors = CorsRequest::new(&request.method, &request.headers);
+        let facts = Facts::of(request, request.raw_path(), &cors, length);
+        let mut routed = Routed::of(snapshot, &facts);
+        if routed.error().is_none() {
+            // Never: `check` finds the same.
+            routed.refuse(error);
+        }
+        if let Step::Answer(answer) = routed.step() {
+            let record = routed.record(moment.now.into_std());
+            self.write(&answer, record, false, moment);
+        }
+    }
+}
