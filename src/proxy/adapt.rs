@@ -1,12 +1,37 @@
-//! Makes of a request one that every upstream reads the same way.
+//! Makes of a request one that every upstream reads the same way, and of a response one that the client's
+//! version of HTTP has.
 
-use http::{HeaderValue, header};
+use async_trait::async_trait;
+use http::{HeaderValue, Version, header};
+use once_cell::sync::Lazy;
 use pingora_core::Result;
-use pingora_http::RequestHeader;
+use pingora_core::modules::http::{HttpModule, HttpModuleBuilder, HttpModules, Module};
+use pingora_http::{RequestHeader, ResponseHeader};
+use pingora_proxy::Session;
+use std::any::Any;
 
-/// Edits a request to the upstream.
-pub(super) fn request(upstream: &mut RequestHeader) -> Result<()> {
+/// Edits a request to the upstream, which came in this version.
+pub(super) fn request(version: Version, upstream: &mut RequestHeader) -> Result<()> {
+    // pingora passes no trailers of requests on.
+    upstream.remove_header(&header::TRAILER);
+    if version == Version::HTTP_10 {
+        // RFC 9110 §10.1.1: it can't expect a 100.
+        upstream.remove_header(&header::EXPECT);
+    }
+    join_cookies(upstream)?;
     write_length(upstream)
+}
+
+/// Joins the lines of Cookie, of which HTTP/2 may have several, to the one that HTTP/1 has: RFC 9113
+/// §8.2.3.
+fn join_cookies(upstream: &mut RequestHeader) -> Result<()> {
+    let lines = upstream.headers.get_all(header::COOKIE);
+    if lines.iter().nth(1).is_none() {
+        return Ok(());
+    }
+    let crumbs: Vec<&[u8]> = lines.iter().map(HeaderValue::as_bytes).collect();
+    let cookie = crumbs.join(b"; ".as_slice());
+    upstream.insert_header("Cookie", cookie)
 }
 
 /// Writes Content-Length without zeros in front, which make it octal to some readers.
@@ -18,4 +43,57 @@ fn write_length(upstream: &mut RequestHeader) -> Result<()> {
     let first = digits.iter().position(|&digit| digit != b'0');
     let digits = digits[first.unwrap_or(digits.len() - 1)..].to_vec();
     upstream.insert_header("Content-Length", digits)
+}
+
+/// Edits a final response.
+pub(super) fn response(session: &mut Session, response: &mut ResponseHeader) {
+    // pingora passes trailers on from HTTP/2 to HTTP/2, and no others.
+    if response.version != Version::HTTP_2 || !session.as_downstream().is_http2() {
+        response.remove_header(&header::TRAILER);
+    }
+    let is_http1_0 = session.req_header().version == Version::HTTP_10;
+    if is_http1_0 && !response.headers.contains_key(header::CONTENT_LENGTH) {
+        // The connection's end is the body's.
+        session.set_keepalive(None);
+    }
+}
+
+/// Keeps Transfer-Encoding from an HTTP/1.0 client: RFC 9112 §6.1.
+pub(super) fn unchunk(session: &mut Session) {
+    static MODULES: Lazy<HttpModules> = Lazy::new(|| {
+        let mut modules = HttpModules::new();
+        modules.add_module(Box::new(Unchunked));
+        modules
+    });
+    session.downstream_modules_ctx = MODULES.build_ctx();
+}
+
+/// Removes Transfer-Encoding. A module, because pingora adds the field behind `response_filter` to
+/// responses that came by HTTP/2; in the sessions of these clients alone, because it costs memory.
+struct Unchunked;
+
+#[async_trait]
+impl HttpModule for Unchunked {
+    async fn response_header_filter(
+        &mut self,
+        response: &mut ResponseHeader,
+        _end_of_stream: bool,
+    ) -> Result<()> {
+        response.remove_header(&header::TRANSFER_ENCODING);
+        Ok(())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+}
+
+impl HttpModuleBuilder for Unchunked {
+    fn init(&self) -> Module {
+        Box::new(Self)
+    }
 }

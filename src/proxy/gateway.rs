@@ -99,9 +99,15 @@ impl ProxyHttp for Gateway {
     async fn early_request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<()> {
         let downstream = session.as_downstream_mut();
         downstream.set_write_timeout(Some(ctx.snapshot.limits.write_timeout));
+        // A client that has sent its last request may still wait for the answer. From one that has gone it
+        // can't be told by reading; the connection's reset is an error in any case.
+        downstream.set_abort_on_close(false);
         // RFC 9110 §15.2: such a client takes a 1xx for the response.
         let is_http1_0 = downstream.req_header().version < Version::HTTP_11;
         downstream.set_ignore_info_resp(is_http1_0);
+        if is_http1_0 {
+            adapt::unchunk(session);
+        }
         Ok(())
     }
 
@@ -180,7 +186,7 @@ impl ProxyHttp for Gateway {
     ) -> Result<()> {
         let trusted = &ctx.snapshot.trusted_proxies;
         forward::forward(session.as_downstream(), trusted, upstream_request)?;
-        adapt::request(upstream_request)?;
+        adapt::request(session.req_header().version, upstream_request)?;
         note_sending(session, ctx);
         Ok(())
     }
@@ -219,6 +225,7 @@ impl ProxyHttp for Gateway {
                 None => response_deadline::set(None),
             }
             respond::apply_cors(session, ctx, response);
+            adapt::response(session, response);
             respond::end_where_draining(session);
         }
         Ok(())

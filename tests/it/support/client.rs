@@ -38,6 +38,18 @@ impl Client {
         let _ = self.stream.write_all(bytes);
     }
 
+    /// Ends what is sent to the server, and not what comes from it.
+    pub(crate) fn end_sending(&mut self) {
+        let ended = self.stream.shutdown(std::net::Shutdown::Write);
+        ended.expect("it is connected");
+    }
+
+    /// Goes away with a reset.
+    pub(crate) fn reset(self) {
+        let linger = socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        linger.expect("an option");
+    }
+
     /// Whether bytes have come, or the end, before the time has passed.
     pub(crate) fn has_news_within(&mut self, time: Duration) -> bool {
         if !self.buffer.is_empty() {
