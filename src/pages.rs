@@ -26,7 +26,7 @@ pub struct PageLimits {
     pub max_headers: usize,
 }
 
-/// The body of a request, read only as far as a page asks for it.
+/// The body of a request, read only as far as a page asks for it, and the client that sends it.
 #[async_trait]
 pub trait RequestBody: Send {
     /// Reads the next piece; `None` at the end of the body.
@@ -35,6 +35,9 @@ pub trait RequestBody: Send {
     ///
     /// If the client breaks off, or the body is malformed.
     async fn next(&mut self) -> Result<Option<Bytes>, BrokenBody>;
+
+    /// Waits until the client closes its side of the connection. What is left of the body is lost.
+    async fn closed(&mut self);
 }
 
 /// A request body that cannot be read to its end.

@@ -16,7 +16,7 @@ mod console;
 mod guard;
 mod page;
 
-pub use console::{Console, ReloadError};
+pub use console::{Console, ExplainError, ReloadError};
 
 use crate::metrics::Metrics;
 use crate::pages::{self, Pages, RequestBody};
@@ -160,11 +160,18 @@ async fn explain(
         Err(_) => return pages::empty(StatusCode::REQUEST_TIMEOUT),
     };
     let query = request.uri.query().unwrap_or_default();
-    match console.explain(query.to_owned(), pasted).await {
+    let error = match console.explain(query.to_owned(), pasted, body).await {
         Ok((content_type, page)) => {
-            pages::with_body(StatusCode::OK, content_type, page.into_bytes())
+            return pages::with_body(StatusCode::OK, content_type, page.into_bytes());
         }
-        Err(error) => pages::text(StatusCode::BAD_REQUEST, &error),
+        Err(error) => error,
+    };
+    match error {
+        ExplainError::Question(message) => pages::text(StatusCode::BAD_REQUEST, &message),
+        ExplainError::Busy => busy(&error.to_string()),
+        ExplainError::Panicked => {
+            pages::text(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string())
+        }
     }
 }
 
@@ -187,13 +194,22 @@ async fn reload(console: &dyn Console) -> Response<Vec<u8>> {
     match console.reload().await {
         Ok(said) => pages::text(StatusCode::OK, &said),
         Err(error) => {
-            let status = match error {
-                ReloadError::NoFile => StatusCode::CONFLICT,
-                ReloadError::Rejected(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            };
-            pages::text(status, &error.to_string())
+            let message = error.to_string();
+            match error {
+                ReloadError::NoFile => pages::text(StatusCode::CONFLICT, &message),
+                ReloadError::Busy => busy(&message),
+                ReloadError::Rejected(_) => pages::text(StatusCode::UNPROCESSABLE_ENTITY, &message),
+            }
         }
     }
+}
+
+/// Answers that there is too much to do, and when to ask again.
+fn busy(message: &str) -> Response<Vec<u8>> {
+    let mut response = pages::text(StatusCode::SERVICE_UNAVAILABLE, message);
+    let second = HeaderValue::from_static("1");
+    response.headers_mut().insert(header::RETRY_AFTER, second);
+    response
 }
 
 #[async_trait]

@@ -18,6 +18,9 @@ Examples:
 
   pbpaste | corsgate explain --config gate.yaml --origin https://app.example.com";
 
+/// Maximum size of a pasted request; beyond it, it is not explained.
+const MAX_PASTED: u64 = 1 << 20;
+
 #[derive(Debug, Args)]
 pub(super) struct Options {
     /// The configuration file.
@@ -69,8 +72,13 @@ pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
     let mut pasted = Vec::new();
     if flags.url.is_none() && !std::io::stdin().is_terminal() {
         std::io::stdin()
+            .take(MAX_PASTED + 1)
             .read_to_end(&mut pasted)
             .map_err(|error| format!("can't read stdin: {error}"))?;
+    }
+    if pasted.len() as u64 > MAX_PASTED {
+        complain("error: the pasted request is longer than 1 MiB\n");
+        return Ok(ExitCode::from(WRONG_USAGE));
     }
     let question = Question::of_text(&String::from_utf8_lossy(&pasted), flags);
     let metrics = Metrics::new().map_err(|error| error.to_string())?;

@@ -106,4 +106,9 @@ impl RequestBody for SessionBody<'_> {
         let read = timeout(BODY_TIMEOUT, self.0.read_request_body()).await;
         read.map_err(|_| BrokenBody)?.map_err(|_| BrokenBody)
     }
+
+    async fn closed(&mut self) {
+        // pingora says so with an error.
+        while self.0.read_body_or_idle(false).await.is_ok() {}
+    }
 }

@@ -136,11 +136,11 @@ impl Server {
         let connections = Connections::new(metrics.connections());
         let (stop_traffic, traffic_stopped) = watch::channel(false);
         let (stop_control, control_stopped) = watch::channel(false);
-        let background = Arc::new(Background::start()?);
         let reloader = {
             let _on_control = control.enter();
             let (bound, metrics) = (&addresses.listeners, metrics.clone());
-            let (echo, background) = (EchoServer::new(&control_stopped), background.clone());
+            let echo = EchoServer::new(&control_stopped);
+            let background = Background::start("reload")?;
             Reloader::new(config, bound, file, metrics, echo, background, descriptors)
         };
         let reloader = Arc::new(reloader?);
@@ -154,7 +154,7 @@ impl Server {
             let (metrics, readiness) = (metrics.clone(), readiness.clone());
             let console = Arc::new(GatewayConsole {
                 reloader: Arc::clone(&reloader),
-                background,
+                explaining: Background::start("explain")?,
             });
             let app = Admin::new(metrics, readiness, console, admin.hosts);
             listen_pages(

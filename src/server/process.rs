@@ -95,7 +95,8 @@ async fn ended(server: &Server, signals: &mut Signals) {
 fn reload(server: &Server) {
     let reloader = Arc::clone(&server.reloader);
     server.control.spawn(async move {
-        // The result is in the log; a signal has no answer.
+        // The result is in the log; a signal has no answer. If too many reloads are waiting, one of
+        // them does what this one would.
         let _ = reloader.reload(Trigger::Signal).await;
     });
 }

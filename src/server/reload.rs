@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{fmt, io};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
@@ -29,6 +29,10 @@ use tracing::{error, info, warn};
 /// Maximum time to resolve the names of new upstreams before the configuration is served; beyond it,
 /// their requests fail until a name has an address.
 const RESOLVE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Maximum number of reloads that wait for another one to end; beyond it, they are refused. Nothing is
+/// lost with them, because those that wait read the files later.
+const MAX_WAITING: usize = 8;
 
 /// The running configuration, and the way to another one.
 pub(super) struct Reloader {
@@ -42,7 +46,9 @@ pub(super) struct Reloader {
     work: tokio::sync::Mutex<Work>,
     /// The files to watch; empty where the configuration came from no file.
     files: watch::Sender<Vec<PathBuf>>,
-    background: Arc<Background>,
+    background: Background,
+    /// Places for reloads that wait for another one to end.
+    waiting: Semaphore,
 }
 
 /// State that only a reload changes.
@@ -85,7 +91,7 @@ impl Reloader {
         file: &Path,
         metrics: Metrics,
         mut echo: EchoServer,
-        background: Arc<Background>,
+        background: Background,
         descriptors: Descriptors,
     ) -> io::Result<Self> {
         let fixed = FixedSections::new(&config, bound);
@@ -111,6 +117,7 @@ impl Reloader {
                 resolver: Some(resolver),
             }),
             background,
+            waiting: Semaphore::new(MAX_WAITING),
         })
     }
 
@@ -158,7 +165,11 @@ impl Reloader {
             );
             return Err(ReloadError::NoFile);
         }
+        let Ok(waiting) = self.waiting.try_acquire() else {
+            return Err(ReloadError::Busy);
+        };
         let mut work = self.work.lock().await;
+        drop(waiting);
         self.reload_with(&mut work, trigger).await
     }
 

@@ -336,3 +336,10 @@ fn a_paste_that_is_cut_short_is_not_explained() {
     let _ = std::io::Read::read_to_string(&mut stream, &mut answer);
     assert!(!answer.contains(" 200 "), "{answer}");
 }
+
+#[test]
+fn a_paste_without_an_end_is_not_read_to_it() {
+    let (status, _, error) = explain(&[], &"x".repeat((1 << 20) + 1));
+    assert_eq!(status, Some(2));
+    assert_eq!(error, "error: the pasted request is longer than 1 MiB\n");
+}

@@ -1,9 +1,9 @@
 //! The listeners beside traffic, under clients that take what they can get. Their deadlines are tested
 //! beside the code, in `src/proxy/edge/pages`, in a time that passes at once.
 
-use crate::support::{Client, File, PATIENCE, Running};
-use std::io::Write;
-use std::net::{SocketAddr, TcpStream};
+use crate::support::{Client, File, Folder, Gateway, PATIENCE, Running};
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::thread;
 use std::time::Instant;
 
@@ -70,4 +70,89 @@ fn ten_thousand_clients_of_the_admin_listener_leave_it_to_the_next() {
         let silent = (0..32).map(|_| TcpStream::connect(admin).expect("it listens"));
         drop(silent.collect::<Vec<_>>());
     }
+}
+
+/// A gateway of so many origins that to read them, or to look for the nearest one, takes a while.
+fn slow_gateway(folder: &Folder) -> Gateway {
+    let origins: String = (0..20_000)
+        .map(|tenant| format!("https://tenant-{tenant}.example.com\n"))
+        .collect();
+    folder.write("origins.txt", &origins);
+    let text = "listeners: [{ address: '127.0.0.1:0' }]\nadmin: { address: '127.0.0.1:0' }\n\
+                upstreams: { u: { echo: true } }\nroutes: [{ name: r, upstream: u, \
+                cors: { allow_origins: [{ file: origins.txt }], allow_methods: [PUT] } }]\n";
+    Gateway::of_file(&folder.write("corsgate.yaml", text))
+}
+
+/// Asks the admin listener twenty times at once.
+fn ask_often(gateway: &Gateway, line: &str) -> Vec<TcpStream> {
+    let request = format!(
+        "{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+    );
+    let ask = |_| {
+        let mut stream = TcpStream::connect(gateway.admin).expect("it listens");
+        stream.write_all(request.as_bytes()).expect("it reads");
+        stream
+    };
+    (0..20).map(ask).collect()
+}
+
+fn is_answered(stream: &TcpStream) -> bool {
+    stream.set_nonblocking(true).expect("an option");
+    let is_answered = stream.peek(&mut [0]).is_ok();
+    stream.set_nonblocking(false).expect("an option");
+    is_answered
+}
+
+/// Reads all answers; returns how many of them have this status. Those with 503 say when to ask again.
+fn count(streams: &[TcpStream], status: u16) -> usize {
+    let has_status = |mut stream: &TcpStream| {
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        let is_busy = answer.starts_with("HTTP/1.1 503 ");
+        assert_eq!(
+            is_busy,
+            answer.contains("\r\nretry-after: 1\r\n"),
+            "{answer}"
+        );
+        answer.starts_with(&format!("HTTP/1.1 {status} "))
+    };
+    streams.iter().filter(|stream| has_status(stream)).count()
+}
+
+#[test]
+fn too_many_explanations_are_refused_and_hold_up_no_reload() {
+    let folder = Folder::new();
+    let gateway = slow_gateway(&folder);
+    let asked = ask_often(
+        &gateway,
+        "GET /explain?url=http://a/&origin=https://tenant-x.example.com&method=PUT",
+    );
+    // One is being explained, eight wait for their turn.
+    let started = Instant::now();
+    while asked.iter().filter(|stream| is_answered(stream)).count() < asked.len() - 9 {
+        assert!(started.elapsed() < PATIENCE, "all of them wait");
+        thread::yield_now();
+    }
+    assert_eq!(gateway.ask_admin("POST /reload").status, 200);
+    let (answered, waiting): (Vec<_>, Vec<_>) = asked.into_iter().partition(is_answered);
+    assert!(!waiting.is_empty(), "the reload waited for all of them");
+    // Nothing is begun for clients that seem to have gone. They learn of it if they have not.
+    for stream in &waiting {
+        stream.shutdown(Shutdown::Write).expect("connected");
+    }
+    assert!(count(&waiting, 503) > 0, "all of them were explained");
+    assert!(count(&answered, 503) > 0, "none was refused");
+}
+
+#[test]
+fn too_many_reloads_are_refused() {
+    let folder = Folder::new();
+    let gateway = slow_gateway(&folder);
+    let asked = ask_often(&gateway, "POST /reload");
+    let refused = count(&asked, 503);
+    assert!(
+        refused > 0 && refused < asked.len(),
+        "{refused} were refused"
+    );
 }

@@ -18,6 +18,9 @@ use http::Uri;
 use raw_request::of_raw;
 use std::fmt;
 
+/// Maximum number of header fields of a request to explain; many times as many as a gateway takes.
+const MAX_FIELDS: usize = 1_000;
+
 /// A request to explain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
@@ -65,6 +68,11 @@ impl Question {
             (Some(word), None) if shell::is_curl(word) => of_curl(text)?,
             (Some(_), None) => of_raw(text)?,
         };
+        if question.headers.len() + flags.headers.len() > MAX_FIELDS {
+            return Err(error(format!(
+                "the request has more than {MAX_FIELDS} header fields"
+            )));
+        }
         question.with(flags)?.checked()
     }
 

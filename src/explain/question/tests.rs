@@ -329,3 +329,15 @@ proptest! {
         let _ = Question::of_text(&text, Flags::default());
     }
 }
+
+#[test]
+fn a_request_of_very_many_fields_is_refused() {
+    let text = |fields: usize| format!("GET / HTTP/1.1\nHost: a\n{}", "x: y\n".repeat(fields));
+    let read = |fields| Question::of_text(&text(fields), Flags::default());
+    read(MAX_FIELDS).expect("it is read");
+    let error = read(MAX_FIELDS + 1).expect_err("too many");
+    assert_eq!(
+        error.to_string(),
+        "the request has more than 1000 header fields"
+    );
+}
