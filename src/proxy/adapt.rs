@@ -45,10 +45,10 @@ fn write_length(upstream: &mut RequestHeader) -> Result<()> {
     upstream.insert_header("Content-Length", digits)
 }
 
-/// Edits a final response.
-pub(super) fn response(session: &mut Session, response: &mut ResponseHeader) {
+/// Edits a final response, which may have come by HTTP/2.
+pub(super) fn response(session: &mut Session, came_by_http2: bool, response: &mut ResponseHeader) {
     // pingora passes trailers on from HTTP/2 to HTTP/2, and no others.
-    if response.version != Version::HTTP_2 || !session.as_downstream().is_http2() {
+    if !came_by_http2 || !session.as_downstream().is_http2() {
         response.remove_header(&header::TRAILER);
     }
     let is_http1_0 = session.req_header().version == Version::HTTP_10;

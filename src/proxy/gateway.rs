@@ -208,6 +208,7 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         ctx: &mut Ctx,
     ) -> Result<()> {
+        let came_by_http2 = response.version == Version::HTTP_2;
         ctx.exchange.receive(response, Instant::now())?;
         let stream = ClientStream::of(session);
         if response.status == StatusCode::SWITCHING_PROTOCOLS {
@@ -225,7 +226,7 @@ impl ProxyHttp for Gateway {
                 None => response_deadline::set(None),
             }
             respond::apply_cors(session, ctx, response);
-            adapt::response(session, response);
+            adapt::response(session, came_by_http2, response);
             respond::end_where_draining(session);
         }
         Ok(())
