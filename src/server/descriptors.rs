@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 /// Descriptors that are kept for everything but traffic: the admin and metrics listeners, refused
 /// connections, files, the log, the runtimes.
-const RESERVED: usize = 256;
+const RESERVED: usize = 512;
 
 /// Maximum number of idle connections to upstreams that a thread keeps.
 const MAX_POOLED: usize = 128;
@@ -52,29 +52,38 @@ impl Descriptors {
     }
 
     /// Lowers the limits on connections and requests to what there are descriptors for: half of them
-    /// for each, or what the other leaves. Logs what they are enough for.
-    pub(super) fn bound(&self, limits: &mut Limits) {
-        let (max_connections, max_requests) = (limits.max_connections, limits.max_requests);
+    /// for each, or what the other leaves.
+    pub(super) fn bound(&self, limits: &Limits) -> Limits {
         let half = self.traffic / 2;
-        limits.max_requests =
-            max_requests.min(half.max(self.traffic.saturating_sub(max_connections)));
-        limits.max_connections = max_connections.min(self.traffic - limits.max_requests);
-        let limit = self.limit;
+        let beside_connections = self.traffic.saturating_sub(limits.max_connections);
+        let max_requests = limits.max_requests.min(half.max(beside_connections));
+        Limits {
+            max_requests,
+            max_connections: limits.max_connections.min(self.traffic - max_requests),
+            ..*limits
+        }
+    }
+
+    /// Logs what there are descriptors for.
+    pub(super) fn report(&self, limits: &Limits) {
         let Limits {
             max_connections: connections,
             max_requests: requests,
             ..
-        } = *limits;
+        } = self.bound(limits);
+        let (max_connections, max_requests) = (limits.max_connections, limits.max_requests);
+        let limit = self.limit;
         if (connections, requests) == (max_connections, max_requests) {
             return info!(
-                "limit of {limit} file descriptors is enough for {connections} connections and {requests} requests \
-                 at once"
+                "limit of {limit} file descriptors is enough for {connections} connections and \
+                 {requests} requests at once"
             );
         }
         warn!(
-            "limit of {limit} file descriptors is enough for {connections} connections and {requests} requests at \
-             once, and no more are taken, although limits.max_connections is {max_connections} and \
-             limits.max_requests is {max_requests}; raise the limit (`ulimit -n`, LimitNOFILE=) or lower these"
+            "limit of {limit} file descriptors is enough for {connections} connections and {requests} \
+             requests at once, and no more are taken, although limits.max_connections is \
+             {max_connections} and limits.max_requests is {max_requests}; raise the limit \
+             (`ulimit -n`, LimitNOFILE=) or lower these"
         );
     }
 }
@@ -94,13 +103,13 @@ mod tests {
             (256, 64, (20_000, 10_000), (64, 64)),
             (16, 1, (20_000, 10_000), (6, 5)),
         ] {
-            let mut limits = Limits {
+            let limits = Limits {
                 max_connections: configured.0,
                 max_requests: configured.1,
                 ..Limits::default()
             };
             let descriptors = Descriptors::share(limit, threads);
-            descriptors.bound(&mut limits);
+            let limits = descriptors.bound(&limits);
             let shares = (limits.max_connections, limits.max_requests);
             assert_eq!(shares, expected, "{limit} descriptors, {configured:?}");
             let pooled = descriptors.pooled_per_thread * threads;

@@ -96,7 +96,9 @@ impl Reloader {
     ) -> io::Result<Self> {
         let fixed = FixedSections::new(&config, bound);
         let needs_restart = fixed.restore(&mut config);
-        descriptors.bound(&mut config.limits);
+        descriptors.report(&config.limits);
+        let configured = config.limits;
+        config.limits = descriptors.bound(&configured);
         let served = Served::new(&config, needs_restart);
         let sources = config.sources.clone();
         metrics.config().serves(&config.hash);
@@ -216,7 +218,11 @@ impl Reloader {
             self.failed(&sources, message)
         })?;
         let needs_restart = self.fixed.restore(&mut config);
-        self.descriptors.bound(&mut config.limits);
+        let configured = config.limits;
+        config.limits = self.descriptors.bound(&configured);
+        if config.limits != self.snapshot.load().limits {
+            self.descriptors.report(&configured);
+        }
         let served = Served::new(&config, needs_restart);
         let (metrics, previous) = (self.metrics.clone(), self.snapshot.load_full());
         let compile = move || Snapshot::new(config, &metrics, echo_address, Some(&previous));

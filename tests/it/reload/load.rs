@@ -181,5 +181,9 @@ fn sighup_reloads_and_a_bad_file_is_one_line_in_the_log_with_all_errors() {
     assert!(process.0.wait().expect("it ends").success());
     let masks = Masks::default().value("{folder}/", folder.path("").display());
     let whole = hide_unknown(&masks.hide(&log.whole()));
+    // How many there are is the machine's.
+    let of_machine = |line: &&str| !line.contains("file descriptors");
+    let whole: Vec<&str> = whole.lines().filter(of_machine).collect();
+    let whole = whole.join("\n") + "\n";
     expect::texts("reload/log.txt", &[("corsgate serve", whole)]);
 }
