@@ -8,6 +8,7 @@
 pub mod bytes;
 pub mod config;
 pub mod decision;
+pub mod frames;
 pub mod framing;
 pub mod grammar;
 pub mod naive;
@@ -19,9 +20,10 @@ pub mod seeds;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 5] = [
+pub const TARGETS: [(&str, Target); 6] = [
     ("config", config::run),
     ("decision", decision::run),
+    ("frames", frames::run),
     ("framing", framing::run),
     ("origin", origin::run),
     ("pattern", pattern::run),

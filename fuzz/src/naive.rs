@@ -1,6 +1,7 @@
 //! The naive twins: what is right, said as plainly as it can be, at whatever cost.
 
 pub mod decision;
+pub mod frames;
 pub mod framing;
 pub mod origin;
 pub mod pattern;

@@ -1,4 +1,4 @@
-//! Where the body of a request ends. Pure: facts and bytes in, an answer out.
+//! Where the body of a request ends, and HTTP/2's frames. Pure: facts and bytes in, an answer out.
 //!
 //! Two readers that disagree about it see different requests on one connection, which is how requests
 //! are smuggled past a gateway. So there is one decision about a header's fields, [`framing`], and one
@@ -6,6 +6,9 @@
 
 mod chunks;
 mod fields;
+mod frames;
+mod header_block;
 
 pub use chunks::{Chunks, MalformedChunk};
 pub use fields::{Framing, FramingError, framing, is_framing_field};
+pub use frames::Frames;

@@ -60,6 +60,14 @@ fn bytes(max_len: usize) -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(any::<u8>(), 0..max_len)
 }
 
+/// Bytes that are often fields of a header block.
+fn fields() -> impl Strategy<Value = Vec<u8>> {
+    let byte = prop::sample::select(vec![
+        0_u8, 1, 2, 0x0f, 0x10, 0x20, 0x3f, 0x40, 0x7f, 0x82, 0xff,
+    ]);
+    prop::collection::vec(byte, 0..12)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(3000))]
 
@@ -73,6 +81,24 @@ proptest! {
         body in r"C([0-9a-fA-F]{0,3}([ ;\t]{0,2}[a =\x00\n\r]{0,3})(\r\n|\n|\r)?[a-c\r\n]{0,12}){0,4}(0\r\n)?([X:][a: ]{0,4}\r?\n){0,3}(\r\n)?",
     ) {
         targets::framing::run(body.as_bytes());
+    }
+
+    #[test]
+    fn frames_agree_with_their_naive_twin(
+        size in 0_u8..10,
+        frames in prop::collection::vec(
+            (prop::sample::select(vec![0_u8, 1, 1, 1, 4, 9, 9]), any::<u8>(), fields(), 0_usize..3),
+            0..5,
+        ),
+    ) {
+        let mut input = vec![b'0' + size];
+        for (kind, flags, payload, missing) in frames {
+            let length = (payload.len() + missing / 2) as u32;
+            input.extend(&length.to_be_bytes()[1..]);
+            input.extend([kind, flags, 0, 0, 0, 1]);
+            input.extend(payload);
+        }
+        targets::frames::run(&input);
     }
 
     #[test]

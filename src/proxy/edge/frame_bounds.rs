@@ -1,32 +1,16 @@
 //! Bounds of HTTP/2's frames that the h2 crate does not have: a client that starts one, or a header
 //! block of several, has to finish it in time, and a header block has no more than so many fields.
 //!
-//! Only the frames' outlines are read here (RFC 9113 §4.1), and those of header blocks.
+//! Only the outlines of frames are read for that: [`Frames`].
 
 use super::head::MAX_FIELDS;
-use super::header_block::HeaderBlock;
 use super::timers::{Timer, Timers};
+use crate::framing::Frames;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
-
-/// Length of the connection preface: RFC 9113 §3.4.
-const PREFACE: u32 = 24;
-const FRAME_HEADER: usize = 9;
-
-const DATA: u8 = 0x0;
-const HEADERS: u8 = 0x1;
-const CONTINUATION: u8 = 0x9;
-const END_HEADERS: u8 = 0x4;
-const PADDED: u8 = 0x8;
-const PRIORITY: u8 = 0x20;
-
-/// Bytes of the length of a frame's padding.
-const PAD_LENGTH: u32 = 1;
-/// Bytes of the priority in a HEADERS frame: RFC 9113 §6.2.
-const PRIORITY_LENGTH: u32 = 5;
 
 /// Maximum number of fields of a header block: those that HTTP/1.1 may have, and the pseudo-header fields.
 const MAX_BLOCK_FIELDS: usize = MAX_FIELDS + 6;
@@ -35,7 +19,7 @@ const MAX_BLOCK_FIELDS: usize = MAX_FIELDS + 6;
 #[derive(Debug)]
 pub(super) struct FrameBounds {
     timeout: Duration,
-    outline: Outline,
+    frames: Frames,
     excess: Excess,
 }
 
@@ -43,40 +27,6 @@ pub(super) struct FrameBounds {
 /// the connection above h2, which has to end it, have a copy.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Excess(Arc<AtomicBool>);
-
-/// The place of a connection in its sequence of frames.
-#[derive(Debug)]
-struct Outline {
-    /// Received bytes of the next frame's header.
-    header: [u8; FRAME_HEADER],
-    header_len: usize,
-    /// Bytes still to come of the frame, or at first of the preface.
-    payload: u32,
-    frame: Frame,
-    /// The header block that has begun and not ended.
-    block: Option<HeaderBlock>,
-    has_excess: bool,
-}
-
-/// The frame whose payload is read.
-#[derive(Debug)]
-enum Frame {
-    Data,
-    /// HEADERS or CONTINUATION: a piece of a header block.
-    Fragment(Fragment),
-    Other,
-}
-
-#[derive(Debug)]
-struct Fragment {
-    /// Bytes still to come before the piece.
-    ahead: u32,
-    /// Whether the first of these is the length of the padding, and has not come yet.
-    is_padded: bool,
-    /// Length of the padding behind the piece.
-    padding: u32,
-    ends_block: bool,
-}
 
 // === impl Excess ===
 
@@ -94,7 +44,7 @@ impl FrameBounds {
     pub(super) fn new(timeout: Duration, excess: Excess) -> Self {
         Self {
             timeout,
-            outline: Outline::new(),
+            frames: Frames::new(MAX_BLOCK_FIELDS),
             excess,
         }
     }
@@ -108,251 +58,20 @@ impl FrameBounds {
         polled: Poll<io::Result<()>>,
         read: &[u8],
     ) -> Poll<io::Result<()>> {
-        if self.outline.advance(read) {
+        if self.frames.advance(read) {
             timers.stop(Timer::Frame);
         }
-        if self.outline.has_excess {
+        if self.frames.has_excess() {
             self.excess.0.store(true, Ordering::Relaxed);
             return Poll::Pending;
         }
-        if polled.is_ready() || self.outline.is_idle() {
+        if polled.is_ready() || self.frames.is_idle() {
             return polled;
         }
         timers.start(Timer::Frame, self.timeout);
         match timers.poll(Timer::Frame, cx) {
             Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             Poll::Pending => polled,
-        }
-    }
-}
-
-// === impl Outline ===
-
-impl Outline {
-    fn new() -> Self {
-        Self {
-            header: [0; FRAME_HEADER],
-            header_len: 0,
-            payload: PREFACE,
-            frame: Frame::Other,
-            block: None,
-            has_excess: false,
-        }
-    }
-
-    /// Returns whether nothing is unfinished that has to be finished in time. A body may take its
-    /// time.
-    fn is_idle(&self) -> bool {
-        let is_data = matches!(self.frame, Frame::Data);
-        self.header_len == 0 && (self.payload == 0 || is_data) && self.block.is_none()
-    }
-
-    /// Goes on by `bytes`; returns whether something was finished on the way.
-    fn advance(&mut self, mut bytes: &[u8]) -> bool {
-        let mut has_finished = false;
-        while !bytes.is_empty() {
-            if self.payload > 0 {
-                let (piece, rest) = bytes.split_at(bytes.len().min(self.payload as usize));
-                bytes = rest;
-                // No more than `payload`, which is a u32.
-                self.payload -= piece.len() as u32;
-                self.read_payload(piece);
-            } else {
-                let n = bytes.len().min(FRAME_HEADER - self.header_len);
-                self.header[self.header_len..][..n].copy_from_slice(&bytes[..n]);
-                self.header_len += n;
-                bytes = &bytes[n..];
-                if self.header_len == FRAME_HEADER {
-                    self.start_frame();
-                }
-            }
-            has_finished |= self.is_idle();
-        }
-        has_finished
-    }
-
-    fn start_frame(&mut self) {
-        let [a, b, c, kind, flags, ..] = self.header;
-        self.header_len = 0;
-        self.payload = u32::from_be_bytes([0, a, b, c]);
-        self.frame = match kind {
-            DATA => Frame::Data,
-            HEADERS | CONTINUATION => Frame::Fragment(Fragment::new(kind, flags)),
-            _ => Frame::Other,
-        };
-        if let Frame::Fragment(_) = self.frame {
-            self.block.get_or_insert(HeaderBlock::new());
-            // It may be empty.
-            self.read_payload(&[]);
-        }
-    }
-
-    /// Reads the next piece of a frame's payload, behind which `payload` more bytes come.
-    fn read_payload(&mut self, piece: &[u8]) {
-        let (Frame::Fragment(fragment), Some(block)) = (&mut self.frame, &mut self.block) else {
-            return;
-        };
-        block.advance(fragment.of_block(piece, self.payload));
-        self.has_excess |= block.fields() > MAX_BLOCK_FIELDS;
-        if fragment.ends_block && self.payload == 0 {
-            self.block = None;
-        }
-    }
-}
-
-// === impl Fragment ===
-
-impl Fragment {
-    fn new(kind: u8, flags: u8) -> Self {
-        // CONTINUATION has neither.
-        let has = |flag: u8| kind == HEADERS && flags & flag != 0;
-        let length = |flag: u8, length: u32| if has(flag) { length } else { 0 };
-        Self {
-            ahead: length(PADDED, PAD_LENGTH) + length(PRIORITY, PRIORITY_LENGTH),
-            is_padded: has(PADDED),
-            padding: 0,
-            ends_block: flags & END_HEADERS != 0,
-        }
-    }
-
-    /// Returns the bytes of the block in a piece of the payload, behind which `left` more bytes come.
-    fn of_block<'b>(&mut self, mut piece: &'b [u8], left: u32) -> &'b [u8] {
-        while self.ahead > 0
-            && let Some((&byte, rest)) = piece.split_first()
-        {
-            if std::mem::take(&mut self.is_padded) {
-                self.padding = byte.into();
-            }
-            self.ahead -= 1;
-            piece = rest;
-        }
-        let padding = self.padding.saturating_sub(left) as usize;
-        &piece[..piece.len().saturating_sub(padding)]
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn frame(kind: u8, flags: u8, payload: usize) -> Vec<u8> {
-        let mut frame = (payload as u32).to_be_bytes()[1..].to_vec();
-        frame.extend([kind, flags, 0, 0, 0, 1]);
-        frame.extend(vec![0; payload]);
-        frame
-    }
-
-    /// Returns whether the connection is idle after each byte.
-    fn idle(bytes: &[u8]) -> Vec<bool> {
-        let mut outline = Outline::new();
-        let idle = |byte: &u8| {
-            outline.advance(&[*byte]);
-            outline.is_idle()
-        };
-        bytes.iter().map(idle).collect()
-    }
-
-    #[test]
-    fn a_connection_is_idle_between_frames_and_within_a_body() {
-        let preface = vec![0; PREFACE as usize];
-        for (name, frames, busy) in [
-            ("nothing", vec![], 23),
-            ("settings", frame(0x4, 0, 6), 23 + 14),
-            ("headers", frame(HEADERS, END_HEADERS, 5), 23 + 13),
-            ("empty settings", frame(0x4, 1, 0), 23 + 8),
-            ("data", frame(DATA, 0, 100), 23 + 8),
-            (
-                "a header block in three frames",
-                [
-                    frame(HEADERS, 0, 3),
-                    frame(CONTINUATION, 0, 3),
-                    frame(CONTINUATION, END_HEADERS, 3),
-                ]
-                .concat(),
-                23 + 12 + 12 + 11,
-            ),
-        ] {
-            let bytes = [preface.clone(), frames].concat();
-            let states = idle(&bytes);
-            assert_eq!(states.iter().filter(|idle| !**idle).count(), busy, "{name}");
-            assert_eq!(states.last(), Some(&true), "{name}");
-            // However the bytes are cut, the end is the same.
-            for cut in 0..bytes.len() {
-                let mut outline = Outline::new();
-                outline.advance(&bytes[..cut]);
-                outline.advance(&bytes[cut..]);
-                assert!(outline.is_idle(), "{name}, cut at {cut}");
-            }
-        }
-    }
-
-    /// A HEADERS frame with these flags, its fields in front of and behind other bytes.
-    fn headers(flags: u8, ahead: &[u8], fields: usize, behind: usize) -> Vec<u8> {
-        let payload = [ahead, &vec![0x82; fields], &vec![0x82; behind]].concat();
-        let mut frame = frame(HEADERS, flags, 0);
-        frame[..3].copy_from_slice(&(payload.len() as u32).to_be_bytes()[1..]);
-        [frame, payload].concat()
-    }
-
-    #[test]
-    fn fields_are_counted_in_every_frame_that_may_have_some() {
-        const MOST: usize = MAX_BLOCK_FIELDS;
-        let begun = |fields| headers(0, &[], fields, 0);
-        let mut continued = headers(END_HEADERS, &[], 1, 0);
-        continued[3] = CONTINUATION;
-        for (name, frames, is_excess) in [
-            (
-                "as many as may be",
-                headers(END_HEADERS, &[], MOST, 0),
-                false,
-            ),
-            ("one more", headers(END_HEADERS, &[], MOST + 1, 0), true),
-            ("one more, in a block without an end", begun(MOST + 1), true),
-            (
-                "one more, in another frame",
-                [begun(MOST), continued.clone()].concat(),
-                true,
-            ),
-            (
-                "two blocks",
-                [begun(MOST - 1), continued, begun(MOST)].concat(),
-                false,
-            ),
-            (
-                "padding of what would be fields",
-                headers(END_HEADERS | PADDED, &[200], MOST, 200),
-                false,
-            ),
-            (
-                "priority, too",
-                headers(
-                    END_HEADERS | PADDED | PRIORITY,
-                    &[9, 0x82, 0x82, 0x82, 0x82, 0x82],
-                    MOST,
-                    9,
-                ),
-                false,
-            ),
-            (
-                "one more behind a priority",
-                headers(END_HEADERS | PRIORITY, &[0x82; 5], MOST + 1, 0),
-                true,
-            ),
-            (
-                "padding longer than the frame",
-                headers(PADDED, &[255], 1, 0),
-                false,
-            ),
-            ("data", frame(DATA, 0, MOST + 100), false),
-        ] {
-            let bytes = [vec![0; PREFACE as usize], frames].concat();
-            for step in [1, 7, bytes.len()] {
-                let mut outline = Outline::new();
-                for piece in bytes.chunks(step) {
-                    outline.advance(piece);
-                }
-                assert_eq!(outline.has_excess, is_excess, "{name}, in pieces of {step}");
-            }
         }
     }
 }

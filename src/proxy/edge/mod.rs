@@ -14,7 +14,6 @@ mod draining;
 mod express;
 mod frame_bounds;
 mod head;
-mod header_block;
 mod http1;
 mod http2;
 mod inbox;
