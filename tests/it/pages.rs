@@ -156,3 +156,31 @@ fn too_many_reloads_are_refused() {
         "{refused} were refused"
     );
 }
+
+#[test]
+fn pages_are_not_given_for_requests_whose_end_is_not_certain() {
+    let gateway =
+        Gateway::start("upstreams: { u: { echo: true } }\nroutes: [{ upstream: u, cors: off }]");
+    for (request, status) in [
+        (
+            "POST /reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0, 0\r\n\r\n",
+            400,
+        ),
+        (
+            "POST /reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            400,
+        ),
+        ("POST /reload HTTP/1.1\nHost: localhost\n\n", 400),
+        ("GET /live z HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+        (
+            "CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            405,
+        ),
+    ] {
+        let mut client = Client::connect(gateway.admin);
+        let response = client.exchange(request);
+        assert_eq!(response.status, status, "{request:?}");
+        assert_eq!(response.get("server"), None, "{request:?}");
+        assert!(client.is_closed(), "{request:?}");
+    }
+}
