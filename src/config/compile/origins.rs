@@ -171,7 +171,12 @@ fn problem(error: PatternError) -> Problem {
 /// Returns the remedy for a regex that can't be used, if it is known.
 fn hint_for(error: &RegexError, text: &str) -> Option<&'static str> {
     Some(match error {
-        RegexError::TooLarge => "write smaller counted repetitions",
+        RegexError::TooLarge => {
+            "write smaller counted repetitions or fewer alternatives, or list the origins"
+        }
+        RegexError::TooLong { .. } => {
+            "list the origins, in a file if they are many: write `- file: origins.txt`"
+        }
         RegexError::Empty => "write what the whole origin is like, or remove it",
         RegexError::MatchesNothing => "a regex is the whole origin: write `https://` in front",
         RegexError::NotAscii => "write the host in Punycode (xn--…)",
@@ -181,7 +186,7 @@ fn hint_for(error: &RegexError, text: &str) -> Option<&'static str> {
         RegexError::Syntax { .. } if text.contains("(?!") || text.contains("(?<") => {
             "say what is allowed, not what isn't"
         }
-        RegexError::Syntax { .. } => return None,
+        RegexError::Syntax { .. } | RegexError::TooManyTogether => return None,
     })
 }
 

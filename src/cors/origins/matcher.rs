@@ -19,7 +19,7 @@ pub use arena::PatternId;
 
 use super::origin::{MAX_ORIGIN_LEN, Origin, OriginError, TupleOrigin};
 use super::pattern::{HostPattern, OriginPattern, PortPattern, TuplePattern};
-use super::regex::{RegexError, RegexSet};
+use super::regex::{RegexError, RegexSet, SPLIT_BYTES};
 use arena::Arena;
 use foldhash::quality::RandomState;
 use groups::Groups;
@@ -163,12 +163,26 @@ impl OriginMatcher {
     /// Returns the bytes of the patterns' text, and the bytes of everything else.
     pub fn memory_usage(&self) -> (usize, usize) {
         let (text, headers) = self.arena.memory_usage();
-        let regexes = self.regexes.as_ref().map_or(0, |regexes| {
+        let exact = self.exact.allocation_size();
+        let rest = self.groups.memory_usage() + self.regex_memory_usage();
+        (text, headers + exact + rest)
+    }
+
+    /// Returns the bytes that it took to build the regexes' automata, with those of attempts to join too
+    /// many regexes.
+    pub fn regex_build_bytes(&self) -> usize {
+        let sets = self
+            .regexes
+            .as_ref()
+            .map_or(0, |regexes| regexes.sets.len());
+        self.regex_memory_usage() + sets.saturating_sub(1) * SPLIT_BYTES
+    }
+
+    fn regex_memory_usage(&self) -> usize {
+        self.regexes.as_ref().map_or(0, |regexes| {
             let sets = regexes.sets.iter().map(|(_, set)| set.memory_usage());
             sets.sum::<usize>() + size_of_val(&*regexes.ids)
-        });
-        let exact = self.exact.allocation_size();
-        (text, headers + exact + self.groups.memory_usage() + regexes)
+        })
     }
 
     fn find_exact(&self, origin: &[u8]) -> Option<PatternId> {

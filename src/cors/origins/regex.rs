@@ -8,11 +8,11 @@
 mod examples;
 mod set;
 
-pub(super) use set::RegexSet;
+pub(super) use set::{RegexSet, SPLIT_BYTES};
 
 use regex_syntax::hir::Hir;
 use regex_syntax::hir::literal::{ExtractKind, Extractor};
-use set::MAX_AUTOMATON_BYTES;
+use set::{MAX_AUTOMATON_BYTES, MAX_SETS, MAX_TOTAL_BYTES};
 use std::sync::Arc;
 
 /// A regex that must match the whole origin.
@@ -25,6 +25,9 @@ pub struct RegexPattern {
     alone: Arc<RegexSet>,
 }
 
+/// Maximum bytes of a regex; a longer one is refused. A matcher counts a pattern's bytes in 16 bits.
+const MAX_LEN: usize = u16::MAX as usize;
+
 /// A reason why a regex is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RegexError {
@@ -36,8 +39,12 @@ pub enum RegexError {
     NotAscii,
     #[error("`{text}` is not a regex: {reason}")]
     Syntax { text: String, reason: String },
+    #[error("the regex has {len} bytes, more than {MAX_LEN}")]
+    TooLong { len: usize },
     #[error("the regex needs an automaton of more than {} MiB", MAX_AUTOMATON_BYTES >> 20)]
     TooLarge,
+    #[error("they need more than {MAX_SETS} automata, or more than {} MiB for them", MAX_TOTAL_BYTES >> 20)]
+    TooManyTogether,
 }
 
 // === impl RegexPattern ===
@@ -47,6 +54,9 @@ impl RegexPattern {
     pub fn parse(text: &str) -> Result<Self, RegexError> {
         if text.is_empty() {
             return Err(RegexError::Empty);
+        }
+        if text.len() > MAX_LEN {
+            return Err(RegexError::TooLong { len: text.len() });
         }
         if !text.is_ascii() {
             return Err(RegexError::NotAscii);
@@ -63,13 +73,21 @@ impl RegexPattern {
         }
         Ok(Self {
             text: text.to_owned(),
-            alone: Arc::new(RegexSet::new([&hir])?),
+            alone: Arc::new(RegexSet::of_one(&hir)?),
             hir,
         })
     }
 
+    /// Maximum of [`RegexPattern::memory_usage`].
+    pub const MAX_MEMORY: usize = MAX_AUTOMATON_BYTES;
+
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Returns the bytes of this regex's own automaton.
+    pub fn memory_usage(&self) -> usize {
+        self.alone.memory_usage()
     }
 
     /// Whether this regex alone matches the whole of `origin`.

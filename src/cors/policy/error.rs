@@ -94,7 +94,9 @@ impl PolicyErrorKind {
             }
             Self::NotAMethod(_) => "write a method such as `PUT`",
             Self::NotAHeader(_) => "write a name such as `x-request-id`",
-            Self::Matcher(_) => return None,
+            Self::Matcher(_) => {
+                "write plain patterns such as `https://*.example.com` where they will do"
+            }
         })
     }
 }

@@ -1,6 +1,7 @@
 //! A policy as the operator wrote it.
 
 use crate::cors::origins::pattern::OriginPattern;
+use std::collections::HashSet;
 
 /// A policy as it is written, its origin patterns parsed.
 #[derive(Debug, Clone, Default)]
@@ -85,12 +86,11 @@ impl NameList {
     }
 
     pub(super) fn without_duplicates(self) -> Self {
-        let mut names: Vec<String> = Vec::with_capacity(self.names.len());
-        for name in self.names {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
+        let mut known = HashSet::with_capacity(self.names.len());
+        let is_first: Vec<bool> = self.names.iter().map(|name| known.insert(name)).collect();
+        let mut is_first = is_first.into_iter();
+        let mut names = self.names;
+        names.retain(|_| is_first.next().unwrap_or(true));
         Self { names, ..self }
     }
 }

@@ -9,16 +9,22 @@ use regex_syntax::hir::{Hir, Look};
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
-/// Maximum bytes of one automaton; regexes that need more are split into several automata, and a
-/// single one is refused. A thousand regexes of forty characters take about 4 MiB; a single regex
-/// exceeds it only if it counts, such as `(a|b)*a(a|b){20}`.
+/// Maximum bytes of a single regex's automaton; a regex that needs more is refused. It does only if it
+/// counts, such as `(a|b)*a(a|b){20}`.
 pub(super) const MAX_AUTOMATON_BYTES: usize = 16 << 20;
-/// Maximum bytes that building one automaton may take on the way.
-const MAX_BUILD_BYTES: usize = 64 << 20;
+/// Maximum bytes of what building it takes on the way. They bound the time as well: a state of an
+/// automaton is a set of places in the regexes, and costs bytes and time for each place.
+const MAX_BUILD_BYTES: usize = 8 << 20;
+/// The same for an automaton of several regexes; those that need more are split into several automata.
+/// Hundreds of regexes of forty characters take less.
+const MAX_JOINT_AUTOMATON_BYTES: usize = 8 << 20;
+const MAX_JOINT_BUILD_BYTES: usize = 512 << 10;
+/// Maximum bytes that were spent on an automaton of several regexes before it was split.
+pub(in crate::cors::origins) const SPLIT_BYTES: usize = MAX_JOINT_AUTOMATON_BYTES / 4;
 /// Maximum bytes of a policy's automata together; regexes that need more are refused.
-const MAX_TOTAL_BYTES: usize = 64 << 20;
+pub(super) const MAX_TOTAL_BYTES: usize = 64 << 20;
 /// Maximum automata of a policy, each of which is run in turn; regexes that need more are refused.
-const MAX_SETS: usize = 16;
+pub(super) const MAX_SETS: usize = 16;
 
 /// All regexes of one policy.
 #[derive(Debug)]
@@ -37,10 +43,12 @@ impl RegexSet {
         patterns: &[&RegexPattern],
     ) -> Result<Vec<(usize, Self)>, RegexError> {
         let mut sets = Vec::new();
-        Self::split(0, patterns, &mut sets)?;
+        // Of `MAX_SETS` sets, all but one follow from a set that was split.
+        let mut splits = MAX_SETS - 1;
+        Self::split(0, patterns, &mut splits, &mut sets)?;
         let bytes: usize = sets.iter().map(|(_, set)| set.memory_usage()).sum();
         match bytes > MAX_TOTAL_BYTES {
-            true => Err(RegexError::TooLarge),
+            true => Err(RegexError::TooManyTogether),
             false => Ok(sets),
         }
     }
@@ -48,21 +56,38 @@ impl RegexSet {
     fn split(
         first: usize,
         patterns: &[&RegexPattern],
+        splits: &mut usize,
         sets: &mut Vec<(usize, Self)>,
     ) -> Result<(), RegexError> {
-        match Self::new(patterns.iter().map(|pattern| &pattern.hir)) {
+        let hirs = patterns.iter().map(|pattern| &pattern.hir);
+        let set = match patterns {
+            [only] => Self::of_one(&only.hir),
+            _ => Self::new(hirs, MAX_JOINT_AUTOMATON_BYTES, MAX_JOINT_BUILD_BYTES),
+        };
+        match set {
             Ok(set) => sets.push((first, set)),
-            Err(_) if patterns.len() > 1 && sets.len() < MAX_SETS => {
+            Err(_) if patterns.len() > 1 => {
+                *splits = splits.checked_sub(1).ok_or(RegexError::TooManyTogether)?;
                 let (left, right) = patterns.split_at(patterns.len() / 2);
-                Self::split(first, left, sets)?;
-                Self::split(first + left.len(), right, sets)?;
+                Self::split(first, left, splits, sets)?;
+                Self::split(first + left.len(), right, splits, sets)?;
             }
             Err(error) => return Err(error),
         }
         Ok(())
     }
 
-    pub(super) fn new<'a>(hirs: impl IntoIterator<Item = &'a Hir>) -> Result<Self, RegexError> {
+    /// Compiles one regex.
+    pub(super) fn of_one(hir: &Hir) -> Result<Self, RegexError> {
+        Self::new([hir], MAX_AUTOMATON_BYTES, MAX_BUILD_BYTES)
+    }
+
+    /// Compiles regexes to one automaton of at most so many bytes, and takes at most so many on the way.
+    fn new<'a>(
+        hirs: impl IntoIterator<Item = &'a Hir>,
+        most: usize,
+        most_on_the_way: usize,
+    ) -> Result<Self, RegexError> {
         let whole: Vec<Hir> = hirs
             .into_iter()
             .map(|hir| Hir::concat(vec![hir.clone(), Hir::look(Look::End)]))
@@ -71,7 +96,7 @@ impl RegexSet {
             .configure(
                 thompson::Config::new()
                     .utf8(false)
-                    .nfa_size_limit(Some(MAX_BUILD_BYTES)),
+                    .nfa_size_limit(Some(most)),
             )
             .build_many_from_hir(&whole)
             .map_err(|_| RegexError::TooLarge)?;
@@ -83,8 +108,8 @@ impl RegexSet {
                     // Without this a pattern that matches a shorter text would hide the others.
                     .match_kind(MatchKind::All)
                     .accelerate(false)
-                    .dfa_size_limit(Some(MAX_AUTOMATON_BYTES))
-                    .determinize_size_limit(Some(MAX_BUILD_BYTES)),
+                    .dfa_size_limit(Some(most))
+                    .determinize_size_limit(Some(most_on_the_way)),
             )
             .build_from_nfa(&nfa)
             .map_err(|_| RegexError::TooLarge)?;
@@ -116,7 +141,7 @@ impl RegexSet {
         ORIGINS.get_or_init(|| {
             let text = r"[a-z][a-z0-9+.-]*://([a-z0-9_.-]+|\[[0-9a-f:]+\])(:[1-9][0-9]{0,4})?";
             let hir = parse(text).expect("invariant: a test parses it");
-            Self::new([&hir]).expect("invariant: a test compiles it")
+            Self::of_one(&hir).expect("invariant: a test compiles it")
         })
     }
 

@@ -1,4 +1,6 @@
 use super::*;
+use crate::cors::origins::matcher::OriginMatcher;
+use crate::cors::origins::pattern::OriginPattern;
 
 fn is_match(regex: &str, origin: &str) -> bool {
     RegexPattern::parse(regex).unwrap().is_match(origin)
@@ -95,6 +97,31 @@ fn a_regex_that_is_not_a_whole_origin_matches_none() {
 fn a_regex_that_would_explode_is_an_error_and_not_an_outage() {
     let parsed = RegexPattern::parse("(a|b)*a(a|b){24}");
     assert!(matches!(parsed, Err(RegexError::TooLarge)), "{parsed:?}");
+}
+
+#[test]
+fn a_long_list_of_alternatives_is_refused_for_its_length() {
+    let names: Vec<String> = (0..10_000).map(|i| format!("tenant-{i}")).collect();
+    let text = format!(r"https://({})\.example\.com", names.join("|"));
+    assert_eq!(
+        RegexPattern::parse(&text).map(|_| ()),
+        Err(RegexError::TooLong { len: text.len() })
+    );
+    let longest = format!("https://{}", "a|".repeat((MAX_LEN - 9) / 2) + "a");
+    assert_eq!(longest.len(), MAX_LEN);
+    let pattern = RegexPattern::parse(&longest).map(|regex| vec![OriginPattern::Regex(regex)]);
+    let matcher = OriginMatcher::new(&pattern.expect("not too long"), false);
+    assert_eq!(matcher.map(|_| ()), Ok(()));
+}
+
+#[test]
+fn regexes_that_can_not_be_joined_are_given_up_before_long() {
+    let text = |i| format!(r"https://[a-z0-9-]+-team{i}-[a-z0-9-]+\.preview\.example\.com");
+    let patterns: Vec<RegexPattern> = (0..200)
+        .map(|i| RegexPattern::parse(&text(i)).unwrap())
+        .collect();
+    let sets = RegexSet::of(&patterns.iter().collect::<Vec<_>>());
+    assert_eq!(sets.map(|_| ()), Err(RegexError::TooManyTogether));
 }
 
 #[test]
