@@ -49,6 +49,19 @@ pub(super) struct Problem {
     pub hint: Option<String>,
 }
 
+/// Maximum number of problems of one severity that are reported; the others are counted.
+pub(super) const MAX_REPORTED: usize = 100;
+
+/// Maximum bytes of a message, a hint, a path or a value in a diagnostic; a longer one is shortened.
+const MAX_TEXT: usize = 1_000;
+
+/// The first [`MAX_REPORTED`] elements of a list, and how many more there are.
+#[derive(Debug)]
+pub(super) struct Firsts<T> {
+    pub kept: Vec<T>,
+    pub more: usize,
+}
+
 /// A [`Diagnostic`] without its severity.
 #[derive(Debug)]
 struct Located<'a>(&'a Diagnostic);
@@ -65,6 +78,8 @@ pub struct ConfigError {
 // === impl Severity ===
 
 impl Severity {
+    pub(super) const ALL: [Self; 3] = [Self::Error, Self::Warning, Self::Note];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Error => "error",
@@ -95,6 +110,27 @@ impl Diagnostic {
     /// Makes an error about a file as a whole.
     pub fn of_file(file: &Path, message: String) -> Self {
         Self::new(Severity::Error, file, message.into())
+    }
+
+    /// Makes the diagnostic in place of so many others of this severity; `None` if there are none.
+    pub(super) fn of_more(severity: Severity, file: &Path, more: usize) -> Option<Self> {
+        let what = match more {
+            0 => return None,
+            1 => format!("1 more {} is not listed", severity.as_str()),
+            _ => format!("{more} more {}s are not listed", severity.as_str()),
+        };
+        Some(Self::new(severity, file, what.into()))
+    }
+
+    /// Shortens all its texts, which quote a file of any size.
+    pub(super) fn shortened(self) -> Self {
+        Self {
+            path: shortened(self.path),
+            value: self.value.map(shortened),
+            message: shortened(self.message),
+            hint: self.hint.map(shortened),
+            ..self
+        }
     }
 
     /// Returns place, message and hint on one line, for a log.
@@ -161,6 +197,44 @@ pub fn escaped(text: &str) -> String {
             escape.into_iter().flatten().chain(plain)
         })
         .collect()
+}
+
+/// Leaves the middle of a long text out: its start names the value, its end says what is wrong.
+fn shortened(text: String) -> String {
+    if text.len() <= MAX_TEXT {
+        return text;
+    }
+    let is_boundary = |at: &usize| text.is_char_boundary(*at);
+    let start = (0..=MAX_TEXT / 2).rev().find(is_boundary);
+    let end = (text.len() - MAX_TEXT / 2..text.len()).find(is_boundary);
+    let (start, end) = (start.unwrap_or(0), end.unwrap_or(text.len()));
+    format!("{} … {}", &text[..start], &text[end..])
+}
+
+// === impl Firsts ===
+
+impl<T> Firsts<T> {
+    /// Adds an element, or counts it.
+    pub(super) fn push(&mut self, element: T) {
+        match self.is_full() {
+            true => self.more += 1,
+            false => self.kept.push(element),
+        }
+    }
+
+    /// Whether another element would only be counted.
+    pub(super) fn is_full(&self) -> bool {
+        self.kept.len() >= MAX_REPORTED
+    }
+}
+
+impl<T> Default for Firsts<T> {
+    fn default() -> Self {
+        Self {
+            kept: Vec::new(),
+            more: 0,
+        }
+    }
 }
 
 // === impl Problem ===

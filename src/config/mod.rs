@@ -40,7 +40,7 @@ impl Config {
     ///
     /// Returns everything that is wrong with it and with the files that it names, in their order.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        Self::load_by(Sources::read, path)
+        Self::load_by(Sources::read_config, path)
     }
 
     /// Does the same as [`Config::load`] for a file that is read once and not served, which may be
@@ -50,7 +50,7 @@ impl Config {
     ///
     /// The same as [`Config::load`].
     pub fn load_once(path: &Path) -> Result<Self, ConfigError> {
-        Self::load_by(Sources::read_whatever_it_is, path)
+        Self::load_by(Sources::read_config_from_anything, path)
     }
 
     fn load_by(

@@ -3,7 +3,8 @@
 //! A rule reports what it finds under a path such as `routes[2].cors`. [`Report::finish`] asks the
 //! [`Locator`] where each path is written, sorts the findings, and drops repetitions.
 
-use super::error::{Diagnostic, Place, Problem, Severity};
+use super::error::{Diagnostic, MAX_REPORTED, Place, Problem, Severity};
+use super::suggest::unknown_name;
 use crate::cors::Probe;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -67,8 +68,18 @@ pub(super) struct Report<'a> {
     /// The paths of values that did not fit: a key among them is not reported as missing.
     refused: HashSet<String>,
     found: Vec<Finding>,
-    errors: usize,
+    /// The last problem that was not kept, for its caller to go on with.
+    dropped: Option<Finding>,
+    /// The number of problems of each severity that were kept, and of those that were not.
+    kept_counts: [usize; Severity::ALL.len()],
+    dropped_counts: [usize; Severity::ALL.len()],
+    /// Whether the file was not read to its end, so that there may be more errors.
+    is_cut: bool,
 }
+
+/// Maximum number of problems of one severity that are kept; more are only counted. A few times more
+/// than are reported, because aliases repeat a problem, and the first in the file are reported.
+const MAX_KEPT: usize = 10 * MAX_REPORTED;
 
 /// One problem, not located yet.
 pub(super) struct Finding {
@@ -108,7 +119,10 @@ impl<'a> Report<'a> {
             locator,
             refused: HashSet::new(),
             found: Vec::new(),
-            errors: 0,
+            dropped: None,
+            kept_counts: [0; Severity::ALL.len()],
+            dropped_counts: [0; Severity::ALL.len()],
+            is_cut: false,
         }
     }
 
@@ -137,22 +151,51 @@ impl<'a> Report<'a> {
         at: impl Into<WrittenAt>,
         problem: impl Into<Problem>,
     ) -> &mut Finding {
-        self.errors += usize::from(severity == Severity::Error);
-        let index = self.found.len();
-        self.found.push(Finding {
+        let finding = Finding {
             severity,
             at: at.into(),
             target: Target::Value,
             problem: problem.into(),
             quoted: None,
             probes: Vec::new(),
-        });
+        };
+        let kept = &mut self.kept_counts[severity as usize];
+        if *kept == MAX_KEPT {
+            self.dropped_counts[severity as usize] += 1;
+            return self.dropped.insert(finding);
+        }
+        *kept += 1;
+        let index = self.found.len();
+        self.found.push(finding);
         &mut self.found[index]
+    }
+
+    /// Reports that there is no `kind` called `name`, and which name may be meant.
+    pub(super) fn unknown_name<'n>(
+        &mut self,
+        at: impl Into<WrittenAt>,
+        kind: &str,
+        name: &str,
+        known: impl Iterator<Item = &'n str> + Clone,
+    ) {
+        // To look for the name takes time, and a further error is hardly shown.
+        match self.error_count() < MAX_REPORTED {
+            true => self.error(at, unknown_name(kind, name, known)),
+            false => self.error(at, format!("there is no {kind} `{name}`")),
+        };
+    }
+
+    /// Counts errors that were found elsewhere and not kept, and notes whether the file was not read to
+    /// its end because of them.
+    pub(super) fn count_errors(&mut self, dropped: usize, is_cut: bool) {
+        self.dropped_counts[Severity::Error as usize] += dropped;
+        self.is_cut |= is_cut;
     }
 
     /// Returns how many errors were reported so far.
     pub(super) fn error_count(&self) -> usize {
-        self.errors
+        let error = Severity::Error as usize;
+        self.kept_counts[error] + self.dropped_counts[error]
     }
 
     /// Notes that the value at `path` did not fit and was left out.
@@ -185,9 +228,11 @@ impl<'a> Report<'a> {
     }
 
     /// Returns everything that was reported: the configuration's own problems in its order, then
-    /// those of each file that it names.
+    /// those of each file that it names. Of each severity they are the first [`MAX_REPORTED`], and the
+    /// number of the others.
     pub(super) fn finish(self) -> Vec<Diagnostic> {
         let (file, locator) = (self.file, self.locator);
+        let mut more = self.dropped_counts;
         let found = self.found.into_iter();
         let located = found.map(|finding| finding.locate(file, locator)).collect();
         let mut diagnostics = without_repetitions(located);
@@ -196,7 +241,22 @@ impl<'a> Report<'a> {
             let (a_key, b_key) = (key(a), key(b));
             (a_key.0, &a.file, a_key.1).cmp(&(b_key.0, &b.file, b_key.1))
         });
-        diagnostics
+        let mut shown = [0; Severity::ALL.len()];
+        diagnostics.retain(|diagnostic| {
+            let severity = diagnostic.severity as usize;
+            let is_shown = shown[severity] < MAX_REPORTED;
+            let counter = if is_shown { &mut shown } else { &mut more };
+            counter[severity] += 1;
+            is_shown
+        });
+        let more = Severity::ALL.into_iter().zip(more);
+        let more = more.filter_map(|(severity, more)| Diagnostic::of_more(severity, file, more));
+        let cut = self.is_cut.then(|| {
+            let message = format!("after {MAX_REPORTED} errors the file was not read further");
+            Diagnostic::of_file(file, message)
+        });
+        let diagnostics = diagnostics.into_iter().map(Diagnostic::shortened);
+        diagnostics.chain(more).chain(cut).collect()
     }
 }
 
@@ -352,6 +412,33 @@ mod tests {
                 ..Spot::default()
             })
         }
+    }
+
+    #[test]
+    fn the_first_hundred_problems_are_reported_and_the_others_counted() {
+        let mut report = Report::new(Path::new("command line"), &Flags);
+        for problem in 0..20_000 {
+            report.warn("max_age", format!("warning {problem}"));
+        }
+        // One error behind them is not lost, and its long value has a start and an end.
+        let value = format!("a{}z", "b".repeat(1 << 20));
+        report.error("name", format!("`{value}` is no name"));
+        let diagnostics = report.finish();
+        let texts: Vec<String> = diagnostics.iter().map(Diagnostic::to_string).collect();
+        assert_eq!(texts.len(), 102);
+        let [.., error, more] = texts.as_slice() else {
+            panic!("{texts:?}");
+        };
+        assert!(texts[99].ends_with("warning 99"), "{}", texts[99]);
+        assert!(
+            error.contains(": `abb") && error.ends_with("bz` is no name"),
+            "{error}"
+        );
+        assert!(error.len() < 1_100, "{}", error.len());
+        assert_eq!(
+            more,
+            "warning: command line: 19900 more warnings are not listed"
+        );
     }
 
     #[test]

@@ -18,7 +18,13 @@ pub(super) enum VariableError {
     NotUtf8(String),
     #[error("`{0}` is not a reference to a variable: {1}")]
     Malformed(String, &'static str),
+    #[error("the values of variables have more than {} MiB in all up to here", MAX_SUBSTITUTED >> 20)]
+    TooLong,
 }
+
+/// Maximum bytes of all values that have variables in them, with these replaced: a short name may stand
+/// for a long text, many times.
+pub(super) const MAX_SUBSTITUTED: usize = 8 << 20;
 
 // === impl VariableError ===
 
@@ -28,6 +34,7 @@ impl VariableError {
         match self {
             Self::Unset(name) => format!("write `${{{name}:-default}}` or set it"),
             Self::NotUtf8(_) => "set it to text in UTF-8".to_owned(),
+            Self::TooLong => "set shorter values, or write them once".to_owned(),
             Self::Malformed(..) => {
                 "write `${NAME}` or `${NAME:-default}`, and `$${` for `${` itself".to_owned()
             }
@@ -35,7 +42,8 @@ impl VariableError {
     }
 }
 
-/// Replaces the references in `text`; returns `None` if there are none. `$${` is a plain `${`.
+/// Replaces the references in `text`; returns `None` if there are none. `$${` is a plain `${`. The
+/// result has at most `room` bytes.
 ///
 /// As in a shell, the default is also taken for a variable that is empty.
 ///
@@ -45,6 +53,7 @@ impl VariableError {
 pub(super) fn substituted(
     text: &str,
     environment: Environment<'_>,
+    room: usize,
 ) -> Result<Option<String>, VariableError> {
     if !text.contains("${") {
         return Ok(None);
@@ -90,6 +99,9 @@ pub(super) fn substituted(
             (None, None) => return Err(VariableError::Unset(name.to_owned())),
         }
         rest = after;
+        if result.len() + rest.len() > room {
+            return Err(VariableError::TooLong);
+        }
     }
     result.push_str(rest);
     Ok(Some(result))
@@ -106,7 +118,7 @@ mod tests {
     use std::os::unix::ffi::OsStringExt as _;
 
     fn of(text: &str) -> Result<Option<String>, VariableError> {
-        substituted(text, &|name| {
+        let environment = |name: &str| {
             Some(match name {
                 "HOST" => "api.internal".into(),
                 "EMPTY" => OsString::new(),
@@ -114,7 +126,8 @@ mod tests {
                 "LATIN_1" => OsString::from_vec(b"caf\xe9".to_vec()),
                 _ => return None,
             })
-        })
+        };
+        substituted(text, &environment, 60)
     }
 
     #[test]
@@ -185,5 +198,12 @@ mod tests {
                 "{text}: {result:?}"
             );
         }
+        // Five values have sixty bytes.
+        let text = "${HOST}".repeat(5);
+        assert_eq!(
+            of(&text).map(|became| became.map(|b| b.len())),
+            Ok(Some(60))
+        );
+        assert_eq!(of(&(text + "x")), Err(VariableError::TooLong));
     }
 }

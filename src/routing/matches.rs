@@ -1,6 +1,7 @@
 //! The rule by which a route takes requests. The search is in `router`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::Hash;
 
 /// The rule by which a route takes requests. Every part that is written must match.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,13 +41,18 @@ impl RouteMatch {
 
     /// Whether some request matches both rules and neither of them is the more specific.
     pub fn is_ambiguous_with(&self, other: &Self) -> bool {
-        let is_contradicted = |(name, value): &(String, String)| {
-            let mut others = other.headers.iter();
-            others.any(|(known, other)| known == name && other != value)
+        let is_contradiction = || {
+            let others: HashMap<&String, &String> = other
+                .headers
+                .iter()
+                .map(|(name, value)| (name, value))
+                .collect();
+            let mut headers = self.headers.iter();
+            headers.any(|(name, value)| others.get(name).is_some_and(|other| *other != value))
         };
         self.predicate_count() == other.predicate_count()
             && self.is_on_the_way_of(other)
-            && !self.headers.iter().any(is_contradicted)
+            && !is_contradiction()
     }
 
     /// Whether the rules differ only in the values of the same headers, which a preflight does not
@@ -62,13 +68,16 @@ impl RouteMatch {
     /// Whether host, path and method are the same for both rules for some request.
     fn is_on_the_way_of(&self, other: &Self) -> bool {
         let same_host = (self.hosts.is_empty() && other.hosts.is_empty())
-            || self.hosts.iter().any(|host| other.hosts.contains(host));
+            || have_common(&self.hosts, &other.hosts);
         let same_method = self.methods.is_empty()
             || other.methods.is_empty()
-            || self
-                .methods
-                .iter()
-                .any(|method| other.methods.contains(method));
+            || have_common(&self.methods, &other.methods);
         self.path == other.path && same_host && same_method
     }
+}
+
+/// Whether an element is in both lists, which may be long.
+fn have_common<T: Eq + Hash>(a: &[T], b: &[T]) -> bool {
+    let a: HashSet<&T> = a.iter().collect();
+    b.iter().any(|element| a.contains(element))
 }

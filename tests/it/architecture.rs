@@ -286,7 +286,10 @@ fn only_the_mirror_of_the_file_is_deserialized() {
 
 #[test]
 fn only_one_file_names_the_yaml_crates() {
-    assert_only_in("serde_yaml", &["config/yaml/mod.rs"]);
+    assert_only_in(
+        "serde_yaml",
+        &["config/yaml/mod.rs", "config/yaml/fitting.rs"],
+    );
     assert_only_in("saphyr", &["config/yaml/places.rs"]);
 }
 

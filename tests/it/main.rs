@@ -2,6 +2,7 @@
 
 mod alloc;
 mod architecture;
+mod bombs;
 mod browser;
 mod cases;
 mod cli;

@@ -8,10 +8,13 @@ use crate::config::report::Report;
 use crate::routing::HostMatch;
 use std::net::{IpAddr, SocketAddr};
 
+/// Maximum number of traffic listeners, each of which has a socket; more are refused.
+const MAX_LISTENERS: usize = 256;
+
 /// Compiles `listeners`, of which there must be one.
 pub(super) fn listeners(report: &mut Report<'_>, raw: Option<Seq<RawListener>>) -> Vec<Listener> {
     let what = "the gateway must listen somewhere, such as `- address: 0.0.0.0:8080`";
-    required(report, "listeners", raw, what)
+    required(report, "listeners", raw, MAX_LISTENERS, what)
         .into_iter()
         .filter_map(|(path, raw)| listener(report, &path, raw))
         .collect()

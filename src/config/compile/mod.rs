@@ -1,11 +1,13 @@
 //! [`RawConfig`] → [`Config`]: the rules of the whole file, section by section, all errors at once.
 
+mod inputs;
 mod listeners;
 mod matches;
 mod origins;
 mod policies;
 mod routes;
 mod server;
+mod taken;
 mod trusted_proxies;
 mod upstreams;
 mod values;
@@ -18,6 +20,7 @@ use super::sources::Sources;
 use super::suggest::nearest;
 use super::variables::Environment;
 use super::yaml::{self, Document, Misfit, SyntaxError, Unknown};
+use inputs::Inputs;
 use policies::Policies;
 use std::path::Path;
 
@@ -40,7 +43,7 @@ pub(super) fn compile(
     text: &str,
     file: &Path,
     environment: Environment<'_>,
-    mut sources: Sources,
+    sources: Sources,
 ) -> Result<Config, ConfigError> {
     let Document {
         raw,
@@ -55,18 +58,23 @@ pub(super) fn compile(
                 path: error.path,
                 ..Diagnostic::new(Severity::Error, file, error.problem)
             };
+            let more = Diagnostic::of_more(Severity::Error, file, errors.more);
+            let errors = errors.kept.into_iter().map(diagnostic);
             return Err(ConfigError {
-                diagnostics: errors.into_iter().map(diagnostic).collect(),
+                diagnostics: errors.map(Diagnostic::shortened).chain(more).collect(),
                 sources,
             });
         }
     };
     let mut report = Report::new(file, &places);
-    for misfit in misfits {
+    report.count_errors(misfits.more, misfits.is_full());
+    for misfit in misfits.kept {
         refuse(&mut report, misfit);
     }
     // If the file could not be read to its end, a section that seems to be missing may be there.
-    let config = raw.and_then(|raw| config(&mut report, &mut sources, raw));
+    let mut inputs = Inputs::new(sources);
+    let config = raw.and_then(|raw| config(&mut report, &mut inputs, raw));
+    let sources = inputs.sources;
     let has_errors = report.error_count() > 0;
     let diagnostics = report.finish();
     match config {
@@ -129,7 +137,7 @@ fn refuse(report: &mut Report<'_>, misfit: Misfit) {
 
 /// Compiles the sections; returns `None` if one of them could not be compiled. The fields that are
 /// known only at the end, such as warnings, are left empty.
-fn config(report: &mut Report<'_>, sources: &mut Sources, raw: RawConfig) -> Option<Config> {
+fn config(report: &mut Report<'_>, inputs: &mut Inputs, raw: RawConfig) -> Option<Config> {
     let RawConfig {
         listeners,
         admin,
@@ -151,8 +159,8 @@ fn config(report: &mut Report<'_>, sources: &mut Sources, raw: RawConfig) -> Opt
     let server = server::server(report, server);
     let limits = server::limits(report, limits);
     let upstreams = upstreams::upstreams(report, upstreams);
-    let policies = Policies::compile(report, sources, policies);
-    let routes = routes::routes(report, sources, routes, &upstreams, &policies);
+    let policies = Policies::compile(report, inputs, policies);
+    let routes = routes::routes(report, inputs, routes, &upstreams, &policies);
     let default_policy = default_policy
         .map(|name| policies.named(report, "default_policy", &name))
         .unwrap_or_default();

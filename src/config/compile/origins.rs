@@ -1,10 +1,11 @@
 //! `allow_origins`: the patterns in the configuration, and those in the files that it names.
 
+use super::inputs::{Inputs, MAX_ORIGINS, MAX_REGEX_BYTES};
 use crate::config::error::{Place, Problem};
 use crate::config::raw::{OneOrMany, RawOrigin, RawOriginEntry};
 use crate::config::report::{At, Report, WrittenAt};
-use crate::config::sources::{self, Sources};
-use crate::cors::{OriginPattern, PatternError, RegexError, RegexPattern};
+use crate::config::sources;
+use crate::cors::{OriginMatcher, OriginPattern, PatternError, RegexError, RegexPattern};
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,13 +13,13 @@ use std::sync::Arc;
 /// Reads `raw`, the value at `path`. A pattern that is wrong is reported and left out.
 pub(super) fn read(
     report: &mut Report<'_>,
-    sources: &mut Sources,
+    inputs: &mut Inputs,
     path: &str,
     raw: OneOrMany<RawOrigin>,
 ) -> Vec<At<OriginPattern>> {
     let mut reader = Reader {
         report,
-        sources,
+        inputs,
         origins: Vec::new(),
     };
     match raw {
@@ -44,7 +45,7 @@ pub(super) fn read(
 /// Collects the patterns of one list.
 struct Reader<'r, 'a> {
     report: &'r mut Report<'a>,
-    sources: &'r mut Sources,
+    inputs: &'r mut Inputs,
     origins: Vec<At<OriginPattern>>,
 }
 
@@ -54,7 +55,9 @@ impl Reader<'_, '_> {
     fn element(&mut self, path: String, raw: RawOrigin) {
         match raw {
             RawOrigin::Text(text) => match OriginPattern::parse(&text) {
-                Ok(pattern) => self.push(pattern, path.into()),
+                Ok(pattern) => {
+                    self.push(pattern, path.into());
+                }
                 Err(error) => {
                     self.report.error(&path, problem(error));
                 }
@@ -82,9 +85,22 @@ impl Reader<'_, '_> {
     }
 
     fn regex(&mut self, path: String, regex: &str) {
+        if !self.inputs.has_room_for_regexes() {
+            too_many_regexes(self.report, path);
+            return;
+        }
         match RegexPattern::parse(regex) {
-            Ok(pattern) => self.push(OriginPattern::Regex(pattern), path.into()),
+            Ok(pattern) if !self.inputs.take_regex(pattern.memory_usage()) => {
+                too_many_regexes(self.report, path);
+            }
+            Ok(pattern) => {
+                self.push(OriginPattern::Regex(pattern), path.into());
+            }
             Err(error) => {
+                if let RegexError::TooLarge = error {
+                    // It took the time of the largest.
+                    self.inputs.take_regex(RegexPattern::MAX_MEMORY);
+                }
                 let hint = hint_for(&error, regex).map(str::to_owned);
                 let message = error.to_string();
                 self.report.error(&path, Problem { message, hint });
@@ -100,7 +116,7 @@ impl Reader<'_, '_> {
         }
         let folder = self.report.file().parent().unwrap_or(Path::new(""));
         let file = folder.join(name);
-        let text = match self.sources.read(&file) {
+        let text = match self.inputs.sources.read_origins(&file) {
             Ok(text) => text,
             Err(error) => {
                 let message = format!("can't read `{}`: {error}", file.display());
@@ -120,8 +136,12 @@ impl Reader<'_, '_> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         // Reserved at once: grown by doubling, the list would take three times the memory for a
         // while.
-        self.origins.reserve_exact(text.lines().count());
+        let most = text.lines().filter(|line| !line.is_empty()).count();
+        self.origins.reserve_exact(most.min(self.inputs.origins));
         for (index, line) in text.lines().enumerate() {
+            if line.is_empty() {
+                continue;
+            }
             let content = without_comment(line).trim();
             if content.is_empty() {
                 continue;
@@ -135,7 +155,11 @@ impl Reader<'_, '_> {
                 },
             };
             match OriginPattern::parse(content) {
-                Ok(pattern @ OriginPattern::Tuple(_)) => self.push(pattern, at),
+                Ok(pattern @ OriginPattern::Tuple(_)) => {
+                    if !self.push(pattern, at) {
+                        return;
+                    }
+                }
                 Ok(OriginPattern::Any | OriginPattern::Null | OriginPattern::Regex(_)) => {
                     let message = format!("`{content}` can't stand in a file of origins");
                     self.report
@@ -156,9 +180,45 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn push(&mut self, value: OriginPattern, at: WrittenAt) {
-        self.origins.push(At { value, at });
+    /// Adds a pattern, if there is room for it; returns whether there is.
+    fn push(&mut self, value: OriginPattern, at: WrittenAt) -> bool {
+        let rest = self.inputs.origins.checked_sub(1);
+        match rest {
+            Some(rest) => {
+                self.inputs.origins = rest;
+                self.origins.push(At { value, at });
+            }
+            None => {
+                let message =
+                    format!("the policies have more than {MAX_ORIGINS} patterns together");
+                let hint = "allow origins of one domain by `https://*.example.com`";
+                self.report.error(at, message).hint(hint);
+            }
+        }
+        rest.is_some()
     }
+}
+
+/// Takes room for the regexes of a compiled policy, whose patterns are at `path`; returns whether it is
+/// there.
+pub(super) fn take_regexes(
+    report: &mut Report<'_>,
+    inputs: &mut Inputs,
+    path: &str,
+    compiled: &OriginMatcher,
+) -> bool {
+    let is_taken = inputs.take_regex(compiled.regex_build_bytes());
+    if !is_taken {
+        too_many_regexes(report, path);
+    }
+    is_taken
+}
+
+fn too_many_regexes(report: &mut Report<'_>, at: impl Into<WrittenAt>) {
+    let most = MAX_REGEX_BYTES >> 20;
+    let message = format!("all regexes together need automata of more than {most} MiB");
+    let hint = "write plain patterns such as `https://*.example.com` where they will do";
+    report.error(at, message).hint(hint);
 }
 
 fn problem(error: PatternError) -> Problem {

@@ -1,5 +1,6 @@
 //! `policies`, and those that are written inline in a route.
 
+use super::inputs::Inputs;
 use super::origins;
 use super::values::one_or_many;
 use crate::config::error::Problem;
@@ -9,11 +10,9 @@ use crate::config::raw::{
     OneOrMany, RawDuration, RawOnRejectedPreflight, RawPolicy, RawUpstreamCorsHeaders,
 };
 use crate::config::report::{At, Report, WrittenAt};
-use crate::config::sources::Sources;
-use crate::config::suggest::unknown_name;
 use crate::cors::{
-    Dangers, NameList, OnRejectedPreflight, Policy, PolicySpec, PreflightStatus, SpecField,
-    UpstreamCorsHeaders,
+    Dangers, NameList, OnRejectedPreflight, Policy, PolicyErrorKind, PolicySpec, PreflightStatus,
+    SpecField, UpstreamCorsHeaders,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,7 +38,7 @@ impl Policies {
     /// Compiles `policies`.
     pub(super) fn compile(
         report: &mut Report<'_>,
-        sources: &mut Sources,
+        inputs: &mut Inputs,
         raw: BTreeMap<String, Option<RawPolicy>>,
     ) -> Self {
         let compiled = raw.into_iter().map(|(name, raw)| {
@@ -49,7 +48,7 @@ impl Policies {
                 let hint = "give the policy another name";
                 report.error(&path, message).hint(hint);
             }
-            let policy = policy(report, sources, &path, raw.unwrap_or_default());
+            let policy = policy(report, inputs, &path, raw.unwrap_or_default());
             (name, policy)
         });
         Self(compiled.collect())
@@ -71,7 +70,7 @@ impl Policies {
                 .into_iter()
                 .filter(|_| path != "default_policy");
             let known = self.0.keys().map(String::as_str).chain(words);
-            report.error(path, unknown_name("policy", name, known));
+            report.unknown_name(path, "policy", name, known);
         }
         None
     }
@@ -80,7 +79,7 @@ impl Policies {
 /// Compiles the policy at `path`; `None` if something is wrong with it.
 pub(super) fn policy(
     report: &mut Report<'_>,
-    sources: &mut Sources,
+    inputs: &mut Inputs,
     path: &str,
     raw: RawPolicy,
 ) -> Option<Arc<Policy>> {
@@ -106,7 +105,7 @@ pub(super) fn policy(
     let origins_path = path_of("allow_origins");
     let has_origins = allow_origins.is_some();
     let origins = match allow_origins {
-        Some(raw) => origins::read(report, sources, &origins_path, raw),
+        Some(raw) => origins::read(report, inputs, &origins_path, raw),
         None => {
             if !report.was_refused(&origins_path) {
                 report
@@ -170,10 +169,17 @@ pub(super) fn policy(
     });
     suspects.probe(report, policy.as_ref().ok().map(Policy::origins));
     let errors = match policy {
-        Ok(policy) => return is_complete.then(|| Arc::new(policy)),
+        Ok(policy) => {
+            let is_small = origins::take_regexes(report, inputs, &origins_path, policy.origins());
+            return (is_complete && is_small).then(|| Arc::new(policy));
+        }
         Err(errors) => errors,
     };
     for error in errors {
+        if let PolicyErrorKind::Matcher(_) = error.kind {
+            // It took as long as anything can; other policies' regexes would take as long again.
+            inputs.refuse_regexes();
+        }
         let at = match error.field {
             SpecField::Origin(index) => WrittenAt::from(&places[index]),
             // The problems of the list are reported already.

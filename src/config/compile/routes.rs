@@ -1,50 +1,59 @@
 //! `routes`: the upstream and the CORS rule of each request.
 
+use super::inputs::Inputs;
 use super::matches::{check_method, parse_host, parse_path, parse_prefix};
 use super::policies::{OFF, PASSTHROUGH, Policies, policy};
+use super::taken::{MAX_OF_PLACE, Taken};
 use super::upstreams::Upstreams;
 use super::values::{one_or_many, required};
 use crate::config::compiled::{Route, UNMATCHED};
 use crate::config::raw::{OneOrMany, RawCors, RawMatch, RawRoute, Seq};
 use crate::config::report::Report;
-use crate::config::sources::Sources;
-use crate::config::suggest::{known_names, unknown_name};
+use crate::config::suggest::known_names;
 use crate::cors::{NORMALIZED_METHODS, Rule};
 use crate::routing::{PathMatch, RouteMatch};
+use std::collections::HashSet;
 use std::sync::Arc;
+
+/// Maximum bytes of a route's name, which each of its metrics repeats; a longer one is refused.
+const MAX_NAME: usize = 256;
+/// Maximum number of routes, each of which has metrics of its own; more are refused.
+const MAX_ROUTES: usize = 10_000;
 
 /// Compiles `routes`, of which there must be one; `None` if something is wrong with them.
 pub(super) fn routes(
     report: &mut Report<'_>,
-    sources: &mut Sources,
+    inputs: &mut Inputs,
     raw: Option<Seq<RawRoute>>,
     upstreams: &Upstreams,
     policies: &Policies,
 ) -> Option<Vec<Route>> {
     let what = "a request must go somewhere, such as `- { upstream: api, cors: web-app }`";
     let before = report.error_count();
-    let raw = required(report, "routes", raw, what);
+    let raw = required(report, "routes", raw, MAX_ROUTES, what);
     let mut compiler = RouteCompiler {
         report,
-        sources,
+        inputs,
         upstreams,
         policies,
     };
     let mut routes: Vec<RouteDraft> = Vec::with_capacity(raw.len());
+    let mut taken = Taken::default();
     for (path, raw) in raw {
         let draft = compiler.route(path, raw);
-        compiler.check_unique(&draft, &routes);
+        compiler.check_unique(&draft, &routes, &taken);
+        taken.add(routes.len(), &draft.name, draft.matches.as_ref());
         routes.push(draft);
     }
     let routes: Option<Vec<Route>> = routes.into_iter().map(RouteDraft::complete).collect();
     routes.filter(|_| report.error_count() == before)
 }
 
-/// The context of all routes: upstreams and policies that they refer to, and sources for the files
-/// of inline policies.
+/// The context of all routes: upstreams and policies that they refer to, and the inputs of inline
+/// policies.
 struct RouteCompiler<'r, 'a> {
     report: &'r mut Report<'a>,
-    sources: &'r mut Sources,
+    inputs: &'r mut Inputs,
     upstreams: &'r Upstreams,
     policies: &'r Policies,
 }
@@ -85,6 +94,7 @@ impl RouteCompiler<'_, '_> {
             Some(name)
                 if name == UNMATCHED
                     || name.trim().is_empty()
+                    || name.len() > MAX_NAME
                     || name.chars().any(char::is_control) =>
             {
                 let message = format!("`{name}` can't be a route's name");
@@ -120,11 +130,12 @@ impl RouteCompiler<'_, '_> {
             }
             return None;
         };
-        let found = known.clone().position(|known| known == name);
+        let found = upstreams.binary_search_by(|(known, _)| known.as_str().cmp(&name));
+        let found = found.ok();
         let refused = |path: &str| self.report.was_refused(path);
         if found.is_none() && !refused("upstreams") && !refused(&format!("upstreams.{name}")) {
-            let problem = unknown_name("upstream", &name, known);
-            self.report.error(&path_of_key, problem);
+            self.report
+                .unknown_name(&path_of_key, "upstream", &name, known);
         }
         found
     }
@@ -141,7 +152,7 @@ impl RouteCompiler<'_, '_> {
                 }
             },
             Some(RawCors::Inline(raw)) => {
-                policy(self.report, self.sources, path, *raw).map(Rule::Policy)
+                policy(self.report, self.inputs, path, *raw).map(Rule::Policy)
             }
         }
     }
@@ -204,11 +215,12 @@ impl RouteCompiler<'_, '_> {
                 }
             }
         }
+        let mut known = HashSet::new();
         for (name, value) in headers.unwrap_or_default() {
             let path = format!("{path}.headers.{name}");
             if crate::cors::is_token(name.as_bytes()) {
                 let lower = name.to_ascii_lowercase();
-                if matches.headers.iter().any(|(known, _)| *known == lower) {
+                if !known.insert(lower.clone()) {
                     let message =
                         format!("`{name}` stands here twice: names are compared without case");
                     self.report
@@ -253,18 +265,30 @@ impl RouteCompiler<'_, '_> {
     }
 
     /// Reports the first of the earlier routes that this one clashes with.
-    fn check_unique(&mut self, route: &RouteDraft, earlier: &[RouteDraft]) {
+    fn check_unique(&mut self, route: &RouteDraft, earlier: &[RouteDraft], taken: &Taken) {
         let path = &route.path;
-        if let Some(other) = earlier.iter().find(|other| other.name == route.name) {
+        if let Some(other) = taken.named(&route.name).and_then(|at| earlier.get(at)) {
             let message = format!("the name `{}` is taken by {}", route.name, other.path);
             self.report
                 .error(format!("{path}.name"), message)
                 .hint("give every route a name of its own")
                 .where_used();
         }
+        let rivals = match route.matches.as_ref().map(|matches| taken.rivals(matches)) {
+            Some(Some(rivals)) => rivals,
+            Some(None) => {
+                let message = format!("more than {MAX_OF_PLACE} routes have this host and path");
+                self.report
+                    .error(path, message)
+                    .hint("tell them apart by host or path")
+                    .where_used();
+                return;
+            }
+            None => return,
+        };
         let clash = |is_clash: fn(&RouteMatch, &RouteMatch) -> bool| {
             let mine = route.matches.as_ref()?;
-            let mut earlier = earlier.iter();
+            let mut earlier = rivals.iter().filter_map(|at| earlier.get(*at));
             earlier.find(|other| {
                 other
                     .matches

@@ -12,8 +12,11 @@ use std::time::Duration;
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const DEFAULT_READ_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Upstreams by name; `None` for one that is wrong, so that a route to it is not wrong as well.
+/// Upstreams, sorted by name; `None` for one that is wrong, so that a route to it is not wrong as well.
 pub(super) type Upstreams = Vec<(String, Option<Upstream>)>;
+
+/// Maximum number of upstreams, whose names are resolved one after the other; more are refused.
+const MAX_UPSTREAMS: usize = 10_000;
 
 /// Compiles `upstreams`, of which there must be one.
 pub(super) fn upstreams(
@@ -29,6 +32,12 @@ pub(super) fn upstreams(
     };
     if raw.is_empty() && !report.was_refused_within("upstreams") {
         report.error("upstreams", format!("`upstreams` is empty: {what}"));
+    }
+    if raw.len() > MAX_UPSTREAMS {
+        let message = format!("`upstreams` has more than {MAX_UPSTREAMS} elements");
+        report
+            .error("upstreams", message)
+            .hint("remove some of them");
     }
     raw.into_iter()
         .map(|(name, raw)| {

@@ -33,15 +33,20 @@ pub(super) fn one_or_many<T>(
     }
 }
 
-/// Does the same as [`elements`] for a list that must be there and must not be empty; `what` says
-/// why.
+/// Does the same as [`elements`] for a list that must be there, must not be empty, and has at most
+/// `most` elements; `what` says why.
 pub(super) fn required<T>(
     report: &mut Report<'_>,
     key: &str,
     list: Option<Seq<T>>,
+    most: usize,
     what: &str,
 ) -> Vec<(String, T)> {
     match list {
+        Some(list) if list.len() > most => {
+            let message = format!("`{key}` has {} elements, more than {most}", list.len());
+            report.error(key, message).hint("remove some of them");
+        }
         Some(list) if !list.is_empty() => return elements(report, key, list),
         Some(_) if report.was_refused_within(key) => {}
         Some(_) => {

@@ -1,12 +1,14 @@
-//! Text → [`RawConfig`], with every error of shape at once. Only this file and `places` name YAML
-//! crates.
+//! Text → [`RawConfig`], with every error of shape at once. Only this file, `fitting` and `places`
+//! name YAML crates.
 //!
-//! serde stops at the first value that does not fit. So that one mistake hides no other, a value
-//! that does not fit is taken out of the document and the rest is read again, until it fits.
-//! Indexes stay as they are in the file: an element of a sequence is not removed but becomes null.
+//! The text is read for its places first, and within bounds. serde_yaml makes values of it then, of a
+//! text that was read to its end. It has no bounds of its own that would do: it collects all events
+//! before it looks at them, and copies whatever an alias repeats.
 //!
 //! serde_yaml knows only the place of its first error. [`Places`] knows all places.
 
+mod bounds;
+mod fitting;
 mod paths;
 mod places;
 mod wording;
@@ -14,13 +16,14 @@ mod wording;
 pub(super) use places::Places;
 pub(super) use wording::Unknown;
 
-use super::error::{Place, Problem};
+use super::error::{Firsts, Place, Problem};
 use super::raw::RawConfig;
-use super::variables::{self, Environment};
-use paths::{path_of, push_key};
-use places::{YAML_1_1_BREAKS, end_of};
-use serde_path_to_error::Segment;
-use serde_yaml::Value;
+use super::variables::{self, Environment, MAX_SUBSTITUTED, VariableError};
+use fitting::Fitting;
+use paths::push_key;
+use places::{Stop, end_of};
+use serde::de::IgnoredAny;
+use serde_yaml::{Mapping, Value};
 use std::collections::HashMap;
 
 /// A document, as far as it could be read.
@@ -31,7 +34,7 @@ pub(super) struct Document {
     pub places: Places,
     /// The document's text with aliases, merge keys and variables resolved.
     pub resolved: String,
-    pub misfits: Vec<Misfit>,
+    pub misfits: Firsts<Misfit>,
 }
 
 /// A value that does not fit where it stands.
@@ -51,70 +54,57 @@ pub(super) struct SyntaxError {
     pub problem: Problem,
 }
 
-/// Maximum number of misfits that are reported; a file with more is not a configuration.
-const MAX_MISFITS: usize = 100;
+/// Bytes of a text behind its first syntax error that serde_yaml is shown, to word the error.
+const MAX_BEHIND: usize = 1_024;
+
+/// Characters that end a line in YAML 1.1, as serde_yaml reads it, and do not in YAML 1.2, as the index
+/// of places does: what is a comment for the one is a value for the other.
+const YAML_1_1_BREAKS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
 
 /// Reads `text`, which may start with a byte order mark.
-pub(super) fn read(text: &str, environment: Environment<'_>) -> Result<Document, Vec<SyntaxError>> {
+pub(super) fn read(
+    text: &str,
+    environment: Environment<'_>,
+) -> Result<Document, Firsts<SyntaxError>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut places = Places::of(text);
-    if !places.duplicates.is_empty() {
-        return Err(places
-            .duplicates
-            .into_iter()
-            .map(SyntaxError::duplicate)
-            .collect());
+    if let Some(at) = text.find(YAML_1_1_BREAKS) {
+        return Err(SyntaxError::ambiguous_break(text, at).into());
     }
-    let syntax_error = |error| vec![SyntaxError::new(&error, text)];
-    let mut value: Value = serde_yaml::from_str(text).map_err(syntax_error)?;
+    let mut places = Places::of(text).map_err(|stop| SyntaxError::of_stop(stop, text))?;
+    if !places.duplicates.kept.is_empty() {
+        let Firsts { kept, more } = places.duplicates;
+        let kept = kept.into_iter().map(SyntaxError::duplicate).collect();
+        return Err(Firsts { kept, more });
+    }
+    let mut value: Value =
+        serde_yaml::from_str(text).map_err(|error| SyntaxError::new(&error, text))?;
     value.apply_merge().map_err(|error| {
         let mut error = SyntaxError::new(&error, text);
         if let Some((place, path)) = places.wrong_merge() {
             (error.place, error.path) = (Some(place), path);
         }
-        vec![error]
+        error
     })?;
     if value.is_null() {
-        value = Value::Mapping(serde_yaml::Mapping::new());
+        value = Value::Mapping(Mapping::new());
     }
-    let mut misfits = Vec::new();
+    let mut misfits = Firsts::default();
     take_out_empty_keys(&mut value, "", &mut misfits);
-    let substituted = &mut places.substituted;
-    substitute(&mut value, "", environment, &mut misfits, substituted);
-    // Misfits that were texts with variables and are now tried as numbers or truth values. If one
-    // does not fit either way, this is its message.
-    let mut as_texts: HashMap<String, Misfit> = HashMap::new();
-    let raw = loop {
-        let error = match serde_path_to_error::deserialize(value.clone()) {
-            Ok(raw) => break Some(raw),
-            Err(error) => error,
-        };
-        let segments: Vec<Segment> = error.path().iter().cloned().collect();
-        let path = path_of(&segments);
-        let (unknown, problem) = wording::misfit(&path, &error.inner().to_string());
-        let misfit = Misfit {
-            path: path.clone(),
-            unknown,
-            problem,
-        };
-        let misfit = match as_texts.remove(&path) {
-            Some(as_text) => as_text,
-            None => {
-                let scalar = substituted.get(&path).and_then(|text| plain_scalar(text));
-                if let (Some(scalar), Some(place)) = (scalar, value_at(&mut value, &segments)) {
-                    *place = scalar;
-                    as_texts.insert(path, misfit);
-                    continue;
-                }
-                misfit
-            }
-        };
-        let is_last = misfits.len() + 1 >= MAX_MISFITS || !take_out(&mut value, &segments);
-        misfits.push(misfit);
-        if is_last {
-            break None;
-        }
+    let mut substitution = Substitution {
+        environment,
+        room: MAX_SUBSTITUTED,
+        substituted: &mut places.substituted,
+        misfits: &mut misfits,
     };
+    substitution.replace_in(&mut value, "");
+    let mut fitting = Fitting {
+        value,
+        misfits,
+        substituted: &places.substituted,
+        as_texts: HashMap::new(),
+    };
+    let raw = fitting.read();
+    let Fitting { value, misfits, .. } = fitting;
     Ok(Document {
         raw,
         places,
@@ -123,84 +113,65 @@ pub(super) fn read(text: &str, environment: Environment<'_>) -> Result<Document,
     })
 }
 
-/// Replaces the variables in the document's values. A value whose variables can't be replaced is
-/// taken out.
-fn substitute(
-    value: &mut Value,
-    path: &str,
-    environment: Environment<'_>,
-    misfits: &mut Vec<Misfit>,
-    substituted: &mut HashMap<String, String>,
-) {
-    let text = match value {
-        Value::Mapping(map) => {
-            return map.retain(|key, value| {
-                let mut path = path.to_owned();
-                push_key(&mut path, key.as_str().unwrap_or_default());
-                let before = misfits.len();
-                let is_text = value.is_string();
-                substitute(value, &path, environment, misfits, substituted);
-                !is_text || misfits.len() == before
-            });
-        }
-        Value::Sequence(elements) => {
-            for (index, element) in elements.iter_mut().enumerate() {
-                let path = format!("{path}[{index}]");
-                substitute(element, &path, environment, misfits, substituted);
+/// The replacing of variables by their values.
+struct Substitution<'a> {
+    environment: Environment<'a>,
+    /// Bytes that values with variables may still have.
+    room: usize,
+    substituted: &'a mut HashMap<String, String>,
+    misfits: &'a mut Firsts<Misfit>,
+}
+
+// === impl Substitution ===
+
+impl Substitution<'_> {
+    /// Replaces the variables in all values of `value`. One whose variables can't be replaced is taken
+    /// out.
+    fn replace_in(&mut self, value: &mut Value, path: &str) {
+        let text = match value {
+            Value::Mapping(map) => {
+                return map.retain(|key, value| {
+                    let mut path = path.to_owned();
+                    push_key(&mut path, key.as_str().unwrap_or_default());
+                    let is_text = value.is_string();
+                    self.replace_in(value, &path);
+                    !is_text || !value.is_null()
+                });
             }
-            return;
-        }
-        Value::String(text) => text,
-        _ => return,
-    };
-    match variables::substituted(text, environment) {
-        Ok(None) => {}
-        Ok(Some(became)) => {
-            substituted.insert(path.to_owned(), became.clone());
-            *text = became;
-        }
-        Err(error) => {
-            misfits.push(Misfit {
-                path: path.to_owned(),
-                unknown: None,
-                problem: Problem::from(error.to_string()).hint(error.hint()),
-            });
-            *value = Value::Null;
-        }
-    }
-}
-
-/// Returns the number or truth value that `text` would be in YAML without quotes.
-fn plain_scalar(text: &str) -> Option<Value> {
-    let is_number = text
-        .bytes()
-        .all(|b| b.is_ascii_digit() || b"-.".contains(&b));
-    match text {
-        "true" => Some(Value::Bool(true)),
-        "false" => Some(Value::Bool(false)),
-        _ if !is_number => None,
-        _ => {
-            let unsigned = text.parse::<u64>().map(Value::from);
-            let signed = || text.parse::<i64>().map(Value::from);
-            let float = |_| text.parse::<f64>().map(Value::from);
-            unsigned.or_else(|_| signed()).or_else(float).ok()
+            Value::Sequence(elements) => {
+                for (index, element) in elements.iter_mut().enumerate() {
+                    self.replace_in(element, &format!("{path}[{index}]"));
+                }
+                return;
+            }
+            Value::String(text) => text,
+            _ => return,
+        };
+        match variables::substituted(text, self.environment, self.room) {
+            Ok(None) => {}
+            Ok(Some(became)) => {
+                self.room -= became.len();
+                self.substituted.insert(path.to_owned(), became.clone());
+                *text = became;
+            }
+            Err(error) => {
+                if error == VariableError::TooLong {
+                    self.room = 0;
+                }
+                self.misfits.push(Misfit {
+                    path: path.to_owned(),
+                    unknown: None,
+                    problem: Problem::from(error.to_string()).hint(error.hint()),
+                });
+                *value = Value::Null;
+            }
         }
     }
-}
-
-/// Finds the value at `path`.
-fn value_at<'a>(document: &'a mut Value, path: &[Segment]) -> Option<&'a mut Value> {
-    path.iter()
-        .try_fold(document, |value, segment| match segment {
-            Segment::Map { key } => value.get_mut(key.as_str()),
-            Segment::Seq { index } => value.get_mut(*index),
-            Segment::Enum { .. } | Segment::Unknown => None,
-        })
 }
 
 /// Returns `document` with these sections taken from `other`, and without those that `other` lacks.
 pub(super) fn with_sections(document: &str, other: &str, sections: &[&str]) -> String {
-    let read = |text: &str| serde_yaml::from_str::<serde_yaml::Mapping>(text).unwrap_or_default();
+    let read = |text: &str| serde_yaml::from_str::<Mapping>(text).unwrap_or_default();
     let (mut document, other) = (read(document), read(other));
     for section in sections {
         match other.get(section) {
@@ -213,7 +184,7 @@ pub(super) fn with_sections(document: &str, other: &str, sections: &[&str]) -> S
 
 /// Takes out keys without a value, as misfits. The operator forgot the value or commented it out,
 /// and may not mean the default that a missing key has.
-fn take_out_empty_keys(value: &mut Value, path: &str, misfits: &mut Vec<Misfit>) {
+fn take_out_empty_keys(value: &mut Value, path: &str, misfits: &mut Firsts<Misfit>) {
     match value {
         Value::Mapping(map) => map.retain(|key, value| {
             let Value::String(key) = key else { return true };
@@ -239,37 +210,6 @@ fn take_out_empty_keys(value: &mut Value, path: &str, misfits: &mut Vec<Misfit>)
     }
 }
 
-/// Takes the value at `path` out of the document; returns `false` if there is none.
-fn take_out(document: &mut Value, path: &[Segment]) -> bool {
-    let Some((last, parents)) = path.split_last() else {
-        return false;
-    };
-    let mut parent = document;
-    for segment in parents {
-        let child = match segment {
-            Segment::Map { key } => parent.get_mut(key.as_str()),
-            Segment::Seq { index } => parent.get_mut(*index),
-            // An enum's variant or a value without a name: the value around it is taken out.
-            Segment::Enum { .. } | Segment::Unknown => break,
-        };
-        match child {
-            Some(child) => parent = child,
-            None => return false,
-        }
-    }
-    match (parent, last) {
-        (Value::Mapping(map), Segment::Map { key }) => map.remove(key.as_str()).is_some(),
-        (Value::Sequence(elements), Segment::Seq { index }) => match elements.get_mut(*index) {
-            Some(element) if !element.is_null() => {
-                *element = Value::Null;
-                true
-            }
-            _ => false,
-        },
-        _ => false,
-    }
-}
-
 // === impl SyntaxError ===
 
 impl SyntaxError {
@@ -279,12 +219,52 @@ impl SyntaxError {
             column: location.column(),
         });
         // At the end of a text without a final line break the parser counts one.
-        let place = place.map(|place| place.min(end_of(text, &YAML_1_1_BREAKS)));
+        let place = place.map(|place| place.min(end_of(text)));
         let is_in_line = |word: &str| has_nearby(text, place, word);
         Self {
             place,
             path: String::new(),
             problem: wording::syntax(&error.to_string(), is_in_line),
+        }
+    }
+
+    /// Words the reason why `text` was not read to its end.
+    fn of_stop(stop: Stop, text: &str) -> Self {
+        let (place, at, reason) = match stop {
+            Stop::Excess(place, excess) => {
+                return Self {
+                    place: Some(place),
+                    path: String::new(),
+                    problem: Problem::from(excess.to_string()).hint(excess.hint()),
+                };
+            }
+            Stop::Syntax { place, at, reason } => (place, at, reason),
+        };
+        // serde_yaml's words are the ones with hints. It is shown no more than it takes to find the
+        // same mistake: what is behind was not held against the bounds.
+        let end = (text.len().min(at + MAX_BEHIND)..=text.len())
+            .find(|end| text.is_char_boundary(*end))
+            .unwrap_or(text.len());
+        let shown = &text[..end];
+        let theirs = serde_yaml::from_str::<IgnoredAny>(shown).err();
+        let theirs = theirs.map(|error| Self::new(&error, shown));
+        let is_own = |error: &Self| end == text.len() || error.place < Some(end_of(shown));
+        theirs.filter(is_own).unwrap_or_else(|| Self {
+            place: Some(place),
+            path: String::new(),
+            problem: wording::syntax(&reason, |word| has_nearby(text, Some(place), word)),
+        })
+    }
+
+    fn ambiguous_break(text: &str, at: usize) -> Self {
+        let character = text[at..].chars().next().unwrap_or_default();
+        let code = u32::from(character);
+        let message =
+            format!("U+{code:04X} ends a line for some readers of YAML and not for others");
+        Self {
+            place: Some(end_of(&text[..at])),
+            path: String::new(),
+            problem: Problem::from(message).hint("remove it, or end the line"),
         }
     }
 
@@ -294,6 +274,15 @@ impl SyntaxError {
             place: Some(second),
             path,
             problem: Problem::from(message).hint("remove one of them"),
+        }
+    }
+}
+
+impl From<SyntaxError> for Firsts<SyntaxError> {
+    fn from(error: SyntaxError) -> Self {
+        Self {
+            kept: vec![error],
+            more: 0,
         }
     }
 }
@@ -318,7 +307,12 @@ mod tests {
             &|_| None,
         )
         .expect("it is YAML");
-        let mut paths: Vec<&str> = document.misfits.iter().map(|m| m.path.as_str()).collect();
+        let mut paths: Vec<&str> = document
+            .misfits
+            .kept
+            .iter()
+            .map(|m| m.path.as_str())
+            .collect();
         paths.sort_unstable();
         assert_eq!(
             paths,

@@ -6,12 +6,15 @@
 //! mistake behind them has the place where it can be mended.
 //!
 //! *Invariant:* nothing is copied for an alias, so that aliases of aliases take no more room here
-//! than in the file, and every walk has a bound.
+//! than in the file, and every walk has a bound. What they would take elsewhere is bounded while the
+//! events are read: see `bounds`.
 
+use super::bounds::{Bounds, Excess, check_text};
 use super::paths::push_key;
-use crate::config::error::Place;
+use crate::config::error::{Firsts, Place};
 use crate::config::report::{Locator, Spot};
-use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -21,7 +24,7 @@ pub(in crate::config) struct Places {
     /// All values; the first is the document itself.
     nodes: Vec<Node>,
     /// Keys that stand twice in one mapping: the path, the first place and the second.
-    pub(super) duplicates: Vec<(String, Place, Place)>,
+    pub(super) duplicates: Firsts<(String, Place, Place)>,
     /// The values with variables in them, their variables replaced, by path.
     pub(super) substituted: HashMap<String, String>,
 }
@@ -51,6 +54,19 @@ enum Content {
     Alias(usize),
 }
 
+/// The reason why the index ends before the document.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// A bound is exceeded here.
+    Excess(Place, Excess),
+    /// The text is not YAML here, which is behind so many of its bytes.
+    Syntax {
+        place: Place,
+        at: usize,
+        reason: String,
+    },
+}
+
 /// Maximum number of aliases and merge keys followed one after the other; beyond it, the walk ends.
 const MAX_STEPS: usize = 64;
 
@@ -60,21 +76,36 @@ const MERGE: &str = "<<";
 // === impl Places ===
 
 impl Places {
-    pub(super) fn of(text: &str) -> Self {
+    /// Indexes the whole of `text`.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the text is not YAML, or exceeds a bound. What is behind was not read.
+    pub(super) fn of(text: &str) -> Result<Self, Stop> {
+        let excess_at = |(at, excess): (usize, Excess)| Stop::Excess(end_of(&text[..at]), excess);
+        check_text(text).map_err(excess_at)?;
         let mut indexer = Indexer::default();
         for event in Parser::new_from_str(text) {
-            // serde_yaml reports text that is not YAML. Where the two parsers differ, places are
-            // only coarser.
-            let Ok((event, span)) = event else { break };
-            indexer.take(&event, span);
+            let (event, span) = event.map_err(|error| Stop::Syntax {
+                place: place_of(error.marker()),
+                at: text
+                    .char_indices()
+                    .nth(error.marker().index())
+                    .map_or(text.len(), |(at, _)| at),
+                reason: error.info().to_owned(),
+            })?;
+            let place = place_of(&span.start);
+            indexer
+                .take(&event, span)
+                .map_err(|excess| Stop::Excess(place, excess))?;
         }
         // A value that was left out may get a place behind a line break that the text does not
         // have.
-        let end = end_of(text, &YAML_1_1_BREAKS[..2]);
+        let end = end_of(text);
         for node in &mut indexer.places.nodes {
             node.place = end.min(node.place);
         }
-        indexer.places
+        Ok(indexer.places)
     }
 
     /// Finds where `path` stands, or the value around it, if only that has a place of its own. If
@@ -261,6 +292,7 @@ impl Locator for Places {
 #[derive(Default)]
 struct Indexer {
     places: Places,
+    bounds: Bounds,
     /// Collections that have begun and not ended, the innermost last.
     open: Vec<Open>,
     /// Anchored values, by the parser's number of the anchor.
@@ -281,14 +313,13 @@ struct Open {
 // === impl Indexer ===
 
 impl Indexer {
-    fn take(&mut self, event: &Event<'_>, span: Span) {
-        let place = Place {
-            line: span.start.line(),
-            column: span.start.col() + 1,
-        };
+    fn take(&mut self, event: &Event<'_>, span: Span) -> Result<(), Excess> {
+        let place = place_of(&span.start);
         match event {
-            Event::Scalar(text, style, anchor, _) => {
+            Event::Scalar(text, style, anchor, tag) => {
+                self.bounds.scalar(text.len() + bytes_of(tag), *anchor)?;
                 if self.expects_key() {
+                    self.bounds.key(text.len())?;
                     self.set_key(text, place);
                 } else {
                     // A value that is not written, or that is YAML's sign for nothing.
@@ -298,27 +329,32 @@ impl Indexer {
                     self.enter(place, *anchor, Content::Scalar(text));
                 }
             }
-            Event::Alias(_) if self.expects_key() => self.set_unknown_key(place),
-            Event::Alias(anchor) => match self.anchors.get(anchor) {
-                Some(target) => {
+            Event::Alias(anchor) => {
+                self.bounds.alias(*anchor)?;
+                if self.expects_key() {
+                    self.set_unknown_key(place);
+                } else if let Some(target) = self.anchors.get(anchor) {
                     let content = Content::Alias(*target);
                     self.enter(place, 0, content);
-                }
-                None => {
+                } else {
                     self.enter(place, 0, Content::Scalar(None));
                 }
-            },
-            Event::SequenceStart(anchor, _) => {
+            }
+            Event::SequenceStart(anchor, tag) => {
+                self.bounds.begin(bytes_of(tag), *anchor)?;
                 self.begin(place, *anchor, Content::Sequence(Vec::new()));
             }
-            Event::MappingStart(anchor, _) => {
+            Event::MappingStart(anchor, tag) => {
+                self.bounds.begin(bytes_of(tag), *anchor)?;
                 self.begin(place, *anchor, Content::Mapping(HashMap::new()));
             }
             Event::SequenceEnd | Event::MappingEnd => {
+                self.bounds.end();
                 self.open.pop();
             }
             _ => {}
         }
+        Ok(())
     }
 
     fn expects_key(&self) -> bool {
@@ -398,15 +434,26 @@ impl Indexer {
     }
 }
 
-/// Characters that end a line for serde_yaml's parser; for saphyr's, only the first two do.
-pub(super) const YAML_1_1_BREAKS: [char; 5] = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
+fn place_of(marker: &Marker) -> Place {
+    Place {
+        line: marker.line(),
+        column: marker.col() + 1,
+    }
+}
+
+/// Returns the bytes of a tag, whose prefix a `%TAG` line may make long.
+fn bytes_of(tag: &Option<Cow<'_, Tag>>) -> usize {
+    let tag = tag.as_ref();
+    tag.map_or(0, |tag| tag.handle.len() + tag.suffix.len())
+}
 
 /// Returns the place behind the last character.
-pub(super) fn end_of(text: &str, breaks: &[char]) -> Place {
+pub(super) fn end_of(text: &str) -> Place {
+    const BREAKS: [char; 2] = ['\n', '\r'];
     let text = text.replace("\r\n", "\n");
-    let last = text.rsplit(breaks).next().unwrap_or_default();
+    let last = text.rsplit(BREAKS).next().unwrap_or_default();
     Place {
-        line: text.matches(breaks).count() + 1,
+        line: text.matches(BREAKS).count() + 1,
         column: last.chars().count() + 1,
     }
 }

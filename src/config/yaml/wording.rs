@@ -31,7 +31,7 @@ const EXPECTED: [(&str, &str); 5] = [
 
 /// Phrases of the YAML parser, the text that must stand nearby, and the hint. The first that fits
 /// is taken.
-const SYNTAX_HINTS: [(&str, &str, &str); 5] = [
+const SYNTAX_HINTS: [(&str, &str, &str); 6] = [
     ("while scanning an alias", "", QUOTE_THE_STAR),
     ("while scanning an anchor", "", QUOTE_THE_STAR),
     (
@@ -43,6 +43,11 @@ const SYNTAX_HINTS: [(&str, &str, &str); 5] = [
         "found character that cannot start any token",
         "",
         "indent with spaces, not with tabs",
+    ),
+    (
+        "recursion limit exceeded",
+        "",
+        "the deepest value of a configuration is in fewer than ten lists and mappings",
     ),
     (
         "escape",

@@ -65,13 +65,32 @@ fn text_of(path: &Path) -> String {
     path.display().to_string()
 }
 
+/// Returns the command that runs the program with a limit on its address space.
+pub(crate) fn within(megabytes: usize, arguments: &[&str]) -> Command {
+    let mut command = Command::new("sh");
+    let limit = (megabytes << 10).to_string();
+    let script = r#"ulimit -v "$0" && exec "$@""#;
+    command.args(["-c", script, &limit, env!("CARGO_BIN_EXE_corsgate")]);
+    command.args(arguments);
+    command
+}
+
 /// A program that runs until the value ends.
 pub(crate) struct Running(pub(crate) Child);
 
 impl Running {
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_corsgate"))
-            .args(arguments)
+        let mut command = Command::new(env!("CARGO_BIN_EXE_corsgate"));
+        Self::start_as(command.args(arguments))
+    }
+
+    /// Starts the program with a limit on its address space.
+    pub(crate) fn start_within(megabytes: usize, arguments: &[&str]) -> Self {
+        Self::start_as(&mut within(megabytes, arguments))
+    }
+
+    fn start_as(command: &mut Command) -> Self {
+        let child = command
             .env_remove("RUST_LOG")
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -1,0 +1,46 @@
+//! The material of policies beside the configuration's own text: the files that it names, and room for
+//! patterns. The room is that of all policies together, because a small file may have many policies.
+
+use crate::config::sources::Sources;
+
+/// Maximum number of patterns of all policies together, those in files included; more are refused.
+pub(super) const MAX_ORIGINS: usize = 500_000;
+/// Maximum bytes of what is built for all regexes together; regexes beyond it are refused. It bounds the
+/// time as well, so that what was built in vain counts too.
+pub(super) const MAX_REGEX_BYTES: usize = 64 << 20;
+
+/// The files that were read so far, and the room that is left.
+pub(super) struct Inputs {
+    pub sources: Sources,
+    pub origins: usize,
+    regex_bytes: usize,
+}
+
+// === impl Inputs ===
+
+impl Inputs {
+    pub(super) fn new(sources: Sources) -> Self {
+        Self {
+            sources,
+            origins: MAX_ORIGINS,
+            regex_bytes: MAX_REGEX_BYTES,
+        }
+    }
+
+    /// Whether there is room for another regex.
+    pub(super) fn has_room_for_regexes(&self) -> bool {
+        self.regex_bytes > 0
+    }
+
+    /// Leaves no room for regexes.
+    pub(super) fn refuse_regexes(&mut self) {
+        self.regex_bytes = 0;
+    }
+
+    /// Takes room for automata of so many bytes; returns whether it was there.
+    pub(super) fn take_regex(&mut self, bytes: usize) -> bool {
+        let rest = self.regex_bytes.checked_sub(bytes);
+        self.regex_bytes = rest.unwrap_or(0);
+        rest.is_some()
+    }
+}
