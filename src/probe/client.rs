@@ -4,7 +4,8 @@
 
 use super::exchange::{Answer, ExchangeError, Transport};
 use http::Request;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -123,11 +124,26 @@ fn machine_roots() -> Result<Vec<Certificate<'static>>, RootsError> {
         .collect())
 }
 
+/// Maximum bytes of a file of certificates; a larger one is refused. All roots of a browser have less than
+/// one MiB.
+const MAX_ROOTS_BYTES: u64 = 16 << 20;
+
 fn roots_in(file: &Path) -> Result<Vec<Certificate<'static>>, RootsError> {
-    let pem = std::fs::read(file).map_err(|error| RootsError::Unreadable {
+    let unreadable = |error| RootsError::Unreadable {
         file: file.to_owned(),
         error,
-    })?;
+    };
+    let mut pem = Vec::new();
+    File::open(file)
+        .and_then(|opened| opened.take(MAX_ROOTS_BYTES + 1).read_to_end(&mut pem))
+        .map_err(unreadable)?;
+    if pem.len() as u64 > MAX_ROOTS_BYTES {
+        let message = format!("it is larger than {} MiB", MAX_ROOTS_BYTES >> 20);
+        return Err(unreadable(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            message,
+        )));
+    }
     let certificates: Vec<_> = parse_pem(&pem)
         .filter_map(|item| match item {
             Ok(PemItem::Certificate(certificate)) => Some(certificate),
