@@ -5,7 +5,7 @@ use crate::config::Limits;
 use crate::cors::is_forbidden_method;
 use crate::framing::FramingError;
 use crate::metrics::RefusedFor;
-use crate::routing::has_dot_segment;
+use crate::routing::{has_dot_segment, is_authority};
 use http::{StatusCode, Version};
 
 /// The reason for answering a request with an error before CORS and its route have a say.
@@ -29,6 +29,8 @@ pub(crate) enum RequestError {
     MethodNotAllowed,
     #[error("the request does not say which host it is for")]
     NoHost,
+    #[error("the host is not a name or an address, with or without a port")]
+    BadHost,
     #[error("the target is not a path")]
     BadTarget,
     #[error("the path has a dot segment, which a browser resolves before it sends")]
@@ -52,6 +54,7 @@ impl RequestError {
             | Self::Framing(_)
             | Self::MalformedChunk
             | Self::NoHost
+            | Self::BadHost
             | Self::BadTarget
             | Self::DotSegment => StatusCode::BAD_REQUEST,
             Self::TooManyRequests => StatusCode::SERVICE_UNAVAILABLE,
@@ -69,6 +72,7 @@ impl RequestError {
             | Self::MalformedChunk
             | Self::MethodNotAllowed
             | Self::NoHost
+            | Self::BadHost
             | Self::BadTarget => RefusedFor::Malformed,
             Self::DotSegment => RefusedFor::AmbiguousPath,
             Self::TooManyRequests => RefusedFor::TooManyRequests,
@@ -99,6 +103,9 @@ pub(super) fn check(facts: &Facts<'_>, limits: &Limits) -> Result<(), RequestErr
     // request message that lacks a Host header field". pingora checks that there are not two.
     if facts.host.is_empty() && facts.version >= Version::HTTP_11 {
         return Err(RequestError::NoHost);
+    }
+    if !facts.host.is_empty() && !is_authority(facts.host) {
+        return Err(RequestError::BadHost);
     }
     match facts.target {
         Target::Path(path) if has_dot_segment(path) => Err(RequestError::DotSegment),

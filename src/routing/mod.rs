@@ -10,7 +10,7 @@ mod route_request;
 mod router;
 mod why;
 
-pub use host::authority;
+pub use host::{authority, is_authority, is_same_authority};
 pub use matches::{HostMatch, PathMatch, RouteMatch};
 pub use path::{has_dot_segment, normalized, normalized_path};
 pub use route_request::{RequestFields, RouteRequest};

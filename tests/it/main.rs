@@ -25,6 +25,7 @@ mod pages;
 mod probe;
 mod process;
 mod reload;
+mod routes;
 mod schema;
 mod support;
 mod upstreams;

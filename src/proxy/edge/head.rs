@@ -4,7 +4,8 @@
 use crate::cors::{ByteSet, CorsRequest, SingleValue};
 use crate::framing::{Framing, FramingError, framing, is_framing_field};
 use crate::proxy::facts::HeaderLength;
-use crate::routing::RequestFields;
+use crate::routing::{RequestFields, is_same_authority};
+use bytes::BytesMut;
 use http::Version;
 use pingora_core::protocols::http::authority::validate_request_authority;
 use pingora_http::RequestHeader;
@@ -99,6 +100,34 @@ impl<'h, 'b> WholeHead<'h, 'b> {
         self.fields
     }
 
+    /// Returns the header for pingora, with [`Self::host_of_target`].
+    pub(super) fn to_bytes(&self) -> BytesMut {
+        let Some((host, authority)) = self.host_of_target() else {
+            return BytesMut::from(self.bytes);
+        };
+        let start = host.as_ptr().addr() - self.bytes.as_ptr().addr();
+        let (before, rest) = self.bytes.split_at(start);
+        let parts = [before, authority.as_bytes(), &rest[host.len()..]];
+        BytesMut::from(parts.concat().as_slice())
+    }
+
+    /// Returns the value of Host and the text that pingora is to find there.
+    ///
+    /// A target in absolute form has the host itself, and RFC 9112 §3.2.2 has servers go by it. pingora
+    /// refuses the request unless Host repeats it byte for byte; here Host does so if it names the same
+    /// host and port in another spelling, such as without the default port.
+    fn host_of_target(&self) -> Option<(&'b [u8], &'b str)> {
+        let (authority, port) = absolute_authority(self.target)?;
+        let is_host = |field: &&httparse::Header<'_>| field.name.eq_ignore_ascii_case("host");
+        let mut hosts = self.fields.iter().filter(is_host);
+        let (host, None) = (hosts.next()?.value, hosts.next()) else {
+            return None;
+        };
+        let is_other = host != authority.as_bytes();
+        (is_other && is_same_authority(host, authority.as_bytes(), port))
+            .then_some((host, authority))
+    }
+
     pub(super) fn method(&self) -> &'b str {
         self.method
     }
@@ -129,10 +158,16 @@ impl<'h, 'b> WholeHead<'h, 'b> {
         let mut request =
             RequestHeader::build(self.method, target, Some(self.fields.len())).ok()?;
         request.set_version(self.version);
+        let host_of_target = self.host_of_target();
         for field in self.fields {
-            request
-                .append_header(field.name.to_owned(), field.value)
-                .ok()?;
+            let value = match host_of_target {
+                Some((host, authority)) if field.name.eq_ignore_ascii_case("host") => {
+                    debug_assert_eq!(field.value, host, "there is one");
+                    authority.as_bytes()
+                }
+                _ => field.value,
+            };
+            request.append_header(field.name.to_owned(), value).ok()?;
         }
         validate_request_authority(&request).ok()?;
         Some(request)
@@ -200,6 +235,15 @@ pub(super) fn has_empty_line(bytes: &[u8]) -> bool {
         let next = &bytes[at + 1..];
         next.starts_with(b"\n") || next.starts_with(b"\r\n")
     })
+}
+
+/// Returns the authority of a target in absolute form, and its scheme's default port.
+fn absolute_authority(target: &str) -> Option<(&str, u16)> {
+    let http = target.strip_prefix("http://").map(|rest| (rest, 80));
+    let https = || target.strip_prefix("https://").map(|rest| (rest, 443));
+    let (rest, port) = http.or_else(https)?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    Some((&rest[..end], port))
 }
 
 /// Returns whether a host is a name or an address, perhaps with a port: nothing that another reader

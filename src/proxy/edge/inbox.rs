@@ -243,7 +243,7 @@ fn look(
                         break Next::Close;
                     }
                     Reply::HandOver(framing) => {
-                        break Next::Request(BytesMut::from(&rest[..head.len()]), framing);
+                        break Next::Request(head.to_bytes(), framing);
                     }
                     Reply::Refuse(error) => break Next::Refuse(error),
                 }

@@ -10,9 +10,8 @@ mod upstream;
 
 pub(crate) use client::{Client, Response, is_cors_field};
 pub(crate) use http2::Http2Client;
-pub(crate) use process::{File, Folder, Running};
-pub(crate) use recorder::Recorder;
 pub(crate) use process::{File, Folder, Running, within};
+pub(crate) use recorder::Recorder;
 pub(crate) use transcript::{Masks, hide_unknown, transcript};
 pub(crate) use upstream::{Answer, Received, Upstream, read_head, read_request};
 
