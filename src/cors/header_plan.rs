@@ -217,31 +217,70 @@ fn next_cors_field(map: &HeaderMap) -> Option<HeaderName> {
 
 /// Merges `vary` into the response's Vary, token by token: the upstream's own tokens must survive.
 fn merge_vary(vary: VarySet, response: &mut impl ResponseFields) {
-    if vary == VarySet::Nothing {
-        return;
+    if vary != VarySet::Nothing {
+        let whole = || HeaderValue::from_static(vary.as_str());
+        merge_names(vary.names().iter().copied(), whole, response);
     }
-    if !response.map().contains_key(header::VARY) {
-        let value = HeaderValue::from_static(vary.as_str());
-        return response.set(FieldName::Vary.as_str(), value);
-    }
-    let lines = || response.map().get_all(header::VARY).iter();
-    let tokens = || {
-        lines()
-            .flat_map(|line| line.as_bytes().split(|&byte| byte == b','))
-            .map(<[u8]>::trim_ascii)
+}
+
+/// Merges the names in `vary`, which is the value of a Vary, into the response's.
+pub fn add_vary(vary: &HeaderValue, response: &mut impl ResponseFields) {
+    merge_names(names_of(vary), || vary.clone(), response);
+}
+
+/// Returns the value that has the names of both; `vary` comes first.
+pub fn joined_vary(vary: &HeaderValue, more: &HeaderValue) -> HeaderValue {
+    let joined = joined(|| std::iter::once(vary), names_of(more));
+    joined.unwrap_or_else(|| vary.clone())
+}
+
+fn names_of(vary: &HeaderValue) -> impl Iterator<Item = &str> + Clone {
+    let names = vary.to_str().unwrap_or_default().split(',');
+    names.map(str::trim_ascii).filter(|name| !name.is_empty())
+}
+
+/// Merges names into the response's Vary; `whole` is the value of all of them.
+fn merge_names<'n>(
+    names: impl Iterator<Item = &'n str> + Clone,
+    whole: impl FnOnce() -> HeaderValue,
+    response: &mut impl ResponseFields,
+) {
+    let value = match response.map().contains_key(header::VARY) {
+        true => joined(|| response.map().get_all(header::VARY).iter(), names),
+        false => Some(whole()),
     };
-    let has = |name: &str| tokens().any(|token| token.eq_ignore_ascii_case(name.as_bytes()));
-    if has("*") || vary.names().iter().all(|name| has(name)) {
-        return;
-    }
-    // This allocates only if the upstream has a Vary of its own.
-    let missing = vary.names().iter().filter(|name| !has(name));
-    let kept = lines().map(HeaderValue::as_bytes);
-    let kept = kept.filter(|line| !line.trim_ascii().is_empty());
-    let all: Vec<&[u8]> = kept.chain(missing.map(|name| name.as_bytes())).collect();
-    if let Ok(value) = HeaderValue::try_from(all.join(b", ".as_slice())) {
+    if let Some(value) = value {
         response.set(FieldName::Vary.as_str(), value);
     }
+}
+
+/// Returns the lines of a Vary as one, and behind them the names that are missing; `None` if none is.
+/// This allocates only if there is a Vary already.
+fn joined<'l, 'n, L: Iterator<Item = &'l HeaderValue>>(
+    lines: impl Fn() -> L,
+    names: impl Iterator<Item = &'n str> + Clone,
+) -> Option<HeaderValue> {
+    let lines = || lines().map(HeaderValue::as_bytes);
+    let has = |name: &str| {
+        let tokens = lines().flat_map(|line| line.split(|&byte| byte == b','));
+        let mut tokens = tokens.map(<[u8]>::trim_ascii);
+        tokens.any(|token| token.eq_ignore_ascii_case(name.as_bytes()))
+    };
+    if has("*") || names.clone().all(has) {
+        return None;
+    }
+    let mut value = Vec::new();
+    let mut add = |part: &[u8]| {
+        if !value.is_empty() {
+            value.extend_from_slice(b", ");
+        }
+        value.extend_from_slice(part);
+    };
+    let kept = lines().filter(|line| !line.trim_ascii().is_empty());
+    kept.for_each(&mut add);
+    let missing = names.filter(|name| !has(name)).map(str::as_bytes);
+    missing.for_each(add);
+    HeaderValue::try_from(value).ok()
 }
 
 // === impl ResponseFields ===

@@ -57,7 +57,7 @@ pub use fetch_lists::{
     HEADERS_FORBIDDEN_BUT_HARMLESS, NORMALIZED_METHODS, is_forbidden_method,
     is_forbidden_request_header, is_token,
 };
-pub use header_plan::{HeaderPlan, ResponseFields};
+pub use header_plan::{HeaderPlan, ResponseFields, add_vary, joined_vary};
 pub use lookalikes::{Probe, ProbeKind, probes, registrable_domain};
 pub use origins::matcher::{MatcherError, OriginMatcher, PatternId, PatternRef};
 pub use origins::origin::{

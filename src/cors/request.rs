@@ -100,11 +100,11 @@ impl<'a> CorsRequest<'a> {
         }
     }
 
-    /// Whether Access-Control-Request-Headers names `name`, which is in lower case.
-    pub fn requests_header(&self, name: &[u8]) -> bool {
-        self.request_headers
-            .elements()
-            .any(|element| element.eq_ignore_ascii_case(name))
+    /// Returns the names in Access-Control-Request-Headers, in any case; none of a list that is past
+    /// its bounds, which no policy looks at either.
+    pub fn requested_names(&self) -> impl Iterator<Item = &'a [u8]> {
+        let list = Some(&self.request_headers).filter(|list| list.is_within_bounds());
+        list.into_iter().flat_map(FieldLines::elements)
     }
 }
 

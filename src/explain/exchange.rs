@@ -10,11 +10,11 @@ use crate::cors::{self, CorsRequest, HeaderPlan, StepResult, UpstreamCorsHeaders
 use crate::proxy::answer::{Answer, has_length, status_field};
 use crate::proxy::facts::{Facts, HeaderLength};
 use crate::proxy::respond;
-use crate::proxy::routed::{Routed, Step};
+use crate::proxy::routed::{Routed, Step, route_request};
 use crate::proxy::snapshot::{Route, Snapshot};
 use crate::routing::{Predicates, RouteRequest};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 /// The part of a response that a browser sees and that is known without asking the upstream.
 pub(super) struct Seen {
@@ -47,7 +47,7 @@ pub(super) fn exchange(
         .chain(steps.into_iter().map(StepReport::from));
     let (response, seen) = match routed.step() {
         Step::Answer(answer) => own_response(&answer),
-        Step::Forward(plan) => upstreams_response(route, plan, header),
+        Step::Forward(plan) => upstreams_response(route, plan, routed.vary().as_ref(), header),
     };
     let outcome = routed.outcome();
     let mut headers = vec![("Host".to_owned(), question.authority.clone())];
@@ -56,7 +56,7 @@ pub(super) fn exchange(
         method: question.method.clone(),
         target: question.target.clone(),
         headers,
-        route: route_report(snapshot, route, &facts.route_request()),
+        route: route_report(snapshot, route, &route_request(snapshot, &facts)),
         steps: steps.collect(),
         outcome: outcome.as_str(),
         reason: outcome.reason(),
@@ -114,9 +114,10 @@ fn own_response(answer: &Answer<'_>) -> (Response, Option<Seen>) {
 fn upstreams_response(
     route: &Route,
     plan: HeaderPlan,
+    vary: Option<&HeaderValue>,
     request: &Parts,
 ) -> (Response, Option<Seen>) {
-    let added = respond::added_to_upstreams(route, plan, request);
+    let added = respond::added_to_upstreams(route, plan, vary, request);
     let (is_known, words) = match (route.rule.upstream_cors_headers(plan), plan.is_granted()) {
         (None, _) => (false, "are left alone"),
         (Some(UpstreamCorsHeaders::Strip), _) => (true, "are removed"),

@@ -2,6 +2,7 @@
 
 use crate::cors::{
     CorsRequest, FieldName, FieldValue, HeaderPlan, PreflightGrant, ResponseFields as _, Rule,
+    joined_vary,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use once_cell::sync::Lazy;
@@ -22,8 +23,16 @@ enum Fields<'a> {
     None,
     /// The fields of an allowed preflight's answer.
     Granted(PreflightGrant<'a>),
-    /// The fields of the plan that the rule's decision made for the request.
-    Planned(&'a Rule, HeaderPlan, &'a CorsRequest<'a>),
+    Planned(Planned<'a>),
+}
+
+/// The fields of the plan that the rule's decision made for the request.
+struct Planned<'a> {
+    rule: &'a Rule,
+    plan: HeaderPlan,
+    request: &'a CorsRequest<'a>,
+    /// More names for the Vary.
+    vary: Option<HeaderValue>,
 }
 
 // === impl Answer ===
@@ -37,16 +46,23 @@ impl<'a> Answer<'a> {
         }
     }
 
-    /// Makes any other answer to `request`; `plan` is of the decision that `rule` made about it.
+    /// Makes any other answer to `request`; `plan` is of the decision that `rule` made about it, and
+    /// `vary` has the headers that its route was chosen by.
     pub(crate) fn planned(
         status: StatusCode,
         rule: &'a Rule,
         plan: HeaderPlan,
         request: &'a CorsRequest<'a>,
+        vary: Option<HeaderValue>,
     ) -> Self {
         Self {
             status,
-            fields: Fields::Planned(rule, plan, request),
+            fields: Fields::Planned(Planned {
+                rule,
+                plan,
+                request,
+                vary,
+            }),
         }
     }
 
@@ -67,18 +83,14 @@ impl<'a> Answer<'a> {
 
     /// Calls `each` with every CORS field, and with the request whose parts it may repeat.
     fn for_each_field(&self, mut each: impl FnMut(FieldName, &FieldValue, &CorsRequest<'_>)) {
-        match self.fields {
+        match &self.fields {
             Fields::None => {}
             Fields::Granted(grant) => {
                 for (name, value) in grant.fields() {
                     each(*name, value, grant.request());
                 }
             }
-            Fields::Planned(rule, plan, request) => {
-                for (name, value) in rule.fields(plan) {
-                    each(name, &value, request);
-                }
-            }
+            Fields::Planned(planned) => planned.for_each_field(each),
         }
     }
 
@@ -150,6 +162,27 @@ impl<'a> Answer<'a> {
             true => b"\r\nConnection: keep-alive\r\n\r\n".as_slice(),
             false => b"\r\nConnection: close\r\n\r\n",
         });
+    }
+}
+
+// === impl Planned ===
+
+impl Planned<'_> {
+    fn for_each_field(&self, mut each: impl FnMut(FieldName, &FieldValue, &CorsRequest<'_>)) {
+        let Self { request, .. } = self;
+        let mut more = self.vary.as_ref();
+        for (name, value) in self.rule.fields(self.plan) {
+            match (name, &value, more) {
+                (FieldName::Vary, FieldValue::Fixed(vary), Some(names)) => {
+                    more = None;
+                    each(name, &FieldValue::Fixed(joined_vary(vary, names)), request);
+                }
+                _ => each(name, &value, request),
+            }
+        }
+        if let Some(names) = more {
+            each(FieldName::Vary, &FieldValue::Fixed(names.clone()), request);
+        }
     }
 }
 

@@ -80,7 +80,7 @@ impl RequestError {
     }
 }
 
-/// Refuses a header of too many bytes or fields.
+/// Refuses a header of too many bytes or fields, before any of the fields is looked at.
 pub(super) fn check_length(header: HeaderLength, limits: &Limits) -> Result<(), RequestError> {
     if header.size() as u64 > limits.max_request_header_bytes {
         return Err(RequestError::HeaderTooLarge);
@@ -91,9 +91,8 @@ pub(super) fn check_length(header: HeaderLength, limits: &Limits) -> Result<(), 
     Ok(())
 }
 
-/// Finds the first thing that is wrong with a request.
-pub(super) fn check(facts: &Facts<'_>, limits: &Limits) -> Result<(), RequestError> {
-    check_length(facts.header, limits)?;
+/// Finds the first thing that is wrong with a request whose header is within its bounds.
+pub(super) fn check(facts: &Facts<'_>) -> Result<(), RequestError> {
     facts.framing.map_err(RequestError::Framing)?;
     // CONNECT asks for a tunnel, and the others have a server repeat cookies and credentials.
     if is_forbidden_method(facts.cors.method) {

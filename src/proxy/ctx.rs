@@ -7,7 +7,7 @@ use super::snapshot::{Route, Snapshot};
 use super::upstream::Place;
 use super::upstream::exchange::Exchange;
 use crate::cors::HeaderPlan;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,8 @@ pub struct Ctx {
     pub(super) status: Option<StatusCode>,
     /// The plan for the response's CORS headers, whether the upstream or the gateway responds.
     pub(super) plan: HeaderPlan,
+    /// The headers that the route was chosen by, for the response's Vary.
+    pub(super) vary: Option<HeaderValue>,
     /// Counts the request as under way, from the time it needs an upstream.
     pub(super) under_way: Option<UnderWay>,
     /// Counts what the client has yet to take; `None` on HTTP/1.1.
@@ -47,6 +49,7 @@ impl Ctx {
             status: None,
             snapshot,
             plan: HeaderPlan::Untouched,
+            vary: None,
             under_way: None,
             backlog: Backlog::current(),
             turn: None,

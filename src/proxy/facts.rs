@@ -70,12 +70,12 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// The facts that a route is found by.
-    pub(crate) fn route_request(&self) -> RouteRequest<'_> {
+    /// The facts that a route is found by. The fields are left out if the header is past its bounds.
+    pub(crate) fn route_request(&self, is_within_bounds: bool) -> RouteRequest<'_> {
         RouteRequest {
             host: self.host,
             path: &self.path,
-            fields: self.fields,
+            fields: is_within_bounds.then_some(self.fields),
             cors: self.cors,
         }
     }

@@ -80,7 +80,7 @@ impl Gateway {
             Step::Forward(plan) => (plan, None),
         };
         // First of all: a request that fails from here on is recorded and answered like any other.
-        (ctx.record, ctx.plan) = (record, plan);
+        (ctx.record, ctx.plan, ctx.vary) = (record, plan, routed.vary());
         answer.transpose()
     }
 }
@@ -225,7 +225,7 @@ impl ProxyHttp for Gateway {
                 Some(s) => s.await_content(ctx.read_timeout().filter(|_| is_unbounded)),
                 None => response_deadline::set(None),
             }
-            respond::apply_cors(session, ctx, response);
+            respond::edit(session, ctx, response);
             adapt::response(session, came_by_http2, response);
             respond::end_where_draining(session);
         }

@@ -6,7 +6,7 @@
 use super::answer::Answer;
 use super::ctx::Ctx;
 use super::snapshot::Route;
-use crate::cors::{CorsRequest, HeaderPlan, ResponseFields};
+use crate::cors::{CorsRequest, HeaderPlan, ResponseFields, add_vary};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -76,7 +76,8 @@ pub(crate) async fn fail(session: &mut Session, ctx: &Ctx, status: StatusCode) {
 fn own_answer(session: &Session, ctx: &Ctx, status: StatusCode) -> Result<Box<ResponseHeader>> {
     let request = session.req_header();
     let request = CorsRequest::new(&request.method, &request.headers);
-    Answer::planned(status, &ctx.route().rule, ctx.plan, &request).to_header()
+    let vary = ctx.vary.clone();
+    Answer::planned(status, &ctx.route().rule, ctx.plan, &request, vary).to_header()
 }
 
 /// Closes the connection of a request that failed, without losing the answer on the way.
@@ -87,18 +88,37 @@ pub(crate) async fn close(session: &mut Session) {
     }
 }
 
-/// Edits the CORS headers of an upstream's `response` by the request's plan.
-pub(crate) fn apply_cors(session: &Session, ctx: &Ctx, response: &mut ResponseHeader) {
+/// Edits the CORS headers of an upstream's `response` by the request's plan, and its Vary by what the
+/// route was chosen by.
+pub(crate) fn edit(session: &Session, ctx: &Ctx, response: &mut ResponseHeader) {
     let origin = session.req_header().headers.get(header::ORIGIN);
-    ctx.route().rule.edit(ctx.plan, origin, response);
+    edit_fields(ctx.route(), ctx.plan, ctx.vary.as_ref(), origin, response);
 }
 
-/// Returns the fields that this plan adds to an upstream's response without CORS fields.
-pub(crate) fn added_to_upstreams(route: &Route, plan: HeaderPlan, request: &Parts) -> HeaderMap {
+/// Returns the fields that are added to an upstream's response without CORS fields.
+pub(crate) fn added_to_upstreams(
+    route: &Route,
+    plan: HeaderPlan,
+    vary: Option<&HeaderValue>,
+    request: &Parts,
+) -> HeaderMap {
     let mut added = HeaderMap::new();
     let origin = request.headers.get(header::ORIGIN);
-    route.rule.edit(plan, origin, &mut added);
+    edit_fields(route, plan, vary, origin, &mut added);
     added
+}
+
+fn edit_fields(
+    route: &Route,
+    plan: HeaderPlan,
+    vary: Option<&HeaderValue>,
+    origin: Option<&HeaderValue>,
+    response: &mut impl ResponseFields,
+) {
+    route.rule.edit(plan, origin, response);
+    if let Some(vary) = vary {
+        add_vary(vary, response);
+    }
 }
 
 // === impl ResponseFields ===

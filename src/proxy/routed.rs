@@ -5,12 +5,15 @@
 //! values: a request can be refused, or forwarded, whatever its policy says.
 
 use super::answer::Answer;
-use super::check::{RequestError, check};
+use super::check::{RequestError, check, check_length};
 use super::facts::Facts;
 use super::record::Record;
 use super::snapshot::{Route, RouteId, Snapshot};
-use crate::cors::{CorsRequest, Decision, HeaderPlan, Outcome, PreflightDecision, Reason, decide};
-use http::StatusCode;
+use crate::cors::{
+    CorsRequest, Decision, HeaderPlan, Outcome, PreflightDecision, Reason, RequestKind, decide,
+};
+use crate::routing::RouteRequest;
+use http::{HeaderValue, StatusCode};
 use std::time::Instant;
 
 /// A request, the route it takes, and what its rule says.
@@ -20,6 +23,8 @@ pub(crate) struct Routed<'a> {
     request: &'a CorsRequest<'a>,
     decision: Decision<'a>,
     settled: Option<Settled>,
+    /// The headers by which the route was chosen, which a cache has to know; see [`Routed::vary`].
+    vary: Option<HeaderValue>,
 }
 
 /// The deed that follows from the decision.
@@ -43,9 +48,13 @@ enum Settled {
 impl<'a> Routed<'a> {
     /// Finds the route and decides. Counts nothing: a lane may still leave the request to another.
     pub(crate) fn of(snapshot: &'a Snapshot, facts: &'a Facts<'a>) -> Self {
-        let route_id = snapshot.find(&facts.route_request());
+        let bounded = check_length(facts.header, &snapshot.limits);
+        let request = facts.route_request(bounded.is_ok());
+        let found = snapshot.search(&request).find(&facts.path);
+        let route_id = snapshot.found(found.route);
         let route = snapshot.route(route_id);
-        let settled = match check(facts, &snapshot.limits) {
+        let checked = bounded.and_then(|()| check(facts));
+        let settled = match checked {
             Err(error) => Some(Settled::Refused(error)),
             Ok(()) => facts
                 .is_about_the_server()
@@ -58,6 +67,10 @@ impl<'a> Routed<'a> {
             // A request that is refused has a decision, too: its answer carries CORS headers.
             decision: decide(&route.rule, facts.cors),
             settled,
+            // A preflight's answer is not cached, and says already that it depends on what is asked.
+            vary: found
+                .vary
+                .filter(|_| facts.cors.kind() != RequestKind::Preflight),
         }
     }
 
@@ -81,6 +94,12 @@ impl<'a> Routed<'a> {
     /// The plan for the CORS headers of the response, the upstream's or the gateway's own.
     pub(crate) fn plan(&self) -> HeaderPlan {
         self.decision.plan()
+    }
+
+    /// The names that the response's Vary has because routes are told apart by these headers. `None`
+    /// if none are.
+    pub(crate) fn vary(&self) -> Option<HeaderValue> {
+        self.vary.clone()
     }
 
     /// The outcome that is counted. A settled request has none: what it would have been under CORS
@@ -117,6 +136,7 @@ impl<'a> Routed<'a> {
             &self.route.rule,
             self.plan(),
             self.request,
+            self.vary(),
         ))
     }
 
@@ -129,4 +149,9 @@ impl<'a> Routed<'a> {
             started,
         }
     }
+}
+
+/// The facts by which `Routed` finds the route.
+pub(crate) fn route_request<'a>(snapshot: &Snapshot, facts: &'a Facts<'a>) -> RouteRequest<'a> {
+    facts.route_request(check_length(facts.header, &snapshot.limits).is_ok())
 }

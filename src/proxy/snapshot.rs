@@ -4,7 +4,7 @@ use super::upstream::Cluster;
 use crate::config::{Config, Endpoint, Limits, UNMATCHED, UpstreamKind};
 use crate::cors::Rule;
 use crate::metrics::{Metrics, RouteMetrics};
-use crate::routing::{RouteMatch, RouteRequest, Router};
+use crate::routing::{RouteMatch, RouteRequest, Router, Search};
 use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -96,9 +96,14 @@ impl Snapshot {
         RouteId(self.routes.len() - 1)
     }
 
-    pub(crate) fn find(&self, request: &RouteRequest<'_>) -> RouteId {
-        let found = self.router.find(request);
-        found.map_or(self.unmatched(), RouteId)
+    /// Begins the search for the routes of a request.
+    pub(crate) fn search<'r>(&'r self, request: &'r RouteRequest<'r>) -> Search<'r> {
+        self.router.search(request)
+    }
+
+    /// Returns the route that the router has found, or the stand-in.
+    pub(crate) fn found(&self, route: Option<usize>) -> RouteId {
+        route.map_or(self.unmatched(), RouteId)
     }
 
     pub(crate) fn route(&self, RouteId(index): RouteId) -> &Route {

@@ -3,6 +3,7 @@
 //! *Invariant:* this room is pure, like [`crate::cors`], the only one it imports. Nothing here
 //! knows the configuration's text, pingora, clocks or logs.
 
+mod headers;
 mod host;
 mod matches;
 mod path;
@@ -14,5 +15,5 @@ pub use host::{authority, is_authority, is_same_authority};
 pub use matches::{HostMatch, PathMatch, RouteMatch};
 pub use path::{has_dot_segment, normalized, normalized_path};
 pub use route_request::{RequestFields, RouteRequest};
-pub use router::Router;
+pub use router::{Found, Router, Search};
 pub use why::Predicates;

@@ -4,19 +4,22 @@ use crate::cors::{CorsRequest, RequestKind};
 use http::HeaderMap;
 
 /// The facts by which a request's route is found.
+#[derive(Clone, Copy)]
 pub struct RouteRequest<'a> {
     /// The host, with or without a port; empty if the request has none.
     pub host: &'a [u8],
     /// The path in RFC 3986's normal form: [`super::normalized_path`].
     pub path: &'a [u8],
-    pub fields: &'a dyn RequestFields,
+    /// `None` for a header past its bounds: neither its fields nor the names that it asks for are
+    /// read, and it meets no header predicate.
+    pub fields: Option<&'a dyn RequestFields>,
     pub cors: &'a CorsRequest<'a>,
 }
 
 /// The fields of a request, in whatever form a lane holds them.
 pub trait RequestFields {
-    /// Whether there is a line of `name`, which is in lower case, with exactly this value.
-    fn has(&self, name: &str, value: &[u8]) -> bool;
+    /// Calls `each` with the name, in any case, and the value of every line.
+    fn for_each(&self, each: &mut dyn FnMut(&[u8], &[u8]));
 }
 
 /// Returns the method by which a route is found; a preflight's is the one that it asks for.
@@ -27,20 +30,12 @@ pub(super) fn requested_method<'a>(cors: &CorsRequest<'a>) -> &'a [u8] {
     }
 }
 
-/// Whether a header predicate is met. A preflight meets it if it asks for the header.
-pub(super) fn is_header(name: &str, value: &[u8], request: &RouteRequest<'_>) -> bool {
-    match request.cors.kind() {
-        RequestKind::Preflight if request.cors.requests_header(name.as_bytes()) => true,
-        // A preflight has the headers themselves that a proxy in front adds to every request.
-        _ => request.fields.has(name, value),
-    }
-}
-
 // === impl RequestFields ===
 
 impl RequestFields for HeaderMap {
-    fn has(&self, name: &str, value: &[u8]) -> bool {
-        let mut lines = self.get_all(name).iter();
-        lines.any(|line| line.as_bytes() == value)
+    fn for_each(&self, each: &mut dyn FnMut(&[u8], &[u8])) {
+        for (name, value) in self {
+            each(name.as_str().as_bytes(), value.as_bytes());
+        }
     }
 }

@@ -5,45 +5,91 @@
 //! A preflight takes the route of the *actual* request that it announces: its method is the one in
 //! Access-Control-Request-Method, and it meets a header predicate if Access-Control-Request-Headers
 //! names the header. Operators therefore need no routes for OPTIONS.
+//!
+//! The look-ups for a request are bounded by its own length, its labels, segments and fields, and
+//! not by the number of routes: routes with the same host and path are found by method and header.
 
+use super::headers::{HeaderTable, Id, Met, Predicate};
 use super::host::{MAX_HOST_LEN, host_name};
 use super::matches::{HostMatch, PathMatch, RouteMatch};
-use super::route_request::{RouteRequest, is_header, requested_method};
-use crate::cors::CorsRequest;
+use super::route_request::{RouteRequest, requested_method};
+use crate::cors::joined_vary;
 use foldhash::quality::RandomState;
+use http::HeaderValue;
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
-/// A table by the bytes of a host or a path. Clients choose the keys that are looked up, but the
-/// operator those in the table, so that a quick hash is safe.
-type Table<T> = HashMap<Box<[u8]>, T, RandomState>;
+/// A table by the bytes of a host, a path or another part of a request. Clients choose the keys that
+/// are looked up, but the operator those in the table, so that a quick hash is safe.
+pub(super) type Table<T> = HashMap<Box<[u8]>, T, RandomState>;
 
-/// Routes by host, then by path.
+/// Routes by host, then by path, then by method and headers.
 #[derive(Debug, Default)]
 pub struct Router {
-    exact_hosts: Table<PathTable>,
-    wildcard_hosts: Table<PathTable>,
-    any_host: PathTable,
+    exact_hosts: Table<Paths>,
+    wildcard_hosts: Table<Paths>,
+    any_host: Paths,
+    places: Vec<Place>,
+    methods: Table<Id>,
+    headers: HeaderTable,
+    /// Each route under the header, of those that it needs, which the fewest others do: under its
+    /// value, and for preflights under its name.
+    index: HashMap<Key, Vec<Group>, RandomState>,
 }
 
+/// The paths that the routes of a host have, and the places of these routes.
 #[derive(Debug, Default)]
-struct PathTable {
-    exact: Table<Vec<Candidate>>,
-    prefixes: Table<Vec<Candidate>>,
+struct Paths {
+    exact: Table<usize>,
+    prefixes: Table<usize>,
     /// Bytes of the longest keys; no more of a path is ever hashed.
     longest_exact: usize,
     longest_prefix: usize,
 }
 
-/// A route whose host and path match, with its other predicates.
-#[derive(Debug, Clone)]
-struct Candidate {
-    route: usize,
-    methods: Box<[Box<[u8]>]>,
-    headers: Box<[HeaderPredicate]>,
+/// The routes with one host and one path.
+#[derive(Debug, Default)]
+struct Place {
+    /// The most specific first.
+    candidates: Vec<Candidate>,
+    /// The headers that tell its routes apart, as a Vary; `None` if none does.
+    vary: Option<HeaderValue>,
 }
 
-/// A header's name in lower case, and the exact value.
-type HeaderPredicate = (Box<str>, Box<[u8]>);
+/// A route whose host and path match, with its other predicates.
+#[derive(Debug)]
+struct Candidate {
+    route: usize,
+    headers: Box<[Predicate]>,
+}
+
+/// A place, a header and a method. 0 stands for a route without a header, or without a method.
+type Key = (usize, Id, Id);
+
+/// Candidates that differ in nothing but the values of their headers.
+#[derive(Debug)]
+struct Group {
+    /// The names of the headers, sorted.
+    names: Vec<Id>,
+    candidates: Vec<u32>,
+}
+
+/// A route that was found, or that there is none.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The route's place among those that the router was made of.
+    pub route: Option<usize>,
+    /// The headers of the request that the choice depended on, as a Vary; `None` if it did not.
+    pub vary: Option<HeaderValue>,
+}
+
+/// The search for the routes of one request, under one path or several.
+pub struct Search<'r> {
+    router: &'r Router,
+    request: &'r RouteRequest<'r>,
+    method: Id,
+    met: OnceCell<Met>,
+}
 
 // === impl Router ===
 
@@ -54,10 +100,17 @@ impl Router {
         let mut routes: Vec<(usize, &RouteMatch)> = routes.into_iter().enumerate().collect();
         // The sort is stable, so that routes with equally many predicates keep the file's order.
         routes.sort_by_key(|(_, matches)| std::cmp::Reverse(matches.predicate_count()));
+        let mut places: Vec<Vec<(usize, &RouteMatch)>> = Vec::new();
         for (route, matches) in routes {
-            let candidate = Candidate::new(route, matches);
+            let mut insert = |paths: &mut Paths| {
+                let place = paths.place(&matches.path, places.len());
+                if place == places.len() {
+                    places.push(Vec::new());
+                }
+                places[place].push((route, matches));
+            };
             if matches.hosts.is_empty() {
-                router.any_host.insert(&matches.path, candidate.clone());
+                insert(&mut router.any_host);
             }
             for host in &matches.hosts {
                 let table = match host {
@@ -66,63 +119,163 @@ impl Router {
                         router.wildcard_hosts.entry(name.as_bytes().into())
                     }
                 };
-                table.or_default().insert(&matches.path, candidate.clone());
+                insert(table.or_default());
             }
+        }
+        for routes in places {
+            router.add_place(&routes);
         }
         router
     }
 
-    /// Returns the route of a request; `None` if no route matches.
-    pub fn find(&self, request: &RouteRequest<'_>) -> Option<usize> {
-        if self.exact_hosts.is_empty() && self.wildcard_hosts.is_empty() {
-            return self.any_host.find(request);
+    /// Returns the route of a request.
+    pub fn find(&self, request: &RouteRequest<'_>) -> Found {
+        self.search(request).find(request.path)
+    }
+
+    /// Begins the search for the routes of a request.
+    pub fn search<'r>(&'r self, request: &'r RouteRequest<'r>) -> Search<'r> {
+        let method = self.methods.get(requested_method(request.cors));
+        Search {
+            router: self,
+            request,
+            method: method.copied().unwrap_or_default(),
+            met: OnceCell::new(),
         }
-        let mut buffer = [0; MAX_HOST_LEN];
-        if let Some(host) = host_name(request.host, &mut buffer) {
-            if let Some(table) = self.exact_hosts.get(host)
-                && let Some(route) = table.find(request)
-            {
-                return Some(route);
+    }
+
+    /// Returns the paths of the routes for a host, the most specific first.
+    fn hosts<'r, 'b>(
+        &'r self,
+        host: &[u8],
+        buffer: &'b mut [u8; MAX_HOST_LEN],
+    ) -> impl Iterator<Item = &'r Paths> + use<'r, 'b> {
+        let is_needed = !self.exact_hosts.is_empty() || !self.wildcard_hosts.is_empty();
+        let name = is_needed.then(|| host_name(host, buffer)).flatten();
+        let exact = name.and_then(|name| self.exact_hosts.get(name));
+        // Longest suffix first: `*.a.example.com` before `*.example.com`.
+        let name = name.filter(|_| !self.wildcard_hosts.is_empty());
+        let name = name.unwrap_or_default();
+        let dots = name.iter().enumerate().filter(|(_, byte)| **byte == b'.');
+        let wildcards = dots.filter_map(|(at, _)| self.wildcard_hosts.get(&name[at + 1..]));
+        exact
+            .into_iter()
+            .chain(wildcards)
+            .chain(std::iter::once(&self.any_host))
+    }
+
+    /// Adds the routes with one host and one path, the most specific first.
+    fn add_place(&mut self, routes: &[(usize, &RouteMatch)]) {
+        let at = self.places.len();
+        let mut place = Place::default();
+        let mut names: Vec<&str> = Vec::new();
+        let mut uses: HashMap<Id, usize> = HashMap::new();
+        for (route, matches) in routes {
+            let add = |(name, value): &(String, String)| self.headers.add(name, value);
+            let headers: Box<[Predicate]> = matches.headers.iter().map(add).collect();
+            for predicate in &headers {
+                *uses.entry(predicate.name).or_default() += 1;
+                *uses.entry(predicate.value).or_default() += 1;
             }
-            if !self.wildcard_hosts.is_empty() {
-                // Longest suffix first: `*.a.example.com` before `*.example.com`.
-                for (at, _) in host.iter().enumerate().filter(|(_, byte)| **byte == b'.') {
-                    let table = self.wildcard_hosts.get(&host[at + 1..]);
-                    if let Some(route) = table.and_then(|table| table.find(request)) {
-                        return Some(route);
-                    }
+            names.extend(matches.headers.iter().map(|(name, _)| name.as_str()));
+            let route = *route;
+            place.candidates.push(Candidate { route, headers });
+        }
+        for (rank, ((_, matches), candidate)) in (0..).zip(routes.iter().zip(&place.candidates)) {
+            let headers = candidate.headers.iter();
+            let value = headers.clone().map(|p| p.value).min_by_key(|id| uses[id]);
+            let name = headers.map(|p| p.name).min_by_key(|id| uses[id]);
+            let mut methods: Vec<Id> = Vec::new();
+            for method in &matches.methods {
+                let next = Id::try_from(self.methods.len() + 1).unwrap_or_default();
+                let id = self.methods.entry(method.as_bytes().into());
+                methods.push(*id.or_insert(next));
+            }
+            if methods.is_empty() {
+                methods.push(0);
+            }
+            for method in methods {
+                for header in std::iter::once(value.unwrap_or_default()).chain(name) {
+                    let groups = self.index.entry((at, header, method)).or_default();
+                    Group::add(groups, rank, candidate);
                 }
             }
         }
-        self.any_host.find(request)
+        names.sort_unstable();
+        names.dedup();
+        if !names.is_empty() {
+            // Names are tokens, so that they make a value.
+            place.vary = HeaderValue::try_from(names.join(", ")).ok();
+        }
+        self.places.push(place);
     }
 }
 
-// === impl PathTable ===
+// === impl Search ===
 
-impl PathTable {
-    fn insert(&mut self, path: &PathMatch, candidate: Candidate) {
+impl Search<'_> {
+    /// Returns the route that the request takes if its path is `path`.
+    pub fn find(&self, path: &[u8]) -> Found {
+        let mut vary: Option<HeaderValue> = None;
+        let mut buffer = [0; MAX_HOST_LEN];
+        let mut hosts = self.router.hosts(self.request.host, &mut buffer);
+        let route = hosts.find_map(|paths| {
+            paths.walk(path, |at| {
+                let place = &self.router.places[at];
+                if let Some(names) = &place.vary {
+                    vary = Some(match &vary {
+                        Some(vary) => joined_vary(vary, names),
+                        None => names.clone(),
+                    });
+                }
+                self.find_in(at, place)
+            })
+        });
+        Found { route, vary }
+    }
+
+    /// Returns the most specific route of a place that matches.
+    fn find_in(&self, at: usize, place: &Place) -> Option<usize> {
+        let Router { headers, index, .. } = self.router;
+        let none = Met::default();
+        let met = match place.vary {
+            Some(_) => self.met.get_or_init(|| headers.met(self.request)),
+            None => &none,
+        };
+        let mut best: Option<u32> = None;
+        // A method that no route has is 0, which stands for all methods: one look-up is enough.
+        let methods = [0, self.method];
+        for method in &methods[..=usize::from(self.method != 0)] {
+            for header in [0].iter().chain(&met.values).chain(&met.asked) {
+                let groups = index.get(&(at, *header, *method)).into_iter().flatten();
+                for rank in groups.filter_map(|group| group.find(met, place)) {
+                    best = Some(best.map_or(rank, |best| best.min(rank)));
+                }
+            }
+        }
+        best.map(|rank| place.candidates[rank as usize].route)
+    }
+}
+
+// === impl Paths ===
+
+impl Paths {
+    /// Returns the place of a path; it is `next` if the path is new.
+    fn place(&mut self, path: &PathMatch, next: usize) -> usize {
         let (table, longest, path) = match path {
             PathMatch::Exact(path) => (&mut self.exact, &mut self.longest_exact, path),
             PathMatch::Prefix(path) => (&mut self.prefixes, &mut self.longest_prefix, path),
         };
         *longest = path.len().max(*longest);
-        table
-            .entry(path.as_bytes().into())
-            .or_default()
-            .push(candidate);
+        *table.entry(path.as_bytes().into()).or_insert(next)
     }
 
-    fn find(&self, request: &RouteRequest<'_>) -> Option<usize> {
-        let first = |candidates: &Vec<Candidate>| {
-            let mut candidates = candidates.iter();
-            candidates.find(|c| c.is_match(request)).map(|c| c.route)
-        };
-        let path = request.path;
+    /// Visits the places of a path, the most specific first, until `visit` returns something.
+    fn walk<T>(&self, path: &[u8], mut visit: impl FnMut(usize) -> Option<T>) -> Option<T> {
         if path.len() <= self.longest_exact
-            && let Some(route) = self.exact.get(path).and_then(first)
+            && let Some(found) = self.exact.get(path).and_then(|&place| visit(place))
         {
-            return Some(route);
+            return Some(found);
         }
         // Prefixes are whole segments: one look-up per slash, longest first, the empty prefix last.
         // A path may have thousands of slashes; those behind the longest prefix are skipped.
@@ -133,39 +286,43 @@ impl PathTable {
         }
         loop {
             let prefix = &path[..end];
-            if let Some(route) = self.prefixes.get(prefix).and_then(first) {
-                return Some(route);
+            if let Some(found) = self.prefixes.get(prefix).and_then(|&place| visit(place)) {
+                return Some(found);
             }
             end = prefix.iter().rposition(|&byte| byte == b'/')?;
         }
     }
 }
 
-// === impl Candidate ===
+// === impl Group ===
 
-impl Candidate {
-    fn new(route: usize, matches: &RouteMatch) -> Self {
-        let methods = matches.methods.iter();
-        let headers = matches.headers.iter();
-        Self {
-            route,
-            methods: methods.map(|method| method.as_bytes().into()).collect(),
-            headers: headers
-                .map(|(name, value)| (name.as_str().into(), value.as_bytes().into()))
-                .collect(),
+impl Group {
+    fn add(groups: &mut Vec<Self>, rank: u32, candidate: &Candidate) {
+        let mut names: Vec<Id> = candidate.headers.iter().map(|p| p.name).collect();
+        names.sort_unstable();
+        match groups.iter_mut().find(|group| group.names == names) {
+            Some(group) => group.candidates.push(rank),
+            None => groups.push(Self {
+                names,
+                candidates: vec![rank],
+            }),
         }
     }
 
-    fn is_match(&self, request: &RouteRequest<'_>) -> bool {
-        self.is_method(request.cors) && self.headers.iter().all(|(n, v)| is_header(n, v, request))
-    }
-
-    fn is_method(&self, cors: &CorsRequest<'_>) -> bool {
-        if self.methods.is_empty() {
-            return true;
+    /// Returns the first candidate that is met. A preflight that asks for all the headers meets them
+    /// all, and a request without one of them none. Between the two, the candidates share a value
+    /// that the request has, which few do.
+    fn find(&self, met: &Met, place: &Place) -> Option<u32> {
+        let headers = |rank: &u32| &place.candidates[*rank as usize].headers;
+        let first = self.candidates.first()?;
+        if met.asks_for_all(headers(first)) {
+            return Some(*first);
         }
-        let method = requested_method(cors);
-        self.methods.iter().any(|allowed| **allowed == *method)
+        if !met.may_be_all(headers(first)) {
+            return None;
+        }
+        let mut ranks = self.candidates.iter();
+        ranks.find(|rank| met.all(headers(rank))).copied()
     }
 }
 

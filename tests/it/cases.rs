@@ -7,10 +7,13 @@ use crate::support::{
     Answer, Client, Gateway, Upstream, WITH_LANE, WITHOUT_LANE, is_cors_field, label,
 };
 use corsgate::config::{Config, UNMATCHED};
-use corsgate::cors::{CorsRequest, Decision, PreflightDecision, Reason, Rule, decide};
+use corsgate::cors::{
+    CorsRequest, Decision, PreflightDecision, Reason, RequestKind, Rule, add_vary, decide,
+};
 use corsgate::explain::{self, Author, Flags, Question};
 use corsgate::metrics::Metrics;
 use corsgate::proxy::Snapshot;
+use corsgate::routing::{RouteRequest, Router, normalized_path};
 use form::{Case, Expectation, Request, all_cases};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use serde_yaml::Value;
@@ -150,6 +153,22 @@ fn run_engine(case: &Case) -> Expectation {
     };
     if !matches!(decision, Decision::Preflight(PreflightDecision::Handled(_))) {
         rule.edit(decision.plan(), headers.get(header::ORIGIN), &mut response);
+    }
+    if cors.kind() != RequestKind::Preflight {
+        let host = headers
+            .get(header::HOST)
+            .map_or("api.example.com".as_bytes(), |h| h.as_bytes());
+        let path = case.request.path.split('?').next().expect("a path");
+        let found =
+            Router::new(config.routes.iter().map(|route| &route.matches)).find(&RouteRequest {
+                host,
+                path: &normalized_path(path),
+                fields: Some(&headers),
+                cors: &cors,
+            });
+        if let Some(vary) = found.vary {
+            add_vary(&vary, &mut response);
+        }
     }
     Expectation {
         outcome: outcome.to_owned(),

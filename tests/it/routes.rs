@@ -1,6 +1,7 @@
-//! Requests that the gateway and the server behind it could understand differently.
+//! Requests that the gateway and the server behind it could understand differently, and responses that
+//! depend on the header by which their route was chosen.
 
-use crate::support::{Answer, Client, Gateway, Upstream, WITH_LANE, WITHOUT_LANE};
+use crate::support::{Answer, Client, Gateway, Refusing, Upstream, WITH_LANE, WITHOUT_LANE};
 
 const PUBLIC: &str = "https://public.example";
 const STAFF: &str = "https://staff.example";
@@ -141,5 +142,73 @@ fn absolute_form_is_served_with_and_without_the_default_port() {
             client.read(false).map(|response| response.status),
             Some(200)
         );
+    });
+}
+
+/// A gateway with a route by header, before an upstream with a Vary of its own.
+fn versions(server: &str, upstream: &Upstream, cors: &str) -> Gateway {
+    let gone = Refusing::new();
+    let config = format!(
+        "upstreams: {{ u: {{ endpoints: ['{}'] }}, gone: {{ endpoints: ['{}'] }} }}\n\
+         policies: {{ open: {{ allow_origins: ['{PUBLIC}'], allow_methods: [PUT] }} }}\n\
+         routes:\n\
+         - {{ name: v2, match: {{ path_prefix: /v, headers: {{ X-Version: '2' }} }}, upstream: u, cors: {cors} }}\n\
+         - {{ name: v1, match: {{ path_prefix: /v }}, upstream: u, cors: {cors} }}\n\
+         - {{ name: only, match: {{ path_prefix: /only, headers: {{ x-key: k }} }}, upstream: gone, cors: {cors} }}\n\
+         - {{ name: plain, match: {{ path_prefix: /plain }}, upstream: u, cors: {cors} }}\n",
+        upstream.address, gone.address
+    );
+    Gateway::start_with(server, &config)
+}
+
+#[test]
+fn a_response_says_by_which_header_its_route_was_chosen() {
+    let own = |vary: &str| Answer::new(200, &[("Vary".to_owned(), vary.to_owned())]);
+    for (cors, of_policy) in [("open", ", Origin"), ("off", ""), ("passthrough", "")] {
+        for (upstream, of_upstream) in [
+            (
+                Upstream::start(own("Accept-Encoding, X-VERSION")),
+                "Accept-Encoding, X-VERSION",
+            ),
+            (Upstream::start(own("Accept-Encoding")), "Accept-Encoding"),
+        ] {
+            in_both_lanes(|server| {
+                let gateway = versions(server, &upstream, cors);
+                let vary = |request: &str| gateway.send(request).get("vary");
+                let by_header = match of_upstream {
+                    "Accept-Encoding" => format!("{of_upstream}{of_policy}, x-version"),
+                    _ => format!("{of_upstream}{of_policy}"),
+                };
+                for fields in ["x-version: 2\r\n\r\n", "x-version: 3\r\n\r\n", "\r\n"] {
+                    let request = get("/v").replace("\r\n\r\n", &format!("\r\n{fields}"));
+                    assert_eq!(vary(&request).as_ref(), Some(&by_header), "{cors} {fields}");
+                }
+                let plain = format!("{of_upstream}{of_policy}");
+                assert_eq!(vary(&get("/plain")), Some(plain), "{cors}");
+            });
+        }
+    }
+}
+
+#[test]
+fn so_do_the_gateways_own_answers_but_not_those_to_preflights() {
+    let upstream = Upstream::start(Answer::ok());
+    in_both_lanes(|server| {
+        let gateway = versions(server, &upstream, "open");
+        let missing = gateway.send(&get("/only"));
+        assert_eq!(
+            (missing.status, missing.get("vary").as_deref()),
+            (404, Some("x-key"))
+        );
+        let failed = gateway.send(&get("/only").replace("\r\n\r\n", "\r\nx-key: k\r\n\r\n"));
+        assert_eq!(
+            (failed.status, failed.get("vary").as_deref()),
+            (502, Some("Origin, x-key"))
+        );
+        assert_eq!(gateway.send(&get("/other")).get("vary"), None);
+        let asked = gateway.send(&preflight("/v"));
+        assert_eq!(asked.status, 204);
+        let of_preflights = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers";
+        assert_eq!(asked.get("vary").as_deref(), Some(of_preflights));
     });
 }

@@ -274,9 +274,10 @@ fn plain_path(target: &str) -> Option<&str> {
 // === impl RequestFields ===
 
 impl RequestFields for &[httparse::Header<'_>] {
-    fn has(&self, name: &str, value: &[u8]) -> bool {
-        self.iter()
-            .any(|field| field.name.eq_ignore_ascii_case(name) && field.value == value)
+    fn for_each(&self, each: &mut dyn FnMut(&[u8], &[u8])) {
+        for field in *self {
+            each(field.name.as_bytes(), field.value);
+        }
     }
 }
 

@@ -1,5 +1,8 @@
 use super::*;
+use crate::cors::CorsRequest;
+use crate::routing::RequestFields;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use std::cell::Cell;
 
 /// A route in short: hosts, path (`/x` exact, `/x/*` prefix), methods, headers.
 fn route(hosts: &[&str], path: &str, methods: &[&str], headers: &[(&str, &str)]) -> RouteMatch {
@@ -24,6 +27,10 @@ fn route(hosts: &[&str], path: &str, methods: &[&str], headers: &[(&str, &str)])
 }
 
 fn find(routes: &[RouteMatch], method: &str, url: &str, fields: &[(&str, &str)]) -> Option<usize> {
+    found(routes, method, url, fields).route
+}
+
+fn found(routes: &[RouteMatch], method: &str, url: &str, fields: &[(&str, &str)]) -> Found {
     let (host, path) = url.split_at(url.find('/').unwrap());
     let method: Method = method.parse().unwrap();
     let fields = fields.iter().map(|(name, value)| {
@@ -34,7 +41,7 @@ fn find(routes: &[RouteMatch], method: &str, url: &str, fields: &[(&str, &str)])
     Router::new(routes).find(&RouteRequest {
         host: host.as_bytes(),
         path: path.as_bytes(),
-        fields: &headers,
+        fields: Some(&headers),
         cors: &CorsRequest::new(&method, &headers),
     })
 }
@@ -166,10 +173,10 @@ fn a_path_of_thousands_of_segments_is_looked_at_as_far_as_prefixes_go() {
         let found = router.find(&RouteRequest {
             host: b"a",
             path: path.as_bytes(),
-            fields: &headers,
+            fields: Some(&headers),
             cors: &CorsRequest::new(&method, &headers),
         });
-        assert_eq!(found, expected, "{start}");
+        assert_eq!(found.route, expected, "{start}");
     }
 }
 
@@ -186,6 +193,102 @@ fn a_header_that_a_proxy_adds_to_the_preflight_counts_by_its_value() {
     ];
     assert_eq!(find(&routes, "OPTIONS", "a/", &preflight), Some(0));
     assert_eq!(find(&routes, "OPTIONS", "a/", &preflight[..2]), Some(1));
+}
+
+/// Fields that count how often they are read.
+struct Counted<'a>(&'a HeaderMap, Cell<usize>);
+
+impl RequestFields for Counted<'_> {
+    fn for_each(&self, each: &mut dyn FnMut(&[u8], &[u8])) {
+        self.1.set(self.1.get() + 1);
+        self.0.for_each(each);
+    }
+}
+
+#[test]
+fn the_fields_of_a_request_are_read_once_however_many_routes_ask_about_them() {
+    let values: Vec<String> = (0..100).map(|i| i.to_string()).collect();
+    let by_value = values.iter().flat_map(|value| {
+        let at = |path| route(&[], path, &[], &[("x-v", value)]);
+        [at("/a/*"), at("/a/b/*"), at("/a/b/c")]
+    });
+    let routes: Vec<RouteMatch> = by_value.chain([route(&[], "/*", &[], &[])]).collect();
+    let router = Router::new(&routes);
+    let reads_of = |fields: &[(&'static str, &'static str)], path: &str, is_bounded: bool| {
+        let headers: HeaderMap = fields
+            .iter()
+            .map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_static(v)))
+            .collect();
+        let counted = Counted(&headers, Cell::new(0));
+        let request = RouteRequest {
+            host: b"a",
+            path: path.as_bytes(),
+            fields: is_bounded.then_some(&counted),
+            cors: &CorsRequest::new(&Method::GET, &headers),
+        };
+        let search = router.search(&request);
+        let routes = [search.find(path.as_bytes()), search.find(b"/a/b/x")];
+        (routes.map(|found| found.route), counted.1.get())
+    };
+    assert_eq!(
+        reads_of(&[("x-v", "99")], "/a/b/c", true),
+        ([Some(299), Some(298)], 1)
+    );
+    assert_eq!(
+        reads_of(&[("x-v", "100")], "/a/b/c", true),
+        ([Some(300), Some(300)], 1)
+    );
+    assert_eq!(
+        reads_of(&[("x-v", "99")], "/a/b/c", false),
+        ([Some(300), Some(300)], 0)
+    );
+}
+
+#[test]
+fn a_list_past_its_bounds_asks_for_nothing() {
+    let routes = [
+        route(&[], "/*", &[], &[("x-version", "2")]),
+        route(&[], "/*", &[], &[]),
+    ];
+    let asking = |names: &str| {
+        let fields = [
+            ("origin", "https://a.example"),
+            ("access-control-request-method", "PUT"),
+            ("access-control-request-headers", names),
+        ];
+        find(&routes, "OPTIONS", "a/", &fields)
+    };
+    assert_eq!(asking(&format!("{}x-version", " ,".repeat(4000))), Some(0));
+    assert_eq!(asking(&format!("{}x-version", " ,".repeat(5000))), Some(1));
+}
+
+#[test]
+fn the_headers_that_a_choice_depended_on_are_known() {
+    let routes = [
+        route(&["a"], "/*", &[], &[("x-b", "1"), ("x-c", "1")]),
+        route(&["a"], "/v1/*", &[], &[("x-a", "1")]),
+        route(&["a"], "/v1/plain/*", &[], &[]),
+        route(&[], "/*", &[], &[]),
+    ];
+    for (url, fields, expected) in [
+        ("a/v1/x", &[("x-a", "1")] as &[(&str, &str)], Some("x-a")),
+        (
+            "a/v1/x",
+            &[("x-b", "1"), ("x-c", "1")],
+            Some("x-a, x-b, x-c"),
+        ),
+        ("a/v1/x", &[], Some("x-a, x-b, x-c")),
+        ("a/v2", &[], Some("x-b, x-c")),
+        ("a/v1/plain", &[("x-a", "1")], None),
+        ("other/v1/x", &[("x-a", "1")], None),
+    ] {
+        let vary = found(&routes, "GET", url, fields).vary;
+        assert_eq!(
+            vary.as_ref().map(HeaderValue::as_bytes),
+            expected.map(str::as_bytes),
+            "{url}"
+        );
+    }
 }
 
 #[test]
@@ -206,12 +309,16 @@ mod twin {
     const HOSTS: [&str; 4] = ["a.test", "*.test", "*.a.test", "b.a.test"];
     const PATHS: [&str; 7] = ["/*", "/x/*", "/x", "/x/y/*", "/x/y", "/xy/*", "/x/"];
     const METHODS: [&str; 3] = ["GET", "PUT", "get"];
-    const FIELDS: [(&str, &str); 3] = [("x-a", "1"), ("x-a", "2"), ("x-b", "1")];
+    const FIELDS: [(&str, &str); 4] = [("x-a", "1"), ("x-a", "2"), ("x-b", "1"), ("x-b", "2")];
 
     fn any_route() -> impl Strategy<Value = RouteMatch> {
         let hosts = subsequence(HOSTS.to_vec(), 0..=2);
         let methods = subsequence(METHODS.to_vec(), 0..=2);
-        let headers = subsequence(FIELDS.to_vec(), 0..=1);
+        let headers = prop_oneof![
+            subsequence(FIELDS.to_vec(), 0..=1),
+            (select(FIELDS[..2].to_vec()), select(FIELDS[2..].to_vec()))
+                .prop_map(|(a, b)| vec![a, b]),
+        ];
         (hosts, select(PATHS.to_vec()), methods, headers)
             .prop_map(|(hosts, path, methods, headers)| route(&hosts, path, &methods, &headers))
     }
@@ -227,8 +334,8 @@ mod twin {
             path in select(vec!["/", "/x", "/x/", "/x/y", "/x/y/z", "/xy", "/xyz", "/X"]),
             method in select(vec!["GET", "PUT", "OPTIONS"]),
             asked in select(vec![None, Some("GET"), Some("PUT"), Some("")]),
-            fields in subsequence(FIELDS.to_vec(), 0..=2),
-            names in select(vec!["", "x-a", "X-B, x-c"]),
+            fields in subsequence(FIELDS.to_vec(), 0..=3),
+            names in select(vec!["", "x-a", "X-B, x-c", "x-b,x-a"]),
         ) {
             let mut headers = HeaderMap::new();
             for (name, value) in fields {
@@ -244,11 +351,11 @@ mod twin {
             let request = RouteRequest {
                 host: host.as_bytes(),
                 path: path.as_bytes(),
-                fields: &headers,
+                fields: Some(&headers),
                 cors: &cors,
             };
             let is_met = |route: &RouteMatch| Predicates::of(route, &request, |_, value| value).unmet.is_empty();
-            match Router::new(&routes).find(&request) {
+            match Router::new(&routes).find(&request).route {
                 Some(found) => {
                     let found = &routes[found];
                     prop_assert!(is_met(found), "{found:?}");

@@ -77,7 +77,7 @@ routes:
   - name: v1-two
     match: { hosts: [paths.test], path_prefix: /v1, methods: [PUT, GET], headers: { x-api-version: "2" } }
     upstream: u
-    cors: exact
+    cors: any
   - { name: status, match: { hosts: [paths.test], path: /status }, upstream: u, cors: old }
   - { name: shared, match: { path_prefix: /shared }, upstream: u, cors: wild }
 "#;
