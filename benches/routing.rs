@@ -5,7 +5,9 @@
 //! numbers are the same in every run on one machine.
 
 use corsgate::cors::CorsRequest;
-use corsgate::routing::{HostMatch, PathMatch, RouteMatch, RouteRequest, Router, normalized_path};
+use corsgate::routing::{
+    HostMatch, PathMatch, RouteMatch, RouteRequest, Router, each_reading, normalized_path,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use std::hint::black_box;
 use std::process::Command;
@@ -98,6 +100,7 @@ fn cases() -> Vec<Case> {
     // As many names as are looked at.
     let many = "x-a,".repeat((8 << 10) / 4);
     let others: String = (0..1_000).map(|i| format!("x-{i},")).collect();
+    let odd = "/a%2Fb;c//d%5Ce%252Ff./".to_owned() + &"x".repeat(300);
     vec![
         case(
             "a value of one header",
@@ -144,14 +147,23 @@ fn cases() -> Vec<Case> {
         case("a method", by_method, "GET", Vec::new()),
         case("a host", by_host, "GET", Vec::new()),
         case("a path", by_path, "GET", Vec::new()),
+        Case {
+            path: odd,
+            ..case("a path with 200 readings", by_path, "GET", Vec::new())
+        },
     ]
 }
 
-/// Finds the route of the request.
+/// Finds the route of the request, and those of all readings of its path.
 #[inline(never)]
 fn measured(router: &Router, request: &RouteRequest<'_>) {
     let search = router.search(request);
     black_box(search.find(request.path));
+    let read = each_reading(request.path, |path| {
+        black_box(search.find(path));
+        true
+    });
+    black_box(read).expect("a path of this length is read");
 }
 
 fn run(case: &Case, count: usize) {

@@ -24,6 +24,17 @@ impl Rule {
         Self::Policy(Arc::new(policy))
     }
 
+    /// Whether both are one and the same rule. Two policies are not, even if they say the same.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Policy(one), Self::Policy(other)) => Arc::ptr_eq(one, other),
+            (Self::Passthrough, Self::Passthrough)
+            | (Self::Off, Self::Off)
+            | (Self::NoRoute(_), Self::NoRoute(_)) => true,
+            (Self::Policy(_) | Self::Passthrough | Self::Off | Self::NoRoute(_), _) => false,
+        }
+    }
+
     /// Returns the policy that responses under this rule take their header values from.
     pub fn responding_policy(&self) -> Option<&Policy> {
         match self {

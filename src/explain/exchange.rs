@@ -4,13 +4,14 @@
 
 use super::question::{Question, browser_headers};
 use super::report::{
-    Author, Browser, Exchange, NearestRoute, Response, RouteReport, StepOutcome, StepReport,
+    Author, Browser, Exchange, NearestRoute, ReadingReport, Response, RouteReport, StepOutcome,
+    StepReport,
 };
-use crate::cors::{self, CorsRequest, HeaderPlan, StepResult, UpstreamCorsHeaders};
+use crate::cors::{self, CorsRequest, HeaderPlan, Rule, StepResult, UpstreamCorsHeaders};
 use crate::proxy::answer::{Answer, has_length, status_field};
 use crate::proxy::facts::{Facts, HeaderLength};
 use crate::proxy::respond;
-use crate::proxy::routed::{Routed, Step, route_request};
+use crate::proxy::routed::{Routed, Step, readings, route_request};
 use crate::proxy::snapshot::{Route, Snapshot};
 use crate::routing::{Predicates, RouteRequest};
 use http::request::Parts;
@@ -57,6 +58,10 @@ pub(super) fn exchange(
         target: question.target.clone(),
         headers,
         route: route_report(snapshot, route, &route_request(snapshot, &facts)),
+        readings: readings(snapshot, &facts)
+            .into_iter()
+            .map(|(path, route)| ReadingReport::new(path, route))
+            .collect(),
         steps: steps.collect(),
         outcome: outcome.as_str(),
         reason: outcome.reason(),
@@ -185,6 +190,24 @@ fn route_report(snapshot: &Snapshot, route: &Route, request: &RouteRequest<'_>) 
         nearest: others
             .reduce(|a, b| if b.0 > a.0 { b } else { a })
             .map(|(_, route)| route),
+    }
+}
+
+// === impl ReadingReport ===
+
+impl ReadingReport {
+    fn new(path: String, route: &Route) -> Self {
+        let cors = match &route.rule {
+            Rule::Policy(policy) => Some(policy.name()),
+            Rule::Passthrough => Some("passthrough"),
+            Rule::Off => Some("off"),
+            Rule::NoRoute(_) => None,
+        };
+        Self {
+            path,
+            route: route.name.clone(),
+            cors: cors.map(str::to_owned),
+        }
     }
 }
 

@@ -11,8 +11,8 @@ mod report;
 
 pub use question::{Flags, Format, Question, QuestionError};
 pub use report::{
-    Author, Browser, Exchange, NearestRoute, Report, Response, RouteReport, Ruling, StepOutcome,
-    StepReport,
+    Author, Browser, Exchange, NearestRoute, ReadingReport, Report, Response, RouteReport, Ruling,
+    StepOutcome, StepReport,
 };
 
 use crate::cors::browser::ScriptRequest;

@@ -47,6 +47,9 @@ pub struct Exchange {
     pub target: String,
     pub headers: Vec<(String, String)>,
     pub route: RouteReport,
+    /// Other readings of the path, which some servers have; left out if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub readings: Vec<ReadingReport>,
     pub steps: Vec<StepReport>,
     /// The outcome as in metrics; `none` is not counted.
     pub outcome: &'static str,
@@ -64,6 +67,15 @@ pub struct RouteReport {
     pub because: Vec<String>,
     /// The nearest route, if none matches.
     pub nearest: Option<NearestRoute>,
+}
+
+/// Another reading of the path, and the route that it would take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReadingReport {
+    pub path: String,
+    pub route: String,
+    /// The route's policy, `passthrough` or `off`; `None` if no route matches.
+    pub cors: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -189,6 +201,7 @@ impl fmt::Display for Exchange {
             target,
             headers,
             route,
+            readings,
             steps,
             outcome,
             reason,
@@ -200,6 +213,9 @@ impl fmt::Display for Exchange {
             writeln!(f, "    {}: {}", escaped(name), escaped(value))?;
         }
         writeln!(f, "  {route}")?;
+        for reading in readings {
+            writeln!(f, "  {reading}")?;
+        }
         for step in steps {
             writeln!(f, "  {step}")?;
         }
@@ -227,6 +243,17 @@ impl fmt::Display for RouteReport {
                 unmet.join("; ")
             ),
             (None, None) => write!(f, "route     none"),
+        }
+    }
+}
+
+impl fmt::Display for ReadingReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, route, cors } = self;
+        write!(f, "reading   `{}`: ", escaped(path))?;
+        match cors {
+            Some(cors) => write!(f, "the route `{route}` with `{cors}`"),
+            None => write!(f, "no route"),
         }
     }
 }

@@ -35,6 +35,10 @@ pub(crate) enum RequestError {
     BadTarget,
     #[error("the path has a dot segment, which a browser resolves before it sends")]
     DotSegment,
+    #[error(
+        "servers read the path in several ways, which the routes treat by different CORS rules"
+    )]
+    AmbiguousPath,
     #[error("`limits.max_requests` requests are under way")]
     TooManyRequests,
 }
@@ -56,7 +60,8 @@ impl RequestError {
             | Self::NoHost
             | Self::BadHost
             | Self::BadTarget
-            | Self::DotSegment => StatusCode::BAD_REQUEST,
+            | Self::DotSegment
+            | Self::AmbiguousPath => StatusCode::BAD_REQUEST,
             Self::TooManyRequests => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -74,7 +79,7 @@ impl RequestError {
             | Self::NoHost
             | Self::BadHost
             | Self::BadTarget => RefusedFor::Malformed,
-            Self::DotSegment => RefusedFor::AmbiguousPath,
+            Self::DotSegment | Self::AmbiguousPath => RefusedFor::AmbiguousPath,
             Self::TooManyRequests => RefusedFor::TooManyRequests,
         }
     }

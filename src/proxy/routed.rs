@@ -6,14 +6,15 @@
 
 use super::answer::Answer;
 use super::check::{RequestError, check, check_length};
-use super::facts::Facts;
+use super::facts::{Facts, Target};
 use super::record::Record;
 use super::snapshot::{Route, RouteId, Snapshot};
 use crate::cors::{
     CorsRequest, Decision, HeaderPlan, Outcome, PreflightDecision, Reason, RequestKind, decide,
 };
-use crate::routing::RouteRequest;
+use crate::routing::{RouteRequest, Search, TooManyReadings, each_reading};
 use http::{HeaderValue, StatusCode};
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 /// A request, the route it takes, and what its rule says.
@@ -50,10 +51,12 @@ impl<'a> Routed<'a> {
     pub(crate) fn of(snapshot: &'a Snapshot, facts: &'a Facts<'a>) -> Self {
         let bounded = check_length(facts.header, &snapshot.limits);
         let request = facts.route_request(bounded.is_ok());
-        let found = snapshot.search(&request).find(&facts.path);
+        let search = snapshot.search(&request);
+        let found = search.find(&facts.path);
         let route_id = snapshot.found(found.route);
         let route = snapshot.route(route_id);
         let checked = bounded.and_then(|()| check(facts));
+        let checked = checked.and_then(|()| check_readings(snapshot, facts, &search, route));
         let settled = match checked {
             Err(error) => Some(Settled::Refused(error)),
             Ok(()) => facts
@@ -154,4 +157,47 @@ impl<'a> Routed<'a> {
 /// The facts by which `Routed` finds the route.
 pub(crate) fn route_request<'a>(snapshot: &Snapshot, facts: &'a Facts<'a>) -> RouteRequest<'a> {
     facts.route_request(check_length(facts.header, &snapshot.limits).is_ok())
+}
+
+/// Returns the other readings of a request's path, each once, with the routes that they would take.
+pub(crate) fn readings<'a>(
+    snapshot: &'a Snapshot,
+    facts: &Facts<'_>,
+) -> BTreeMap<String, &'a Route> {
+    let mut readings = BTreeMap::new();
+    let request = route_request(snapshot, facts);
+    let search = snapshot.search(&request);
+    if let Target::Path(_) = facts.target {
+        // Those that are too many are not known: the refusal says so.
+        let _ = each_reading(&facts.path, |path| {
+            let route = snapshot.route(snapshot.found(search.find(path).route));
+            readings.insert(String::from_utf8_lossy(path).into_owned(), route);
+            true
+        });
+    }
+    readings
+}
+
+/// Refuses a path that some server reads otherwise, if the route of such a reading has another rule
+/// than `route`: the backend could serve what that other rule is for.
+fn check_readings(
+    snapshot: &Snapshot,
+    facts: &Facts<'_>,
+    search: &Search<'_>,
+    route: &Route,
+) -> Result<(), RequestError> {
+    let Target::Path(_) = facts.target else {
+        return Ok(());
+    };
+    let mut is_same = true;
+    let read = each_reading(&facts.path, |path| {
+        let other = snapshot.route(snapshot.found(search.find(path).route));
+        is_same = other.rule.is_same(&route.rule);
+        is_same
+    });
+    match read {
+        Ok(()) if is_same => Ok(()),
+        Err(TooManyReadings) if snapshot.has_one_rule() => Ok(()),
+        Ok(()) | Err(TooManyReadings) => Err(RequestError::AmbiguousPath),
+    }
 }

@@ -19,6 +19,7 @@ pub struct Snapshot {
     pub(super) trusted_proxies: Vec<IpNet>,
     /// The addresses of the traffic listeners, for explain.
     pub(crate) listeners: Vec<SocketAddr>,
+    has_one_rule: bool,
     router: Router,
     /// The configured routes in their order, then the one for requests that none of them matches.
     routes: Vec<Route>,
@@ -78,6 +79,9 @@ impl Snapshot {
                 ..Route::new(route.name, route.rule, metrics)
             })
             .collect();
+        let has_one_rule = routes
+            .windows(2)
+            .all(|pair| pair[0].rule.is_same(&pair[1].rule));
         let no_route = Rule::NoRoute(config.default_policy);
         routes.push(Route::new(UNMATCHED.to_owned(), no_route, metrics));
         Self {
@@ -85,6 +89,7 @@ impl Snapshot {
             express_lane: config.server.express_lane,
             trusted_proxies: config.trusted_proxies,
             listeners: config.listeners.iter().map(|l| l.address).collect(),
+            has_one_rule,
             router,
             routes,
             clusters,
@@ -104,6 +109,11 @@ impl Snapshot {
     /// Returns the route that the router has found, or the stand-in.
     pub(crate) fn found(&self, route: Option<usize>) -> RouteId {
         route.map_or(self.unmatched(), RouteId)
+    }
+
+    /// Whether all configured routes have the same rule.
+    pub(crate) fn has_one_rule(&self) -> bool {
+        self.has_one_rule
     }
 
     pub(crate) fn route(&self, RouteId(index): RouteId) -> &Route {

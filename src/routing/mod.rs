@@ -7,13 +7,15 @@ mod headers;
 mod host;
 mod matches;
 mod path;
+mod readings;
 mod route_request;
 mod router;
 mod why;
 
 pub use host::{authority, is_authority, is_same_authority};
 pub use matches::{HostMatch, PathMatch, RouteMatch};
-pub use path::{has_dot_segment, normalized, normalized_path};
+pub use path::{has_dot_segment, is_plain, normalized, normalized_path};
+pub use readings::{TooManyReadings, each_reading};
 pub use route_request::{RequestFields, RouteRequest};
 pub use router::{Found, Router, Search};
 pub use why::Predicates;

@@ -34,14 +34,31 @@ pub fn normalized_path(path: &str) -> Cow<'_, [u8]> {
     Cow::Owned(normal)
 }
 
+/// Whether all servers read the path alike: nothing in it is encoded, no separator may be another
+/// one, no segment is empty, begins with a dot or ends with one.
+pub fn is_plain(path: &[u8]) -> bool {
+    let mut last = b' ';
+    for &byte in path {
+        let is_odd = match byte {
+            b'%' | b'\\' | b';' => true,
+            b'/' => matches!(last, b'/' | b'.'),
+            b'.' => matches!(last, b'/' | b' '),
+            _ => false,
+        };
+        if is_odd {
+            return false;
+        }
+        last = byte;
+    }
+    last != b'.'
+}
+
 /// Whether a backend that resolves the path could arrive at another one than the routes. Browsers
 /// resolve dot segments, `%2e` too, before they send: none of their requests has any.
 pub fn has_dot_segment(path: &str) -> bool {
     // Nearly every path is plain, and no copy of it is needed.
-    if !path.bytes().any(|byte| matches!(byte, b'%' | b'\\')) {
-        let is_start = |pair: &[u8]| matches!(pair, [b'/', b'.']);
-        let may_have = path.starts_with('.') || path.as_bytes().windows(2).any(is_start);
-        return may_have && path.split('/').any(is_dot_segment);
+    if is_plain(path.as_bytes()) {
+        return false;
     }
     // Some backends decode separators before they resolve.
     let normal = normalized(path)
@@ -56,7 +73,7 @@ fn is_dot_segment(segment: &str) -> bool {
     matches!(segment.split(';').next(), Some("." | ".."))
 }
 
-fn hex(digit: u8) -> Option<u8> {
+pub(super) fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).map(|value| value as u8)
 }
 

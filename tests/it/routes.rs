@@ -1,7 +1,10 @@
-//! Requests that the gateway and the server behind it could understand differently, and responses that
-//! depend on the header by which their route was chosen.
+//! Requests that the gateway and the server behind it could understand differently: odd paths, odd
+//! hosts, and responses that depend on the header by which their route was chosen.
 
 use crate::support::{Answer, Client, Gateway, Refusing, Upstream, WITH_LANE, WITHOUT_LANE};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::Path;
 
 const PUBLIC: &str = "https://public.example";
 const STAFF: &str = "https://staff.example";
@@ -36,6 +39,166 @@ fn preflight(target: &str) -> String {
 fn in_both_lanes(run: impl Fn(&str)) {
     for server in [WITH_LANE, WITHOUT_LANE] {
         run(server);
+    }
+}
+
+/// `tests/readings/served.yaml`.
+#[derive(Deserialize)]
+struct Table {
+    versions: BTreeMap<String, String>,
+    paths: Vec<Row>,
+}
+
+#[derive(Deserialize)]
+struct Row {
+    path: String,
+    /// The file that each server sends.
+    served: BTreeMap<String, Option<String>>,
+}
+
+fn table() -> Table {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/readings/served.yaml");
+    let text = std::fs::read_to_string(path).expect("readable");
+    let table: Table = serde_yaml::from_str(&text).expect("the form of the table");
+    for server in ["nginx", "envoy_normalizing", "python_files", "node_url"] {
+        assert!(table.versions.contains_key(server), "{server}");
+    }
+    assert!(table.paths.len() > 60);
+    table
+}
+
+#[test]
+fn what_a_server_reads_as_another_route_is_refused() {
+    let upstream = Upstream::start(Answer::ok());
+    in_both_lanes(|server| {
+        let gateway = site(server, &upstream, "staff");
+        for Row { path, served } in table().paths {
+            let is_admin = |file: &Option<String>| {
+                let file = file.as_deref();
+                file.is_some_and(|file| file.starts_with("/admin"))
+            };
+            let route_is_admin = {
+                let response = gateway.send(&get(&path));
+                let allowed = response.get("access-control-allow-origin");
+                // Both policies allow STAFF; only the administration's refuses PUBLIC.
+                allowed.is_none() && response.status == 200
+            };
+            if !route_is_admin && served.values().any(is_admin) {
+                let by: Vec<_> = served.iter().filter(|(_, file)| is_admin(file)).collect();
+                let response = gateway.send(&get(&path));
+                assert_eq!(response.status, 400, "{path} is served by {by:?}");
+                assert_eq!(gateway.send(&preflight(&path)).status, 400, "{path}");
+            }
+        }
+        let refused = gateway.metrics();
+        let series = "corsgate_requests_refused_total{reason=\"ambiguous_path\",route=\"all\"}";
+        assert!(gateway.metric(series) > 20.0, "{refused}");
+    });
+}
+
+#[test]
+fn where_all_readings_have_one_rule_a_path_passes_untouched() {
+    in_both_lanes(|server| {
+        let upstream = Upstream::start(Answer::ok());
+        let gateway = site(server, &upstream, "open");
+        let mut sent = Vec::new();
+        for Row { path, .. } in table().paths {
+            let response = gateway.send(&get(&path));
+            if ["/../", "/%2e%2e/", "/..%2f", "/..%5c", "/..;"]
+                .iter()
+                .any(|dots| path.contains(dots))
+            {
+                assert_eq!(response.status, 400, "{path}");
+                continue;
+            }
+            assert_eq!(response.status, 200, "{path}");
+            assert_eq!(gateway.send(&preflight(&path)).status, 204, "{path}");
+            sent.push(path);
+        }
+        let received = upstream.received().into_iter().map(|r| r.target);
+        let untouched = sent
+            .iter()
+            .map(|path| path.strip_prefix("http://h").unwrap_or(path));
+        assert!(received.eq(untouched));
+    });
+}
+
+#[test]
+fn odd_paths_are_refused_over_http_2_as_well() {
+    let upstream = Upstream::start(Answer::ok());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.expect("a runtime");
+    in_both_lanes(|server| {
+        let gateway = site(server, &upstream, "staff");
+        runtime.block_on(async {
+            let stream = tokio::net::TcpStream::connect(gateway.address)
+                .await
+                .expect("it listens");
+            let (mut client, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
+            tokio::spawn(connection);
+            for (path, status) in [("//admin/x", 400), ("/admin%2Fx", 400), ("/x//y%2Fz", 200)] {
+                for method in ["GET", "OPTIONS"] {
+                    let request = http::Request::builder()
+                        .method(method)
+                        .uri(format!("http://h{path}"))
+                        .header("origin", PUBLIC)
+                        .header("access-control-request-method", "PUT")
+                        .body(())
+                        .expect("a request");
+                    let (response, _) = client.send_request(request, true).expect("a stream");
+                    let expected = match (method, status) {
+                        ("OPTIONS", 200) => 204,
+                        _ => status,
+                    };
+                    let response = response.await.expect("an answer");
+                    assert_eq!(response.status(), expected, "{method} {path}");
+                }
+            }
+        });
+    });
+}
+
+#[test]
+fn readings_are_compared_by_rule_whatever_the_rule_is() {
+    let upstream = Upstream::start(Answer::ok());
+    for admin in ["passthrough", "off", "staff"] {
+        let gateway = site(WITH_LANE, &upstream, admin);
+        for path in [
+            "//admin/x",
+            "/admin;v=1/x",
+            "/;/admin/x",
+            "/%2561dmin/x",
+            "/admin%252Fx",
+            "/admin./x",
+            "/admin%20/x",
+            "/admin%3Fx",
+            "/admin%00x",
+            "/public/%252e%252e/admin/x",
+            "//h;x%2F/admin.%252Fx",
+        ] {
+            assert_eq!(gateway.send(&get(path)).status, 400, "{path}, {admin}");
+        }
+        for path in [
+            "/public//x",
+            "/public%2Fx;v=1",
+            "/x%252Fy",
+            "/x./y",
+            "/caf%C3%A9%20",
+        ] {
+            assert_eq!(gateway.send(&get(path)).status, 200, "{path}, {admin}");
+        }
+    }
+}
+
+#[test]
+fn a_path_with_more_readings_than_can_be_compared_is_refused_where_rules_differ() {
+    let upstream = Upstream::start(Answer::ok());
+    let path = format!("/a%2Fb;c//d%5Ce%252Ff./{}", "x".repeat(4000));
+    for (admin, status) in [("staff", 400), ("open", 200)] {
+        let gateway = site(WITH_LANE, &upstream, admin);
+        assert_eq!(gateway.send(&get(&path)).status, status, "{admin}");
     }
 }
 
