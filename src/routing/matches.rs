@@ -1,6 +1,6 @@
 //! The rule by which a route takes requests. The search is in `router`.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
 /// The rule by which a route takes requests. Every part that is written must match.
@@ -53,16 +53,6 @@ impl RouteMatch {
         self.predicate_count() == other.predicate_count()
             && self.is_on_the_way_of(other)
             && !is_contradiction()
-    }
-
-    /// Whether the rules differ only in the values of the same headers, which a preflight does not
-    /// have.
-    pub fn is_alike_to_preflights(&self, other: &Self) -> bool {
-        let names = |matches: &Self| {
-            let names = matches.headers.iter().map(|(name, _)| name.clone());
-            names.collect::<BTreeSet<String>>()
-        };
-        !self.headers.is_empty() && self.is_on_the_way_of(other) && names(self) == names(other)
     }
 
     /// Whether host, path and method are the same for both rules for some request.

@@ -5,6 +5,7 @@
 
 mod headers;
 mod host;
+mod indistinct;
 mod matches;
 mod path;
 mod readings;
@@ -13,6 +14,7 @@ mod router;
 mod why;
 
 pub use host::{authority, is_authority, is_same_authority};
+pub use indistinct::{TooManyPlaces, indistinct};
 pub use matches::{HostMatch, PathMatch, RouteMatch};
 pub use path::{has_dot_segment, is_plain, normalized, normalized_path};
 pub use readings::{TooManyReadings, each_reading};

@@ -39,9 +39,9 @@ pub struct Router {
 
 /// The paths that the routes of a host have, and the places of these routes.
 #[derive(Debug, Default)]
-struct Paths {
-    exact: Table<usize>,
-    prefixes: Table<usize>,
+pub(super) struct Paths {
+    pub exact: Table<usize>,
+    pub prefixes: Table<usize>,
     /// Bytes of the longest keys; no more of a path is ever hashed.
     longest_exact: usize,
     longest_prefix: usize,
@@ -49,17 +49,17 @@ struct Paths {
 
 /// The routes with one host and one path.
 #[derive(Debug, Default)]
-struct Place {
+pub(super) struct Place {
     /// The most specific first.
-    candidates: Vec<Candidate>,
+    pub candidates: Vec<Candidate>,
     /// The headers that tell its routes apart, as a Vary; `None` if none does.
     vary: Option<HeaderValue>,
 }
 
 /// A route whose host and path match, with its other predicates.
 #[derive(Debug)]
-struct Candidate {
-    route: usize,
+pub(super) struct Candidate {
+    pub route: usize,
     headers: Box<[Predicate]>,
 }
 
@@ -145,7 +145,7 @@ impl Router {
     }
 
     /// Returns the paths of the routes for a host, the most specific first.
-    fn hosts<'r, 'b>(
+    pub(super) fn hosts<'r, 'b>(
         &'r self,
         host: &[u8],
         buffer: &'b mut [u8; MAX_HOST_LEN],
@@ -162,6 +162,22 @@ impl Router {
             .into_iter()
             .chain(wildcards)
             .chain(std::iter::once(&self.any_host))
+    }
+
+    /// Returns each table of paths, with a host that has it for its first, and no other of its kind.
+    pub(super) fn tables(&self) -> impl Iterator<Item = (Vec<u8>, &Paths)> {
+        // No host has such a label.
+        const OTHER: &[u8] = b"\0";
+        let exact = self.exact_hosts.iter();
+        let exact = exact.map(|(name, paths)| (name.to_vec(), paths));
+        let wildcard = self.wildcard_hosts.iter();
+        let wildcard = wildcard.map(|(name, paths)| ([OTHER, b".", name].concat(), paths));
+        let any = std::iter::once((OTHER.to_vec(), &self.any_host));
+        exact.chain(wildcard).chain(any)
+    }
+
+    pub(super) fn place(&self, index: usize) -> &Place {
+        &self.places[index]
     }
 
     /// Adds the routes with one host and one path, the most specific first.
@@ -257,6 +273,15 @@ impl Search<'_> {
     }
 }
 
+// === impl Place ===
+
+impl Place {
+    /// Whether some header tells its routes apart.
+    pub(super) fn has_headers(&self) -> bool {
+        self.vary.is_some()
+    }
+}
+
 // === impl Paths ===
 
 impl Paths {
@@ -271,7 +296,11 @@ impl Paths {
     }
 
     /// Visits the places of a path, the most specific first, until `visit` returns something.
-    fn walk<T>(&self, path: &[u8], mut visit: impl FnMut(usize) -> Option<T>) -> Option<T> {
+    pub(super) fn walk<T>(
+        &self,
+        path: &[u8],
+        mut visit: impl FnMut(usize) -> Option<T>,
+    ) -> Option<T> {
         if path.len() <= self.longest_exact
             && let Some(found) = self.exact.get(path).and_then(|&place| visit(place))
         {

@@ -7,12 +7,13 @@ use super::taken::{MAX_OF_PLACE, Taken};
 use super::upstreams::Upstreams;
 use super::values::{one_or_many, required};
 use crate::config::compiled::{Route, UNMATCHED};
+use crate::config::lint::reuse::{self, RouteParts};
 use crate::config::raw::{OneOrMany, RawCors, RawMatch, RawRoute, Seq};
 use crate::config::report::Report;
 use crate::config::suggest::known_names;
 use crate::cors::{NORMALIZED_METHODS, Rule};
-use crate::routing::{PathMatch, RouteMatch};
-use std::collections::HashSet;
+use crate::routing::{PathMatch, RouteMatch, TooManyPlaces, indistinct};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Maximum bytes of a route's name, which each of its metrics repeats; a longer one is refused.
@@ -45,6 +46,7 @@ pub(super) fn routes(
         taken.add(routes.len(), &draft.name, draft.matches.as_ref());
         routes.push(draft);
     }
+    check_rules(report, &routes);
     let routes: Option<Vec<Route>> = routes.into_iter().map(RouteDraft::complete).collect();
     routes.filter(|_| report.error_count() == before)
 }
@@ -70,6 +72,16 @@ struct RouteDraft {
 // === impl RouteDraft ===
 
 impl RouteDraft {
+    /// Returns the parts that other routes are compared with, if all of them are right.
+    fn parts(&self) -> Option<RouteParts<'_>> {
+        Some(RouteParts {
+            path: &self.path,
+            name: &self.name,
+            matches: self.matches.as_ref()?,
+            rule: self.rule.as_ref()?,
+        })
+    }
+
     fn complete(self) -> Option<Route> {
         Some(Route {
             name: self.name,
@@ -286,17 +298,12 @@ impl RouteCompiler<'_, '_> {
             }
             None => return,
         };
-        let clash = |is_clash: fn(&RouteMatch, &RouteMatch) -> bool| {
-            let mine = route.matches.as_ref()?;
-            let mut earlier = rivals.iter().filter_map(|at| earlier.get(*at));
-            earlier.find(|other| {
-                other
-                    .matches
-                    .as_ref()
-                    .is_some_and(|others| is_clash(mine, others))
-            })
-        };
-        if let Some(other) = clash(RouteMatch::is_ambiguous_with) {
+        let mut rivals = rivals.iter().filter_map(|at| earlier.get(*at));
+        let clash = rivals.find(|other| {
+            let both = route.matches.as_ref().zip(other.matches.as_ref());
+            both.is_some_and(|(mine, others)| mine.is_ambiguous_with(others))
+        });
+        if let Some(other) = clash {
             let message = format!(
                 "some requests match this route and {} (`{}`), and neither is more specific",
                 other.path, other.name
@@ -305,30 +312,55 @@ impl RouteCompiler<'_, '_> {
                 .error(path, message)
                 .hint("tell them apart by host, path, methods or headers")
                 .where_used();
-        } else if let Some(other) =
-            clash(RouteMatch::is_alike_to_preflights).filter(|other| !has_same_policy(route, other))
-        {
-            let message = format!(
-                "preflights can't tell this route from {} (`{}`): they name headers, not values",
-                other.path, other.name
-            );
-            self.report
-                .warn(path, message)
-                .hint("give both the same policy, or tell them apart by host or path")
-                .where_used();
         }
     }
 }
 
-/// Whether two routes answer preflights alike.
-fn has_same_policy(a: &RouteDraft, b: &RouteDraft) -> bool {
-    match (&a.rule, &b.rule) {
-        (Some(Rule::Policy(a)), Some(Rule::Policy(b))) => Arc::ptr_eq(a, b),
-        (Some(Rule::Passthrough), Some(Rule::Passthrough)) | (Some(Rule::Off), Some(Rule::Off)) => {
-            true
+/// Compares the rules of routes that share requests.
+fn check_rules(report: &mut Report<'_>, routes: &[RouteDraft]) {
+    // A route that is wrong may be the one that takes what others seem to leave.
+    if let Some(routes) = routes
+        .iter()
+        .map(RouteDraft::parts)
+        .collect::<Option<Vec<_>>>()
+    {
+        check_indistinct(report, &routes);
+        reuse::methods(report, &routes);
+    }
+}
+
+/// Reports routes that a preflight can't tell apart although their rules differ: the policy of the
+/// route that a request takes would not be asked.
+fn check_indistinct(report: &mut Report<'_>, routes: &[RouteParts<'_>]) {
+    let mut policies = HashMap::new();
+    let mut number = |rule: &Rule| match rule {
+        Rule::Off | Rule::NoRoute(_) => 0,
+        Rule::Passthrough => 1,
+        Rule::Policy(policy) => {
+            let next = policies.len() + 2;
+            *policies.entry(Arc::as_ptr(policy)).or_insert(next)
         }
-        // The problem of a route without a rule is reported already.
-        (None, _) | (_, None) => true,
-        _ => false,
+    };
+    let numbered = routes
+        .iter()
+        .map(|route| (route.matches, number(route.rule)));
+    let clashes = indistinct(&numbered.collect::<Vec<_>>()).unwrap_or_else(|TooManyPlaces| {
+        let message = "hosts and paths whose routes have `headers` lead to too many other routes";
+        report
+            .error("routes", message)
+            .hint("give each such host and path a route without `headers`, too");
+        Vec::new()
+    });
+    for (route, other) in clashes {
+        let (route, other) = (&routes[route], &routes[other]);
+        let message = format!(
+            "preflights can't tell this route from {} (`{}`), and its CORS rule differs: a preflight \
+             names headers, not their values",
+            other.path, other.name
+        );
+        report
+            .error(route.path, message)
+            .hint("give both the same policy by its name, or tell them apart by host, path or methods")
+            .where_used();
     }
 }

@@ -2,6 +2,7 @@
 
 pub(super) mod leaks;
 mod remark;
+pub(super) mod reuse;
 
 use super::report::{At, Report};
 use crate::cors::{

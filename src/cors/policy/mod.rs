@@ -20,6 +20,7 @@ use super::origins::matcher::OriginMatcher;
 use super::origins::pattern::OriginPattern;
 use super::response_fields::{FieldName, FieldValue, VarySet};
 use http::StatusCode;
+use std::collections::BTreeSet;
 
 /// A compiled policy: immutable, its header values rendered once.
 #[derive(Debug)]
@@ -144,6 +145,17 @@ impl Policy {
 
     pub(super) fn allows_any_header(&self) -> bool {
         self.any_header
+    }
+
+    /// Returns the methods beside safelisted ones that a browser takes an answer for: those that are
+    /// listed and, for a policy with `*`, those in `known`.
+    pub fn answered_methods<'a>(
+        &'a self,
+        known: &'a BTreeSet<&'a [u8]>,
+    ) -> impl Iterator<Item = &'a [u8]> {
+        let any = known.iter().copied().filter(|_| self.any_method);
+        let all = self.method_names().chain(any);
+        all.filter(|method| !is_safelisted_method(method) && !is_forbidden_method(method))
     }
 
     /// Returns the listed methods.
