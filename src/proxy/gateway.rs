@@ -194,11 +194,16 @@ impl ProxyHttp for Gateway {
     async fn request_body_filter(
         &self,
         session: &mut Session,
-        _body: &mut Option<Bytes>,
-        _end_of_stream: bool,
+        body: &mut Option<Bytes>,
+        end_of_stream: bool,
         ctx: &mut Ctx,
     ) -> Result<()> {
         note_sending(session, ctx);
+        if end_of_stream && body.as_ref().is_some_and(Bytes::is_empty) {
+            // pingora would write it as the last chunk, and then the last chunk: the second one would be
+            // the beginning of the next request.
+            *body = None;
+        }
         Ok(())
     }
 

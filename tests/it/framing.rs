@@ -378,6 +378,15 @@ fn frame(kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
 /// Sends a request with these fields, which no client library would send, and a body; returns what it
 /// was answered with: a status, or `None` if the stream was reset.
 fn ask_http2(gateway: &Gateway, fields: &[(&str, &str)], body: &[u8]) -> Option<u16> {
+    ask_http2_in_pieces(gateway, fields, &[body])
+}
+
+/// Does the same with a body in several DATA frames.
+fn ask_http2_in_pieces(
+    gateway: &Gateway,
+    fields: &[(&str, &str)],
+    pieces: &[&[u8]],
+) -> Option<u16> {
     let pseudo = [
         (":method", "POST"),
         (":scheme", "http"),
@@ -395,7 +404,11 @@ fn ask_http2(gateway: &Gateway, fields: &[(&str, &str)], body: &[u8]) -> Option<
     }
     let mut stream = TcpStream::connect(gateway.address).expect("it listens");
     let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
-    let sent = [preface.as_slice(), &frame(1, 4, &block), &frame(0, 1, body)].concat();
+    let mut sent = [preface.as_slice(), &frame(1, 4, &block)].concat();
+    for (index, piece) in pieces.iter().enumerate() {
+        let ends_stream = u8::from(index + 1 == pieces.len());
+        sent.extend(frame(0, ends_stream, piece));
+    }
     stream.write_all(&sent).expect("it reads");
     loop {
         let mut head = [0; 9];
@@ -497,5 +510,25 @@ fn a_stream_that_pingora_rejects_is_counted() {
             assert_eq!(ask_http2(gateway, fields, b""), Some(400), "{fields:?}");
         }
         gateway.wait_for_metric(UNROUTED, 2.0);
+    });
+}
+
+#[test]
+fn a_body_that_ends_with_an_empty_frame_ends_once() {
+    in_both_lanes(|gateway, upstream| {
+        let rows: [(&[&[u8]], &str); 5] = [
+            (&[b"hello", b""], "5\r\nhello\r\n0\r\n\r\n"),
+            (&[b""], "0\r\n\r\n"),
+            (&[b"", b""], "0\r\n\r\n"),
+            (&[b"", b"a", b"", b""], "1\r\na\r\n0\r\n\r\n"),
+            (&[b"a", b"", b"b"], "1\r\na\r\n1\r\nb\r\n0\r\n\r\n"),
+        ];
+        for (pieces, _) in rows {
+            assert_eq!(ask_http2_in_pieces(gateway, &[], pieces), Some(200));
+        }
+        let received = received(gateway, upstream);
+        for ((_, body), received) in rows.iter().zip(&received) {
+            assert_framed(received, &["Transfer-Encoding: chunked"], body);
+        }
     });
 }

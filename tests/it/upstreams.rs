@@ -222,14 +222,14 @@ fn a_request_makes_room_for_another_however_it_ends() {
     let nonsense = Upstream::start(Answer(b"nonsense\r\n\r\n".to_vec()));
     let cut = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n".to_vec();
     let cut = Upstream::start(Answer(cut));
-    for (address, expected) in [
-        (refusing.address, 502),
-        (nonsense.address, 502),
-        (silent, 504),
-        (cut.address, 200),
+    for (address, expected, timeout) in [
+        (refusing.address, 502, "60s"),
+        (nonsense.address, 502, "60s"),
+        (silent, 504, "100ms"),
+        (cut.address, 200, "60s"),
     ] {
         let gateway = gateway(&format!(
-            "{{ endpoints: ['{address}'], max_connections: 1, read_timeout: 100ms }}"
+            "{{ endpoints: ['{address}'], max_connections: 1, read_timeout: {timeout} }}"
         ));
         for _ in 0..3 {
             let mut client = Client::connect(gateway.address);

@@ -49,21 +49,28 @@ const CREDIT: usize = 64 << 10;
 /// Maximum number of times that a task is polled before others have their turn.
 const MAX_POLLS: usize = 4;
 
-/// Maximum time in which a client takes nothing of a response while others wait for room in the process;
-/// beyond it, the response is given up.
+/// Maximum time that responses wait for room in their connection; then one of them goes on. A client that
+/// leaves some of its responses unread, as a page with paused downloads does, still gets the others.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Maximum time in which a client takes no whole piece of a response while the process is short of room;
+/// beyond it, the response is given up.
+const SHORT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Room for responses, and what is charged to it.
 #[derive(Debug)]
 pub(super) struct Account {
     room: usize,
     charged: AtomicUsize,
-    /// Responses that may be read beside those there is room for, because clients take what was read.
+    /// Responses that may be read beside those there is room for, because the client takes what was
+    /// read, or because they have waited.
     credit: AtomicUsize,
     /// Bytes that were taken since the last credit.
     taken: AtomicUsize,
     waiting: AtomicUsize,
     freed: Notify,
+    /// Held while both accounts of a response are charged.
+    reserving: Mutex<()>,
 }
 
 /// One response's part of the accounts.
@@ -110,6 +117,7 @@ impl Account {
             taken: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             freed: Notify::new(),
+            reserving: Mutex::new(()),
         })
     }
 
@@ -136,28 +144,13 @@ impl Account {
             .is_ok()
     }
 
-    /// Charges `READ_AHEAD` as soon as there is room for it, or it `must` be.
-    async fn reserve(&self, must: bool) {
-        self.waiting.fetch_add(1, Ordering::AcqRel);
-        let _waiting = Waiting(self);
-        loop {
-            let mut freed = pin!(self.freed.notified());
-            // Registered before the account is looked at, so that no change is missed in between.
-            freed.as_mut().enable();
-            if self.try_reserve(must) {
-                return;
-            }
-            freed.await;
-        }
-    }
-
     /// Changes what is charged to one response.
     fn change(&self, from: usize, to: usize) {
         if to > from {
             self.charged.fetch_add(to - from, Ordering::AcqRel);
         } else if from > to {
             let charged = self.charged.fetch_sub(from - to, Ordering::AcqRel) - (from - to);
-            if charged <= self.room {
+            if charged < self.room {
                 self.credit.store(0, Ordering::Relaxed);
             }
             self.freed.notify_one();
@@ -172,14 +165,18 @@ impl Account {
         let taken = self.taken.fetch_add(bytes, Ordering::AcqRel) + bytes;
         if taken >= CREDIT {
             self.taken.store(0, Ordering::Release);
-            self.credit.fetch_add(1, Ordering::AcqRel);
-            self.freed.notify_one();
+            self.give_credit();
         }
     }
 
-    /// Returns whether the account has only the one response charged that was charged last.
-    fn has_one(&self) -> bool {
-        self.charged.load(Ordering::Acquire) <= READ_AHEAD
+    fn is_empty(&self) -> bool {
+        self.charged.load(Ordering::Acquire) == 0
+    }
+
+    /// Lets one more response be read than there is room for.
+    fn give_credit(&self) {
+        self.credit.fetch_add(1, Ordering::AcqRel);
+        self.freed.notify_one();
     }
 
     fn is_short(&self) -> bool {
@@ -189,6 +186,15 @@ impl Account {
 
 /// Counts as waiting for as long as it lives.
 struct Waiting<'a>(&'a Account);
+
+// === impl Waiting ===
+
+impl<'a> Waiting<'a> {
+    fn new(account: &'a Arc<Account>) -> Self {
+        account.waiting.fetch_add(1, Ordering::AcqRel);
+        Self(account)
+    }
+}
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
@@ -272,29 +278,50 @@ impl Backlog {
     /// Begins to poll the task, if there is room for what it may read.
     fn start_poll(&self) -> bool {
         let mut state = self.state.lock();
-        if state.charged == 0 && !state.is_read {
-            if !self.connection.try_reserve(false) {
-                return false;
-            }
-            if !self.process.try_reserve(self.connection.has_one()) {
-                self.connection.change(READ_AHEAD, 0);
-                return false;
-            }
-            state.charged = READ_AHEAD;
+        if state.charged == 0 && !state.is_read && !self.try_reserve(&mut state) {
+            return false;
         }
         state.is_busy = true;
         true
     }
 
+    /// Charges `READ_AHEAD` to both accounts, if they have room for it. A connection with nothing charged
+    /// may always go on with one response.
+    fn try_reserve(&self, state: &mut State) -> bool {
+        // One at a time, so that no other response of the connection sees what may be given back.
+        let _one = self.connection.reserving.lock();
+        let is_first = self.connection.is_empty();
+        if !self.connection.try_reserve(false) {
+            return false;
+        }
+        if !self.process.try_reserve(is_first) {
+            self.connection
+                .charged
+                .fetch_sub(READ_AHEAD, Ordering::AcqRel);
+            return false;
+        }
+        state.charged = READ_AHEAD;
+        true
+    }
+
     /// Waits for room, and begins to poll the task.
     async fn reserve(self: Arc<Self>) {
-        self.connection.reserve(false).await;
-        let mut reserved = Reserved(Some(&self.connection));
-        self.process.reserve(self.connection.has_one()).await;
-        reserved.0 = None;
-        let mut state = self.state.lock();
-        state.charged = READ_AHEAD;
-        state.is_busy = true;
+        let _waiting = [&self.connection, &self.process].map(Waiting::new);
+        loop {
+            let mut in_connection = pin!(self.connection.freed.notified());
+            let mut in_process = pin!(self.process.freed.notified());
+            // Registered before the accounts are looked at, so that no change is missed in between.
+            in_connection.as_mut().enable();
+            in_process.as_mut().enable();
+            if self.start_poll() {
+                return;
+            }
+            tokio::select! {
+                () = in_connection => {}
+                () = in_process => {}
+                () = sleep(PATIENCE) => self.connection.give_credit(),
+            }
+        }
     }
 
     /// Ends a poll, after which the task will be polled again at once if it `is_settled` not. Returns
@@ -345,17 +372,6 @@ impl Drop for Ends<'_> {
         state.is_read = true;
         state.is_busy = false;
         self.0.settle(&mut state);
-    }
-}
-
-/// Gives the room of one response back when it is dropped.
-struct Reserved<'a>(Option<&'a Account>);
-
-impl Drop for Reserved<'_> {
-    fn drop(&mut self) {
-        if let Some(account) = self.0 {
-            account.change(READ_AHEAD, 0);
-        }
     }
 }
 
@@ -440,7 +456,7 @@ impl Stall {
         loop {
             let patience = self
                 .patience
-                .get_or_insert_with(|| Box::pin(sleep(PATIENCE)));
+                .get_or_insert_with(|| Box::pin(sleep(SHORT_PATIENCE)));
             if patience.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }

@@ -34,6 +34,10 @@ use tokio::task::unconstrained;
 use tokio::time::Instant;
 use tracing::debug;
 
+/// Maximum number of streams that pingora serves at once: twice as many as may be open, because one that
+/// the client has reset may not have noticed yet. One more is refused.
+const MAX_OPEN: usize = 200;
+
 /// Maximum that h2 holds of one response, which is a part of what its backlog counts.
 const SEND_BUFFER: usize = 64 << 10;
 
@@ -119,6 +123,10 @@ pub(super) async fn serve(
                 continue;
             }
             match accepted {
+                // Those that wait for room do not learn that they were reset.
+                Ok(Some(H2Accept::Session(session))) if streams.lock().open >= MAX_OPEN => {
+                    refuse_stream(edge, session);
+                }
                 Ok(Some(H2Accept::Session(session))) => {
                     let backlog = Backlog::new(&backlog, &edge.backlog);
                     hand_over(edge, session, backlog, OpenStream::new(&streams), shutdown);
@@ -153,6 +161,14 @@ fn count_rejected(edge: &Edge) {
     let error = RequestError::MalformedStream;
     let record = Record::unrouted(&snapshot, Some(error), Instant::now().into_std());
     record.finish(&snapshot, Some(error.status()));
+}
+
+/// Refuses a stream, which the client may then open again: RFC 9113 §8.7.
+fn refuse_stream(edge: &Edge, mut session: HttpSession) {
+    let snapshot = edge.snapshot.load();
+    let error = RequestError::TooManyRequests;
+    Record::unrouted(&snapshot, Some(error), Instant::now().into_std()).finish(&snapshot, None);
+    session.shutdown_with_reason(Reason::REFUSED_STREAM);
 }
 
 /// Returns HTTP/2's settings for a connection.

@@ -29,6 +29,13 @@ impl Client {
         }
     }
 
+    /// Waits longer for an answer that takes long on a busy machine.
+    pub(crate) fn with_patience(self, patience: Duration) -> Self {
+        let set = self.stream.set_read_timeout(Some(patience));
+        set.expect("a timeout");
+        self
+    }
+
     pub(crate) fn write(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).expect("the server reads");
     }

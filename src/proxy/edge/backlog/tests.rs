@@ -175,7 +175,57 @@ async fn each_connection_goes_on_with_one_response_when_the_process_has_no_room(
     assert_eq!(another.waiting(), 0, "and not its second");
 
     // Those who take nothing are given up for it.
-    advance(PATIENCE).await;
+    advance(SHORT_PATIENCE).await;
     settle().await;
     assert!(another.waiting() > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_response_of_a_connection_goes_on_when_its_first_has_ended() {
+    let mut bench = Bench::new();
+    let stalled: Vec<Client> = (0..PER_PROCESS / PER_CONNECTION)
+        .map(|_| Client::default())
+        .collect();
+    for client in &stalled {
+        bench.connection = Account::of_connection();
+        for _ in 0..4 {
+            bench.start(client, 100);
+        }
+    }
+    settle().await;
+    bench.connection = Account::of_connection();
+    let clients: Vec<Client> = (0..3).map(|_| Client::default()).collect();
+    for client in &clients {
+        bench.start(client, 2);
+    }
+    settle().await;
+    for client in &clients {
+        assert!(client.waiting() > 0, "its turn has come");
+        while client.waiting() > 0 {
+            client.take();
+            advance(Duration::from_millis(1)).await;
+            settle().await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn unread_responses_hold_up_the_others_of_their_connection_for_a_second() {
+    let mut bench = Bench::new();
+    let unread = Client::default();
+    for _ in 0..PER_CONNECTION / READ_AHEAD {
+        bench.start(&unread, 100);
+    }
+    settle().await;
+    for waits in [true, false] {
+        let client = Client::default();
+        bench.start(&client, 1);
+        settle().await;
+        assert_eq!(client.waiting() == 0, waits, "there is no room");
+        advance(PATIENCE).await;
+        settle().await;
+        assert_eq!(client.waiting(), 1);
+        client.take();
+        settle().await;
+    }
 }
