@@ -199,8 +199,10 @@ async fn the_next_response_of_a_connection_goes_on_when_its_first_has_ended() {
         bench.start(client, 2);
     }
     settle().await;
-    for client in &clients {
-        assert!(client.waiting() > 0, "its turn has come");
+    // In any order.
+    for _ in &clients {
+        let next = clients.iter().find(|client| client.waiting() > 0);
+        let client = next.expect("the turn of one has come");
         while client.waiting() > 0 {
             client.take();
             advance(Duration::from_millis(1)).await;
