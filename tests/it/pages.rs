@@ -135,14 +135,16 @@ fn too_many_explanations_are_refused_and_hold_up_no_reload() {
         thread::yield_now();
     }
     assert_eq!(gateway.ask_admin("POST /reload").status, 200);
-    let (answered, waiting): (Vec<_>, Vec<_>) = asked.into_iter().partition(is_answered);
-    assert!(!waiting.is_empty(), "the reload waited for all of them");
-    // Nothing is begun for clients that seem to have gone. They learn of it if they have not.
-    for stream in &waiting {
+    // Nothing is begun for clients that seem to have gone: these have not been explained yet, if the
+    // machine is quick enough to reload before.
+    let waiting = asked.iter().filter(|stream| !is_answered(stream));
+    for stream in waiting {
         stream.shutdown(Shutdown::Write).expect("connected");
     }
-    assert!(count(&waiting, 503) > 0, "all of them were explained");
-    assert!(count(&answered, 503) > 0, "none was refused");
+    assert!(
+        count(&asked, 503) >= asked.len() - 9,
+        "more than nine were kept"
+    );
 }
 
 #[test]
