@@ -389,18 +389,17 @@ const LIMIT: Duration = Duration::from_millis(500);
 const SOON: Duration = Duration::from_secs(10);
 const TIMEOUT: &str = "read_timeout: 500ms";
 
-/// Waits for so long, unless the gateway closes.
-fn hear_nothing(stream: &mut TcpStream, time: Duration) {
+/// Waits for so long; returns whether the gateway has not closed meanwhile.
+fn hear_nothing(stream: &mut TcpStream, time: Duration) -> bool {
     stream.set_read_timeout(Some(time)).expect("a time-out");
-    let _ = stream.read(&mut [0]);
+    !matches!(stream.read(&mut [0]), Ok(0))
 }
 
 /// Sends `start`, and then `drop` again and again, until the gateway closes.
 fn dripping(start: &'static str, drop: &'static str) -> Odd {
     Odd::start(move |_, _, stream| {
         let mut sent = stream.write_all(start.as_bytes());
-        while sent.is_ok() {
-            hear_nothing(stream, LIMIT / 10);
+        while sent.is_ok() && hear_nothing(stream, LIMIT / 10) {
             sent = stream.write_all(drop.as_bytes());
         }
         Then::Closes
