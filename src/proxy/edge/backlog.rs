@@ -30,7 +30,7 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 use tokio::sync::Notify;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 /// Maximum that pingora holds of one response: four pieces in a queue, as many taken from it and being
 /// written, and one that is read, each of 64 KiB at most.
@@ -69,6 +69,8 @@ pub(super) struct Account {
     taken: AtomicUsize,
     waiting: AtomicUsize,
     freed: Notify,
+    /// The time at which a response went on because it had waited.
+    last_turn: Mutex<Option<Instant>>,
     /// Held while both accounts of a response are charged.
     reserving: Mutex<()>,
 }
@@ -95,6 +97,13 @@ struct State {
     is_busy: bool,
 }
 
+/// The account that has no room for a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Short {
+    Connection,
+    Process,
+}
+
 /// A piece of a response that counts until it is dropped.
 struct Held {
     piece: Bytes,
@@ -117,6 +126,7 @@ impl Account {
             taken: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             freed: Notify::new(),
+            last_turn: Mutex::default(),
             reserving: Mutex::new(()),
         })
     }
@@ -171,6 +181,16 @@ impl Account {
 
     fn is_empty(&self) -> bool {
         self.charged.load(Ordering::Acquire) == 0
+    }
+
+    /// Lets one of the responses that have waited go on, not more often than they have to wait.
+    fn give_turn(&self) {
+        let now = Instant::now();
+        let mut last = self.last_turn.lock();
+        if last.is_none_or(|last| now >= last + PATIENCE) {
+            *last = Some(now);
+            self.give_credit();
+        }
     }
 
     /// Lets one more response be read than there is room for.
@@ -239,18 +259,20 @@ impl Backlog {
         let _ends = Ends(&self);
         let mut task = pin!(CURRENT.scope(Arc::clone(&self), task));
         let mut room: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
-        let mut wakes = Wakes::new(Waker::noop());
+        let mut wakes: Option<Arc<Wakes>> = None;
         let mut stall = Stall::default();
         poll_fn(|cx| {
-            if !self.start_poll() {
+            if self.start_poll().is_err() {
                 let room = room.get_or_insert_with(|| Box::pin(Arc::clone(&self).reserve()));
                 std::task::ready!(room.as_mut().poll(cx));
             }
             room = None;
-            if !wakes.task.will_wake(cx.waker()) {
-                wakes = Wakes::new(cx.waker());
-            }
-            let waker = Waker::from(Arc::clone(&wakes));
+            // A task keeps its waker, nearly always.
+            let wakes = match &mut wakes {
+                Some(known) if known.task.will_wake(cx.waker()) => known,
+                other => other.insert(Wakes::new(cx.waker())),
+            };
+            let waker = Waker::from(Arc::clone(wakes));
             let mut is_settled = false;
             for _ in 0..MAX_POLLS {
                 wakes.start_poll();
@@ -276,50 +298,65 @@ impl Backlog {
     }
 
     /// Begins to poll the task, if there is room for what it may read.
-    fn start_poll(&self) -> bool {
+    fn start_poll(&self) -> Result<(), Short> {
         let mut state = self.state.lock();
-        if state.charged == 0 && !state.is_read && !self.try_reserve(&mut state) {
-            return false;
+        if state.charged == 0 && !state.is_read {
+            self.try_reserve(&mut state)?;
         }
         state.is_busy = true;
-        true
+        Ok(())
     }
 
     /// Charges `READ_AHEAD` to both accounts, if they have room for it. A connection with nothing charged
     /// may always go on with one response.
-    fn try_reserve(&self, state: &mut State) -> bool {
+    fn try_reserve(&self, state: &mut State) -> Result<(), Short> {
         // One at a time, so that no other response of the connection sees what may be given back.
         let _one = self.connection.reserving.lock();
         let is_first = self.connection.is_empty();
         if !self.connection.try_reserve(false) {
-            return false;
+            return Err(Short::Connection);
         }
         if !self.process.try_reserve(is_first) {
             self.connection
                 .charged
                 .fetch_sub(READ_AHEAD, Ordering::AcqRel);
-            return false;
+            return Err(Short::Process);
         }
         state.charged = READ_AHEAD;
-        true
+        Ok(())
     }
 
     /// Waits for room, and begins to poll the task.
     async fn reserve(self: Arc<Self>) {
         let _waiting = [&self.connection, &self.process].map(Waiting::new);
+        // For the whole wait, however often it is woken in vain.
+        let mut patience = pin!(sleep(PATIENCE));
         loop {
-            let mut in_connection = pin!(self.connection.freed.notified());
-            let mut in_process = pin!(self.process.freed.notified());
             // Registered before the accounts are looked at, so that no change is missed in between.
+            let mut in_connection = pin!(self.connection.freed.notified());
             in_connection.as_mut().enable();
-            in_process.as_mut().enable();
-            if self.start_poll() {
-                return;
-            }
-            tokio::select! {
-                () = in_connection => {}
-                () = in_process => {}
-                () = sleep(PATIENCE) => self.connection.give_credit(),
+            match self.start_poll() {
+                Ok(()) => return,
+                // Room in the process is of no use here, and is left to others.
+                Err(Short::Connection) => tokio::select! {
+                    () = in_connection => {}
+                    () = &mut patience => {
+                        self.connection.give_turn();
+                        patience.set(sleep(PATIENCE));
+                    }
+                },
+                Err(Short::Process) => {
+                    let mut in_process = pin!(self.process.freed.notified());
+                    in_process.as_mut().enable();
+                    match self.start_poll() {
+                        Ok(()) => return,
+                        Err(Short::Connection) => continue,
+                        Err(Short::Process) => tokio::select! {
+                            () = in_connection => {}
+                            () = in_process => {}
+                        },
+                    }
+                }
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::*;
 use std::collections::VecDeque;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, advance, sleep as pass};
+use tokio::time::{advance, sleep as pass};
 
 const PIECE: usize = 64 << 10;
 
@@ -83,6 +83,13 @@ async fn a_client_that_takes_nothing_is_read_for_only_so_far() {
     let begun = clients.iter().filter(|client| client.waiting() > 0).count();
     assert_eq!(begun, PER_CONNECTION / READ_AHEAD);
     assert_eq!(bench.charged(), (PER_CONNECTION, PER_CONNECTION));
+    // However many wait, one of them has its turn now and again.
+    for more in 1..4 {
+        advance(PATIENCE + Duration::from_millis(1)).await;
+        settle().await;
+        let reading = clients.iter().filter(|client| client.waiting() > 0).count();
+        assert_eq!(reading, begun + more);
+    }
     drop(clients);
     bench.tasks.shutdown().await;
     assert_eq!(bench.charged(), (0, 0), "all is given back");
@@ -158,7 +165,7 @@ async fn each_connection_goes_on_with_one_response_when_the_process_has_no_room(
     let stalled: Vec<Client> = (0..connections).map(|_| Client::default()).collect();
     for client in &stalled {
         bench.connection = Account::of_connection();
-        for _ in 0..8 {
+        for _ in 0..PER_CONNECTION / READ_AHEAD {
             bench.start(client, 100);
         }
     }
@@ -175,7 +182,7 @@ async fn each_connection_goes_on_with_one_response_when_the_process_has_no_room(
     assert_eq!(another.waiting(), 0, "and not its second");
 
     // Those who take nothing are given up for it.
-    advance(SHORT_PATIENCE).await;
+    advance(SHORT_PATIENCE + Duration::from_millis(1)).await;
     settle().await;
     assert!(another.waiting() > 0);
 }
@@ -188,7 +195,7 @@ async fn the_next_response_of_a_connection_goes_on_when_its_first_has_ended() {
         .collect();
     for client in &stalled {
         bench.connection = Account::of_connection();
-        for _ in 0..4 {
+        for _ in 0..PER_CONNECTION / READ_AHEAD {
             bench.start(client, 100);
         }
     }
@@ -230,4 +237,29 @@ async fn unread_responses_hold_up_the_others_of_their_connection_for_a_second() 
         client.take();
         settle().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_process_does_not_keep_a_response_from_its_turn() {
+    let mut bench = Bench::new();
+    let unread = Client::default();
+    for _ in 0..PER_CONNECTION / READ_AHEAD {
+        bench.start(&unread, 100);
+    }
+    settle().await;
+    let client = Client::default();
+    bench.start(&client, 1);
+    // Responses of other connections come and go all the time.
+    for _ in 0..10 {
+        settle().await;
+        assert_eq!(client.waiting(), 0, "its connection has no room");
+        bench.connection = Account::of_connection();
+        let other = Client::default();
+        bench.start(&other, 1);
+        settle().await;
+        other.take();
+        advance(PATIENCE / 10).await;
+    }
+    settle().await;
+    assert_eq!(client.waiting(), 1);
 }
