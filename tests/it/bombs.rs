@@ -125,6 +125,15 @@ fn bombs() -> Vec<Bomb> {
             ),
             "MiB of text up to here",
         ),
+        // Work for each request.
+        with(
+            "trusted proxies",
+            format!(
+                "trusted_proxies: [{}]\n{ROUTE}",
+                numbered(1_001, ", ", |i| format!("10.0.{}.{}", i / 256, i % 256))
+            ),
+            "more than 1000",
+        ),
         // Depth.
         of_text("lists in lists", deep("["), "recursion limit"),
         of_text("mappings in mappings", deep("{"), "recursion limit"),

@@ -6,10 +6,24 @@ use crate::config::report::Report;
 use ipnet::IpNet;
 use std::net::IpAddr;
 
+/// Maximum number of networks, each of which every request is compared with; more are refused.
+const MAX_NETWORKS: usize = 1_000;
+
 /// Compiles `trusted_proxies`.
 pub(super) fn trusted_proxies(report: &mut Report<'_>, raw: Option<Seq<String>>) -> Vec<IpNet> {
     let mut networks = Vec::new();
-    for (path, text) in elements(report, "trusted_proxies", raw.unwrap_or_default()) {
+    let raw = raw.unwrap_or_default();
+    if raw.len() > MAX_NETWORKS {
+        let message = format!(
+            "`trusted_proxies` has {} elements, more than {MAX_NETWORKS}",
+            raw.len()
+        );
+        report
+            .error("trusted_proxies", message)
+            .hint("name the networks that the addresses are in");
+        return networks;
+    }
+    for (path, text) in elements(report, "trusted_proxies", raw) {
         match parse(&text) {
             Ok(network) => {
                 if network.prefix_len() == 0 {
