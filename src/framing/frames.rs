@@ -3,8 +3,8 @@
 
 use super::header_block::HeaderBlock;
 
-/// Length of the connection preface: RFC 9113 §3.4.
-const PREFACE: u32 = 24;
+/// The first bytes of a connection, before its frames: RFC 9113 §3.4.
+pub const PREFACE: &str = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const FRAME_HEADER: usize = 9;
 
 const DATA: u8 = 0x0;
@@ -64,7 +64,8 @@ impl Frames {
         Self {
             header: [0; FRAME_HEADER],
             header_len: 0,
-            payload: PREFACE,
+            // 24 bytes.
+            payload: PREFACE.len() as u32,
             frame: Frame::Other,
             block: None,
             max_fields,
@@ -193,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_connection_is_idle_between_frames_and_within_a_body() {
-        let preface = vec![0; PREFACE as usize];
+        let preface = PREFACE.as_bytes().to_vec();
         for (name, frames, busy) in [
             ("nothing", vec![], 23),
             ("settings", frame(0x4, 0, 6), 23 + 14),
@@ -283,7 +284,7 @@ mod tests {
             ),
             ("data", frame(DATA, 0, MOST + 100), false),
         ] {
-            let bytes = [vec![0; PREFACE as usize], frames].concat();
+            let bytes = [PREFACE.as_bytes(), &frames].concat();
             for step in [1, 7, bytes.len()] {
                 let mut outline = Frames::new(MOST);
                 for piece in bytes.chunks(step) {

@@ -11,4 +11,4 @@ mod header_block;
 
 pub use chunks::{Chunks, MalformedChunk};
 pub use fields::{Framing, FramingError, framing, is_framing_field};
-pub use frames::Frames;
+pub use frames::{Frames, PREFACE};

@@ -1,10 +1,9 @@
 //! The state of one request between pingora's phases, from its header to its log line.
 
-use super::edge::admission::UnderWay;
 use super::edge::backlog::Backlog;
 use super::record::Record;
+use super::room::Place;
 use super::snapshot::{Route, Snapshot};
-use super::upstream::Place;
 use super::upstream::exchange::Exchange;
 use crate::cors::HeaderPlan;
 use http::{HeaderValue, StatusCode};
@@ -25,7 +24,7 @@ pub struct Ctx {
     /// The headers that the route was chosen by, for the response's Vary.
     pub(super) vary: Option<HeaderValue>,
     /// Counts the request as under way, from the time it needs an upstream.
-    pub(super) under_way: Option<UnderWay>,
+    pub(super) under_way: Option<Place>,
     /// Counts what the client has yet to take; `None` on HTTP/1.1.
     pub(super) backlog: Option<Arc<Backlog>>,
     /// The turn that the request took in its upstream's rotation.

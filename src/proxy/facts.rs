@@ -5,6 +5,7 @@ use crate::framing::{Framing, FramingError, framing};
 use crate::routing::{RequestFields, RouteRequest, authority, normalized_path};
 use http::Version;
 use http::request::Parts;
+use pingora_core::protocols::http::ServerSession;
 use std::borrow::Cow;
 
 /// One request, as every lane and explain can describe it.
@@ -103,6 +104,18 @@ impl<'a> Target<'a> {
 // === impl HeaderLength ===
 
 impl HeaderLength {
+    /// Measures the header of a session's request.
+    pub(super) fn of(session: &ServerSession) -> Self {
+        let request = session.req_header();
+        match session.as_http1() {
+            Some(http1) => Self {
+                bytes: http1.get_headers_raw_bytes().len(),
+                fields: request.headers.len(),
+            },
+            None => Self::decoded(request, request.raw_path()),
+        }
+    }
+
     /// Measures a header that has no bytes of its own any more: HTTP/2's, decoded.
     pub(crate) fn decoded(request: &Parts, raw_target: &[u8]) -> Self {
         let fields = request.headers.iter();

@@ -3,8 +3,7 @@
 //! The same fields of a request say something only if they come from a trusted proxy; every client can
 //! write them. From all others they are removed, in every spelling that a backend could take for them.
 
-use crate::routing::authority;
-use http::uri::Authority;
+use crate::routing::{authority, is_authority};
 use http::{HeaderMap, HeaderName, Version};
 use ipnet::IpNet;
 use pingora_core::Result;
@@ -93,12 +92,7 @@ fn is_sound(fields: &HeaderMap, name: &HeaderName) -> bool {
                 .iter()
                 .any(|known| scheme.eq_ignore_ascii_case(known))
         },
-        HOST => |host| {
-            host.parse::<Authority>().is_ok_and(|authority| {
-                let has_port = authority.port_u16().is_some();
-                !host.contains(['@', '%']) && (has_port || authority.host() == host)
-            })
-        },
+        HOST => |host| is_authority(host.as_bytes()) && !host.ends_with(':'),
         PORT => |port| {
             let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
             is_number && port.parse::<u16>().is_ok_and(|port| port > 0)

@@ -3,10 +3,10 @@
 
 use super::check::RequestError;
 use super::ctx::Ctx;
-use super::edge::admission::Requests;
 use super::edge::client_stream::ClientStream;
 use super::edge::response_deadline;
 use super::facts::{Facts, HeaderLength};
+use super::room::Room;
 use super::routed::{Routed, Step};
 use super::snapshot::Snapshot;
 use super::upstream::exchange::asks_for_websocket;
@@ -38,7 +38,8 @@ pub(super) const MAX_TRIES: usize = MAX_CONNECTS + 1;
 #[derive(Debug)]
 pub struct Gateway {
     snapshot: Arc<ArcSwap<Snapshot>>,
-    requests: Requests,
+    /// The requests under way with upstreams, those of all clients.
+    requests: Room,
 }
 
 // === impl Gateway ===
@@ -47,7 +48,7 @@ impl Gateway {
     pub fn new(snapshot: Arc<ArcSwap<Snapshot>>) -> Self {
         Self {
             snapshot,
-            requests: Requests::default(),
+            requests: Room::default(),
         }
     }
 
@@ -57,18 +58,12 @@ impl Gateway {
         let downstream = session.as_downstream();
         let request = downstream.req_header();
         let cors = CorsRequest::new(&request.method, &request.headers);
-        let length = match downstream.as_http1() {
-            Some(http1) => HeaderLength {
-                bytes: http1.get_headers_raw_bytes().len(),
-                fields: request.headers.len(),
-            },
-            None => HeaderLength::decoded(request, request.raw_path()),
-        };
+        let length = HeaderLength::of(downstream);
         let facts = Facts::of(request, request.raw_path(), &cors, length);
         let mut routed = Routed::of(&ctx.snapshot, &facts);
         let mut step = routed.step();
         if let Step::Forward(_) = step {
-            ctx.under_way = self.requests.admit(ctx.snapshot.limits.max_requests);
+            ctx.under_way = self.requests.take(ctx.snapshot.limits.max_requests);
             if ctx.under_way.is_none() {
                 routed.refuse(RequestError::TooManyRequests);
                 step = routed.step();
@@ -157,7 +152,7 @@ impl ProxyHttp for Gateway {
         &self,
         _peer: &HttpPeer,
         session: &mut Session,
-        error: Box<Error>,
+        mut error: Box<Error>,
         ctx: &mut Ctx,
         client_reused: bool,
     ) -> Box<Error> {
@@ -166,7 +161,6 @@ impl ProxyHttp for Gateway {
         if ClientStream::of(session).is_some_and(ClientStream::is_upstream_late) {
             return Error::explain(ErrorType::ReadTimedout, "`read_timeout` is over").into_up();
         }
-        let mut error = error;
         ctx.needs_fresh = may_try_again(&FailedTry {
             method: &session.req_header().method,
             is_reused: client_reused,

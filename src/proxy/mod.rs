@@ -13,6 +13,7 @@ mod listen;
 mod page_server;
 mod record;
 pub(crate) mod respond;
+mod room;
 pub(crate) mod routed;
 pub(crate) mod snapshot;
 mod upstream;

@@ -41,11 +41,7 @@ impl<P: Pages> PageServer<P> {
     }
 
     async fn response(&self, session: &mut ServerSession) -> Response<Vec<u8>> {
-        let length = session.as_http1().map(|http1| HeaderLength {
-            bytes: http1.get_headers_raw_bytes().len(),
-            fields: http1.req_header().headers.len(),
-        });
-        if let Some(Err(error)) = length.map(|length| check_length(length, &self.limits)) {
+        if let Err(error) = check_length(HeaderLength::of(session), &self.limits) {
             session.set_keepalive(None);
             return pages::empty(error.status());
         }

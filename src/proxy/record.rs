@@ -40,6 +40,16 @@ impl Record {
         }
     }
 
+    /// Counts a request that is refused before a route is known, with this status.
+    pub(crate) fn refused(
+        snapshot: &Snapshot,
+        error: RequestError,
+        started: Instant,
+        status: Option<StatusCode>,
+    ) {
+        Self::unrouted(snapshot, Some(error), started).finish(snapshot, status);
+    }
+
     /// Notes that the request was refused after all, for what came behind its header.
     pub(crate) fn refuse(&mut self, error: RequestError) {
         self.outcome = Outcome::NONE;

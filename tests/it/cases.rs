@@ -4,7 +4,7 @@
 pub(crate) mod form;
 
 use crate::support::{
-    Answer, Client, Gateway, Upstream, WITH_LANE, WITHOUT_LANE, is_cors_field, label,
+    Answer, Client, Gateway, Upstream, WITH_LANE, WITHOUT_LANE, http2, is_cors_field, label, run,
 };
 use corsgate::config::{Config, UNMATCHED};
 use corsgate::cors::{
@@ -336,21 +336,12 @@ fn raw_request(request: &Request) -> String {
 }
 
 fn ask_http2(case: &Case, gateway: &Gateway) -> (u16, BTreeMap<String, String>) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let response = runtime
-        .expect("a runtime")
-        .block_on(send_http2(case, gateway));
+    let response = run(send_http2(case, gateway));
     (response.status().as_u16(), cors_fields(response.headers()))
 }
 
 async fn send_http2(case: &Case, gateway: &Gateway) -> http::Response<h2::RecvStream> {
-    let stream = tokio::net::TcpStream::connect(gateway.address)
-        .await
-        .expect("it listens");
-    let (mut client, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
-    tokio::spawn(connection);
+    let mut client = http2(gateway.address).await;
     let is_host = |(name, _): &&(String, String)| name.eq_ignore_ascii_case("host");
     let host = case.request.headers.iter().find(is_host);
     let host = host.map_or("api.example.com", |(_, value)| value.as_str());

@@ -2,7 +2,8 @@
 //! served.
 
 use crate::support::{
-    Answer, Client, File, Gateway, PATIENCE, Response, Running, Upstream, WITH_LANE, WITHOUT_LANE,
+    Answer, Client, File, Gateway, HTTP2_START, PATIENCE, Response, Running, Upstream, WITH_LANE,
+    WITHOUT_LANE, frame, http2, http2_with, run,
 };
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
@@ -76,23 +77,6 @@ fn until(what: &str, holds: impl Fn() -> bool) {
         assert!(started.elapsed() < PATIENCE, "{what}");
         thread::yield_now();
     }
-}
-
-fn run<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    runtime.block_on(future)
-}
-
-/// Connects with HTTP/2; the connection is driven by a task.
-async fn http2(address: SocketAddr) -> SendRequest<Bytes> {
-    let stream = tokio::net::TcpStream::connect(address).await;
-    let stream = stream.expect("it listens");
-    let (client, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
-    tokio::spawn(connection);
-    client
 }
 
 fn get_http2(client: &mut SendRequest<Bytes>) -> ResponseFuture {
@@ -247,15 +231,6 @@ fn a_header_of_too_many_fields_is_answered_with_431_that_a_script_can_read() {
     });
 }
 
-/// The beginning of an HTTP/2 connection: RFC 9113 §3.4 and empty SETTINGS.
-const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
-
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = (payload.len() as u32).to_be_bytes();
-    let head = [&length[1..], &[kind, flags], &stream.to_be_bytes()].concat();
-    [head, payload.to_vec()].concat()
-}
-
 /// `:method: GET`, `:scheme: http`, `:path: /`, `:authority: a.test`.
 const GET_FIELDS: &[u8] = b"\x82\x86\x84\x41\x06a.test";
 
@@ -308,7 +283,7 @@ fn an_http_2_header_of_endless_fields_ends_its_connection_before_they_are_kept()
     for (index, attack) in attacks.iter().enumerate() {
         let mut stream = TcpStream::connect(gateway.address).expect("it listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
-        stream.write_all(HTTP2).expect("it reads");
+        stream.write_all(HTTP2_START).expect("it reads");
         stream.write_all(attack).expect("it reads");
         let goaway = last_frame(&mut stream, GOAWAY).expect("a last word");
         let enhance_your_calm = 0xb_u32.to_be_bytes();
@@ -330,7 +305,7 @@ fn pings_do_not_keep_an_http_2_connection_open() {
         let answers =
             thread::spawn(move || while matches!(reader.read(&mut [0; 1 << 16]), Ok(1..)) {});
         let started = Instant::now();
-        stream.write_all(HTTP2).expect("it reads");
+        stream.write_all(HTTP2_START).expect("it reads");
         while stream.write_all(&pings).is_ok() {
             let open = started.elapsed();
             assert!(
@@ -344,15 +319,11 @@ fn pings_do_not_keep_an_http_2_connection_open() {
 
 /// Connects with HTTP/2 as a client that lets each response come this far before it reads.
 async fn http2_with_window(address: SocketAddr, stream: u32) -> SendRequest<Bytes> {
-    let socket = tokio::net::TcpStream::connect(address).await;
-    let (client, connection) = h2::client::Builder::new()
+    let mut settings = h2::client::Builder::new();
+    settings
         .initial_window_size(stream)
-        .initial_connection_window_size(1 << 30)
-        .handshake(socket.expect("it listens"))
-        .await
-        .expect("HTTP/2");
-    tokio::spawn(connection);
-    client
+        .initial_connection_window_size(1 << 30);
+    http2_with(&settings, address).await
 }
 
 /// Reads a response to its end; the number of its bytes.

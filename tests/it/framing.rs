@@ -1,7 +1,9 @@
 //! Where a request's body ends: one reading on both sides of the gateway, or none. Each test runs with
 //! the express lane and without it.
 
-use crate::support::{Client, Gateway, Recorder, Response, WITH_LANE, WITHOUT_LANE};
+use crate::support::{
+    Client, Gateway, HTTP2_START, Recorder, Response, WITH_LANE, WITHOUT_LANE, frame,
+};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
@@ -367,14 +369,6 @@ fn a_target_that_pingora_does_not_take_is_refused_and_counted() {
     });
 }
 
-/// A frame of HTTP/2: RFC 9113 §4.1.
-fn frame(kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = (payload.len() as u32).to_be_bytes()[1..].to_vec();
-    frame.extend([kind, flags, 0, 0, 0, 1]);
-    frame.extend(payload);
-    frame
-}
-
 /// Sends a request with these fields, which no client library would send, and a body; returns what it
 /// was answered with: a status, or `None` if the stream was reset.
 fn ask_http2(gateway: &Gateway, fields: &[(&str, &str)], body: &[u8]) -> Option<u16> {
@@ -403,11 +397,10 @@ fn ask_http2_in_pieces(
         }
     }
     let mut stream = TcpStream::connect(gateway.address).expect("it listens");
-    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
-    let mut sent = [preface.as_slice(), &frame(1, 4, &block)].concat();
+    let mut sent = [HTTP2_START, &frame(1, 4, 1, &block)].concat();
     for (index, piece) in pieces.iter().enumerate() {
         let ends_stream = u8::from(index + 1 == pieces.len());
-        sent.extend(frame(0, ends_stream, piece));
+        sent.extend(frame(0, ends_stream, 1, piece));
     }
     stream.write_all(&sent).expect("it reads");
     loop {

@@ -1,6 +1,6 @@
 //! HTTP as clients speak it, well and badly.
 
-use crate::support::{Answer, Client, Gateway, Refusing, Upstream, read_head};
+use crate::support::{Answer, Client, Gateway, Refusing, Upstream, http2, read_head, run};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::Duration;
@@ -347,16 +347,8 @@ fn draining_lets_a_request_under_way_finish() {
 fn http_2_with_prior_knowledge_gets_the_same_answers() {
     let upstream = Upstream::start(Answer::ok());
     let gateway = gateway(&upstream);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    runtime.block_on(async {
-        let stream = tokio::net::TcpStream::connect(gateway.address)
-            .await
-            .expect("it listens");
-        let (mut client, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
-        tokio::spawn(connection);
+    run(async {
+        let mut client = http2(gateway.address).await;
         let mut ask = async |method: &str, origin: &str| {
             let request = http::Request::builder()
                 .method(method)

@@ -5,7 +5,8 @@
 //! the code, in `src/proxy/edge`, in a time that passes at once.
 
 use crate::support::{
-    Answer, Client, Gateway, PATIENCE, Upstream, WITH_LANE, WITHOUT_LANE, read_head,
+    Answer, Client, Gateway, HTTP2_START, PATIENCE, Upstream, WITH_LANE, WITHOUT_LANE, read_head,
+    run,
 };
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -24,10 +25,6 @@ const DRIP: Duration = Duration::from_millis(100);
 const PREFLIGHT: &str = "OPTIONS / HTTP/1.1\r\nHost: a.test\r\nOrigin: https://app.example.com\r\n\
                          Access-Control-Request-Method: PUT\r\n\r\n";
 const GET: &str = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
-
-/// RFC 9113 §3.4, and an empty SETTINGS frame, which has to follow.
-const H2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-const H2_SETTINGS: &[u8] = b"\0\0\0\x04\0\0\0\0\0";
 
 fn gateway(server: &str, address: &str, limits: &str) -> Gateway {
     let config = format!(
@@ -191,7 +188,7 @@ fn an_http_2_header_that_does_not_end_ends_its_connection() {
     // rest of it: 1000 bytes, which come by drops.
     let headers = b"\0\0\x03\x01\x01\0\0\0\x01\x82\x86\x84";
     let continuation = b"\0\x03\xe8\x09\x04\0\0\0\x01";
-    let start = [H2_PREFACE, H2_SETTINGS, headers, continuation].concat();
+    let start = [HTTP2_START, headers, continuation].concat();
     in_both_lanes("header_timeout: 1s", |gateway| {
         let mut stream = TcpStream::connect(gateway.address).expect("it listens");
         let started = Instant::now();
@@ -214,11 +211,7 @@ fn an_http_2_request_may_take_longer_than_its_header() {
             stream.write_all(&Answer::ok().0).expect("it waits");
         });
         let gateway = gateway(server, &address, "header_timeout: 1s");
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        runtime.block_on(async {
+        run(async {
             let stream = tokio::net::TcpStream::connect(gateway.address).await;
             let stream = stream.expect("it listens");
             let (mut client, connection) = h2::client::handshake(stream).await.expect("HTTP/2");

@@ -2,7 +2,8 @@
 //! methods that are not for gateways.
 
 use crate::support::{
-    Answer, Client, Gateway, PATIENCE, Recorder, Upstream, WITH_LANE, WITHOUT_LANE, read_head,
+    Answer, Client, Gateway, PATIENCE, Recorder, Upstream, WITH_LANE, WITHOUT_LANE, http2,
+    read_head, run,
 };
 use bytes::Bytes;
 use http::HeaderMap;
@@ -32,13 +33,6 @@ fn http1(address: SocketAddr) -> String {
 /// The same in HTTP/2.
 fn h2c(address: SocketAddr) -> String {
     format!("{{ endpoints: ['{address}'], protocol: h2c }}")
-}
-
-fn run<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    runtime.expect("a runtime").block_on(future)
 }
 
 /// Starts an HTTP/2 upstream whose response has a body and a trailer, which a field announces. Another
@@ -82,10 +76,7 @@ fn ask_http2(
     request: http::Request<()>,
 ) -> (http::Response<()>, Option<HeaderMap>) {
     run(async {
-        let stream = tokio::net::TcpStream::connect(gateway.address).await;
-        let stream = stream.expect("it listens");
-        let (mut client, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
-        tokio::spawn(connection);
+        let mut client = http2(gateway.address).await;
         let (response, _) = client.send_request(request, true).expect("a stream");
         let (parts, mut body) = response.await.expect("a response").into_parts();
         while let Some(data) = body.data().await {

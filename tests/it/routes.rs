@@ -1,7 +1,9 @@
 //! Requests that the gateway and the server behind it could understand differently: odd paths, odd
 //! hosts, and responses that depend on the header by which their route was chosen.
 
-use crate::support::{Answer, Client, Gateway, Refusing, Upstream, WITH_LANE, WITHOUT_LANE};
+use crate::support::{
+    Answer, Client, Gateway, Refusing, Upstream, WITH_LANE, WITHOUT_LANE, http2, run,
+};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -126,18 +128,10 @@ fn where_all_readings_have_one_rule_a_path_passes_untouched() {
 #[test]
 fn odd_paths_are_refused_over_http_2_as_well() {
     let upstream = Upstream::start(Answer::ok());
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = runtime.expect("a runtime");
     in_both_lanes(|server| {
         let gateway = site(server, &upstream, "staff");
-        runtime.block_on(async {
-            let stream = tokio::net::TcpStream::connect(gateway.address)
-                .await
-                .expect("it listens");
-            let (mut client, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
-            tokio::spawn(connection);
+        run(async {
+            let mut client = http2(gateway.address).await;
             for (path, status) in [("//admin/x", 400), ("/admin%2Fx", 400), ("/x//y%2Fz", 200)] {
                 for method in ["GET", "OPTIONS"] {
                     let request = http::Request::builder()

@@ -1,6 +1,6 @@
 //! Upstreams: endpoints in turn, names, failures, protocols.
 
-use crate::support::{Answer, Client, Gateway, PATIENCE, Refusing, Upstream};
+use crate::support::{Answer, Client, Gateway, PATIENCE, Refusing, Upstream, run};
 use std::net::TcpListener;
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
@@ -118,11 +118,7 @@ fn an_upstream_can_be_spoken_to_in_http_2() {
     let address = listener.local_addr().expect("bound");
     listener.set_nonblocking(true).expect("an option");
     let backend = thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        runtime.block_on(async {
+        run(async {
             let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
             let (stream, _) = listener.accept().await.expect("a connection");
             let mut connection = h2::server::handshake(stream).await.expect("HTTP/2");
@@ -226,7 +222,7 @@ fn a_request_makes_room_for_another_however_it_ends() {
         (refusing.address, 502, "60s"),
         (nonsense.address, 502, "60s"),
         (silent, 504, "100ms"),
-        (cut.address, 200, "60s"),
+        (cut.address, 200, "1s"),
     ] {
         let gateway = gateway(&format!(
             "{{ endpoints: ['{address}'], max_connections: 1, read_timeout: {timeout} }}"

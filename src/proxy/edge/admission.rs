@@ -1,6 +1,7 @@
-//! Admission of client connections and of requests with an upstream: how many there are, and may be.
+//! Admission of client connections: the number of open ones, and its limit.
 
 use crate::metrics::ConnectionMetrics;
+use crate::proxy::room::{Place, Room, one_more};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Notify;
@@ -12,7 +13,8 @@ pub struct Connections(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     open: AtomicUsize,
-    refused: AtomicUsize,
+    /// Refusals in flight.
+    refused: Room,
     all_closed: Notify,
     metrics: ConnectionMetrics,
 }
@@ -21,24 +23,13 @@ struct Shared {
 pub(super) enum Admission {
     Open(OpenConnection),
     /// Over the limit: answered with 503, and closed.
-    Refused(RefusedConnection),
+    Refused(Place),
     /// Over the limit with too many refusals in flight: closed without an answer.
     Dropped,
 }
 
 /// A connection that counts as open for as long as the value lives.
 pub(super) struct OpenConnection(Connections);
-
-/// The requests of all clients that an upstream is asked for.
-#[derive(Debug, Clone, Default)]
-pub(in crate::proxy) struct Requests(Arc<AtomicUsize>);
-
-/// A request that counts as under way for as long as the value lives.
-#[derive(Debug)]
-pub(in crate::proxy) struct UnderWay(Requests);
-
-/// A refusal that counts as in flight for as long as the value lives.
-pub(super) struct RefusedConnection(Connections);
 
 /// Maximum number of refusals in flight, each of which takes a descriptor until the client has closed;
 /// beyond it, connections are closed without an answer.
@@ -50,7 +41,7 @@ impl Connections {
     pub fn new(metrics: ConnectionMetrics) -> Self {
         Self(Arc::new(Shared {
             open: AtomicUsize::new(0),
-            refused: AtomicUsize::new(0),
+            refused: Room::default(),
             all_closed: Notify::new(),
             metrics,
         }))
@@ -69,10 +60,9 @@ impl Connections {
             return Admission::Open(OpenConnection(self.clone()));
         }
         metrics.refused();
-        match one_more(refused, MAX_REFUSED) {
-            true => Admission::Refused(RefusedConnection(self.clone())),
-            false => Admission::Dropped,
-        }
+        refused
+            .take(MAX_REFUSED)
+            .map_or(Admission::Dropped, Admission::Refused)
     }
 
     /// Returns how many connections are open.
@@ -92,35 +82,6 @@ impl Connections {
             }
             notified.await;
         }
-    }
-}
-
-// === impl Requests ===
-
-impl Requests {
-    /// Admits one more request if fewer than `max` are under way.
-    pub(in crate::proxy) fn admit(&self, max: usize) -> Option<UnderWay> {
-        one_more(&self.0, max).then(|| UnderWay(self.clone()))
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-/// Counts one more if there are fewer than `max`; returns whether there were.
-fn one_more(count: &AtomicUsize, max: usize) -> bool {
-    let one_more = |count| (count < max).then_some(count + 1);
-    count
-        .fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more)
-        .is_ok()
-}
-
-impl Drop for RefusedConnection {
-    fn drop(&mut self) {
-        self.0.0.refused.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

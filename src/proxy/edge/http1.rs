@@ -276,9 +276,12 @@ impl<'e, A: HttpServerApp> Connection<'e, A> {
     async fn refuse(self, error: RequestError) {
         let since = self.inbox.header_since().unwrap_or_else(Instant::now);
         if let Rules::Traffic(snapshot) = self.rules {
-            let snapshot = snapshot.load_full();
-            let record = Record::unrouted(&snapshot, Some(error), since.into_std());
-            record.finish(&snapshot, Some(error.status()));
+            Record::refused(
+                &snapshot.load(),
+                error,
+                since.into_std(),
+                Some(error.status()),
+            );
         }
         farewell(self.stream, error.status()).await;
     }

@@ -15,6 +15,7 @@ use crate::proxy::check::RequestError;
 use crate::proxy::record::Record;
 use bytes::{Bytes, BytesMut};
 use h2::Reason;
+use http::StatusCode;
 use parking_lot::Mutex;
 use pingora_core::apps::HttpServerApp as _;
 use pingora_core::protocols::http::ServerSession;
@@ -132,7 +133,9 @@ pub(super) async fn serve(
                     hand_over(edge, session, backlog, OpenStream::new(&streams), shutdown);
                 }
                 Ok(Some(H2Accept::Rejected)) => {
-                    count_rejected(edge);
+                    // pingora answers some with 400, and resets others.
+                    let error = RequestError::MalformedStream;
+                    count(edge, error, Some(error.status()));
                     malformed += 1;
                     if malformed >= MAX_MALFORMED {
                         return;
@@ -147,27 +150,21 @@ pub(super) async fn serve(
 
 /// Ends a connection with a header block of too many fields: RFC 9113 §10.5.
 async fn refuse(edge: &Edge, mut connection: Connection) {
-    let snapshot = edge.snapshot.load_full();
-    let error = RequestError::TooManyFields;
-    Record::unrouted(&snapshot, Some(error), Instant::now().into_std()).finish(&snapshot, None);
+    count(edge, RequestError::TooManyFields, None);
     connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
     // The connection ends either way.
     let _ = poll_fn(|cx| connection.poll_closed(cx)).await;
 }
 
-/// Counts a stream that pingora has rejected: some with 400, others with a reset.
-fn count_rejected(edge: &Edge) {
-    let snapshot = edge.snapshot.load();
-    let error = RequestError::MalformedStream;
-    let record = Record::unrouted(&snapshot, Some(error), Instant::now().into_std());
-    record.finish(&snapshot, Some(error.status()));
+/// Counts a stream that is refused before a route is known.
+fn count(edge: &Edge, error: RequestError, status: Option<StatusCode>) {
+    let now = Instant::now().into_std();
+    Record::refused(&edge.snapshot.load(), error, now, status);
 }
 
 /// Refuses a stream, which the client may then open again: RFC 9113 §8.7.
 fn refuse_stream(edge: &Edge, mut session: HttpSession) {
-    let snapshot = edge.snapshot.load();
-    let error = RequestError::TooManyRequests;
-    Record::unrouted(&snapshot, Some(error), Instant::now().into_std()).finish(&snapshot, None);
+    count(edge, RequestError::TooManyRequests, None);
     session.shutdown_with_reason(Reason::REFUSED_STREAM);
 }
 

@@ -7,13 +7,10 @@
 use super::HEADER_ROOM;
 use super::head::{Head, WholeHead, has_empty_line, slots};
 use crate::config::Limits;
-use crate::framing::Framing;
+use crate::framing::{Framing, PREFACE};
 use crate::proxy::check::RequestError;
 use bytes::{Buf as _, BytesMut};
 use tokio::time::Instant;
-
-/// RFC 9113 §3.4.
-const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Maximum length of a header that pingora reads.
 const MAX_HEADER: u64 = (1 << 20) - 1;
@@ -222,7 +219,7 @@ fn look(
             break Next::Read;
         }
         if is_first && used == 0 && is_http2(rest) {
-            break match rest.len() >= HTTP2_PREFACE.len() {
+            break match rest.len() >= PREFACE.len() {
                 true => Next::Http2,
                 false => Next::Read,
             };
@@ -279,8 +276,8 @@ fn empty_lines(bytes: &[u8]) -> usize {
 
 /// Returns whether the bytes are HTTP/2's preface, as far as they go. `P` alone may be a POST.
 fn is_http2(bytes: &[u8]) -> bool {
-    let known = bytes.len().min(HTTP2_PREFACE.len());
-    known >= 3 && bytes[..known] == HTTP2_PREFACE[..known]
+    let known = bytes.len().min(PREFACE.len());
+    known >= 3 && bytes[..known] == PREFACE.as_bytes()[..known]
 }
 
 #[cfg(test)]

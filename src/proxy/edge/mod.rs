@@ -6,7 +6,7 @@
 //! lane takes route, decision, answer and count from the same code as `request_filter`; if it is
 //! switched off, pingora gets every request.
 
-pub(super) mod admission;
+mod admission;
 pub(super) mod backlog;
 pub(super) mod client_stream;
 mod date;

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::config::Config;
+use crate::framing::PREFACE;
 use crate::metrics::Metrics;
 use pingora_core::protocols::raw_connect::ProxyDigest;
 use pingora_core::protocols::{
@@ -238,7 +239,6 @@ async fn empty_lines_are_silence() {
 }
 
 /// RFC 9113 §3.4, and an empty SETTINGS frame, which has to follow.
-const H2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const H2_SETTINGS: &[u8] = b"\0\0\0\x04\0\0\0\0\0";
 
 #[tokio::test(start_paused = true)]
@@ -247,13 +247,13 @@ async fn an_http_2_header_that_does_not_end_ends_its_connection() {
     let headers = b"\0\0\x03\x01\x01\0\0\0\x01\x82\x86\x84";
     // The rest of it: 1000 bytes, which never come, or by drops.
     let continuation = b"\0\x03\xe8\x09\x04\0\0\0\x01";
-    let whole = [H2_PREFACE, H2_SETTINGS, headers].concat();
+    let whole = [PREFACE.as_bytes(), H2_SETTINGS, headers].concat();
     let dripping = [&whole[..], continuation].concat();
-    let settings = [H2_PREFACE, H2_SETTINGS].concat();
+    let settings = [PREFACE.as_bytes(), H2_SETTINGS].concat();
     in_both_lanes(async |connect| {
         for (start, drop, limit) in [
-            (&H2_PREFACE[..3], &b""[..], HEADER_TIMEOUT),
-            (&H2_PREFACE[..12], b"", HEADER_TIMEOUT),
+            (&PREFACE.as_bytes()[..3], &b""[..], HEADER_TIMEOUT),
+            (&PREFACE.as_bytes()[..12], b"", HEADER_TIMEOUT),
             (&whole, b"", HEADER_TIMEOUT),
             (&whole[..whole.len() - 2], b"", HEADER_TIMEOUT),
             (&dripping[..dripping.len() - 4], b"", HEADER_TIMEOUT),
@@ -354,7 +354,7 @@ impl GetSocketDigest for Flood {
 async fn a_flood_of_pings_does_not_starve_the_timer_of_idle_connections() {
     let ping = b"\0\0\x08\x06\0\0\0\0\0\x01\x02\x03\x04\x05\x06\x07\x08";
     let flood = Flood {
-        start: [H2_PREFACE, H2_SETTINGS].concat(),
+        start: [PREFACE.as_bytes(), H2_SETTINGS].concat(),
         frame: ping,
     };
     let (_running, shutdown) = watch::channel(false);

@@ -3,8 +3,8 @@
 //! A background task resolves names, now and at an interval; requests never wait for it. While a name
 //! cannot be resolved, its last addresses are kept.
 
-use super::room::{Place, Room};
 use crate::config::{Endpoint, Protocol, Upstream};
+use crate::proxy::room::{Place, Room};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use pingora_core::protocols::ALPN;

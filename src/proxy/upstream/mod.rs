@@ -4,8 +4,6 @@ mod cluster;
 mod echo;
 pub(super) mod exchange;
 pub(super) mod retry;
-mod room;
 
 pub(super) use cluster::{Cluster, NoPeer, TUNNEL_TIMEOUT, Try};
 pub use echo::Echo;
-pub(super) use room::Place;

@@ -5,6 +5,44 @@ use std::net::SocketAddr;
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 
+/// The beginning of a connection: its preface (RFC 9113 §3.4), and an empty SETTINGS frame.
+pub(crate) const HTTP2_START: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+/// A frame: RFC 9113 §4.1.
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = (payload.len() as u32).to_be_bytes();
+    let head = [&length[1..], &[kind, flags], &stream.to_be_bytes()].concat();
+    [head.as_slice(), payload].concat()
+}
+
+fn runtime() -> Runtime {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.expect("a runtime")
+}
+
+/// Runs a future to its end, on a runtime of its own.
+pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
+    runtime().block_on(future)
+}
+
+/// Connects with HTTP/2; the connection is driven by a task.
+pub(crate) async fn http2(address: SocketAddr) -> SendRequest<Bytes> {
+    http2_with(&h2::client::Builder::new(), address).await
+}
+
+/// Does the same with other settings.
+pub(crate) async fn http2_with(
+    settings: &h2::client::Builder,
+    address: SocketAddr,
+) -> SendRequest<Bytes> {
+    let stream = TcpStream::connect(address).await.expect("it listens");
+    let (sender, connection) = settings.handshake(stream).await.expect("HTTP/2");
+    tokio::spawn(connection);
+    sender
+}
+
 /// A client that speaks HTTP/2 with prior knowledge, and waits for each answer.
 pub(crate) struct Http2Client {
     runtime: Runtime,
@@ -13,16 +51,8 @@ pub(crate) struct Http2Client {
 
 impl Http2Client {
     pub(crate) fn connect(address: SocketAddr) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        let sender = runtime.block_on(async {
-            let stream = TcpStream::connect(address).await.expect("it listens");
-            let (sender, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
-            tokio::spawn(connection);
-            sender
-        });
+        let runtime = runtime();
+        let sender = runtime.block_on(http2(address));
         Self { runtime, sender }
     }
 

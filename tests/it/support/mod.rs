@@ -9,7 +9,7 @@ mod transcript;
 mod upstream;
 
 pub(crate) use client::{Client, Response, is_cors_field};
-pub(crate) use http2::Http2Client;
+pub(crate) use http2::{HTTP2_START, Http2Client, frame, http2, http2_with, run};
 pub(crate) use process::{File, Folder, Running, within};
 pub(crate) use recorder::Recorder;
 pub(crate) use transcript::{Masks, hide_unknown, transcript};

@@ -7,7 +7,6 @@ use std::time::Duration;
 const PREFLIGHT: &str = "OPTIONS / HTTP/1.1\r\nHost: a.test\r\nOrigin: https://a.test\r\n\
                          Access-Control-Request-Method: PUT\r\n\r\n";
 const GET: &str = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
-const PREFACE: &str = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A header that is not at its end, and will not be.
 const ENDLESS: &str = "GET / HTTP/1.1\r\nX-Endless: ";
