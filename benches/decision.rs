@@ -69,7 +69,7 @@ const FOUR: &str = "authorization,content-type,x-csrf-token,x-request-id";
 fn is_handled(rule: &Rule, request: &CorsRequest<'_>) -> bool {
     matches!(
         decide(rule, request),
-        Decision::Preflight(PreflightDecision::Handled(_))
+        Decision::Preflight(PreflightDecision::Handled(..))
     )
 }
 

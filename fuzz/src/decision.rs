@@ -6,10 +6,11 @@ use super::naive::decision::{self as naive, Answer, Fields, How, Request, Writte
 use super::origin::assert_safe_to_echo;
 use corsgate::cors::{
     CorsRequest, Dangers, Decision, FieldName, FieldValue, NameList, OnRejectedPreflight,
-    OriginPattern, Policy, PolicySpec, PreflightDecision, PreflightGrant, PreflightStatus,
-    RegexPattern, ResponseFields, Rule, UpstreamCorsHeaders, decide,
+    OriginPattern, Policy, PolicyList, PolicySpec, PreflightAnswer, PreflightDecision,
+    PreflightStatus, Reason, RegexPattern, Rejection, ResponseFields, Rule, UpstreamCorsHeaders,
+    WrittenAnswer, decide,
 };
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use std::sync::Arc;
 
 pub fn run(data: &[u8]) {
@@ -19,9 +20,11 @@ pub fn run(data: &[u8]) {
     };
     let none = Written::default();
     let request = match &twin {
-        naive::Rule::Policy(policy) | naive::Rule::NoRoute(Some(policy)) => {
-            request(choices, policy)
+        naive::Rule::Policies(policies) => {
+            let near = choices.below(policies.len());
+            request(choices, &policies[near])
         }
+        naive::Rule::NoRoute(Some(policy)) => request(choices, policy),
         _ => request(choices, &none),
     };
     let upstream = upstream(choices, &request);
@@ -96,12 +99,24 @@ fn rule(choices: &mut Bytes<'_>) -> Option<(Rule, naive::Rule)> {
         14 => (Rule::NoRoute(None), naive::Rule::NoRoute(None)),
         15 => {
             let (policy, written) = policy(choices)?;
-            let rule = Rule::NoRoute(Some(Arc::new(policy)));
+            let rule = Rule::NoRoute(Some(Arc::new(PolicyList::from(Arc::new(policy)))));
             (rule, naive::Rule::NoRoute(Some(written)))
+        }
+        9..12 => {
+            let count = 2 + choices.below(2);
+            let all: Option<Vec<_>> = (0..count).map(|_| policy(choices)).collect();
+            let (policies, written): (Vec<Policy>, Vec<Written>) = all?.into_iter().unzip();
+            let mut policies: Vec<Arc<Policy>> = policies.into_iter().map(Arc::new).collect();
+            let last = policies.pop()?;
+            let list = PolicyList::new(policies, last).ok()?;
+            (
+                Rule::Policies(Arc::new(list)),
+                naive::Rule::Policies(written),
+            )
         }
         _ => {
             let (policy, written) = policy(choices)?;
-            (Rule::policy(policy), naive::Rule::Policy(written))
+            (Rule::policy(policy), naive::Rule::Policies(vec![written]))
         }
     })
 }
@@ -123,8 +138,15 @@ fn policy(choices: &mut Bytes<'_>) -> Option<(Policy, Written)> {
             expose_headers,
             max_age: choices.pick(&[None, Some(0), Some(600), Some(u64::MAX)]),
             preflight_status: choices.pick(&[PreflightStatus::NoContent, PreflightStatus::Ok]),
-            on_rejected_preflight: choices
-                .pick(&[OnRejectedPreflight::Respond, OnRejectedPreflight::Forward]),
+            on_rejected_preflight: match choices.below(8) {
+                0..4 => OnRejectedPreflight::Answer,
+                4 => OnRejectedPreflight::Deny,
+                5 => OnRejectedPreflight::Respond(WrittenAnswer {
+                    status: StatusCode::IM_A_TEAPOT,
+                    body: "{}".into(),
+                }),
+                _ => OnRejectedPreflight::Forward,
+            },
             upstream_cors_headers: choices.pick(&[
                 UpstreamCorsHeaders::Strip,
                 UpstreamCorsHeaders::Keep,
@@ -427,17 +449,31 @@ fn answer(rule: &Rule, request: &CorsRequest<'_>, upstream: &HeaderMap) -> Answe
     let decision = decide(rule, request);
     let (outcome, reason) = (decision.outcome().as_str(), decision.outcome().reason());
     let (how, before) = match &decision {
-        Decision::Preflight(PreflightDecision::Handled(grant)) => {
-            let map = granted(grant);
+        Decision::Preflight(PreflightDecision::Handled(answer, _)) => {
             return Answer {
                 outcome,
                 reason,
-                how: How::Answered(grant.status().as_u16()),
-                fields: fields(&map),
+                how: How::Answered(answer.status().as_u16()),
+                fields: fields(&answered(answer)),
+            };
+        }
+        Decision::Preflight(PreflightDecision::Rejected(_, Rejection::Answer(answer), _)) => {
+            return Answer {
+                outcome,
+                reason,
+                how: How::Rejected(answer.status().as_u16()),
+                fields: fields(&answered(answer)),
             };
         }
         // The gateway's own response.
-        Decision::Preflight(PreflightDecision::Rejected(..)) => (How::Rejected, HeaderMap::new()),
+        Decision::Preflight(PreflightDecision::Rejected(reason, rejection, _)) => {
+            let status = match (reason, rejection) {
+                (Reason::NoRoute, _) => 404,
+                (_, Rejection::Respond(written)) => written.status.as_u16(),
+                (_, Rejection::Answer(_) | Rejection::Deny) => 403,
+            };
+            (How::Rejected(status), HeaderMap::new())
+        }
         Decision::Preflight(PreflightDecision::PassedThrough(..)) => {
             (How::Forwarded, upstream.clone())
         }
@@ -464,11 +500,9 @@ fn after_plan(
     response.0
 }
 
-fn granted(grant: &PreflightGrant<'_>) -> HeaderMap {
+fn answered(answer: &PreflightAnswer<'_>) -> HeaderMap {
     let mut map = HeaderMap::new();
-    for (name, value) in grant.fields() {
-        append(&mut map, *name, value, grant.request());
-    }
+    answer.for_each_field(|name, value| append(&mut map, name, value, answer.request()));
     map
 }
 
@@ -510,26 +544,33 @@ fn fields(map: &HeaderMap) -> Fields {
 /// Asserts what holds under every rule.
 pub fn check_invariants(rule: &Rule, request: &CorsRequest<'_>) {
     let decision = decide(rule, request);
-    let own = match &decision {
-        Decision::Preflight(PreflightDecision::Handled(grant)) => {
-            let map = granted(grant);
+    let answer = match &decision {
+        Decision::Preflight(preflight) => preflight.answer(),
+        Decision::Actual(_) => None,
+    };
+    let own = match answer {
+        Some(answer) => {
+            let map = answered(answer);
             assert!(map.contains_key("access-control-allow-origin"));
             map
         }
-        _ => after_plan(&decision, rule, request, HeaderMap::new()),
+        None => after_plan(&decision, rule, request, HeaderMap::new()),
     };
-    if decision
-        .outcome()
-        .reason()
-        .is_none_or(|reason| reason != "allowed")
-    {
-        assert!(!own.contains_key("access-control-allow-methods"));
-        assert!(!own.contains_key("access-control-allow-headers"));
-    }
-    if matches!(decision.outcome().reason(), Some(reason) if reason != "allowed" && reason != "no_route")
-    {
-        let is_cors = |name: &HeaderName| name.as_str().starts_with("access-control-");
-        assert!(!own.keys().any(is_cors), "a no is silent: {own:?}");
+    let reason = decision.outcome().reason();
+    match (reason, answer) {
+        (Some("method_not_allowed" | "headers_not_allowed"), Some(_)) => {
+            check_refusal(request, &own);
+        }
+        (Some("allowed"), answer) => assert!(answer.is_some()),
+        (reason, answer) => {
+            assert!(answer.is_none());
+            assert!(!own.contains_key("access-control-allow-methods"));
+            assert!(!own.contains_key("access-control-allow-headers"));
+            if reason.is_some_and(|reason| reason != "no_route") {
+                let is_cors = |name: &HeaderName| name.as_str().starts_with("access-control-");
+                assert!(!own.keys().any(is_cors), "a no is silent: {own:?}");
+            }
+        }
     }
     let has_credentials = own.contains_key("access-control-allow-credentials");
     let mut origins = own.get_all("access-control-allow-origin").iter();
@@ -569,6 +610,23 @@ pub fn check_invariants(rule: &Rule, request: &CorsRequest<'_>) {
         }
     }
     check_both_ways(&decision, rule, request);
+}
+
+/// Asserts that no browser takes the answer to a refused preflight for permission, whatever it takes `*`
+/// for.
+fn check_refusal(request: &CorsRequest<'_>, own: &HeaderMap) {
+    let lists = |name: &str, asked: &[u8]| {
+        let value = own.get(name).map(HeaderValue::as_bytes).unwrap_or_default();
+        let mut listed = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        listed.any(|listed| listed == b"*" || listed == asked)
+    };
+    let method = request.requested_method().expect("it was refused");
+    let is_safe = [b"GET".as_slice(), b"HEAD", b"POST"].contains(&method);
+    let refuses_method = !is_safe && !lists("access-control-allow-methods", method);
+    let mut names = request.requested_names();
+    let refuses_header =
+        names.any(|name| !lists("access-control-allow-headers", &name.to_ascii_lowercase()));
+    assert!(refuses_method || refuses_header, "{request:?} {own:?}");
 }
 
 /// Asserts that a plan gives the same fields in both forms.

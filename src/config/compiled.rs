@@ -2,7 +2,7 @@
 
 use super::error::{Diagnostic, Place};
 use super::sources::Sources;
-use crate::cors::{Policy, Rule};
+use crate::cors::{PolicyList, Rule};
 use crate::routing::RouteMatch;
 use ipnet::IpNet;
 use std::net::SocketAddr;
@@ -22,7 +22,7 @@ pub struct Config {
     pub upstreams: Vec<Upstream>,
     pub routes: Vec<Route>,
     /// For responses to requests that no route matches.
-    pub default_policy: Option<Arc<Policy>>,
+    pub default_policy: Option<Arc<PolicyList>>,
     pub warnings: Vec<Diagnostic>,
     /// Remarks that are not worth a warning; `corsgate check` shows them.
     pub notes: Vec<Diagnostic>,

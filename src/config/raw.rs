@@ -6,7 +6,8 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
@@ -208,7 +209,7 @@ pub(super) struct RawPolicy {
     /// The status of an allowed preflight: 204, or 200 for old clients. Default 204.
     #[schemars(extend("enum" = [200, 204]))]
     pub preflight_status: Option<u16>,
-    /// The server that answers a preflight which this policy refuses. Default respond.
+    /// The answer to a preflight which this policy refuses: answer, deny, forward, or one of your own. Default answer.
     pub on_rejected_preflight: Option<RawOnRejectedPreflight>,
     /// The treatment of the upstream's own Access-Control-* headers. Default strip.
     pub upstream_cors_headers: Option<RawUpstreamCorsHeaders>,
@@ -226,15 +227,39 @@ pub(super) struct RawPolicy {
     pub dangerously_allow_public_suffix_wildcards: Option<bool>,
 }
 
-/// The server that answers a preflight which a policy refuses.
+/// The answer to a preflight which a policy refuses.
+#[derive(Debug)]
+pub(super) enum RawOnRejectedPreflight {
+    Word(RawRejection),
+    Written(RawWrittenAnswer),
+}
+
+/// The answer to a preflight which a policy refuses, as one word.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(rename = "OnRejectedPreflight")]
-pub(super) enum RawOnRejectedPreflight {
-    /// The gateway answers, with 403.
-    Respond,
+#[schemars(rename = "Rejection")]
+pub(super) enum RawRejection {
+    /// An allowed origin learns what the policy allows, so that the browser names what is refused; 403 otherwise.
+    Answer,
+    /// 403, without CORS headers.
+    Deny,
     /// The upstream answers, and its Access-Control-* headers are removed.
     Forward,
+}
+
+/// An answer of your own to rejected preflights, without CORS headers.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a mapping such as `{ status: 403, body: '{\"error\": \"cors\"}' }`"
+)]
+#[schemars(rename = "WrittenAnswer", extend("required" = ["status"]))]
+pub(super) struct RawWrittenAnswer {
+    /// A status from 200 to 599 with which a response may have a body, redirects aside.
+    pub status: Option<u16>,
+    /// JSON, sent as application/json. Default: no body.
+    pub body: Option<String>,
 }
 
 /// The treatment of the upstream's own Access-Control-* headers.
@@ -289,7 +314,7 @@ pub(super) struct RawRoute {
     pub matches: RawMatch,
     /// An upstream's name.
     pub upstream: Option<String>,
-    /// A policy's name, a policy, `passthrough` (the backend does CORS itself) or `off`. Default off.
+    /// A policy's name, a policy, or a list of them, of which the first that allows the origin decides; `passthrough` (the backend does CORS itself) or `off`. Default off.
     pub cors: Option<RawCors>,
 }
 
@@ -322,7 +347,14 @@ pub(super) struct RawMatch {
 /// The CORS rule of a route.
 #[derive(Debug)]
 pub(super) enum RawCors {
-    /// A policy's name, `passthrough` or `off`.
+    /// A policy, `passthrough` or `off`.
+    One(RawPolicyRef),
+    Several(Seq<RawPolicyRef>),
+}
+
+/// A policy of a route.
+#[derive(Debug)]
+pub(super) enum RawPolicyRef {
     Name(String),
     Inline(Box<RawPolicy>),
 }
@@ -373,23 +405,71 @@ impl<'de> Deserialize<'de> for RawOrigin {
     }
 }
 
+impl<'de> Deserialize<'de> for RawOnRejectedPreflight {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AnswerVisitor;
+        impl<'de> Visitor<'de> for AnswerVisitor {
+            type Value = RawOnRejectedPreflight;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`answer`, `deny`, `forward` or `{ status: …, body: … }`")
+            }
+            fn visit_str<E: de::Error>(self, word: &str) -> Result<Self::Value, E> {
+                RawRejection::deserialize(de::value::StrDeserializer::new(word))
+                    .map(RawOnRejectedPreflight::Word)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                RawWrittenAnswer::deserialize(MapAccessDeserializer::new(map))
+                    .map(RawOnRejectedPreflight::Written)
+            }
+        }
+        deserializer.deserialize_any(AnswerVisitor)
+    }
+}
+
 impl<'de> Deserialize<'de> for RawCors {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct CorsVisitor;
         impl<'de> Visitor<'de> for CorsVisitor {
             type Value = RawCors;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a policy's name, a policy, `passthrough` or `off`")
+                f.write_str("a policy's name, a policy, a list of them, `passthrough` or `off`")
             }
             fn visit_str<E: de::Error>(self, name: &str) -> Result<RawCors, E> {
-                Ok(RawCors::Name(name.to_owned()))
+                PolicyRefVisitor.visit_str(name).map(RawCors::One)
             }
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RawCors, A::Error> {
-                let policy = RawPolicy::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(RawCors::Inline(Box::new(policy)))
+                PolicyRefVisitor.visit_map(map).map(RawCors::One)
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<RawCors, A::Error> {
+                Seq::deserialize(SeqAccessDeserializer::new(seq)).map(RawCors::Several)
             }
         }
         deserializer.deserialize_any(CorsVisitor)
+    }
+}
+
+struct PolicyRefVisitor;
+
+impl<'de> Visitor<'de> for PolicyRefVisitor {
+    type Value = RawPolicyRef;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a policy's name or a policy")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<RawPolicyRef, E> {
+        Ok(RawPolicyRef::Name(name.to_owned()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RawPolicyRef, A::Error> {
+        let policy = RawPolicy::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(RawPolicyRef::Inline(Box::new(policy)))
+    }
+}
+
+impl<'de> Deserialize<'de> for RawPolicyRef {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PolicyRefVisitor)
     }
 }
 

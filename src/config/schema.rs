@@ -5,8 +5,8 @@
 //! file that loads without an error is valid.
 
 use super::raw::{
-    NotEmpty, OneOrMany, RawConfig, RawCors, RawDuration, RawOrigin, RawOriginEntry, RawPolicy,
-    RawScalar, RawSize,
+    NotEmpty, OneOrMany, RawConfig, RawCors, RawDuration, RawOnRejectedPreflight, RawOrigin,
+    RawOriginEntry, RawPolicy, RawRejection, RawScalar, RawSize, RawWrittenAnswer,
 };
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform, transform_subschemas};
@@ -155,7 +155,14 @@ inline_schema!(RawOrigin, "Origin", |generator| {
 
 inline_schema!(RawCors, "Cors", |generator| {
     let policy = generator.subschema_for::<RawPolicy>();
-    json_schema!({ "anyOf": [{ "type": "string" }, policy] })
+    let one = json_schema!({ "anyOf": [{ "type": "string" }, policy] });
+    one_or_many(&one, 1)
+});
+
+inline_schema!(RawOnRejectedPreflight, "OnRejectedPreflight", |generator| {
+    let word = generator.subschema_for::<RawRejection>();
+    let written = generator.subschema_for::<RawWrittenAnswer>();
+    json_schema!({ "anyOf": [word, written] })
 });
 
 inline_schema!(OneOrMany<String>, "Names", |generator| {

@@ -2,7 +2,7 @@
 
 use super::header_plan::HeaderPlan;
 use super::outcome::ActualOutcome;
-use super::policy::Policy;
+use super::policy_list::{PolicyIndex, PolicyList};
 use super::preflight::check_origin;
 use super::request::{CorsRequest, RequestKind};
 
@@ -14,22 +14,27 @@ pub struct Actual {
     pub plan: HeaderPlan,
 }
 
-/// Decides under `policy`. If the answer is `*` for every origin, the Origin is not looked at, so
+/// Decides under `policies`. If the answer is `*` for every origin, the Origin is not looked at, so
 /// that a cache may serve one response to all.
-pub(super) fn decide(policy: &Policy, kind: RequestKind, request: &CorsRequest<'_>) -> Actual {
-    let refusal = match policy.is_constant_any() {
-        true => None,
-        false => check_origin(policy, request).err(),
+pub(super) fn decide(
+    policies: &PolicyList,
+    kind: RequestKind,
+    request: &CorsRequest<'_>,
+) -> Actual {
+    let found = match policies.is_constant_any() {
+        true => Ok(PolicyIndex::FIRST),
+        false => check_origin(policies, request),
     };
-    let outcome = match refusal {
-        None => ActualOutcome::Allowed,
-        Some(_) => ActualOutcome::Denied,
+    let outcome = match found {
+        Ok(_) => ActualOutcome::Allowed,
+        Err(_) => ActualOutcome::Denied,
     };
     Actual {
         outcome: ActualOutcome::of_cors(kind, outcome),
         plan: HeaderPlan::Actual {
-            is_granted: refusal.is_none(),
-            reason: refusal.filter(|_| kind != RequestKind::NotCors),
+            policy: found.unwrap_or(policies.last_index()),
+            is_granted: found.is_ok(),
+            reason: found.err().filter(|_| kind != RequestKind::NotCors),
         },
     }
 }

@@ -5,8 +5,9 @@
 use super::actual::{self, Actual};
 use super::header_plan::HeaderPlan;
 use super::outcome::{ActualOutcome, Outcome, PreflightOutcome, Reason};
-use super::policy::{OnRejectedPreflight, Policy};
-use super::preflight::{self, PreflightGrant};
+use super::policy::{OnRejectedPreflight, WrittenAnswer};
+use super::policy_list::{PolicyIndex, PolicyList};
+use super::preflight::{self, PreflightAnswer};
 use super::request::{CorsRequest, RequestKind};
 use super::rule::Rule;
 
@@ -21,28 +22,41 @@ pub enum Decision<'a> {
 /// The decision about a preflight.
 #[derive(Debug)]
 pub enum PreflightDecision<'a> {
-    /// Answered here, with permission.
-    Handled(PreflightGrant<'a>),
+    /// Answered here, with permission; the plan is for an error that is sent in place of it.
+    Handled(PreflightAnswer<'a>, HeaderPlan),
     /// Answered here, without permission.
-    Rejected(Reason, HeaderPlan),
+    Rejected(Reason, Rejection<'a>, HeaderPlan),
     /// Forwarded to the upstream, which answers.
     PassedThrough(Reason, HeaderPlan),
+}
+
+/// The answer to a preflight that is rejected.
+#[derive(Debug)]
+pub enum Rejection<'a> {
+    /// It lists what is allowed, and the browser names what is not.
+    Answer(PreflightAnswer<'a>),
+    /// It has the fields of the plan.
+    Deny,
+    /// The same, with a status and a body that the operator wrote.
+    Respond(&'a WrittenAnswer),
 }
 
 /// Decides about a request. Total: it can't fail, block, allocate or log.
 pub fn decide<'a>(rule: &'a Rule, request: &'a CorsRequest<'a>) -> Decision<'a> {
     match (rule, request.kind()) {
-        (Rule::Policy(policy), RequestKind::Preflight) => {
-            Decision::Preflight(decide_preflight(policy, request))
+        (Rule::Policies(policies), RequestKind::Preflight) => {
+            Decision::Preflight(decide_preflight(policies, request))
         }
         (Rule::Passthrough, RequestKind::Preflight) => Decision::Preflight(
             PreflightDecision::PassedThrough(Reason::RoutePassthrough, HeaderPlan::Untouched),
         ),
-        (Rule::NoRoute(policy), RequestKind::Preflight) => Decision::Preflight(
-            PreflightDecision::Rejected(Reason::NoRoute, unrouted(policy.as_deref(), request)),
-        ),
-        (Rule::Policy(policy) | Rule::NoRoute(Some(policy)), kind) => {
-            Decision::Actual(actual::decide(policy, kind, request))
+        (Rule::NoRoute(policies), RequestKind::Preflight) => {
+            let plan = unrouted(policies.as_deref(), request);
+            let rejected = PreflightDecision::Rejected(Reason::NoRoute, Rejection::Deny, plan);
+            Decision::Preflight(rejected)
+        }
+        (Rule::Policies(policies) | Rule::NoRoute(Some(policies)), kind) => {
+            Decision::Actual(actual::decide(policies, kind, request))
         }
         (Rule::Passthrough, kind) => Decision::Actual(Actual {
             outcome: ActualOutcome::of_cors(kind, ActualOutcome::PassedThrough),
@@ -59,27 +73,50 @@ pub fn decide<'a>(rule: &'a Rule, request: &'a CorsRequest<'a>) -> Decision<'a> 
     }
 }
 
-fn decide_preflight<'a>(policy: &'a Policy, request: &'a CorsRequest<'a>) -> PreflightDecision<'a> {
-    let reason = match preflight::check(policy, request) {
-        Ok(grant) => return PreflightDecision::Handled(grant),
-        Err(reason) => reason,
+fn decide_preflight<'a>(
+    policies: &'a PolicyList,
+    request: &'a CorsRequest<'a>,
+) -> PreflightDecision<'a> {
+    let plan_of = |policy, reason, is_granted| HeaderPlan::Preflight {
+        policy,
+        is_granted,
+        reason,
     };
-    let plan = HeaderPlan::Preflight {
-        is_granted: false,
-        reason: Some(reason),
+    let refusal = match preflight::check(policies, request) {
+        Ok((policy, answer)) => {
+            return PreflightDecision::Handled(answer, plan_of(policy, None, true));
+        }
+        Err(refusal) => refusal,
     };
-    match policy.on_rejected_preflight() {
-        OnRejectedPreflight::Respond => PreflightDecision::Rejected(reason, plan),
-        OnRejectedPreflight::Forward => PreflightDecision::PassedThrough(reason, plan),
+    let (reason, policy) = (refusal.reason, refusal.policy);
+    let denied = plan_of(policy, Some(reason), false);
+    match (
+        policies.policy(policy).on_rejected_preflight(),
+        refusal.answer,
+    ) {
+        (OnRejectedPreflight::Answer, Some(answer)) => PreflightDecision::Rejected(
+            reason,
+            Rejection::Answer(answer),
+            plan_of(policy, Some(reason), true),
+        ),
+        (OnRejectedPreflight::Answer, None) | (OnRejectedPreflight::Deny, _) => {
+            PreflightDecision::Rejected(reason, Rejection::Deny, denied)
+        }
+        (OnRejectedPreflight::Respond(written), _) => {
+            PreflightDecision::Rejected(reason, Rejection::Respond(written), denied)
+        }
+        (OnRejectedPreflight::Forward, _) => PreflightDecision::PassedThrough(reason, denied),
     }
 }
 
 /// Plans the answer to a preflight that no route matches. It can't succeed on a 404, but if the
 /// policy allows its origin, the browser's console shows the 404 as the cause.
-fn unrouted(policy: Option<&Policy>, request: &CorsRequest<'_>) -> HeaderPlan {
-    let actual = policy.map(|policy| actual::decide(policy, RequestKind::Actual, request));
+fn unrouted(policies: Option<&PolicyList>, request: &CorsRequest<'_>) -> HeaderPlan {
+    let actual = policies.map(|policies| actual::decide(policies, RequestKind::Actual, request));
+    let plan = actual.map(|actual| actual.plan);
     HeaderPlan::Preflight {
-        is_granted: actual.is_some_and(|actual| actual.plan.is_granted()),
+        policy: plan.map_or(PolicyIndex::FIRST, HeaderPlan::policy),
+        is_granted: plan.is_some_and(HeaderPlan::is_granted),
         reason: Some(Reason::NoRoute),
     }
 }
@@ -97,16 +134,14 @@ impl Decision<'_> {
         }
     }
 
-    /// Returns the plan for the response's CORS headers. For an allowed preflight it is the plan
-    /// for an error that is sent in place of permission.
+    /// Returns the plan for the response's CORS headers. For a preflight that has an answer of its own it
+    /// is the plan for an error that is sent in its place.
     pub fn plan(&self) -> HeaderPlan {
         match self {
-            Self::Preflight(PreflightDecision::Handled(_)) => HeaderPlan::Preflight {
-                is_granted: true,
-                reason: None,
-            },
             Self::Preflight(
-                PreflightDecision::Rejected(_, plan) | PreflightDecision::PassedThrough(_, plan),
+                PreflightDecision::Handled(_, plan)
+                | PreflightDecision::Rejected(_, _, plan)
+                | PreflightDecision::PassedThrough(_, plan),
             ) => *plan,
             Self::Actual(actual) => actual.plan,
         }
@@ -115,17 +150,27 @@ impl Decision<'_> {
 
 // === impl PreflightDecision ===
 
-impl PreflightDecision<'_> {
+impl<'a> PreflightDecision<'a> {
+    /// Returns the answer that lists what the policy allows, be it permission or not.
+    pub fn answer(&self) -> Option<&PreflightAnswer<'a>> {
+        match self {
+            Self::Handled(answer, _) | Self::Rejected(_, Rejection::Answer(answer), _) => {
+                Some(answer)
+            }
+            Self::Rejected(..) | Self::PassedThrough(..) => None,
+        }
+    }
+
     pub fn reason(&self) -> Reason {
         match self {
-            Self::Handled(_) => Reason::Allowed,
-            Self::Rejected(reason, _) | Self::PassedThrough(reason, _) => *reason,
+            Self::Handled(..) => Reason::Allowed,
+            Self::Rejected(reason, ..) | Self::PassedThrough(reason, _) => *reason,
         }
     }
 
     pub fn outcome(&self) -> PreflightOutcome {
         match self {
-            Self::Handled(_) => PreflightOutcome::Handled,
+            Self::Handled(..) => PreflightOutcome::Handled,
             Self::Rejected(..) => PreflightOutcome::Rejected,
             Self::PassedThrough(..) => PreflightOutcome::PassedThrough,
         }

@@ -7,6 +7,7 @@ use super::near_miss;
 use super::origins::matcher::PatternRef;
 use super::outcome::Reason;
 use super::policy::Policy;
+use super::policy_list::PolicyList;
 use super::preflight::{check_headers, check_method, check_origin};
 use super::request::{CorsRequest, RequestKind, SingleValue};
 use super::rule::Rule;
@@ -50,18 +51,22 @@ pub fn explain(rule: &Rule, request: &CorsRequest<'_>) -> Vec<Step> {
         Step::yes(StepName::Kind, kind_of(request)),
         Step::yes(StepName::Rule, rule_of(rule, kind)),
     ];
-    let policy = match (rule, kind) {
+    let policies = match (rule, kind) {
         (Rule::NoRoute(_), RequestKind::Preflight) => {
             steps[1].result = StepResult::No(Reason::NoRoute);
-            rule.responding_policy()
+            rule.policies()
         }
         (Rule::Off | Rule::Passthrough, _) => None,
         (_, RequestKind::NotCors) => None,
-        (_, RequestKind::Preflight | RequestKind::Actual) => rule.responding_policy(),
+        (_, RequestKind::Preflight | RequestKind::Actual) => rule.policies(),
     };
-    let Some(policy) = policy else { return steps };
-    steps.push(origin_step(policy, request));
+    let Some(policies) = policies else {
+        return steps;
+    };
+    steps.push(origin_step(policies, request));
     if kind == RequestKind::Preflight {
+        let deciding = check_origin(policies, request).unwrap_or(policies.last_index());
+        let policy = policies.policy(deciding);
         steps.push(method_step(policy, request));
         steps.push(headers_step(policy, request));
     }
@@ -91,20 +96,20 @@ fn kind_of(request: &CorsRequest<'_>) -> &'static str {
 }
 
 fn rule_of(rule: &Rule, kind: RequestKind) -> String {
-    let named = |policy: &Policy| match policy.name() {
-        "" => "a policy".to_owned(),
-        name => format!("the policy `{name}`"),
-    };
     match rule {
-        Rule::Policy(policy) => format!("{} decides", named(policy)),
+        Rule::Policies(policies) if policies.has_several() => format!(
+            "the first of {} that matches the origin decides",
+            named(policies)
+        ),
+        Rule::Policies(policies) => format!("{} decides", named(policies)),
         Rule::Passthrough => "`passthrough`: the upstream does its own CORS".to_owned(),
         Rule::Off => "`off`: the gateway does not look at CORS".to_owned(),
-        Rule::NoRoute(Some(policy)) if kind == RequestKind::Preflight => format!(
+        Rule::NoRoute(Some(policies)) if kind == RequestKind::Preflight => format!(
             "no route: a preflight can't be allowed; the 404 has the headers of {}",
-            named(policy)
+            named(policies)
         ),
-        Rule::NoRoute(Some(policy)) => {
-            format!("no route: the 404 has the headers of {}", named(policy))
+        Rule::NoRoute(Some(policies)) => {
+            format!("no route: the 404 has the headers of {}", named(policies))
         }
         Rule::NoRoute(None) => {
             "no route, and no `default_policy`: the 404 has no CORS headers".to_owned()
@@ -112,31 +117,52 @@ fn rule_of(rule: &Rule, kind: RequestKind) -> String {
     }
 }
 
-fn origin_step(policy: &Policy, request: &CorsRequest<'_>) -> Step {
+/// Names the policies for a sentence.
+fn named(policies: &PolicyList) -> String {
+    let names = policies.policies().map(|policy| match policy.name() {
+        "" => "one without a name".to_owned(),
+        name => format!("`{name}`"),
+    });
+    let names: Vec<String> = names.collect();
+    match (policies.has_several(), names.as_slice()) {
+        (true, names) => format!("the policies {}", names.join(", ")),
+        (false, [name]) if name.starts_with('`') => format!("the policy {name}"),
+        (false, _) => "a policy".to_owned(),
+    }
+}
+
+fn origin_step(policies: &PolicyList, request: &CorsRequest<'_>) -> Step {
     let name = StepName::Origin;
     let shown = match request.origin {
         SingleValue::One(origin) => quoted(origin),
         SingleValue::Absent => "the Origin field is missing".to_owned(),
         SingleValue::Many => "several Origin fields: all are ignored".to_owned(),
     };
-    // `*` is sent with every response; only a preflight's origin is looked at.
-    if policy.is_constant_any() && request.kind() == RequestKind::Actual {
+    // `*` is sent with every response.
+    if policies.is_constant_any() && request.kind() == RequestKind::Actual {
         return Step::yes(name, "every origin is allowed: `*`");
     }
-    match check_origin(policy, request) {
-        Ok(origin) => {
-            let found = policy.origins().find(origin).ok().flatten();
-            let pattern = found.map(|id| match policy.origins().pattern(id) {
-                PatternRef::Text(text) => format!("the pattern `{text}`"),
-                PatternRef::Regex(text) => format!("the regex `{text}`"),
-            });
-            let pattern = pattern.unwrap_or_default();
-            Step::yes(name, format!("{shown} matches {pattern}"))
+    let origins = policies.origins();
+    match check_origin(policies, request) {
+        Ok(policy) => {
+            let origin = request.origin.one().unwrap_or_default();
+            let found = policies.find(origin).ok().flatten();
+            let pattern = found.and_then(|(_, pattern)| pattern);
+            let pattern = match pattern.map(|id| origins.pattern(id)) {
+                Some(PatternRef::Text(text)) => format!("the pattern `{text}`"),
+                Some(PatternRef::Regex(text)) => format!("the regex `{text}`"),
+                None => "`*`, which is sent whatever the origin is".to_owned(),
+            };
+            let of = match policies.has_several() {
+                true => format!(" of the policy `{}`", policies.policy(policy).name()),
+                false => String::new(),
+            };
+            Step::yes(name, format!("{shown} matches {pattern}{of}"))
         }
         Err(reason) => {
             let finding = match (request.origin, reason) {
                 (SingleValue::One(origin), Reason::MalformedOrigin) => {
-                    let why = policy.origins().find(origin).err();
+                    let why = policies.find(origin).err();
                     let why = why.map(|why| format!(": {why}")).unwrap_or_default();
                     format!("{shown} is not a serialized origin{why}")
                 }
@@ -144,7 +170,7 @@ fn origin_step(policy: &Policy, request: &CorsRequest<'_>) -> Step {
                 (SingleValue::Absent | SingleValue::Many, _) => shown,
             };
             let origin = request.origin.one();
-            let near_miss = origin.and_then(|o| near_miss::origin(policy.origins(), o));
+            let near_miss = origin.and_then(|o| near_miss::origin(origins, o));
             Step::no(name, reason, finding, near_miss)
         }
     }
@@ -153,7 +179,8 @@ fn origin_step(policy: &Policy, request: &CorsRequest<'_>) -> Step {
 fn method_step(policy: &Policy, request: &CorsRequest<'_>) -> Step {
     let name = StepName::Method;
     match check_method(policy, request) {
-        Ok(method) => {
+        Ok(()) => {
+            let method = request.requested_method().unwrap_or_default();
             let shown = quoted(method);
             let is_listed = policy.method_names().any(|listed| listed == method);
             let why = match is_safelisted_method(method) {

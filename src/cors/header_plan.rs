@@ -9,6 +9,7 @@
 use super::fetch_lists::ACCESS_CONTROL;
 use super::outcome::Reason;
 use super::policy::{Policy, UpstreamCorsHeaders};
+use super::policy_list::PolicyIndex;
 use super::response_fields::{FieldName, FieldValue, VarySet};
 use super::rule::Rule;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -24,6 +25,8 @@ pub enum HeaderPlan {
     Untouched,
     /// The answer to a preflight, if it is not permission: a refusal, or an error.
     Preflight {
+        /// The policy that decided, of those of the rule.
+        policy: PolicyIndex,
         /// Whether the origin may read responses.
         is_granted: bool,
         /// The reason of a refusal.
@@ -31,6 +34,8 @@ pub enum HeaderPlan {
     },
     /// The response to any other request.
     Actual {
+        /// The policy that decided, of those of the rule.
+        policy: PolicyIndex,
         /// Whether the origin may read the response.
         is_granted: bool,
         /// The reason of a refusal; `None` for a request without an Origin, which is never refused.
@@ -99,7 +104,7 @@ impl Rule {
     /// Returns the treatment of the upstream's own `Access-Control-*`; `None` if they are left
     /// alone.
     pub fn upstream_cors_headers(&self, plan: HeaderPlan) -> Option<UpstreamCorsHeaders> {
-        let policy = self.responding_policy()?;
+        let policy = self.deciding_policy(plan)?;
         match plan {
             HeaderPlan::Untouched => None,
             // `keep` and `fill` are for responses to actual requests: an upstream must not allow a
@@ -109,25 +114,32 @@ impl Rule {
         }
     }
 
+    /// Returns the policy that made the decision of `plan`.
+    fn deciding_policy(&self, plan: HeaderPlan) -> Option<&Policy> {
+        Some(self.policies()?.policy(plan.policy()))
+    }
+
     fn granting_policy(&self, plan: HeaderPlan) -> Option<&Policy> {
-        self.responding_policy().filter(|_| plan.is_granted())
+        self.deciding_policy(plan).filter(|_| plan.is_granted())
     }
 
     /// Returns the reason for the policy's debug header, if the policy has one.
     fn shown_reason(&self, plan: HeaderPlan) -> Option<Reason> {
-        let policy = self.responding_policy()?;
+        let policy = self.deciding_policy(plan)?;
         plan.reason().filter(|_| policy.has_debug_header())
     }
 
     fn vary(&self, plan: HeaderPlan) -> VarySet {
         match (self, plan) {
             (_, HeaderPlan::Untouched) | (Self::Passthrough | Self::Off, _) => VarySet::Nothing,
-            (Self::Policy(policy) | Self::NoRoute(Some(policy)), HeaderPlan::Preflight { .. }) => {
-                policy.preflight_vary()
-            }
-            (Self::Policy(policy) | Self::NoRoute(Some(policy)), HeaderPlan::Actual { .. }) => {
-                policy.vary()
-            }
+            (
+                Self::Policies(policies) | Self::NoRoute(Some(policies)),
+                HeaderPlan::Preflight { .. },
+            ) => policies.preflight_vary(),
+            (
+                Self::Policies(policies) | Self::NoRoute(Some(policies)),
+                HeaderPlan::Actual { .. },
+            ) => policies.vary(),
             (Self::NoRoute(None), HeaderPlan::Preflight { .. }) => VarySet::Preflight,
             (Self::NoRoute(None), HeaderPlan::Actual { .. }) => VarySet::Nothing,
         }
@@ -142,6 +154,14 @@ impl HeaderPlan {
         match self {
             Self::Untouched => false,
             Self::Preflight { is_granted, .. } | Self::Actual { is_granted, .. } => is_granted,
+        }
+    }
+
+    /// Returns the place of the policy that decided.
+    pub(super) fn policy(self) -> PolicyIndex {
+        match self {
+            Self::Untouched => PolicyIndex::FIRST,
+            Self::Preflight { policy, .. } | Self::Actual { policy, .. } => policy,
         }
     }
 

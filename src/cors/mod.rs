@@ -26,7 +26,7 @@
 //!     request_method: SingleValue::One(b"GET"),
 //!     ..CorsRequest::default()
 //! };
-//! let Decision::Preflight(PreflightDecision::Handled(_)) = decide(&rule, &request) else {
+//! let Decision::Preflight(PreflightDecision::Handled(..)) = decide(&rule, &request) else {
 //!     panic!("one label below example.com is allowed");
 //! };
 //! # Ok::<(), corsgate::cors::PatternError>(())
@@ -44,6 +44,7 @@ mod near_miss;
 mod origins;
 mod outcome;
 mod policy;
+mod policy_list;
 mod preflight;
 mod request;
 mod response_fields;
@@ -51,7 +52,7 @@ mod rule;
 
 pub use actual::Actual;
 pub use byte_set::ByteSet;
-pub use decision::{Decision, PreflightDecision, decide};
+pub use decision::{Decision, PreflightDecision, Rejection, decide};
 pub use explain::{Step, StepName, StepResult, explain};
 pub use fetch_lists::{
     HEADERS_FORBIDDEN_BUT_HARMLESS, NORMALIZED_METHODS, is_forbidden_method,
@@ -71,9 +72,10 @@ pub use origins::regex::{RegexError, RegexPattern};
 pub use outcome::{ActualOutcome, Outcome, PreflightOutcome, Reason};
 pub use policy::{
     Dangers, NameList, OnRejectedPreflight, Policy, PolicyError, PolicyErrorKind, PolicySpec,
-    PreflightStatus, SpecField, UNRELATED_ORIGINS, UpstreamCorsHeaders,
+    PreflightStatus, SpecField, UNRELATED_ORIGINS, UpstreamCorsHeaders, WrittenAnswer,
 };
-pub use preflight::PreflightGrant;
+pub use policy_list::{PolicyIndex, PolicyList, PolicyListError};
+pub use preflight::PreflightAnswer;
 pub use request::{CorsRequest, FieldLines, MAX_FIELD_LINES, RequestKind, SingleValue};
 pub use response_fields::{FieldName, FieldValue, RequestPart, VarySet};
 pub use rule::Rule;

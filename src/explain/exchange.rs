@@ -7,8 +7,8 @@ use super::report::{
     Author, Browser, Exchange, NearestRoute, ReadingReport, Response, RouteReport, StepOutcome,
     StepReport,
 };
-use crate::cors::{self, CorsRequest, HeaderPlan, Rule, StepResult, UpstreamCorsHeaders};
-use crate::proxy::answer::{Answer, has_length, status_field};
+use crate::cors::{self, CorsRequest, HeaderPlan, Policy, Rule, StepResult, UpstreamCorsHeaders};
+use crate::proxy::answer::{Answer, CONTENT_TYPE, has_length, status_field};
 use crate::proxy::facts::{Facts, HeaderLength};
 use crate::proxy::respond;
 use crate::proxy::routed::{Routed, Step, readings, route_request};
@@ -98,7 +98,10 @@ fn own_response(answer: &Answer<'_>) -> (Response, Option<Seen>) {
     let fields = answer.fields();
     let mut headers = Vec::new();
     if has_length(answer.status) {
-        headers.push(("Content-Length".to_owned(), "0".to_owned()));
+        headers.push(("Content-Length".to_owned(), answer.length().to_string()));
+    }
+    if answer.body.is_some() {
+        headers.push((CONTENT_TYPE.0.to_owned(), CONTENT_TYPE.1.to_owned()));
     }
     let of_status = status_field(answer.status);
     headers.extend(of_status.map(|(name, value)| (name.to_owned(), value.to_owned())));
@@ -198,15 +201,18 @@ fn route_report(snapshot: &Snapshot, route: &Route, request: &RouteRequest<'_>) 
 impl ReadingReport {
     fn new(path: String, route: &Route) -> Self {
         let cors = match &route.rule {
-            Rule::Policy(policy) => Some(policy.name()),
-            Rule::Passthrough => Some("passthrough"),
-            Rule::Off => Some("off"),
+            Rule::Policies(policies) => {
+                let names: Vec<&str> = policies.policies().map(Policy::name).collect();
+                Some(names.join(", "))
+            }
+            Rule::Passthrough => Some("passthrough".to_owned()),
+            Rule::Off => Some("off".to_owned()),
             Rule::NoRoute(_) => None,
         };
         Self {
             path,
             route: route.name.clone(),
-            cors: cors.map(str::to_owned),
+            cors,
         }
     }
 }

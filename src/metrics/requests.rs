@@ -20,8 +20,8 @@ pub(super) struct RequestMetrics {
 /// The handles of one route.
 #[derive(Debug)]
 pub struct RouteMetrics {
-    /// By reason: under one rule a reason has one outcome.
-    preflights: [Option<IntCounter>; Reason::ALL.len()],
+    /// By outcome and reason; those that the route's rule can have.
+    preflights: [[Option<IntCounter>; Reason::ALL.len()]; PreflightOutcome::ALL.len()],
     allowed: IntCounter,
     denied: IntCounter,
     passed_through: IntCounter,
@@ -114,10 +114,12 @@ impl RequestMetrics {
                 .with_label_values(&[name, outcome.as_str()])
         };
         RouteMetrics {
-            preflights: Reason::ALL.map(|reason| {
-                let outcome = rule.preflight_outcome(reason)?.as_str();
-                let labels = [name, outcome, reason.as_str()];
-                Some(self.preflights.with_label_values(&labels))
+            preflights: PreflightOutcome::ALL.map(|outcome| {
+                Reason::ALL.map(|reason| {
+                    let labels = [name, outcome.as_str(), reason.as_str()];
+                    let can_be = rule.has_preflight_outcome(outcome, reason);
+                    can_be.then(|| self.preflights.with_label_values(&labels))
+                })
             }),
             allowed: cors(ActualOutcome::Allowed),
             denied: cors(ActualOutcome::Denied),
@@ -167,8 +169,8 @@ impl RouteMetrics {
         elapsed: Duration,
     ) {
         match outcome {
-            Outcome::Preflight(_, reason) => {
-                if let Some(counter) = &self.preflights[reason as usize] {
+            Outcome::Preflight(outcome, reason) => {
+                if let Some(counter) = &self.preflights[outcome as usize][reason as usize] {
                     counter.inc();
                 }
             }
@@ -191,7 +193,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reasons_index_their_handles() {
+    fn outcomes_and_reasons_index_their_handles() {
+        for (index, outcome) in PreflightOutcome::ALL.into_iter().enumerate() {
+            assert_eq!(outcome as usize, index);
+        }
         for (index, reason) in Reason::ALL.into_iter().enumerate() {
             assert_eq!(reason as usize, index);
         }

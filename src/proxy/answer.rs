@@ -1,28 +1,35 @@
-//! The gateway's own responses, as data: a status, CORS fields, and no body.
+//! The gateway's own responses, as data: a status, CORS fields, and at most a short body.
 
 use crate::cors::{
-    CorsRequest, FieldName, FieldValue, HeaderPlan, PreflightGrant, ResponseFields as _, Rule,
+    CorsRequest, FieldName, FieldValue, HeaderPlan, PreflightAnswer, ResponseFields as _, Rule,
     joined_vary,
 };
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use once_cell::sync::Lazy;
 use pingora_core::Result;
 use pingora_http::ResponseHeader;
+use std::io::Write;
 
 /// Fields for which a response's header has room; with more it has to grow. A preflight's answer
 /// and the fields that pingora adds fit.
 const FIELDS: usize = 12;
 
-/// An answer that the gateway makes itself: a status, CORS fields, and no body.
+/// An answer that the gateway makes itself: a status, CORS fields, and a body if the operator wrote one.
 pub(crate) struct Answer<'a> {
     pub status: StatusCode,
     fields: Fields<'a>,
+    /// JSON; `None` for an answer without a body.
+    pub body: Option<&'a Bytes>,
 }
+
+/// The type of the only bodies that there are.
+pub(crate) const CONTENT_TYPE: (&str, &str) = ("Content-Type", "application/json");
 
 enum Fields<'a> {
     None,
-    /// The fields of an allowed preflight's answer.
-    Granted(PreflightGrant<'a>),
+    /// The fields of an answer that lists what a policy allows.
+    Listed(PreflightAnswer<'a>),
     Planned(Planned<'a>),
 }
 
@@ -38,11 +45,20 @@ struct Planned<'a> {
 // === impl Answer ===
 
 impl<'a> Answer<'a> {
-    /// Makes the answer to an allowed preflight.
-    pub(crate) fn handled(grant: PreflightGrant<'a>) -> Self {
+    /// Makes the answer that lists what a policy allows.
+    pub(crate) fn to_preflight(answer: PreflightAnswer<'a>) -> Self {
         Self {
-            status: grant.status(),
-            fields: Fields::Granted(grant),
+            status: answer.status(),
+            fields: Fields::Listed(answer),
+            body: None,
+        }
+    }
+
+    /// Adds a body, unless it is empty.
+    pub(crate) fn with_json(self, body: &'a Bytes) -> Self {
+        Self {
+            body: Some(body).filter(|body| !body.is_empty()),
+            ..self
         }
     }
 
@@ -63,6 +79,7 @@ impl<'a> Answer<'a> {
                 request,
                 vary,
             }),
+            body: None,
         }
     }
 
@@ -71,6 +88,7 @@ impl<'a> Answer<'a> {
         Self {
             status,
             fields: Fields::None,
+            body: None,
         }
     }
 
@@ -85,10 +103,8 @@ impl<'a> Answer<'a> {
     fn for_each_field(&self, mut each: impl FnMut(FieldName, &FieldValue, &CorsRequest<'_>)) {
         match &self.fields {
             Fields::None => {}
-            Fields::Granted(grant) => {
-                for (name, value) in grant.fields() {
-                    each(*name, value, grant.request());
-                }
+            Fields::Listed(answer) => {
+                answer.for_each_field(|name, value| each(name, value, answer.request()));
             }
             Fields::Planned(planned) => planned.for_each_field(each),
         }
@@ -112,7 +128,10 @@ impl<'a> Answer<'a> {
             (status, _) => Box::new(ResponseHeader::build(status, Some(FIELDS))?),
         };
         if has_length(self.status) {
-            header.insert_header("Content-Length", "0")?;
+            header.insert_header("Content-Length", self.length_value())?;
+        }
+        if self.body.is_some() {
+            header.insert_header(CONTENT_TYPE.0, CONTENT_TYPE.1)?;
         }
         if let Some((name, value)) = status_field(self.status) {
             header.insert_header(name, value)?;
@@ -125,11 +144,11 @@ impl<'a> Answer<'a> {
         Ok(header)
     }
 
-    /// Returns the same answer for HTTP/2, where names have no case.
+    /// Returns the same answer for HTTP/2, where names have no case. Its body, if it has one, is not in it.
     pub(crate) fn to_http2_header(&self) -> Box<ResponseHeader> {
         let mut fields = HeaderMap::with_capacity(FIELDS);
         if has_length(self.status) {
-            fields.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+            fields.insert(header::CONTENT_LENGTH, self.length_value());
         }
         if let Some((name, value)) = status_field(self.status)
             && let Ok(name) = HeaderName::try_from(name)
@@ -147,7 +166,12 @@ impl<'a> Answer<'a> {
 
     /// Writes the same answer as an HTTP/1.1 response, behind the bytes in `out`.
     pub(crate) fn write_http1(&self, date: &[u8], keep_alive: bool, out: &mut Vec<u8>) {
-        write_start(self.status, out);
+        write_start(self.status, self.length(), out);
+        if self.body.is_some() {
+            for part in [CONTENT_TYPE.0, ": ", CONTENT_TYPE.1, "\r\n"] {
+                out.extend_from_slice(part.as_bytes());
+            }
+        }
         self.for_each_field(|name, value, request| {
             let start = out.len();
             out.extend_from_slice(name.line_start().as_bytes());
@@ -162,6 +186,22 @@ impl<'a> Answer<'a> {
             true => b"\r\nConnection: keep-alive\r\n\r\n".as_slice(),
             false => b"\r\nConnection: close\r\n\r\n",
         });
+        if let Some(body) = self.body {
+            out.extend_from_slice(body);
+        }
+    }
+
+    /// Returns the bytes of the body.
+    pub(crate) fn length(&self) -> usize {
+        self.body.map_or(0, Bytes::len)
+    }
+
+    fn length_value(&self) -> HeaderValue {
+        match self.length() {
+            // Made from a number it would allocate.
+            0 => HeaderValue::from_static("0"),
+            length => length.into(),
+        }
     }
 }
 
@@ -206,7 +246,7 @@ pub(crate) fn status_field(status: StatusCode) -> Option<(&'static str, &'static
 }
 
 /// Writes the status line and the fields before those of CORS.
-fn write_start(status: StatusCode, out: &mut Vec<u8>) {
+fn write_start(status: StatusCode, length: usize, out: &mut Vec<u8>) {
     // Most answers have this status; in one piece it is written sooner.
     if status == StatusCode::NO_CONTENT {
         return out.extend_from_slice(b"HTTP/1.1 204 No Content\r\n");
@@ -216,7 +256,8 @@ fn write_start(status: StatusCode, out: &mut Vec<u8>) {
         out.extend_from_slice(part.as_bytes());
     }
     if has_length(status) {
-        out.extend_from_slice(b"Content-Length: 0\r\n");
+        // The buffer takes all that is written.
+        let _ = write!(out, "Content-Length: {length}\r\n");
     }
     if let Some((name, value)) = status_field(status) {
         for part in [name, ": ", value, "\r\n"] {

@@ -42,6 +42,9 @@ pub struct Gateway {
     requests: Room,
 }
 
+/// An answer of the gateway's own, with its body if it has one.
+type OwnAnswer = (Box<ResponseHeader>, Option<Bytes>);
+
 // === impl Gateway ===
 
 impl Gateway {
@@ -54,7 +57,7 @@ impl Gateway {
 
     /// Finds the route and decides. The record and the plan for the response's headers wait in `ctx`.
     /// Returns the gateway's own answer; `None` where the upstream is asked.
-    fn judge(&self, session: &Session, ctx: &mut Ctx) -> Result<Option<Box<ResponseHeader>>> {
+    fn judge(&self, session: &Session, ctx: &mut Ctx) -> Result<Option<OwnAnswer>> {
         let downstream = session.as_downstream();
         let request = downstream.req_header();
         let cors = CorsRequest::new(&request.method, &request.headers);
@@ -71,7 +74,11 @@ impl Gateway {
         }
         let record = routed.record(ctx.record.started);
         let (plan, answer) = match step {
-            Step::Answer(answer) => (routed.plan(), Some(answer.to_header())),
+            Step::Answer(answer) => {
+                let body = answer.body.cloned();
+                let whole = answer.to_header().map(|header| (header, body));
+                (routed.plan(), Some(whole))
+            }
             Step::Forward(plan) => (plan, None),
         };
         // First of all: a request that fails from here on is recorded and answered like any other.
@@ -108,7 +115,7 @@ impl ProxyHttp for Gateway {
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
         match self.judge(session, ctx)? {
-            Some(header) => respond::send(session, header).await.map(|()| true),
+            Some((header, body)) => respond::send(session, header, body).await.map(|()| true),
             None => Ok(false),
         }
     }

@@ -31,14 +31,22 @@ pub(crate) fn end_where_draining(session: &mut Session) {
     }
 }
 
-/// Sends a response without a body. The connection stays open if the client keeps it open.
-pub(crate) async fn send(session: &mut Session, header: Box<ResponseHeader>) -> Result<()> {
+/// Sends a response whose body, if there is one, is short. The connection stays open if the client keeps
+/// it open.
+pub(crate) async fn send(
+    session: &mut Session,
+    header: Box<ResponseHeader>,
+    body: Option<Bytes>,
+) -> Result<()> {
     end_where_draining(session);
     let downstream = session.as_downstream_mut();
     if downstream.is_http2() {
         // `write_response_header` ignores on HTTP/2 that the response ends here, and would send a
         // second, empty frame.
-        let all = vec![HttpTask::Header(header, true)];
+        let all = match body {
+            None => vec![HttpTask::Header(header, true)],
+            Some(_) => vec![HttpTask::Header(header, false), HttpTask::Body(body, true)],
+        };
         return downstream.response_duplex_vec(all).await.map(|_| ());
     }
     if has_small_body(downstream.req_header()) {
@@ -48,7 +56,11 @@ pub(crate) async fn send(session: &mut Session, header: Box<ResponseHeader>) -> 
             downstream.set_keepalive(None);
         }
     }
-    downstream.write_response_header(header).await
+    downstream.write_response_header(header).await?;
+    match body {
+        None => Ok(()),
+        Some(body) => downstream.write_response_body(body, true).await,
+    }
 }
 
 /// Whether the request has a short body on its way, which is worth reading to keep the connection.

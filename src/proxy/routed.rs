@@ -10,7 +10,8 @@ use super::facts::{Facts, Target};
 use super::record::Record;
 use super::snapshot::{Route, RouteId, Snapshot};
 use crate::cors::{
-    CorsRequest, Decision, HeaderPlan, Outcome, PreflightDecision, Reason, RequestKind, decide,
+    CorsRequest, Decision, HeaderPlan, Outcome, PreflightDecision, Reason, Rejection, RequestKind,
+    decide,
 };
 use crate::routing::{RouteRequest, Search, TooManyReadings, each_reading};
 use http::{HeaderValue, StatusCode};
@@ -116,31 +117,37 @@ impl<'a> Routed<'a> {
 
     /// Says what is done with the request.
     pub(crate) fn step(&self) -> Step<'a> {
-        let status = match (&self.settled, &self.decision) {
-            (Some(Settled::Refused(error)), _) => error.status(),
-            (Some(Settled::AboutTheServer), _) => StatusCode::NO_CONTENT,
-            (None, Decision::Preflight(PreflightDecision::Handled(grant))) => {
-                return Step::Answer(Answer::handled(*grant));
-            }
-            (None, Decision::Preflight(PreflightDecision::Rejected(Reason::NoRoute, _))) => {
-                StatusCode::NOT_FOUND
-            }
-            (None, Decision::Preflight(PreflightDecision::Rejected(..))) => StatusCode::FORBIDDEN,
-            (None, Decision::Preflight(PreflightDecision::PassedThrough(_, plan))) => {
-                return Step::Forward(*plan);
-            }
+        let (status, written) = match (&self.settled, &self.decision) {
+            (Some(Settled::Refused(error)), _) => (error.status(), None),
+            (Some(Settled::AboutTheServer), _) => (StatusCode::NO_CONTENT, None),
+            (None, Decision::Preflight(preflight)) => match preflight {
+                PreflightDecision::Handled(answer, _)
+                | PreflightDecision::Rejected(_, Rejection::Answer(answer), _) => {
+                    return Step::Answer(Answer::to_preflight(*answer));
+                }
+                PreflightDecision::Rejected(Reason::NoRoute, ..) => (StatusCode::NOT_FOUND, None),
+                PreflightDecision::Rejected(_, Rejection::Deny, _) => (StatusCode::FORBIDDEN, None),
+                PreflightDecision::Rejected(_, Rejection::Respond(written), _) => {
+                    (written.status, Some(&written.body))
+                }
+                PreflightDecision::PassedThrough(_, plan) => return Step::Forward(*plan),
+            },
             (None, Decision::Actual(actual)) if self.route.cluster.is_some() => {
                 return Step::Forward(actual.plan);
             }
-            (None, Decision::Actual(_)) => StatusCode::NOT_FOUND,
+            (None, Decision::Actual(_)) => (StatusCode::NOT_FOUND, None),
         };
-        Step::Answer(Answer::planned(
+        let answer = Answer::planned(
             status,
             &self.route.rule,
             self.plan(),
             self.request,
             self.vary(),
-        ))
+        );
+        Step::Answer(match written {
+            Some(body) => answer.with_json(body),
+            None => answer,
+        })
     }
 
     /// Makes the record of the request, whose header had come at `started`.

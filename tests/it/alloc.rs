@@ -47,10 +47,10 @@ fn decide_without_allocating(rule: &Rule, method: &Method, headers: &HeaderMap) 
         let request = CorsRequest::new(method, headers);
         let decision = decide(rule, &request);
         is_allowed = match &decision {
-            Decision::Preflight(PreflightDecision::Handled(grant)) => {
-                for (_, value) in grant.fields() {
-                    value.write_to(grant.request(), &mut out);
-                }
+            Decision::Preflight(PreflightDecision::Handled(answer, _)) => {
+                answer.for_each_field(|_, value| {
+                    value.write_to(answer.request(), &mut out);
+                });
                 !out.is_empty()
             }
             Decision::Preflight(_) => false,

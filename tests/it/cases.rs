@@ -8,7 +8,8 @@ use crate::support::{
 };
 use corsgate::config::{Config, UNMATCHED};
 use corsgate::cors::{
-    CorsRequest, Decision, PreflightDecision, Reason, RequestKind, Rule, add_vary, decide,
+    CorsRequest, Decision, PreflightDecision, Reason, Rejection, RequestKind, Rule, add_vary,
+    decide,
 };
 use corsgate::explain::{self, Author, Flags, Question};
 use corsgate::metrics::Metrics;
@@ -134,16 +135,20 @@ fn run_engine(case: &Case) -> Expectation {
     let is_unmatched = matches!(rule, Rule::NoRoute(_));
     let mut response = HeaderMap::new();
     let (status, upstream_called) = match &decision {
-        Decision::Preflight(PreflightDecision::Handled(grant)) => {
-            for (name, value) in grant.fields() {
-                if value.write_to(grant.request(), &mut Vec::new()) {
-                    let value = value.to_header_value(grant.request()).expect("validated");
-                    response.append(HeaderName::from(*name), value);
+        Decision::Preflight(preflight) if preflight.answer().is_some() => {
+            let answer = preflight.answer().expect("there is one");
+            answer.for_each_field(|name, value| {
+                if value.write_to(answer.request(), &mut Vec::new()) {
+                    let value = value.to_header_value(answer.request()).expect("validated");
+                    response.append(HeaderName::from(name), value);
                 }
-            }
-            (grant.status().as_u16(), false)
+            });
+            (answer.status().as_u16(), false)
         }
-        Decision::Preflight(PreflightDecision::Rejected(Reason::NoRoute, _)) => (404, false),
+        Decision::Preflight(PreflightDecision::Rejected(Reason::NoRoute, ..)) => (404, false),
+        Decision::Preflight(PreflightDecision::Rejected(_, Rejection::Respond(written), _)) => {
+            (written.status.as_u16(), false)
+        }
         Decision::Preflight(PreflightDecision::Rejected(..)) => (403, false),
         _ if is_unmatched => (404, false),
         _ => {
@@ -151,7 +156,8 @@ fn run_engine(case: &Case) -> Expectation {
             (case.upstream.status, true)
         }
     };
-    if !matches!(decision, Decision::Preflight(PreflightDecision::Handled(_))) {
+    let is_answered = matches!(&decision, Decision::Preflight(p) if p.answer().is_some());
+    if !is_answered {
         rule.edit(decision.plan(), headers.get(header::ORIGIN), &mut response);
     }
     if cors.kind() != RequestKind::Preflight {

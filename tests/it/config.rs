@@ -174,11 +174,11 @@ fn every_probe_that_gets_through_is_in_the_diagnostic() {
             probes.iter().map(|(_, origin)| origin).collect();
         assert_eq!(unique.len(), probes.len(), "{origins}: {probes:?}");
         // It is said of one pattern, which lets all of them through.
-        let Rule::Policy(policy) = &config.routes[0].rule else {
+        let Rule::Policies(policies) = &config.routes[0].rule else {
             panic!("it has a policy");
         };
         for (_, origin) in probes {
-            let matched = policy.origins().find(origin.as_bytes());
+            let matched = policies.find(origin.as_bytes());
             assert!(matches!(matched, Ok(Some(_))), "{origins}: {origin}");
         }
     }
@@ -275,13 +275,14 @@ fn variables_stand_for_strings_numbers_and_truth_values_and_never_for_structure(
         (endpoints[0].host.as_str(), endpoints[0].port),
         ("api.internal", 9000)
     );
-    let Rule::Policy(policy) = &config.routes[0].rule else {
+    let Rule::Policies(policies) = &config.routes[0].rule else {
         panic!("it has a policy");
     };
     assert!(matches!(
-        policy.origins().find(b"https://app.example.com"),
+        policies.find(b"https://app.example.com"),
         Ok(Some(_))
     ));
+    let policy = policies.policies().next().expect("it has one");
     assert_eq!(policy.preflight_status(), 200);
     // A control character in a name is refused, and everything else of it is a name.
     let refused = |name: &'static str| {

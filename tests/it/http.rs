@@ -1,6 +1,9 @@
 //! HTTP as clients speak it, well and badly.
 
-use crate::support::{Answer, Client, Gateway, Refusing, Upstream, http2, read_head, run};
+use crate::support::{
+    Answer, Client, Gateway, Http2Client, Refusing, Upstream, WITH_LANE, WITHOUT_LANE, http2,
+    read_head, run,
+};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::Duration;
@@ -386,4 +389,39 @@ fn http_2_with_prior_knowledge_gets_the_same_answers() {
         );
     });
     assert_eq!(upstream.received().len(), 1);
+}
+
+#[test]
+fn an_answer_of_the_operators_own_has_its_body_on_every_lane() {
+    const BODY: &str = r#"{"error": "cors", "docs": "https://docs.example.com/cors"}"#;
+    for lane in [WITH_LANE, WITHOUT_LANE] {
+        let config = format!(
+            "upstreams: {{ u: {{ echo: true }} }}\nroutes:\n- upstream: u\n  cors:\n    \
+             allow_origins: https://app.example.com\n    \
+             on_rejected_preflight: {{ status: 418, body: '{BODY}' }}\n"
+        );
+        let gateway = Gateway::start_with(lane, &config);
+        let origin = ("origin", "https://app.example.com");
+        let asked = ("access-control-request-method", "PUT");
+        let mut http2 = Http2Client::connect(gateway.address);
+        let mut client = Client::connect(gateway.address);
+        // The second is read where the first one ends.
+        for _ in 0..2 {
+            let over_http1 = client.exchange(PREFLIGHT);
+            let over_http2 = http2.exchange("OPTIONS", &[origin, asked]);
+            for response in [over_http1, over_http2.expect("an answer")] {
+                assert_eq!(response.status, 418, "{response:?}");
+                let length = BODY.len().to_string();
+                for (name, value) in [
+                    ("content-type", "application/json"),
+                    ("content-length", length.as_str()),
+                ] {
+                    let found = response.get(name);
+                    assert_eq!(found.as_deref(), Some(value), "{response:?}");
+                }
+                assert_eq!(response.get("access-control-allow-origin"), None);
+                assert_eq!(response.body, BODY);
+            }
+        }
+    }
 }

@@ -94,12 +94,12 @@ fn the_gateway_is_asked_and_understood() {
         ("with credentials", "/app", &["--credentials"], ""),
         ("with credentials, method and header", "/app", &["--credentials", "-X", "put", "-H", "authorization"], ""),
         ("the same is sent", "/app", &["--send", "-X", "PUT", "-H", "authorization: Bearer secret"], ""),
-        ("a method that isn't allowed", "/app", &["-X", "DELETE"], "preflight_status"),
-        ("a header that isn't allowed", "/app", &["-H", "x-other"], "preflight_status"),
+        ("a method that isn't allowed", "/app", &["-X", "DELETE"], "method_not_allowed"),
+        ("a header that isn't allowed", "/app", &["-H", "x-other"], "header_not_allowed"),
         ("any origin", "/open", &[], ""),
         ("any origin and credentials", "/open", &["--credentials"], "any_origin_with_credentials"),
         ("any header", "/open", &["-H", "x-other: 1"], ""),
-        ("any header but authorization", "/open", &["-H", "authorization"], "preflight_status"),
+        ("any header but authorization", "/open", &["-H", "authorization"], "header_not_allowed"),
         ("no route", "/none", &[], "allow_origin_missing"),
     ];
     for (sentence, path, arguments, code) in cases {

@@ -21,7 +21,8 @@ pub enum WrittenOrigin {
 
 #[derive(Debug, Clone)]
 pub enum Rule {
-    Policy(Written),
+    /// At least one, in their order.
+    Policies(Vec<Written>),
     Passthrough,
     Off,
     NoRoute(Option<Written>),
@@ -52,7 +53,7 @@ pub struct Answer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
     Answered(u16),
-    Rejected,
+    Rejected(u16),
     Forwarded,
     Actual,
 }
@@ -92,7 +93,7 @@ pub fn decide(rule: &Rule, request: &Request, upstream: &Fields) -> Answer {
             // The gateway's own 404 has no fields before this.
             let own = Fields::new();
             let mut fields = match policy {
-                Some(policy) => response(policy, request, &own).1,
+                Some(policy) => response(std::slice::from_ref(policy), request, &own).1,
                 None => own,
             };
             add_vary(&mut fields, &PREFLIGHT_VARY);
@@ -105,12 +106,17 @@ pub fn decide(rule: &Rule, request: &Request, upstream: &Fields) -> Answer {
             Answer {
                 outcome: "rejected",
                 reason: Some("no_route"),
-                how: How::Rejected,
+                how: How::Rejected(404),
                 fields,
             }
         }
-        (Rule::Policy(policy) | Rule::NoRoute(Some(policy)), false) => {
-            let (is_allowed, fields) = response(policy, request, upstream);
+        (rule @ (Rule::Policies(_) | Rule::NoRoute(Some(_))), false) => {
+            let policies = match rule {
+                Rule::Policies(policies) => policies.as_slice(),
+                Rule::NoRoute(policy) => policy.as_slice(),
+                Rule::Passthrough | Rule::Off => &[],
+            };
+            let (is_allowed, fields) = response(policies, request, upstream);
             let outcome = match (has_origin, is_allowed) {
                 (false, _) => "none",
                 (true, true) => "allowed",
@@ -118,7 +124,7 @@ pub fn decide(rule: &Rule, request: &Request, upstream: &Fields) -> Answer {
             };
             actual(outcome, fields)
         }
-        (Rule::Policy(policy), true) => preflight(policy, request, upstream),
+        (Rule::Policies(policies), true) => preflight(policies, request, upstream),
     }
 }
 
@@ -131,28 +137,42 @@ fn actual(outcome: &'static str, fields: Fields) -> Answer {
     }
 }
 
-fn preflight(policy: &Written, request: &Request, upstream: &Fields) -> Answer {
+fn preflight(policies: &[Written], request: &Request, upstream: &Fields) -> Answer {
     let mut fields = Fields::new();
-    let reason = refusal(policy, request);
-    let is_allowed = reason.is_none();
-    let (outcome, how) = match (is_allowed, policy.spec.on_rejected_preflight) {
-        (true, _) => {
+    let found = deciding(policies, request);
+    let policy = found.or(policies.last()).expect("there is one");
+    let reason = refusal(policy, found.is_some(), request);
+    let status = match policy.spec.preflight_status {
+        PreflightStatus::NoContent => 204,
+        PreflightStatus::Ok => 200,
+    };
+    let names_what_is_missing =
+        matches!(reason, Some("method_not_allowed" | "headers_not_allowed"))
+            && !has_malformed_headers(request);
+    let (outcome, how) = match (reason, &policy.spec.on_rejected_preflight) {
+        (None, _) => {
             fields = grant(policy, request);
-            let status = match policy.spec.preflight_status {
-                PreflightStatus::NoContent => 204,
-                PreflightStatus::Ok => 200,
-            };
             ("handled", How::Answered(status))
         }
-        (false, OnRejectedPreflight::Respond) => ("rejected", How::Rejected),
-        (false, OnRejectedPreflight::Forward) => {
+        (Some(_), OnRejectedPreflight::Answer) if names_what_is_missing => {
+            fields = grant(policy, request);
+            write_out(policy, request, &mut fields);
+            ("rejected", How::Rejected(status))
+        }
+        (Some(_), OnRejectedPreflight::Answer | OnRejectedPreflight::Deny) => {
+            ("rejected", How::Rejected(403))
+        }
+        (Some(_), OnRejectedPreflight::Respond(written)) => {
+            ("rejected", How::Rejected(written.status.as_u16()))
+        }
+        (Some(_), OnRejectedPreflight::Forward) => {
             fields = upstream.clone();
             remove_all(&mut fields);
             ("passed_through", How::Forwarded)
         }
     };
     add_vary(&mut fields, &PREFLIGHT_VARY);
-    if policy.spec.private_network {
+    if policies.iter().any(|policy| policy.spec.private_network) {
         add_vary(&mut fields, &["access-control-request-private-network"]);
     }
     Answer {
@@ -163,24 +183,59 @@ fn preflight(policy: &Written, request: &Request, upstream: &Fields) -> Answer {
     }
 }
 
+/// The first policy that allows the origin.
+fn deciding<'p>(policies: &'p [Written], request: &Request) -> Option<&'p Written> {
+    let origin = one(&request.origin)?;
+    policies.iter().find(|policy| {
+        is_constant(policy)
+            || origin::parse(origin).is_some_and(|origin| allows_origin(policy, &origin))
+    })
+}
+
+/// A `*` would say to some browsers that what was refused is allowed.
+fn write_out(policy: &Written, request: &Request, fields: &mut Fields) {
+    let method = one(&request.request_method).expect("it was asked for");
+    if policy.spec.methods.any && !allows_method(policy, method) {
+        fields.remove(METHODS);
+    }
+    let asked = list(&request.request_headers);
+    let (allowed, refused): (Vec<_>, Vec<_>) =
+        asked.iter().partition(|name| allows_header(policy, name));
+    if policy.spec.headers.any && !refused.is_empty() {
+        fields.remove(HEADERS);
+        if !allowed.is_empty() {
+            let allowed: Vec<String> = allowed
+                .iter()
+                .map(|name| String::from_utf8_lossy(name).to_lowercase())
+                .collect();
+            set(fields, HEADERS, allowed.join(", "));
+        }
+    }
+}
+
+fn has_malformed_headers(request: &Request) -> bool {
+    let lines = &request.request_headers;
+    let bytes: usize = lines.iter().map(Vec::len).sum();
+    lines.len() > 32 || bytes > 8192 || !list(lines).iter().all(|name| is_token(name))
+}
+
 /// The first no, in the standard's order.
-fn refusal(policy: &Written, request: &Request) -> Option<&'static str> {
-    match one(&request.origin).and_then(origin::parse) {
-        None => return Some("malformed_origin"),
-        Some(origin) if !allows_origin(policy, &origin) => return Some("origin_not_allowed"),
-        Some(_) => {}
+fn refusal(policy: &Written, is_allowed: bool, request: &Request) -> Option<&'static str> {
+    if !is_allowed {
+        return Some(match one(&request.origin).and_then(origin::parse) {
+            None => "malformed_origin",
+            Some(_) => "origin_not_allowed",
+        });
     }
     match one(&request.request_method) {
         Some(method) if is_token(method) && allows_method(policy, method) => {}
         Some(method) if is_token(method) => return Some("method_not_allowed"),
         _ => return Some("malformed_method"),
     }
-    let lines = &request.request_headers;
-    let names = list(lines);
-    let bytes: usize = lines.iter().map(Vec::len).sum();
-    if lines.len() > 32 || bytes > 8192 || !names.iter().all(|name| is_token(name)) {
+    if has_malformed_headers(request) {
         return Some("malformed_headers");
     }
+    let names = list(&request.request_headers);
     let allows_all = names.iter().all(|name| allows_header(policy, name));
     (!allows_all).then_some("headers_not_allowed")
 }
@@ -225,7 +280,7 @@ fn allows_header(policy: &Written, name: &[u8]) -> bool {
         || (listed.any && name != "authorization" && name != "*")
 }
 
-/// The answer to an allowed preflight, less its Vary.
+/// The answer to a preflight of an allowed origin, as if all of it were allowed; less its Vary.
 fn grant(policy: &Written, request: &Request) -> Fields {
     let spec = &policy.spec;
     let mut fields = Fields::new();
@@ -268,13 +323,18 @@ fn grant(policy: &Written, request: &Request) -> Fields {
     fields
 }
 
-/// Whether the policy allows the request's origin, and the response's fields.
-fn response(policy: &Written, request: &Request, upstream: &Fields) -> (bool, Fields) {
+/// Whether a policy allows the request's origin, and the response's fields.
+fn response(policies: &[Written], request: &Request, upstream: &Fields) -> (bool, Fields) {
     use UpstreamCorsHeaders::{Fill, Keep, Strip};
+    let is_same_for_all = is_constant(&policies[0]);
+    let found = match is_same_for_all {
+        true => policies.first(),
+        false => deciding(policies, request),
+    };
+    let is_allowed = found.is_some();
+    let policy = found.or(policies.last()).expect("there is one");
     let spec = &policy.spec;
     let origin = one(&request.origin).unwrap_or_default();
-    let is_allowed = is_constant(policy)
-        || origin::parse(origin).is_some_and(|origin| allows_origin(policy, &origin));
     let mut fields = upstream.clone();
     let origins = fields.get(ORIGIN).map_or(0, Vec::len);
     let mode = spec.upstream_cors_headers;
@@ -300,8 +360,8 @@ fn response(policy: &Written, request: &Request, upstream: &Fields) -> (bool, Fi
             set(&mut fields, EXPOSE, all);
         }
     }
-    let is_for_all = is_constant(policy) && fields.get(ORIGIN).is_some_and(|o| *o == [b"*"]);
-    debug_assert!(mode == Fill || !is_constant(policy) || is_for_all);
+    let is_for_all = is_same_for_all && fields.get(ORIGIN).is_some_and(|o| *o == [b"*"]);
+    debug_assert!(mode == Fill || !is_same_for_all || is_for_all);
     if !is_for_all {
         add_vary(&mut fields, &["origin"]);
     }

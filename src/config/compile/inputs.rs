@@ -12,7 +12,7 @@ pub(super) const MAX_REGEX_BYTES: usize = 64 << 20;
 /// The files that were read so far, and the room that is left.
 pub(super) struct Inputs {
     pub sources: Sources,
-    pub origins: usize,
+    origins: usize,
     regex_bytes: usize,
 }
 
@@ -25,6 +25,18 @@ impl Inputs {
             origins: MAX_ORIGINS,
             regex_bytes: MAX_REGEX_BYTES,
         }
+    }
+
+    /// Returns the number of patterns that there is room for.
+    pub(super) fn room_for_origins(&self) -> usize {
+        self.origins
+    }
+
+    /// Takes room for so many patterns; returns whether it was there.
+    pub(super) fn take_origins(&mut self, patterns: usize) -> bool {
+        let rest = self.origins.checked_sub(patterns);
+        self.origins = rest.unwrap_or(self.origins);
+        rest.is_some()
     }
 
     /// Whether there is room for another regex.

@@ -5,6 +5,7 @@ mod listeners;
 mod matches;
 mod origins;
 mod policies;
+mod policy_lists;
 mod routes;
 mod server;
 mod taken;
@@ -20,9 +21,11 @@ use super::sources::Sources;
 use super::suggest::nearest;
 use super::variables::Environment;
 use super::yaml::{self, Document, Misfit, SyntaxError, Unknown};
+use crate::cors::PolicyList;
 use inputs::Inputs;
 use policies::Policies;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Keys and values that the file format has and this version does not.
 const NOT_YET: [&str; 10] = [
@@ -162,8 +165,8 @@ fn config(report: &mut Report<'_>, inputs: &mut Inputs, raw: RawConfig) -> Optio
     let policies = Policies::compile(report, inputs, policies);
     let routes = routes::routes(report, inputs, routes, &upstreams, &policies);
     let default_policy = default_policy
-        .map(|name| policies.named(report, "default_policy", &name))
-        .unwrap_or_default();
+        .and_then(|name| policies.named(report, "default_policy", &name))
+        .map(|policy| Arc::new(PolicyList::from(policy)));
     Some(Config {
         listeners,
         admin,

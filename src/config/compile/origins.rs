@@ -137,7 +137,8 @@ impl Reader<'_, '_> {
         // Reserved at once: grown by doubling, the list would take three times the memory for a
         // while.
         let most = text.lines().filter(|line| !line.is_empty()).count();
-        self.origins.reserve_exact(most.min(self.inputs.origins));
+        self.origins
+            .reserve_exact(most.min(self.inputs.room_for_origins()));
         for (index, line) in text.lines().enumerate() {
             if line.is_empty() {
                 continue;
@@ -182,20 +183,15 @@ impl Reader<'_, '_> {
 
     /// Adds a pattern, if there is room for it; returns whether there is.
     fn push(&mut self, value: OriginPattern, at: WrittenAt) -> bool {
-        let rest = self.inputs.origins.checked_sub(1);
-        match rest {
-            Some(rest) => {
-                self.inputs.origins = rest;
-                self.origins.push(At { value, at });
-            }
-            None => {
-                let message =
-                    format!("the policies have more than {MAX_ORIGINS} patterns together");
-                let hint = "allow origins of one domain by `https://*.example.com`";
-                self.report.error(at, message).hint(hint);
-            }
+        let is_taken = self.inputs.take_origins(1);
+        if is_taken {
+            self.origins.push(At { value, at });
+        } else {
+            let message = format!("the policies have more than {MAX_ORIGINS} patterns together");
+            let hint = "allow origins of one domain by `https://*.example.com`";
+            self.report.error(at, message).hint(hint);
         }
-        rest.is_some()
+        is_taken
     }
 }
 

@@ -7,13 +7,15 @@ use crate::config::error::Problem;
 use crate::config::lint;
 use crate::config::lint::leaks::Suspects;
 use crate::config::raw::{
-    OneOrMany, RawDuration, RawOnRejectedPreflight, RawPolicy, RawUpstreamCorsHeaders,
+    OneOrMany, RawDuration, RawOnRejectedPreflight, RawPolicy, RawRejection,
+    RawUpstreamCorsHeaders, RawWrittenAnswer,
 };
 use crate::config::report::{At, Report, WrittenAt};
 use crate::cors::{
     Dangers, NameList, OnRejectedPreflight, Policy, PolicyErrorKind, PolicySpec, PreflightStatus,
-    SpecField, UpstreamCorsHeaders,
+    SpecField, UpstreamCorsHeaders, WrittenAnswer,
 };
+use http::StatusCode;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -121,6 +123,11 @@ pub(super) fn policy(
     let max_age = max_age(report, &path_of("max_age"), raw_max_age);
     let preflight_status_path = path_of("preflight_status");
     let preflight_status = preflight_status(report, &preflight_status_path, raw_preflight_status);
+    let path_of_rejection = path_of("on_rejected_preflight");
+    let on_rejected_preflight = on_rejected_preflight
+        .map_or(OnRejectedPreflight::default(), |raw| {
+            rejection(report, &path_of_rejection, raw)
+        });
     // The patterns that could be read are checked further, so that one bad pattern hides no other.
     let is_complete =
         has_origins && report.error_count() == before && !report.was_refused_within(&origins_path);
@@ -154,10 +161,7 @@ pub(super) fn policy(
         credentials,
         max_age,
         preflight_status,
-        on_rejected_preflight: match on_rejected_preflight {
-            Some(RawOnRejectedPreflight::Forward) => OnRejectedPreflight::Forward,
-            Some(RawOnRejectedPreflight::Respond) | None => OnRejectedPreflight::Respond,
-        },
+        on_rejected_preflight,
         upstream_cors_headers: match upstream_cors_headers {
             Some(RawUpstreamCorsHeaders::Keep) => UpstreamCorsHeaders::Keep,
             Some(RawUpstreamCorsHeaders::Fill) => UpstreamCorsHeaders::Fill,
@@ -237,6 +241,64 @@ fn preflight_status(report: &mut Report<'_>, path: &str, raw: Option<u16>) -> Pr
             PreflightStatus::NoContent
         }
     }
+}
+
+/// Maximum bytes of a body that rejected preflights are answered with; a longer one is refused.
+const MAX_BODY: usize = 16 << 10;
+
+fn rejection(
+    report: &mut Report<'_>,
+    path: &str,
+    raw: RawOnRejectedPreflight,
+) -> OnRejectedPreflight {
+    match raw {
+        RawOnRejectedPreflight::Word(RawRejection::Answer) => OnRejectedPreflight::Answer,
+        RawOnRejectedPreflight::Word(RawRejection::Deny) => OnRejectedPreflight::Deny,
+        RawOnRejectedPreflight::Word(RawRejection::Forward) => OnRejectedPreflight::Forward,
+        RawOnRejectedPreflight::Written(RawWrittenAnswer { status, body }) => {
+            OnRejectedPreflight::Respond(WrittenAnswer {
+                status: written_status(report, path, status),
+                body: written_body(report, &format!("{path}.body"), body).into(),
+            })
+        }
+    }
+}
+
+fn written_status(report: &mut Report<'_>, path: &str, raw: Option<u16>) -> StatusCode {
+    let path_of_key = format!("{path}.status");
+    let Some(number) = raw else {
+        if !report.was_refused(&path_of_key) {
+            report
+                .error(path, "`status` is missing")
+                .hint("write one such as `status: 403`");
+        }
+        return StatusCode::FORBIDDEN;
+    };
+    let status = StatusCode::from_u16(number).ok();
+    // Others have no body, or send the client on; a browser follows no redirect of a preflight.
+    let status = status.filter(|_| matches!(number, 200..=203 | 206..=299 | 400..=599));
+    if status.is_none() {
+        let message = format!("{number} is not a status for a rejected preflight");
+        report
+            .error(path_of_key, message)
+            .hint("write one of 400 to 599, such as 403, or 200");
+    }
+    status.unwrap_or(StatusCode::FORBIDDEN)
+}
+
+fn written_body(report: &mut Report<'_>, path: &str, raw: Option<String>) -> String {
+    let Some(body) = raw else {
+        return String::new();
+    };
+    if body.len() > MAX_BODY {
+        let message = format!("the body has {} bytes, more than {MAX_BODY}", body.len());
+        report.error(path, message).hint("write a shorter one");
+    } else if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&body) {
+        report
+            .error(path, format!("this is not JSON: {error}"))
+            .hint("write JSON in single quotes, such as `'{\"error\": \"cors\"}'`");
+    }
+    body
 }
 
 // === impl Names ===

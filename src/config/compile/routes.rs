@@ -2,13 +2,14 @@
 
 use super::inputs::Inputs;
 use super::matches::{check_method, parse_host, parse_path, parse_prefix};
-use super::policies::{OFF, PASSTHROUGH, Policies, policy};
+use super::policies::Policies;
+use super::policy_lists::PolicyLists;
 use super::taken::{MAX_OF_PLACE, Taken};
 use super::upstreams::Upstreams;
 use super::values::{one_or_many, required};
 use crate::config::compiled::{Route, UNMATCHED};
 use crate::config::lint::reuse::{self, RouteParts};
-use crate::config::raw::{OneOrMany, RawCors, RawMatch, RawRoute, Seq};
+use crate::config::raw::{OneOrMany, RawMatch, RawRoute, Seq};
 use crate::config::report::Report;
 use crate::config::suggest::known_names;
 use crate::cors::{NORMALIZED_METHODS, Rule};
@@ -36,7 +37,7 @@ pub(super) fn routes(
         report,
         inputs,
         upstreams,
-        policies,
+        lists: PolicyLists::new(policies),
     };
     let mut routes: Vec<RouteDraft> = Vec::with_capacity(raw.len());
     let mut taken = Taken::default();
@@ -57,7 +58,7 @@ struct RouteCompiler<'r, 'a> {
     report: &'r mut Report<'a>,
     inputs: &'r mut Inputs,
     upstreams: &'r Upstreams,
-    policies: &'r Policies,
+    lists: PolicyLists<'r>,
 }
 
 /// The parts of a route that are right so far.
@@ -119,7 +120,10 @@ impl RouteCompiler<'_, '_> {
             None => path.clone(),
         };
         let matches = self.route_match(&format!("{path}.match"), matches);
-        let rule = self.rule(&format!("{path}.cors"), cors);
+        let path_of_cors = format!("{path}.cors");
+        let rule = self
+            .lists
+            .rule(self.report, self.inputs, &path_of_cors, cors);
         let upstream = self.upstream(&path, upstream);
         RouteDraft {
             path,
@@ -150,23 +154,6 @@ impl RouteCompiler<'_, '_> {
                 .unknown_name(&path_of_key, "upstream", &name, known);
         }
         found
-    }
-
-    fn rule(&mut self, path: &str, raw: Option<RawCors>) -> Option<Rule> {
-        match raw {
-            None => (!self.report.was_refused(path)).then_some(Rule::Off),
-            Some(RawCors::Name(name)) => match name.as_str() {
-                PASSTHROUGH => Some(Rule::Passthrough),
-                OFF => Some(Rule::Off),
-                _ => {
-                    let policy = self.policies.named(self.report, path, &name);
-                    policy.map(Rule::Policy)
-                }
-            },
-            Some(RawCors::Inline(raw)) => {
-                policy(self.report, self.inputs, path, *raw).map(Rule::Policy)
-            }
-        }
     }
 
     fn route_match(&mut self, path: &str, raw: RawMatch) -> Option<RouteMatch> {
@@ -336,9 +323,9 @@ fn check_indistinct(report: &mut Report<'_>, routes: &[RouteParts<'_>]) {
     let mut number = |rule: &Rule| match rule {
         Rule::Off | Rule::NoRoute(_) => 0,
         Rule::Passthrough => 1,
-        Rule::Policy(policy) => {
+        Rule::Policies(list) => {
             let next = policies.len() + 2;
-            *policies.entry(Arc::as_ptr(policy)).or_insert(next)
+            *policies.entry(Arc::as_ptr(list)).or_insert(next)
         }
     };
     let numbered = routes

@@ -1,5 +1,6 @@
 //! Warnings about policies that can be served but that the operator hardly means.
 
+pub(super) mod behind;
 pub(super) mod leaks;
 mod remark;
 pub(super) mod reuse;

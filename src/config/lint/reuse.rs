@@ -27,12 +27,13 @@ pub(in crate::config) fn methods(report: &mut Report<'_>, routes: &[RouteParts<'
     let named: BTreeSet<&[u8]> = named.map(|method| method.as_bytes()).collect();
     let mut look_ups = 0;
     for route in routes {
-        let Rule::Policy(policy) = route.rule else {
+        let Rule::Policies(policies) = route.rule else {
             continue;
         };
         let own: HashSet<&[u8]> = route.matches.methods.iter().map(String::as_bytes).collect();
-        let others = policy
-            .answered_methods(&named)
+        let others = policies
+            .policies()
+            .flat_map(|policy| policy.answered_methods(&named))
             .filter(|method| !own.contains(method));
         let mut others = others.take_while(|_| {
             look_ups += 1;

@@ -374,8 +374,9 @@ fn a_script_reads_what_is_safelisted_or_exposed() {
     }
 }
 
-/// Returns the engine's permission, as the fields of a response; `None` if it refuses.
-fn engine_says(rule: &Rule, script: &ScriptRequest<'_>) -> Option<(StatusCode, HeaderMap)> {
+/// Returns the engine's answer, as the fields of a response, and whether it is permission; `None` if it
+/// is silent.
+fn engine_says(rule: &Rule, script: &ScriptRequest<'_>) -> Option<(bool, StatusCode, HeaderMap)> {
     let asked = script.preflight_fields();
     let names = asked.get(2).map(|(_, names)| names.as_bytes());
     let request = CorsRequest {
@@ -385,16 +386,18 @@ fn engine_says(rule: &Rule, script: &ScriptRequest<'_>) -> Option<(StatusCode, H
         request_headers: names.into_iter().collect::<FieldLines<'_>>(),
         ..CorsRequest::default()
     };
-    let Decision::Preflight(PreflightDecision::Handled(grant)) = decide(rule, &request) else {
+    let Decision::Preflight(preflight) = decide(rule, &request) else {
         return None;
     };
+    let answer = preflight.answer()?;
     let mut fields = HeaderMap::new();
-    for (name, value) in grant.fields() {
-        if let Some(value) = value.to_header_value(grant.request()) {
-            fields.append(HeaderName::from(*name), value);
+    answer.for_each_field(|name, value| {
+        if let Some(value) = value.to_header_value(answer.request()) {
+            fields.append(HeaderName::from(name), value);
         }
-    }
-    Some((grant.status(), fields))
+    });
+    let is_permission = matches!(preflight, PreflightDecision::Handled(..));
+    Some((is_permission, answer.status(), fields))
 }
 
 /// Policies of all shapes that can be, with and without credentials.
@@ -431,8 +434,8 @@ fn rules() -> Vec<(bool, Rule)> {
 }
 
 #[test]
-fn a_browser_accepts_what_the_engine_allows_and_would_refuse_what_it_rejects() {
-    let mut seen = [0, 0];
+fn a_browser_accepts_what_the_engine_allows_and_names_what_it_rejects() {
+    let mut seen = [0, 0, 0];
     for (credentials, rule) in rules() {
         for method in ["GET", "PUT", "patch", "PATCH", "DELETE"] {
             for sent in ["", "X-A: 1", "x-a: 1 | x-b: 2", "authorization: x"] {
@@ -442,24 +445,31 @@ fn a_browser_accepts_what_the_engine_allows_and_would_refuse_what_it_rejects() {
                     ..script(method, &sent)
                 };
                 let said = engine_says(&rule, &script);
-                seen[usize::from(said.is_some())] += 1;
-                if let Some((status, fields)) = said {
-                    let judged = script.judge_preflight(status, &fields);
+                let Some((is_permission, status, fields)) = said else {
+                    seen[0] += 1;
+                    // Its origin is refused, whatever it asks for.
+                    let plain = ScriptRequest {
+                        method: "GET",
+                        headers: &[],
+                        ..script
+                    };
+                    assert!(engine_says(&rule, &plain).is_none(), "{rule:?} {script:?}");
+                    continue;
+                };
+                let judged = script.judge_preflight(status, &fields);
+                if is_permission {
+                    seen[1] += 1;
                     assert!(judged.is_ok(), "{rule:?} {script:?} {judged:?}");
                     continue;
                 }
-                // The lists that the engine sends to a request it does allow.
-                let plain = ScriptRequest {
-                    method: "GET",
-                    headers: &[],
-                    ..script
-                };
-                if let Some((status, fields)) = engine_says(&rule, &plain) {
-                    let judged = script.judge_preflight(status, &fields);
-                    assert!(judged.is_err(), "{rule:?} {script:?} {judged:?}");
-                }
+                seen[2] += 1;
+                let names_it = matches!(
+                    judged,
+                    Err(Refusal::MethodNotAllowed { .. } | Refusal::HeaderNotAllowed { .. })
+                );
+                assert!(names_it, "{rule:?} {script:?} {judged:?}");
             }
         }
     }
-    assert!(seen.iter().all(|&count| count > 100), "{seen:?}");
+    assert!(seen.iter().all(|&count| count > 50), "{seen:?}");
 }

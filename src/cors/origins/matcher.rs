@@ -8,6 +8,9 @@
 //! 2. wildcards and any-port patterns: one look-up per label boundary of the host, right to left;
 //! 3. regexes: one automaton for all of them, asked last.
 //!
+//! A matcher may be of several lists, one policy's behind the other's. It then finds the pattern of the
+//! first list that has one, with the same look-ups.
+//!
 //! *Invariant:* a look-up ends in a comparison of the bytes themselves. Hashes only say where to
 //! look, so no collision can allow an origin (allowing `https://foo.com` and `https://bar.com`
 //! must not allow `https://barfoo.com`).
@@ -18,8 +21,8 @@ mod groups;
 pub use arena::PatternId;
 
 use super::origin::{MAX_ORIGIN_LEN, Origin, OriginError, TupleOrigin};
-use super::pattern::{HostPattern, OriginPattern, PortPattern, TuplePattern};
-use super::regex::{RegexError, RegexSet, SPLIT_BYTES};
+use super::pattern::{HostPattern, OriginPattern, PatternError, PortPattern, TuplePattern};
+use super::regex::{RegexError, RegexPattern, RegexSet, SPLIT_BYTES};
 use arena::Arena;
 use foldhash::quality::RandomState;
 use groups::Groups;
@@ -36,8 +39,18 @@ pub struct OriginMatcher {
     regexes: Option<Regexes>,
     any: Option<PatternId>,
     null: Option<PatternId>,
+    /// The first pattern of each list but the first one.
+    later_lists: Box<[PatternId]>,
     /// Keyed afresh in every process, so that tenants can't choose origins that collide.
     state: RandomState,
+}
+
+/// The patterns of one policy.
+#[derive(Debug, Clone, Copy)]
+struct PatternList<'a> {
+    patterns: &'a [OriginPattern],
+    /// Whether `*` covers opaque origins.
+    any_matches_null: bool,
 }
 
 /// One pattern of a matcher, as text.
@@ -55,13 +68,16 @@ pub enum MatcherError {
     TooMuchText,
     #[error("the regexes together are too many: {0}")]
     Regex(#[from] RegexError),
+    /// Of a pattern that was read already, and therefore can be read again.
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Regexes {
     /// Each with the place of its first pattern in `ids`.
-    sets: Box<[(usize, RegexSet)]>,
-    ids: Box<[PatternId]>,
+    sets: Vec<(usize, RegexSet)>,
+    ids: Vec<PatternId>,
 }
 
 // === impl OriginMatcher ===
@@ -73,60 +89,97 @@ impl OriginMatcher {
     ///
     /// Fails if the regexes need too large an automaton, or the text too large a buffer.
     pub fn new(patterns: &[OriginPattern], any_matches_null: bool) -> Result<Self, MatcherError> {
+        Self::of_lists(&[PatternList {
+            patterns,
+            any_matches_null,
+        }])
+    }
+
+    /// Compiles the patterns of several matchers into one, which finds the pattern of the first of them
+    /// that has one.
+    ///
+    /// # Errors
+    ///
+    /// Fails if they are too many together.
+    pub(in crate::cors) fn merged<'m>(
+        matchers: impl Iterator<Item = &'m Self>,
+    ) -> Result<Self, MatcherError> {
+        let lists = matchers.map(|matcher| {
+            let patterns = matcher.patterns().map(|pattern| pattern.to_pattern());
+            let patterns: Result<Vec<OriginPattern>, MatcherError> = patterns.collect();
+            Ok((patterns?, matcher.null.is_some()))
+        });
+        let lists = lists.collect::<Result<Vec<_>, MatcherError>>()?;
+        let lists = lists
+            .iter()
+            .map(|(patterns, any_matches_null)| PatternList {
+                patterns,
+                any_matches_null: *any_matches_null,
+            });
+        Self::of_lists(&lists.collect::<Vec<_>>())
+    }
+
+    fn of_lists(lists: &[PatternList<'_>]) -> Result<Self, MatcherError> {
         let state = RandomState::default();
         let mut arena = Arena::default();
         let is_one = |pattern: &&OriginPattern| matches!(pattern, OriginPattern::Tuple(tuple) if is_exact(tuple));
-        let mut exact = HashTable::with_capacity(patterns.iter().filter(is_one).count());
+        let all = lists.iter().flat_map(|list| list.patterns);
+        let mut exact = HashTable::with_capacity(all.filter(is_one).count());
         let mut grouped: Vec<(&TuplePattern, PatternId)> = Vec::new();
-        let mut regexes = Vec::new();
+        let mut regexes = Regexes::default();
         let (mut any, mut null) = (None, None);
-        for pattern in patterns {
-            match pattern {
-                OriginPattern::Any => any = Some(arena.push(PatternRef::Text("*"))?),
-                OriginPattern::Null => null = Some(arena.push(PatternRef::Text("null"))?),
-                OriginPattern::Regex(regex) => {
-                    regexes.push((regex, arena.push(PatternRef::Regex(regex.text()))?));
-                }
-                OriginPattern::Tuple(tuple) => {
-                    let text = tuple.text();
-                    if !is_exact(tuple) {
-                        grouped.push((tuple, arena.push(PatternRef::Text(&text))?));
-                        continue;
+        let mut starts = Vec::with_capacity(lists.len());
+        for list in lists {
+            starts.push(arena.next_id()?);
+            let (mut own_any, mut own_null) = (None, None);
+            let mut own_regexes = Vec::new();
+            for pattern in list.patterns {
+                match pattern {
+                    OriginPattern::Any => own_any = Some(arena.push(PatternRef::Text("*"))?),
+                    OriginPattern::Null => own_null = Some(arena.push(PatternRef::Text("null"))?),
+                    OriginPattern::Regex(regex) => {
+                        regexes
+                            .ids
+                            .push(arena.push(PatternRef::Regex(regex.text()))?);
+                        own_regexes.push(regex);
                     }
-                    let hash_of = |text: &[u8]| hash_bytes(&state, text);
-                    let hash = hash_of(text.as_bytes());
-                    let is_same = |&id: &PatternId| arena.text(id) == text.as_bytes();
-                    if exact.find(hash, is_same).is_none() {
-                        let id = arena.push(PatternRef::Text(&text))?;
-                        exact.insert_unique(hash, id, |&id| hash_of(arena.text(id)));
+                    OriginPattern::Tuple(tuple) => {
+                        let text = tuple.text();
+                        if !is_exact(tuple) {
+                            grouped.push((tuple, arena.push(PatternRef::Text(&text))?));
+                            continue;
+                        }
+                        let hash_of = |text: &[u8]| hash_bytes(&state, text);
+                        let hash = hash_of(text.as_bytes());
+                        let is_same = |&id: &PatternId| arena.text(id) == text.as_bytes();
+                        if exact.find(hash, is_same).is_none() {
+                            let id = arena.push(PatternRef::Text(&text))?;
+                            exact.insert_unique(hash, id, |&id| hash_of(arena.text(id)));
+                        }
                     }
                 }
             }
+            regexes.add(&own_regexes)?;
+            null = null
+                .or(own_null)
+                .or(own_any.filter(|_| list.any_matches_null));
+            any = any.or(own_any);
         }
-        if any_matches_null {
-            null = null.or(any);
-        }
-        let regexes = match regexes.is_empty() {
-            true => None,
-            false => Some(Regexes {
-                sets: RegexSet::of(&regexes.iter().map(|(regex, _)| *regex).collect::<Vec<_>>())?
-                    .into(),
-                ids: regexes.iter().map(|(_, id)| *id).collect(),
-            }),
-        };
         arena.shrink_to_fit();
         Ok(Self {
             groups: Groups::new(grouped, &arena, &state),
             arena,
             exact,
-            regexes,
+            regexes: Some(regexes).filter(|regexes| !regexes.ids.is_empty()),
             any,
             null,
+            later_lists: starts.into_iter().skip(1).collect(),
             state,
         })
     }
 
-    /// Finds the pattern that allows `origin`, the value of an Origin field.
+    /// Finds the pattern that allows `origin`, the value of an Origin field: one of the first list that
+    /// has such a pattern.
     ///
     /// # Errors
     ///
@@ -136,18 +189,30 @@ impl OriginMatcher {
             return Err(OriginError::TooLong);
         }
         // An origin that equals a validated pattern need not be parsed.
-        if let Some(id) = self.find_exact(origin) {
-            return Ok(Some(id));
+        let exact = self.find_exact(origin);
+        if exact.is_some_and(|id| self.list_of(id) == 0) {
+            return Ok(exact);
         }
-        let found = match Origin::parse(origin)? {
-            Origin::Null => self.null,
-            Origin::Tuple(origin) => self
-                .groups
-                .find(&origin, &self.arena, &self.state)
-                .or_else(|| self.find_regex(&origin))
-                .or(self.any),
+        let origin = match Origin::parse(origin)? {
+            Origin::Null => return Ok(self.null),
+            Origin::Tuple(origin) => origin,
         };
-        Ok(found)
+        let grouped = self.groups.find(&origin, &self.arena, &self.state);
+        let regex = std::iter::once_with(|| self.find_regex(&origin)).flatten();
+        let mut all = exact
+            .into_iter()
+            .chain(grouped)
+            .chain(regex)
+            .chain(self.any);
+        Ok(match self.later_lists.is_empty() {
+            true => all.next(),
+            false => all.min_by_key(|&id| self.list_of(id)),
+        })
+    }
+
+    /// Returns the place of the list that a pattern is of.
+    pub(in crate::cors) fn list_of(&self, id: PatternId) -> usize {
+        self.later_lists.partition_point(|&first| first <= id)
     }
 
     /// Returns the pattern behind a handle of this matcher.
@@ -181,7 +246,7 @@ impl OriginMatcher {
     fn regex_memory_usage(&self) -> usize {
         self.regexes.as_ref().map_or(0, |regexes| {
             let sets = regexes.sets.iter().map(|(_, set)| set.memory_usage());
-            sets.sum::<usize>() + size_of_val(&*regexes.ids)
+            sets.sum::<usize>() + size_of_val(regexes.ids.as_slice())
         })
     }
 
@@ -203,6 +268,39 @@ impl OriginMatcher {
             .iter()
             .find_map(found)
             .map(|index| regexes.ids[index])
+    }
+}
+
+// === impl Regexes ===
+
+impl Regexes {
+    /// Adds the sets of a list's regexes, whose ids are the last ones. No set has regexes of two lists, so
+    /// that the first set that matches is of the first list that does.
+    fn add(&mut self, regexes: &[&RegexPattern]) -> Result<(), RegexError> {
+        if regexes.is_empty() {
+            return Ok(());
+        }
+        let start = self.ids.len() - regexes.len();
+        let sets = RegexSet::of(regexes)?.into_iter();
+        self.sets
+            .extend(sets.map(|(first, set)| (start + first, set)));
+        Ok(())
+    }
+}
+
+// === impl PatternRef ===
+
+impl PatternRef<'_> {
+    /// Returns the pattern that this is the text of.
+    ///
+    /// # Errors
+    ///
+    /// Never fails for a pattern of a matcher, which was read from this text.
+    pub fn to_pattern(self) -> Result<OriginPattern, MatcherError> {
+        Ok(match self {
+            Self::Text(text) => OriginPattern::parse(text)?,
+            Self::Regex(text) => OriginPattern::Regex(RegexPattern::parse(text)?),
+        })
     }
 }
 

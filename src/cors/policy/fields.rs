@@ -1,11 +1,11 @@
 //! The response fields of a policy, rendered when it is compiled.
 
 use super::{NameList, PolicySpec};
-use crate::cors::response_fields::{FieldName, FieldValue, RequestPart, VarySet};
+use crate::cors::response_fields::{FieldName, FieldValue, RequestPart};
 use http::HeaderValue;
 
 /// Renders the fields of the answer to a preflight that is allowed, in the order in which they are
-/// sent.
+/// sent; Vary, which is that of all policies of a route, aside.
 pub(super) fn preflight(
     spec: &PolicySpec,
     is_constant_any: bool,
@@ -24,7 +24,6 @@ pub(super) fn preflight(
     // https://wicg.github.io/private-network-access/#headers, which browsers have given up.
     let asked = Echo(RequestPart::PrivateNetwork);
     let private_network = spec.private_network.then_some(asked);
-    let vary = VarySet::of_preflight(spec.private_network);
     [
         (FieldName::AllowOrigin, Some(allow_origin)),
         (FieldName::AllowCredentials, credentials),
@@ -33,7 +32,6 @@ pub(super) fn preflight(
         (FieldName::ExposeHeaders, exposed),
         (FieldName::MaxAge, max_age),
         (FieldName::AllowPrivateNetwork, private_network),
-        (FieldName::Vary, Some(fixed(vary.as_str()))),
     ]
     .into_iter()
     .filter_map(|(name, value)| Some((name, value?)))

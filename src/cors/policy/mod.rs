@@ -13,12 +13,13 @@ pub use check::UNRELATED_ORIGINS;
 pub use error::{PolicyError, PolicyErrorKind, SpecField};
 pub use spec::{
     Dangers, NameList, OnRejectedPreflight, PolicySpec, PreflightStatus, UpstreamCorsHeaders,
+    WrittenAnswer,
 };
 
 use super::fetch_lists::{is_forbidden_method, is_safelisted_method, is_token};
 use super::origins::matcher::OriginMatcher;
 use super::origins::pattern::OriginPattern;
-use super::response_fields::{FieldName, FieldValue, VarySet};
+use super::response_fields::{FieldName, FieldValue};
 use http::StatusCode;
 use std::collections::BTreeSet;
 
@@ -33,7 +34,7 @@ pub struct Policy {
     any_header: bool,
     /// In lower case, sorted by length and then by bytes.
     header_names: Box<[Box<[u8]>]>,
-    /// The fields of the answer to an allowed preflight, in the order in which they are sent.
+    /// The fields of the answer to an allowed preflight, in the order in which they are sent; Vary aside.
     preflight_fields: Box<[(FieldName, FieldValue)]>,
     preflight_status: StatusCode,
     on_rejected_preflight: OnRejectedPreflight,
@@ -143,6 +144,10 @@ impl Policy {
                 && is_token(name))
     }
 
+    pub(super) fn allows_any_method(&self) -> bool {
+        self.any_method
+    }
+
     pub(super) fn allows_any_header(&self) -> bool {
         self.any_header
     }
@@ -169,7 +174,7 @@ impl Policy {
     }
 
     /// Returns the fields of the answer to an allowed preflight, in the order in which they are
-    /// sent.
+    /// sent, without Vary.
     pub(super) fn preflight_fields(&self) -> &[(FieldName, FieldValue)] {
         &self.preflight_fields
     }
@@ -189,8 +194,8 @@ impl Policy {
         self.preflight_status
     }
 
-    pub(super) fn on_rejected_preflight(&self) -> OnRejectedPreflight {
-        self.on_rejected_preflight
+    pub(super) fn on_rejected_preflight(&self) -> &OnRejectedPreflight {
+        &self.on_rejected_preflight
     }
 
     pub(super) fn upstream_cors_headers(&self) -> UpstreamCorsHeaders {
@@ -201,17 +206,8 @@ impl Policy {
         self.debug_header
     }
 
-    /// Returns the Vary of a response to an actual request. If every response says `*`, there is
-    /// none.
-    pub(super) fn vary(&self) -> VarySet {
-        match self.constant_any {
-            true => VarySet::Nothing,
-            false => VarySet::Origin,
-        }
-    }
-
-    /// Returns the Vary of every answer to a preflight.
-    pub(super) fn preflight_vary(&self) -> VarySet {
-        VarySet::of_preflight(self.private_network)
+    /// Whether the policy looks at Access-Control-Request-Private-Network.
+    pub(super) fn has_private_network(&self) -> bool {
+        self.private_network
     }
 }

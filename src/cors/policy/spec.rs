@@ -1,6 +1,8 @@
 //! A policy as the operator wrote it.
 
 use crate::cors::origins::pattern::OriginPattern;
+use bytes::Bytes;
+use http::StatusCode;
 use std::collections::HashSet;
 
 /// A policy as it is written, its origin patterns parsed.
@@ -42,14 +44,27 @@ pub enum PreflightStatus {
     Ok,
 }
 
-/// The side that answers a preflight that the policy refuses.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// The answer to a preflight that the policy refuses.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum OnRejectedPreflight {
-    /// The gateway answers, with 403.
+    /// The policy's CORS fields if it allows the origin, so that the browser names the method or the header
+    /// that is refused; 403 without CORS fields otherwise.
     #[default]
-    Respond,
-    /// The upstream answers; its `Access-Control-*` fields are removed.
+    Answer,
+    /// 403 without CORS fields.
+    Deny,
+    /// The upstream's; its `Access-Control-*` fields are removed.
     Forward,
+    /// One that the operator wrote, without CORS fields.
+    Respond(WrittenAnswer),
+}
+
+/// An answer to rejected preflights that the operator wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenAnswer {
+    pub status: StatusCode,
+    /// JSON, or empty.
+    pub body: Bytes,
 }
 
 /// The treatment of the `Access-Control-*` fields that the upstream sends.

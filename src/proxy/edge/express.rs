@@ -122,6 +122,10 @@ pub(super) fn answer_http2(snapshot: &Snapshot, session: &mut HttpSession) -> bo
     let Step::Answer(answer) = routed.step() else {
         return false;
     };
+    // A body would have to wait for the client's window.
+    if answer.body.is_some() {
+        return false;
+    }
     let (record, status) = (routed.record(started), answer.status);
     let header = answer.to_http2_header();
     if let Err(error) = session.write_response_header(header, true) {

@@ -3,6 +3,7 @@
 use crate::support::{Answer, Folder, PATIENCE, Received, Upstream};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -36,6 +37,13 @@ pub(super) struct Fetch {
 
 /// A script's result of each fetch: the names of the response's fields that it can read, or an error.
 pub(super) type Seen = Vec<Option<Vec<String>>>;
+
+/// The results of a plan.
+pub(super) struct Done {
+    pub(super) seen: BTreeMap<usize, Seen>,
+    /// The messages about CORS in the browser's console, by the URL that they are about.
+    pub(super) console: BTreeMap<String, Vec<String>>,
+}
 
 /// The server of the page, bound before there is a plan: plans name its origin.
 pub(super) struct Site {
@@ -97,9 +105,9 @@ impl Site {
     }
 
     /// Shows the page to the browser and waits until all of the plan is done.
-    pub(super) fn run(self, program: Command, plan: Vec<Fetch>) -> BTreeMap<usize, Seen> {
+    pub(super) fn run(self, program: Command, plan: Vec<Fetch>) -> Done {
         self.plan.set(plan).expect("there was no plan yet");
-        let _browser = Running::start(program, &format!("{}{}", self.origin(), "/page"));
+        let browser = Running::start(program, &format!("{}{}", self.origin(), "/page"));
         let mut seen: BTreeMap<usize, Seen> = BTreeMap::new();
         for _ in PLACES {
             let report = self.reports.recv_timeout(PATIENCE);
@@ -110,7 +118,10 @@ impl Site {
                 seen.entry(id).or_default().push(readable);
             }
         }
-        seen
+        Done {
+            seen,
+            console: browser.console(),
+        }
     }
 }
 
@@ -145,11 +156,17 @@ fn answer(request: &Received, plan: &OnceLock<Vec<Fetch>>, send: &Mutex<Sender<S
 struct Running {
     child: Child,
     profile: Folder,
+    /// Apart from the profile, which goes with the browser.
+    log: Folder,
 }
+
+/// The file with the browser's log.
+const LOG: &str = "log";
 
 impl Running {
     fn start(mut program: Command, url: &str) -> Self {
-        let profile = Folder::new();
+        let (profile, log) = (Folder::new(), Folder::new());
+        let log_file = File::create(log.path(LOG)).expect("a file");
         let child = program
             .args([
                 "--headless=new",
@@ -163,26 +180,61 @@ impl Running {
                 "--disable-extensions",
                 "--no-first-run",
                 "--no-proxy-server",
+                "--enable-logging=stderr",
             ])
             .arg(format!("--user-data-dir={}", profile.path("").display()))
             .arg(url)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(log_file)
             .spawn()
             .expect("it runs");
-        Self { child, profile }
+        Self {
+            child,
+            profile,
+            log,
+        }
     }
-}
 
-impl Drop for Running {
-    /// Asks it to end, and insists after a while. Its helpers may write to its profile until they end.
-    fn drop(&mut self) {
+    /// Ends the browser, and reads what its console said about CORS.
+    fn console(mut self) -> BTreeMap<String, Vec<String>> {
+        self.end();
+        let log = std::fs::read(self.log.path(LOG)).expect("it wrote a log");
+        let mut console: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for line in String::from_utf8_lossy(&log).lines() {
+            let Some((_, after)) = line.split_once("\"Access to fetch at '") else {
+                continue;
+            };
+            let (url, after) = after.split_once('\'').expect("a URL's end");
+            let (_, message) = after
+                .split_once("has been blocked by CORS policy: ")
+                .expect("the reason");
+            let message = message.split("\", source:").next().unwrap_or(message);
+            console
+                .entry(url.to_owned())
+                .or_default()
+                .push(message.to_owned());
+        }
+        console
+    }
+
+    /// Asks it to end, and insists after a while.
+    fn end(&mut self) {
         let id = self.child.id().to_string();
         let _ = Command::new("kill").args(["-s", "TERM", &id]).status();
         within_seconds(10, || !matches!(self.child.try_wait(), Ok(None)));
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Once it has been waited for, its number may be another process's.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.end();
+        }
+        // Its helpers may write to it until they end.
         let profile = self.profile.path("");
         within_seconds(10, || {
             let _ = std::fs::remove_dir_all(&profile);

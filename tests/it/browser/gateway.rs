@@ -1,6 +1,6 @@
 //! A running gateway, and what `explain` says of it, before a real browser.
 
-use super::chromium::{self, Fetch, PLACES, Place, Seen, Site};
+use super::chromium::{self, Done, Fetch, PLACES, Place, Seen, Site};
 use crate::support::{Gateway, Received, Refusing, read_request};
 use corsgate::config::Config;
 use corsgate::explain::{Flags, Question, Report, Ruling, explain};
@@ -38,6 +38,8 @@ policies:
   regex: { allow_origins: [{ regex: 'http://127\\.0\\.0\\.1(:[0-9]+)?' }] }
   frame: { allow_origins: 'null', allow_methods: [DELETE], allow_headers: [x-b] }
   forward: { allow_origins: '{o}', allow_methods: [PUT], on_rejected_preflight: forward }
+  deny: { allow_origins: '{o}', allow_methods: [PUT], on_rejected_preflight: deny }
+  written: { allow_origins: '{o}', allow_methods: [PUT], on_rejected_preflight: { status: 200, body: '{}' } }
   keep: { allow_origins: '{o}', allow_methods: [PUT], upstream_cors_headers: keep }
   fill: { allow_origins: '{o}', allow_headers: [x-a], upstream_cors_headers: fill, max_age: 0s }
 routes:
@@ -49,6 +51,9 @@ routes:
 - { name: regex, match: { path_prefix: /regex }, upstream: echo, cors: regex }
 - { name: frame, match: { path_prefix: /frame }, upstream: echo, cors: frame }
 - { name: forward, match: { path_prefix: /forward }, upstream: echo, cors: forward }
+- { name: deny, match: { path_prefix: /deny }, upstream: echo, cors: deny }
+- { name: written, match: { path_prefix: /written }, upstream: echo, cors: written }
+- { name: listed, match: { path_prefix: /listed }, upstream: echo, cors: [web, public] }
 - { name: keep, match: { path_prefix: /keep }, upstream: echo, cors: keep }
 - { name: fill, match: { path_prefix: /fill }, upstream: echo, cors: fill }
 - { name: down, match: { path_prefix: /down }, upstream: down, cors: web }
@@ -62,7 +67,7 @@ routes:
 
 const DEFAULTS: [&str; 2] = ["", "default_policy: web\n"];
 
-const PATHS: [&str; 18] = [
+const PATHS: [&str; 21] = [
     "/public",
     "/web",
     "/wide",
@@ -71,6 +76,9 @@ const PATHS: [&str; 18] = [
     "/regex",
     "/frame",
     "/forward",
+    "/deny",
+    "/written",
+    "/listed",
     "/keep",
     "/fill",
     "/down",
@@ -87,7 +95,7 @@ const PATHS: [&str; 18] = [
 type Asked = (&'static str, Headers, bool);
 type Headers = &'static [(&'static str, &'static str)];
 
-const REQUESTS: [Asked; 17] = [
+const REQUESTS: [Asked; 19] = [
     ("GET", &[], false),
     ("GET", &[], true),
     ("HEAD", &[], true),
@@ -107,6 +115,12 @@ const REQUESTS: [Asked; 17] = [
         true,
     ),
     ("GET", &[("Authorization", "Bearer x")], true),
+    ("GET", &[("Authorization", "Bearer x")], false),
+    (
+        "PUT",
+        &[("authorization", "Bearer x"), ("x-a", "1"), ("x-c", "1")],
+        false,
+    ),
     ("GET", &[("sec-x", "1")], false),
     ("POST", &[("x-b", ""), ("accept-language", "de_CH")], false),
 ];
@@ -154,7 +168,7 @@ fn a_real_browser_does_what_explain_says() {
             }
         }
     }
-    let mut seen = site.run(program, plan.clone());
+    let Done { mut seen, console } = site.run(program, plan.clone());
     let mut received: BTreeMap<usize, Vec<Received>> = BTreeMap::new();
     for request in stages.iter().flat_map(|stage| stage.relay.received()) {
         let id = request
@@ -167,6 +181,7 @@ fn a_real_browser_does_what_explain_says() {
             .or_default()
             .push(request);
     }
+    let mut named = 0;
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     let mut differences = Vec::new();
     for (fetch, report) in plan.iter().zip(&reports) {
@@ -181,12 +196,15 @@ fn a_real_browser_does_what_explain_says() {
             continue;
         }
         assert_exchanges(report, &received);
+        let messages = console.get(&fetch.url).map(Vec::as_slice);
+        named += usize::from(assert_console(report, messages.unwrap_or_default()));
         *counts.entry(format!("{said:?}")).or_default() += 1;
     }
     let of = format!("{} of {} differ", differences.len(), plan.len());
     assert!(differences.is_empty(), "{of}:\n{}", differences.concat());
     // There is something of everything.
     assert!(plan.len() > 100 && counts.len() == 6, "{counts:?}");
+    assert!(named > 100, "the console named {named}");
 }
 
 fn said(report: &Report) -> Conduct {
@@ -231,6 +249,41 @@ fn assert_exchanges(report: &Report, received: &[Received]) {
         .as_ref()
         .is_some_and(|p| p.browser.permits == Some(false));
     assert!(!is_refused || received.len() == 1, "{received:?}\n{report}");
+}
+
+/// Where the gateway answers a refused method or header with what is allowed, the console names it.
+/// Returns whether it had to.
+fn assert_console(report: &Report, console: &[String]) -> bool {
+    let Some(preflight) = &report.preflight else {
+        return false;
+    };
+    let asked = |name: &str| {
+        let mut headers = preflight.headers.iter();
+        let found = headers.find(|(known, _)| known == name);
+        found.map_or("", |(_, value)| value.as_str())
+    };
+    let names: Vec<String> = match preflight.browser.code {
+        Some("method_not_allowed") => {
+            let method = asked("Access-Control-Request-Method");
+            vec![format!(
+                "Method {method} is not allowed by Access-Control-Allow-Methods in preflight response."
+            )]
+        }
+        // Of several it names one.
+        Some("header_not_allowed") => asked("Access-Control-Request-Headers")
+            .split(',')
+            .map(|name| {
+                format!(
+                    "Request header field {name} is not allowed by Access-Control-Allow-Headers in \
+                     preflight response."
+                )
+            })
+            .collect(),
+        _ => return false,
+    };
+    let is_named = matches!(console, [message] if names.contains(message));
+    assert!(is_named, "{console:?} should be one of {names:?}\n{report}");
+    true
 }
 
 /// A gateway behind a relay, and the same configuration for `explain`.

@@ -9,7 +9,7 @@ pub(super) struct Arena {
 }
 
 /// A handle to one pattern of a matcher: the place where its record begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PatternId(u32);
 
 const KIND_TEXT: u8 = 0;
@@ -25,11 +25,17 @@ impl Arena {
             PatternRef::Text(text) => (KIND_TEXT, text),
             PatternRef::Regex(text) => (KIND_REGEX, text),
         };
-        let at = u32::try_from(self.bytes.len()).map_err(|_| MatcherError::TooMuchText)?;
+        let id = self.next_id()?;
         let len = u16::try_from(text.len()).map_err(|_| MatcherError::TooMuchText)?;
         self.bytes.push(kind);
         self.bytes.extend_from_slice(&len.to_le_bytes());
         self.bytes.extend_from_slice(text.as_bytes());
+        Ok(id)
+    }
+
+    /// Returns the handle of the next pattern that is added.
+    pub(super) fn next_id(&self) -> Result<PatternId, MatcherError> {
+        let at = u32::try_from(self.bytes.len()).map_err(|_| MatcherError::TooMuchText)?;
         Ok(PatternId(at))
     }
 

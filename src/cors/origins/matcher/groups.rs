@@ -89,43 +89,43 @@ impl Groups {
         groups
     }
 
-    /// Finds the pattern that allows `origin`.
-    pub(super) fn find(
-        &self,
-        origin: &TupleOrigin<'_>,
-        arena: &Arena,
-        state: &RandomState,
-    ) -> Option<PatternId> {
-        if self.table.is_empty() {
-            return None;
-        }
+    /// Finds the patterns that allow `origin`, those of the shortest host first.
+    pub(super) fn find<'g>(
+        &'g self,
+        origin: &TupleOrigin<'g>,
+        arena: &'g Arena,
+        state: &'g RandomState,
+    ) -> impl Iterator<Item = PatternId> + use<'g> {
         let (scheme, host) = (origin.scheme().as_bytes(), origin.host().as_bytes());
-        Suffixes::new(state, scheme, host)
-            .take(self.max_labels)
-            .find_map(|suffix| {
-                let host_pattern = match suffix.text.len() == host.len() {
-                    true => HostPattern::Exact,
-                    false => HostPattern::Subdomains,
-                };
-                let group = self
-                    .table
-                    .find(tag_of(suffix.hash, host_pattern), |group| {
-                        group.host_pattern == host_pattern
-                            && group.scheme_and_host(arena) == (scheme, suffix.text)
-                    })?;
-                self.find_port(group, origin.port())
+        let port = origin.port();
+        let suffixes = (!self.table.is_empty()).then(|| Suffixes::new(state, scheme, host));
+        let suffixes = suffixes.into_iter().flatten().take(self.max_labels);
+        let groups = suffixes.filter_map(move |suffix| {
+            let host_pattern = match suffix.text.len() == host.len() {
+                true => HostPattern::Exact,
+                false => HostPattern::Subdomains,
+            };
+            self.table.find(tag_of(suffix.hash, host_pattern), |group| {
+                group.host_pattern == host_pattern
+                    && group.scheme_and_host(arena) == (scheme, suffix.text)
             })
+        });
+        groups.flat_map(move |group| self.find_port(group, port))
     }
 
-    fn find_port(&self, group: &Group, port: Option<u16>) -> Option<PatternId> {
+    /// Finds a group's pattern for any port, and the one for this port.
+    fn find_port(
+        &self,
+        group: &Group,
+        port: Option<u16>,
+    ) -> impl Iterator<Item = PatternId> + use<> {
         let first = group.first_port as usize;
         let ports = &self.ports[first..first + group.port_count as usize];
-        if let Some(last) = ports.last().filter(|last| last.port == ANY_PORT) {
-            return Some(last.id);
-        }
+        let any = ports.last().filter(|last| last.port == ANY_PORT);
         let port = port.map_or(DEFAULT_PORT, u32::from);
-        let at = ports.binary_search_by_key(&port, |entry| entry.port).ok()?;
-        Some(ports[at].id)
+        let at = ports.binary_search_by_key(&port, |entry| entry.port);
+        let one = at.ok().map(|at| ports[at].id);
+        any.map(|any| any.id).into_iter().chain(one)
     }
 
     pub(super) fn memory_usage(&self) -> usize {

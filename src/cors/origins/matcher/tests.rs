@@ -5,9 +5,7 @@ fn patterns(texts: &[&str]) -> Vec<OriginPattern> {
     texts
         .iter()
         .map(|text| match text.strip_prefix("regex:") {
-            Some(regex) => {
-                OriginPattern::Regex(crate::cors::RegexPattern::parse(regex).expect(text))
-            }
+            Some(regex) => OriginPattern::Regex(RegexPattern::parse(regex).expect(text)),
             None => OriginPattern::parse(text).expect(text),
         })
         .collect()
@@ -283,6 +281,31 @@ proptest! {
                 prop_assert!(texts.iter().any(|text| text == name));
                 prop_assert!(naive_is_match(name, &origin), "{} named for {}", name, origin);
             }
+        }
+    }
+
+    #[test]
+    fn of_several_lists_the_first_that_matches_is_found(
+        lists in prop::collection::vec(prop::collection::vec((pattern(), 0..8u8), 1..5), 1..5),
+        list in any::<prop::sample::Index>(),
+        how in 0..14usize,
+    ) {
+        let text = |(text, kind): &(String, u8)| match kind {
+            0 => "*".to_owned(),
+            1 => format!("regex:{}.*", regex_syntax::escape(text.trim_end_matches('*'))),
+            _ => text.clone(),
+        };
+        let texts: Vec<Vec<String>> = lists.iter().map(|list| list.iter().map(text).collect()).collect();
+        let alone: Vec<OriginMatcher> = texts.iter().enumerate().map(|(place, texts)| {
+            let refs: Vec<&str> = texts.iter().map(String::as_str).collect();
+            OriginMatcher::new(&patterns(&refs), place % 2 == 0).expect("small patterns compile")
+        }).collect();
+        let merged = OriginMatcher::merged(alone.iter()).expect("so do a few of them");
+        let (near_to, _) = &lists[list.index(lists.len())][0];
+        for origin in [near(near_to, how), near(near_to, 0), "null".to_owned()] {
+            let found = merged.find(origin.as_bytes());
+            let first = alone.iter().position(|alone| matches!(alone.find(origin.as_bytes()), Ok(Some(_))));
+            prop_assert_eq!(found.ok().flatten().map(|id| merged.list_of(id)), first, "{} under {:?}", origin, texts);
         }
     }
 
