@@ -421,6 +421,7 @@ fn borrowed(request: &Request) -> CorsRequest<'_> {
             .iter()
             .map(Vec::as_slice)
             .collect(),
+        ..CorsRequest::default()
     }
 }
 

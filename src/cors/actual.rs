@@ -30,7 +30,7 @@ pub(super) fn decide(
         Err(_) => ActualOutcome::Denied,
     };
     Actual {
-        outcome: ActualOutcome::of_cors(kind, outcome),
+        outcome: ActualOutcome::of_cors(request, outcome),
         plan: HeaderPlan::Actual {
             policy: found.unwrap_or(policies.last_index()),
             is_granted: found.is_ok(),

@@ -58,12 +58,12 @@ pub fn decide<'a>(rule: &'a Rule, request: &'a CorsRequest<'a>) -> Decision<'a> 
         (Rule::Policies(policies) | Rule::NoRoute(Some(policies)), kind) => {
             Decision::Actual(actual::decide(policies, kind, request))
         }
-        (Rule::Passthrough, kind) => Decision::Actual(Actual {
-            outcome: ActualOutcome::of_cors(kind, ActualOutcome::PassedThrough),
+        (Rule::Passthrough, _) => Decision::Actual(Actual {
+            outcome: ActualOutcome::of_cors(request, ActualOutcome::PassedThrough),
             plan: HeaderPlan::Untouched,
         }),
-        (Rule::NoRoute(None), kind) => Decision::Actual(Actual {
-            outcome: ActualOutcome::of_cors(kind, ActualOutcome::Denied),
+        (Rule::NoRoute(None), _) => Decision::Actual(Actual {
+            outcome: ActualOutcome::of_cors(request, ActualOutcome::Denied),
             plan: HeaderPlan::Untouched,
         }),
         (Rule::Off, _) => Decision::Actual(Actual {

@@ -159,6 +159,16 @@ fn origin_step(policies: &PolicyList, request: &CorsRequest<'_>) -> Step {
             };
             Step::yes(name, format!("{shown} matches {pattern}{of}"))
         }
+        Err(_) if request.kind() == RequestKind::Actual && request.is_beyond_cors() => {
+            let why = match request.is_websocket {
+                true => "CORS does not guard WebSockets",
+                false => "it is the request's own origin",
+            };
+            Step::yes(
+                name,
+                format!("{shown} matches no pattern, but no browser asks: {why}"),
+            )
+        }
         Err(reason) => {
             let finding = match (request.origin, reason) {
                 (SingleValue::One(origin), Reason::MalformedOrigin) => {

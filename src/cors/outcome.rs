@@ -1,11 +1,11 @@
 //! Outcomes of decisions and their reasons: closed sets, because they are metric labels.
 
-use super::request::RequestKind;
+use super::request::{CorsRequest, RequestKind};
 
 /// The outcome of a request that is not a preflight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ActualOutcome {
-    /// The request has no Origin, or the route's CORS is off.
+    /// The request has no Origin, or CORS is not asked: the route's is off, or a browser asks nothing of it.
     NotCors,
     Allowed,
     Denied,
@@ -91,11 +91,13 @@ impl ActualOutcome {
         }
     }
 
-    /// Returns `outcome` for a request with an Origin, and [`Self::NotCors`] for one without.
-    pub(super) fn of_cors(kind: RequestKind, outcome: Self) -> Self {
-        match kind {
-            RequestKind::NotCors => Self::NotCors,
-            RequestKind::Actual | RequestKind::Preflight => outcome,
+    /// Returns `outcome` for a request with an Origin, and [`Self::NotCors`] for one without, and for a
+    /// denial that no browser enforces.
+    pub(super) fn of_cors(request: &CorsRequest<'_>, outcome: Self) -> Self {
+        match (request.kind(), outcome) {
+            (RequestKind::NotCors, _) => Self::NotCors,
+            (_, Self::Denied) if request.is_beyond_cors() => Self::NotCors,
+            (RequestKind::Actual | RequestKind::Preflight, outcome) => outcome,
         }
     }
 }

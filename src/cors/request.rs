@@ -1,7 +1,8 @@
 //! The facts of a request that CORS depends on, borrowed, and the kind of request they make.
 
 use super::fetch_lists::is_token;
-use http::{HeaderName, header};
+use super::origins::origin::{default_port, host_and_port};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// Maximum lines of one field; a list with more is malformed. Browsers send one line. A cloud
 /// provider's gateway has been seen to split Access-Control-Request-Headers into one line per name.
@@ -21,6 +22,10 @@ pub struct CorsRequest<'a> {
     pub request_headers: FieldLines<'a>,
     /// Access-Control-Request-Private-Network.
     pub request_private_network: SingleValue<'a>,
+    /// The host that the request is sent to, with or without a port; empty if it is not known.
+    pub authority: &'a [u8],
+    /// Whether the request is a WebSocket's handshake.
+    pub is_websocket: bool,
 }
 
 /// A field that a request may have once.
@@ -59,25 +64,58 @@ pub enum RequestKind {
 
 impl<'a> CorsRequest<'a> {
     /// Reads the facts out of a header map.
-    pub fn new(method: &'a http::Method, headers: &'a http::HeaderMap) -> Self {
+    pub fn new(method: &'a http::Method, headers: &'a HeaderMap) -> Self {
         // A parsed name, because a look-up by text parses the text each time.
         const PRIVATE_NETWORK: HeaderName =
             HeaderName::from_static("access-control-request-private-network");
         let lines = |name: HeaderName| {
             let values = headers.get_all(name).into_iter();
-            values.map(http::HeaderValue::as_bytes)
+            values.map(HeaderValue::as_bytes)
         };
         let mut request = Self {
             method: method.as_str().as_bytes(),
             origin: lines(header::ORIGIN).collect(),
+            authority: headers
+                .get(header::HOST)
+                .map_or(b"", |host| host.as_bytes()),
             ..Self::default()
         };
+        if request.origin != SingleValue::Absent {
+            let upgrade = headers.get(header::UPGRADE).map(HeaderValue::as_bytes);
+            request.is_websocket = method == http::Method::GET
+                && upgrade.is_some_and(|protocol| protocol.eq_ignore_ascii_case(b"websocket"));
+        }
         if method == http::Method::OPTIONS {
             request.request_method = lines(header::ACCESS_CONTROL_REQUEST_METHOD).collect();
             request.request_headers = lines(header::ACCESS_CONTROL_REQUEST_HEADERS).collect();
             request.request_private_network = lines(PRIVATE_NETWORK).collect();
         }
         request
+    }
+
+    /// Replaces the Host field's authority by that of the request's target.
+    pub fn at(self, authority: &'a [u8]) -> Self {
+        Self { authority, ..self }
+    }
+
+    /// Whether a browser reads the response whatever CORS says: that of a WebSocket's handshake, or to a
+    /// page of the same origin. The scheme is not compared, because a proxy in front may have ended TLS.
+    pub fn is_beyond_cors(&self) -> bool {
+        let own = || {
+            let origin = std::str::from_utf8(self.origin.one()?).ok()?;
+            let (scheme, own) = origin.split_once("://")?;
+            let authority = std::str::from_utf8(self.authority).ok()?;
+            let of = |authority| {
+                let (host, port) = host_and_port(authority);
+                let port = port.filter(|port| !port.is_empty());
+                let port = port.map_or(Ok(default_port(scheme)), |port| port.parse().map(Some));
+                Some((host, port.ok()?))
+            };
+            let ((host, port), (own_host, own_port)) = (of(authority)?, of(own)?);
+            let is_http = matches!(scheme, "http" | "https") && !host.is_empty();
+            Some(is_http && host.eq_ignore_ascii_case(own_host) && port == own_port)
+        };
+        self.is_websocket || own().unwrap_or(false)
     }
 
     /// Returns the kind of request. An OPTIONS without Access-Control-Request-Method is an ordinary
@@ -218,7 +256,7 @@ mod tests {
         let method = method.parse().unwrap();
         let headers = fields
             .iter()
-            .map(|name| (name.parse().unwrap(), http::HeaderValue::from_static("")))
+            .map(|name| (name.parse().unwrap(), HeaderValue::from_static("")))
             .collect::<Vec<(HeaderName, _)>>();
         CorsRequest::new(&method, &headers.into_iter().collect()).kind()
     }

@@ -32,7 +32,8 @@ pub(super) fn exchange(
     header: &Parts,
     question: &Question,
 ) -> (Exchange, Option<Seen>) {
-    let request = CorsRequest::new(&header.method, &header.headers);
+    let authority = question.authority.as_bytes();
+    let request = CorsRequest::new(&header.method, &header.headers).at(authority);
     let target = question.target.as_bytes();
     let facts = Facts::of(
         header,

@@ -14,6 +14,7 @@ use super::upstream::retry::{FailedTry, Failure, may_try_again};
 use super::upstream::{NoPeer, TUNNEL_TIMEOUT, Try};
 use super::{adapt, forward, respond};
 use crate::cors::CorsRequest;
+use crate::routing::authority;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -60,7 +61,8 @@ impl Gateway {
     fn judge(&self, session: &Session, ctx: &mut Ctx) -> Result<Option<OwnAnswer>> {
         let downstream = session.as_downstream();
         let request = downstream.req_header();
-        let cors = CorsRequest::new(&request.method, &request.headers);
+        let cors = CorsRequest::new(&request.method, &request.headers)
+            .at(authority(&request.uri, &request.headers));
         let length = HeaderLength::of(downstream);
         let facts = Facts::of(request, request.raw_path(), &cors, length);
         let mut routed = Routed::of(&ctx.snapshot, &facts);

@@ -126,7 +126,10 @@ fn run_engine(case: &Case) -> Expectation {
     };
     let method: Method = case.request.method.parse().expect("a method");
     let headers: HeaderMap = map(&case.request.headers);
-    let cors = CorsRequest::new(&method, &headers);
+    let host = headers
+        .get(header::HOST)
+        .map_or("api.example.com".as_bytes(), |h| h.as_bytes());
+    let cors = CorsRequest::new(&method, &headers).at(host);
     let decision = decide(rule, &cors);
     let (outcome, reason) = match &decision {
         Decision::Preflight(p) => (p.outcome().as_str(), Some(p.reason())),
@@ -161,9 +164,6 @@ fn run_engine(case: &Case) -> Expectation {
         rule.edit(decision.plan(), headers.get(header::ORIGIN), &mut response);
     }
     if cors.kind() != RequestKind::Preflight {
-        let host = headers
-            .get(header::HOST)
-            .map_or("api.example.com".as_bytes(), |h| h.as_bytes());
         let path = case.request.path.split('?').next().expect("a path");
         let found =
             Router::new(config.routes.iter().map(|route| &route.matches)).find(&RouteRequest {

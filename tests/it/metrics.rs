@@ -85,6 +85,39 @@ fn preflights_are_counted_by_outcome_and_reason() {
 }
 
 #[test]
+fn only_denials_that_a_browser_enforces_are_counted() {
+    const WEBSOCKET: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+    let upstream = Upstream::start(Answer::ok());
+    // Origin, Host, more fields, and whether the denial counts.
+    let cases = [
+        ("https://evil.test", "api.test", "", true),
+        ("https://api.test", "api.test", "", false),
+        ("http://api.test", "api.test", "", false),
+        ("https://api.test", "API.test:443", "", false),
+        ("http://api.test", "api.test:80", "", false),
+        ("https://api.test", "api.test:8443", "", true),
+        ("https://api.test:8443", "api.test:8443", "", false),
+        ("https://api.test:8443", "api.test", "", true),
+        ("https://x.api.test", "api.test", "", true),
+        ("ftp://api.test", "api.test", "", true),
+        ("null", "api.test", "", true),
+        ("https://evil.test", "api.test", WEBSOCKET, false),
+        ("https://evil.test", "api.test", "Upgrade: h2c\r\n", true),
+    ];
+    let gateway = gateway(&upstream);
+    let denied =
+        || gateway.metric(r#"corsgate_cors_requests_total{outcome="denied",route="books"}"#);
+    for (origin, host, fields, counts) in cases {
+        let before = denied();
+        let request =
+            format!("GET /books HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\n{fields}\r\n");
+        assert_eq!(gateway.send(&request).status, 200);
+        let counted = denied() - before;
+        assert_eq!(counted, f64::from(u8::from(counts)), "{request}");
+    }
+}
+
+#[test]
 fn nothing_that_a_client_sends_becomes_a_label() {
     let upstream = Upstream::start(Answer::ok());
     let gateway = gateway(&upstream);
