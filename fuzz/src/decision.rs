@@ -281,7 +281,24 @@ fn request(choices: &mut Bytes<'_>, policy: &Written) -> Request {
         let value = choices.pick(&["true", "true", "true", "false", "TRUE", ""]);
         request.request_private_network.push(value.into());
     }
+    request.authority = authority(choices, &request);
     request
+}
+
+/// Mostly another host than the origin's.
+fn authority(choices: &mut Bytes<'_>, request: &Request) -> Vec<u8> {
+    let origin = request.origin.first().cloned().unwrap_or_default();
+    let host = origin.windows(3).position(|part| part == b"://");
+    let own = host.map_or(&[][..], |at| &origin[at + 3..]);
+    match choices.below(16) {
+        0 => own.to_vec(),
+        1 => own.to_ascii_uppercase(),
+        2 => [own, b":443"].concat(),
+        3 => [own, b":80"].concat(),
+        4 => [own, b":"].concat(),
+        5 => Vec::new(),
+        _ => b"api.example.com".to_vec(),
+    }
 }
 
 /// Mostly an origin of one of the patterns, else one that is nearly.
@@ -421,7 +438,8 @@ fn borrowed(request: &Request) -> CorsRequest<'_> {
             .iter()
             .map(Vec::as_slice)
             .collect(),
-        ..CorsRequest::default()
+        authority: &request.authority,
+        is_websocket: false,
     }
 }
 

@@ -36,6 +36,7 @@ pub struct Request {
     pub request_method: Vec<Vec<u8>>,
     pub request_headers: Vec<Vec<u8>>,
     pub request_private_network: Vec<Vec<u8>>,
+    pub authority: Vec<u8>,
 }
 
 /// Fields with their lines, names in lower case, in the order of their names; Vary as its elements.
@@ -87,7 +88,9 @@ pub fn decide(rule: &Rule, request: &Request, upstream: &Fields) -> Answer {
             how: How::Forwarded,
             fields: upstream.clone(),
         },
-        (Rule::NoRoute(None), false) if has_origin => actual("denied", upstream.clone()),
+        (Rule::NoRoute(None), false) if has_origin && !is_own(request) => {
+            actual("denied", upstream.clone())
+        }
         (Rule::NoRoute(None), false) => actual("none", upstream.clone()),
         (Rule::NoRoute(policy), true) => {
             // The gateway's own 404 has no fields before this.
@@ -120,12 +123,46 @@ pub fn decide(rule: &Rule, request: &Request, upstream: &Fields) -> Answer {
             let outcome = match (has_origin, is_allowed) {
                 (false, _) => "none",
                 (true, true) => "allowed",
+                (true, false) if is_own(request) => "none",
                 (true, false) => "denied",
             };
             actual(outcome, fields)
         }
         (Rule::Policies(policies), true) => preflight(policies, request, upstream),
     }
+}
+
+/// Whether the request is sent to its page's own host and port, as far as can be told.
+fn is_own(request: &Request) -> bool {
+    let texts = (one(&request.origin), request.authority.as_slice());
+    let (Some(Ok(origin)), Ok(authority)) = (
+        texts.0.map(std::str::from_utf8),
+        std::str::from_utf8(texts.1),
+    ) else {
+        return false;
+    };
+    let (own, default) = match (
+        origin.strip_prefix("http://"),
+        origin.strip_prefix("https://"),
+    ) {
+        (Some(own), _) => (own, 80),
+        (_, Some(own)) => (own, 443),
+        (None, None) => return false,
+    };
+    let parts = |text: &str| -> Option<(String, u16)> {
+        let (host, port) = match text.rfind(':').filter(|at| !text[*at..].contains(']')) {
+            Some(at) => (&text[..at], &text[at + 1..]),
+            None => (text, ""),
+        };
+        let port = if port.is_empty() {
+            default
+        } else {
+            port.parse().ok()?
+        };
+        Some((host.to_ascii_lowercase(), port))
+    };
+    let same = parts(own).is_some() && parts(own) == parts(authority);
+    same && parts(authority).is_some_and(|(host, _)| !host.is_empty())
 }
 
 fn actual(outcome: &'static str, fields: Fields) -> Answer {
