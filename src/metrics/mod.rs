@@ -6,6 +6,7 @@
 mod config;
 mod connections;
 mod log;
+mod process;
 mod requests;
 
 pub use config::ConfigMetrics;
@@ -41,6 +42,7 @@ impl Metrics {
     /// Only if two metrics have the same name, which a test rules out.
     pub fn new() -> prometheus::Result<Self> {
         let registry = Registry::new();
+        process::register_all(&registry)?;
         Ok(Self {
             requests: RequestMetrics::register(&registry)?,
             connections: ConnectionMetrics::register(&registry)?,
@@ -101,7 +103,7 @@ fn register<M: Collector + Clone + 'static>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cors::{ActualOutcome, Outcome, PreflightOutcome, Reason};
+    use crate::cors::{ActualOutcome, Outcome, PreflightOutcome, Reason, RequestKind};
     use std::time::Duration;
 
     #[test]
@@ -109,9 +111,13 @@ mod tests {
         let metrics = Metrics::new().expect("names differ");
         let route = metrics.route("r", &Rule::NoRoute(None));
         let preflight = Outcome::Preflight(PreflightOutcome::Rejected, Reason::NoRoute);
-        route.finished(preflight, None, Some(204), Duration::from_millis(3));
+        let kind = RequestKind::Preflight;
+        route.finished(kind, preflight, None, Some(204), Duration::from_millis(3));
         let denied = Outcome::Actual(ActualOutcome::Denied);
-        route.finished(denied, Some(RefusedFor::Malformed), None, Duration::ZERO);
+        let malformed = Some(RefusedFor::Malformed);
+        route.finished(RequestKind::Actual, denied, malformed, None, Duration::ZERO);
+        let none = Outcome::NONE;
+        route.finished(RequestKind::NotCors, none, None, Some(200), Duration::ZERO);
         metrics.connections().refused();
         metrics.config().applied("h");
         let page = String::from_utf8(metrics.page().expect("encodes")).expect("text");
@@ -120,11 +126,14 @@ mod tests {
             r#"corsgate_preflights_total{outcome="rejected",reason="no_route",route="r"} 1"#,
             r#"corsgate_cors_requests_total{outcome="denied",route="r"} 1"#,
             r#"corsgate_cors_requests_total{outcome="allowed",route="r"} 0"#,
-            r#"corsgate_requests_total{code="2xx",route="r"} 1"#,
-            r#"corsgate_requests_total{code="none",route="r"} 1"#,
+            r#"corsgate_requests_total{code="2xx",kind="preflight",route="r"} 1"#,
+            r#"corsgate_requests_total{code="2xx",kind="request",route="r"} 1"#,
+            r#"corsgate_requests_total{code="none",kind="request",route="r"} 1"#,
+            r#"corsgate_requests_total{code="none",kind="preflight",route="r"} 0"#,
             r#"corsgate_requests_refused_total{reason="malformed",route="r"} 1"#,
             r#"corsgate_requests_refused_total{reason="header_timeout",route="r"} 0"#,
-            r#"corsgate_request_duration_seconds_count{route="r"} 2"#,
+            r#"corsgate_request_duration_seconds_count{kind="preflight",route="r"} 1"#,
+            r#"corsgate_request_duration_seconds_count{kind="request",route="r"} 2"#,
             "corsgate_downstream_connections 0",
             "corsgate_downstream_connections_refused_total 1",
             r#"corsgate_config_reloads_total{result="applied"} 1"#,
@@ -132,8 +141,16 @@ mod tests {
             "corsgate_config_last_reload_successful 1",
             r#"corsgate_config_info{hash="h"} 1"#,
             "corsgate_log_dropped_total 0",
+            concat!(
+                "corsgate_build_info{version=\"",
+                env!("CARGO_PKG_VERSION"),
+                "\"} 1"
+            ),
         ] {
             assert!(page.lines().any(|l| l == line), "{line} is not in\n{page}");
         }
+        metrics.forget_route("r");
+        let page = String::from_utf8(metrics.page().expect("encodes")).expect("text");
+        assert!(!page.contains(r#"route="r""#), "{page}");
     }
 }

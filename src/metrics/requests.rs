@@ -1,7 +1,7 @@
 //! Requests by route: preflights, CORS requests, all requests, and their durations.
 
 use super::register;
-use crate::cors::{ActualOutcome, Outcome, PreflightOutcome, Reason, Rule};
+use crate::cors::{ActualOutcome, Outcome, PreflightOutcome, Reason, RequestKind, Rule};
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry,
 };
@@ -25,8 +25,15 @@ pub struct RouteMetrics {
     allowed: IntCounter,
     denied: IntCounter,
     passed_through: IntCounter,
-    requests: [IntCounter; CODE_CLASSES.len()],
     refused: [IntCounter; RefusedFor::ALL.len()],
+    preflight: KindMetrics,
+    request: KindMetrics,
+}
+
+/// The handles of one route for the requests of one kind.
+#[derive(Debug)]
+struct KindMetrics {
+    requests: [IntCounter; CODE_CLASSES.len()],
     duration: Histogram,
 }
 
@@ -44,6 +51,11 @@ pub enum RefusedFor {
 const DURATION_BUCKETS: [f64; 14] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
+
+/// The values of `kind`. Mixed, a route's rate and latency would be those of its preflights, which the
+/// gateway answers itself.
+const PREFLIGHT: &str = "preflight";
+const REQUEST: &str = "request";
 
 /// The values of `code`. `none`: the client was gone before there was a status.
 const CODE_CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
@@ -97,14 +109,14 @@ impl RequestMetrics {
             requests: counter(
                 "corsgate_requests_total",
                 "All requests by the class of the status they were answered with.",
-                &["route", "code"],
+                &["route", "kind", "code"],
             )?,
             refused: counter(
                 "corsgate_requests_refused_total",
                 "Requests that were refused whatever their route's policy says.",
                 &["route", "reason"],
             )?,
-            duration: register(registry, HistogramVec::new(duration, &["route"]))?,
+            duration: register(registry, HistogramVec::new(duration, &["route", "kind"]))?,
         })
     }
 
@@ -112,6 +124,11 @@ impl RequestMetrics {
         let cors = |outcome: ActualOutcome| {
             self.cors_requests
                 .with_label_values(&[name, outcome.as_str()])
+        };
+        let of_kind = |kind: &str| KindMetrics {
+            requests: CODE_CLASSES
+                .map(|class| self.requests.with_label_values(&[name, kind, class])),
+            duration: self.duration.with_label_values(&[name, kind]),
         };
         RouteMetrics {
             preflights: PreflightOutcome::ALL.map(|outcome| {
@@ -124,10 +141,10 @@ impl RequestMetrics {
             allowed: cors(ActualOutcome::Allowed),
             denied: cors(ActualOutcome::Denied),
             passed_through: cors(ActualOutcome::PassedThrough),
-            requests: CODE_CLASSES.map(|class| self.requests.with_label_values(&[name, class])),
             refused: RefusedFor::ALL
                 .map(|reason| self.refused.with_label_values(&[name, reason.as_str()])),
-            duration: self.duration.with_label_values(&[name]),
+            preflight: of_kind(PREFLIGHT),
+            request: of_kind(REQUEST),
         }
     }
 
@@ -147,13 +164,15 @@ impl RequestMetrics {
             let labels = [name, outcome.as_str()];
             let _ = self.cors_requests.remove_label_values(&labels);
         }
-        for class in CODE_CLASSES {
-            let _ = self.requests.remove_label_values(&[name, class]);
+        for kind in [PREFLIGHT, REQUEST] {
+            for class in CODE_CLASSES {
+                let _ = self.requests.remove_label_values(&[name, kind, class]);
+            }
+            let _ = self.duration.remove_label_values(&[name, kind]);
         }
         for reason in RefusedFor::ALL {
             let _ = self.refused.remove_label_values(&[name, reason.as_str()]);
         }
-        let _ = self.duration.remove_label_values(&[name]);
     }
 }
 
@@ -163,6 +182,7 @@ impl RouteMetrics {
     /// Counts a finished request. `status` is `None` where no response was sent.
     pub fn finished(
         &self,
+        kind: RequestKind,
         outcome: Outcome,
         refused: Option<RefusedFor>,
         status: Option<u16>,
@@ -182,9 +202,13 @@ impl RouteMetrics {
         if let Some(reason) = refused {
             self.refused[reason as usize].inc();
         }
+        let of_kind = match kind {
+            RequestKind::Preflight => &self.preflight,
+            RequestKind::NotCors | RequestKind::Actual => &self.request,
+        };
         let class = usize::from(status.unwrap_or(0) / 100);
-        self.requests[if class < CODE_CLASSES.len() { class } else { 0 }].inc();
-        self.duration.observe(elapsed.as_secs_f64());
+        of_kind.requests[if class < CODE_CLASSES.len() { class } else { 0 }].inc();
+        of_kind.duration.observe(elapsed.as_secs_f64());
     }
 }
 

@@ -4,7 +4,7 @@
 
 use super::check::RequestError;
 use super::snapshot::{RouteId, Snapshot};
-use crate::cors::Outcome;
+use crate::cors::{Outcome, RequestKind};
 use http::StatusCode;
 use std::time::Instant;
 use tracing::debug;
@@ -15,6 +15,7 @@ use tracing::debug;
 #[must_use = "a request that is not finished is not counted"]
 pub(crate) struct Record {
     pub route: RouteId,
+    pub kind: RequestKind,
     pub outcome: Outcome,
     /// The reason for refusing the request before its route counted.
     pub error: Option<RequestError>,
@@ -34,6 +35,7 @@ impl Record {
     ) -> Self {
         Self {
             route: snapshot.unmatched(),
+            kind: RequestKind::NotCors,
             outcome: Outcome::NONE,
             error,
             started,
@@ -61,6 +63,7 @@ impl Record {
     pub(crate) fn finish(self, snapshot: &Snapshot, status: Option<StatusCode>) {
         let Self {
             route,
+            kind,
             outcome,
             error,
             started,
@@ -70,7 +73,7 @@ impl Record {
         let code = status.map(|status| status.as_u16());
         route
             .metrics
-            .finished(outcome, refused, code, started.elapsed());
+            .finished(kind, outcome, refused, code, started.elapsed());
         debug!(
             route = route.name,
             outcome = outcome.as_str(),

@@ -154,6 +154,7 @@ impl<'a> Routed<'a> {
     pub(crate) fn record(&self, started: Instant) -> Record {
         Record {
             route: self.route_id,
+            kind: self.request.kind(),
             outcome: self.outcome(),
             error: self.error(),
             started,

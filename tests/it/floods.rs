@@ -404,7 +404,7 @@ fn responses_that_wait_for_their_client_take_little_memory_and_arrive_when_it_re
 
 #[test]
 fn a_client_that_opens_no_window_for_a_response_is_given_up_and_its_others_are_served() {
-    const CUT: &str = r#"corsgate_requests_total{code="2xx",route="r"} "#;
+    const CUT: &str = r#"corsgate_requests_total{code="2xx",kind="request",route="r"} "#;
     let upstream = large_upstream();
     let gateway = Gateway::start(&config(&upstream, "write_timeout: 500ms"));
     run(async {

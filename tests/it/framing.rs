@@ -344,7 +344,7 @@ fn what_cannot_be_read_is_refused_and_counted_and_pingora_is_not_named() {
             assert!(client.is_closed(), "{request:?}");
             gateway.wait_for_metric(UNROUTED, (number + 1) as f64);
         }
-        let counted = "corsgate_requests_total{code=\"4xx\",route=\"unmatched\"}";
+        let counted = "corsgate_requests_total{code=\"4xx\",kind=\"request\",route=\"unmatched\"}";
         gateway.wait_for_metric(counted, UNREADABLE.len() as f64);
         assert!(received(gateway, upstream).is_empty());
     });

@@ -280,7 +280,8 @@ fn a_failure_takes_as_long_as_it_took_whatever_its_client_does_then() {
     assert_eq!(client.exchange(&get("/", "")).status, 502);
     // The client keeps its end open, and the gateway waits for it to close.
     assert_eq!(gateway.wait_for_request(), "r");
-    let seconds = gateway.metric("corsgate_request_duration_seconds_sum{route=\"r\"}");
+    let seconds =
+        gateway.metric("corsgate_request_duration_seconds_sum{kind=\"request\",route=\"r\"}");
     assert!(seconds < 1.0, "{seconds}");
 }
 

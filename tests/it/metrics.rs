@@ -1,21 +1,25 @@
 //! The metrics page and the rest of the admin listener, with the real Prometheus where it is
 //! installed. `CORSGATE_TEST_PROMETHEUS=require` makes it a failure that it is not.
 
-use crate::support::{Answer, Client, Gateway, PATIENCE, Upstream};
+use crate::support::{Answer, Client, Gateway, PATIENCE, Upstream, WITH_LANE, WITHOUT_LANE};
 use std::io::Write;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 fn gateway(upstream: &Upstream) -> Gateway {
-    Gateway::start(&format!(
+    Gateway::start(&config(upstream))
+}
+
+fn config(upstream: &Upstream) -> String {
+    format!(
         "upstreams: {{ u: {{ endpoints: ['{}'] }} }}\n\
          routes:\n\
          - {{ name: books, match: {{ path_prefix: /books }}, upstream: u, \
               cors: {{ allow_origins: [https://app.example.com] }} }}\n\
          - {{ name: own, match: {{ path_prefix: /own }}, upstream: u, cors: passthrough }}\n",
         upstream.address
-    ))
+    )
 }
 
 fn preflight(path: &str, origin: &str) -> String {
@@ -115,6 +119,57 @@ fn only_denials_that_a_browser_enforces_are_counted() {
         let counted = denied() - before;
         assert_eq!(counted, f64::from(u8::from(counts)), "{request}");
     }
+}
+
+#[test]
+fn preflights_and_requests_are_told_apart_in_rates_and_durations() {
+    let upstream = Upstream::start(Answer::ok());
+    for lane in [WITH_LANE, WITHOUT_LANE] {
+        let gateway = Gateway::start_with(lane, &config(&upstream));
+        some_traffic(&gateway);
+        let get = "GET /books HTTP/1.1\r\nHost: a\r\n\r\n";
+        assert_eq!(Client::connect(gateway.address).exchange(get).status, 200);
+        for (series, count) in [
+            (r#"total{code="2xx",kind="preflight",route="books"}"#, 3.0),
+            (r#"total{code="4xx",kind="preflight",route="books"}"#, 2.0),
+            (r#"total{code="2xx",kind="request",route="books"}"#, 1.0),
+            // Preflights that the upstream answers are preflights, too.
+            (r#"total{code="2xx",kind="preflight",route="own"}"#, 1.0),
+            (r#"total{code="2xx",kind="request",route="own"}"#, 0.0),
+        ] {
+            gateway.wait_for_metric(&format!("corsgate_requests_{series}"), count);
+        }
+        let durations = "corsgate_request_duration_seconds_count";
+        for (labels, count) in [
+            (r#"{kind="preflight",route="books"}"#, 5.0),
+            (r#"{kind="request",route="books"}"#, 1.0),
+            (r#"{kind="request",route="unmatched"}"#, 0.0),
+        ] {
+            let counted = gateway.metric(&format!("{durations}{labels}"));
+            assert_eq!(counted, count, "{labels}, {lane}");
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_page_has_the_version_and_the_state_of_the_process() {
+    let upstream = Upstream::start(Answer::ok());
+    let gateway = gateway(&upstream);
+    let version = env!("CARGO_PKG_VERSION");
+    let build = format!("corsgate_build_info{{version=\"{version}\"}}");
+    assert_eq!(gateway.metric(&build), 1.0);
+    for name in [
+        "process_resident_memory_bytes",
+        "process_virtual_memory_bytes",
+        "process_open_fds",
+        "process_max_fds",
+        "process_threads",
+        "process_start_time_seconds",
+    ] {
+        assert!(gateway.metric(name) > 0.0, "{name}");
+    }
+    assert!(gateway.metric("process_cpu_seconds_total") >= 0.0);
 }
 
 #[test]

@@ -292,7 +292,7 @@ fn a_client_that_resets_its_connection_cancels_its_request() {
         Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
         other => panic!("the gateway goes on: {other:?}"),
     }
-    let gone = "corsgate_requests_total{code=\"none\",route=\"r\"}";
+    let gone = "corsgate_requests_total{code=\"none\",kind=\"request\",route=\"r\"}";
     slow.gateway.wait_for_metric(gone, 1.0);
 }
 
@@ -387,7 +387,10 @@ fn connect_trace_and_track_are_answered_with_405_that_a_script_can_read() {
             "corsgate_requests_refused_total{reason=\"malformed\",route=\"r\"}",
             counted,
         );
-        gateway.wait_for_metric("corsgate_requests_total{code=\"4xx\",route=\"r\"}", counted);
+        gateway.wait_for_metric(
+            "corsgate_requests_total{code=\"4xx\",kind=\"request\",route=\"r\"}",
+            counted,
+        );
         assert!(upstream.received().is_empty());
     }
 }

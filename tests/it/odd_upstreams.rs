@@ -460,8 +460,9 @@ fn a_response_has_to_begin_in_time_whatever_the_upstream_sends() {
             is_refused && started.elapsed() < SOON,
             "{start:?}: {answered:?}"
         );
-        let counted =
-            gateway.metric("corsgate_request_duration_seconds_count{route=\"routes[0]\"}");
+        let counted = gateway.metric(
+            "corsgate_request_duration_seconds_count{kind=\"request\",route=\"routes[0]\"}",
+        );
         assert!(
             (counted - 5.0).abs() < 0.1,
             "{start:?}: {counted} of 5 requests"
