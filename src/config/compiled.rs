@@ -21,6 +21,8 @@ pub struct Config {
     pub limits: Limits,
     pub upstreams: Vec<Upstream>,
     pub routes: Vec<Route>,
+    /// Number of policies, those that are written in a route included.
+    pub policies: usize,
     /// For responses to requests that no route matches.
     pub default_policy: Option<Arc<PolicyList>>,
     pub warnings: Vec<Diagnostic>,

@@ -14,6 +14,7 @@ mod process;
 mod reload;
 mod served;
 mod signals;
+mod start_line;
 mod watcher;
 
 pub use process::Process;
@@ -30,6 +31,7 @@ use console::GatewayConsole;
 use descriptors::Descriptors;
 use echo::EchoServer;
 use reload::Reloader;
+use start_line::StartLine;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZero;
@@ -123,6 +125,7 @@ impl Server {
         let config::Server {
             threads,
             grace_period,
+        let start_line = StartLine::of(&config);
             shutdown_timeout,
             ..
         } = config.server;
@@ -186,6 +189,7 @@ impl Server {
             control,
             stop_traffic,
             stop_control,
+        start_line.log(&addresses, file);
             readiness,
             connections,
             reloader,

@@ -186,3 +186,37 @@ fn a_reload_that_is_asked_for_before_the_gateway_serves_is_made_when_it_does() {
         assert!(status.success(), "{status}");
     }
 }
+
+#[test]
+fn a_line_of_the_log_says_what_is_served_and_where() {
+    let file = File::new(
+        "listeners: [{ address: '127.0.0.1:0' }, { address: '127.0.0.1:0' }]\n\
+         admin: { address: '127.0.0.1:0' }\n\
+         upstreams: { u: { echo: true } }\n\
+         policies: { p: { allow_origins: [https://app.example.com] }, q: { allow_origins: '*' } }\n\
+         routes:\n\
+         - { name: a, match: { path: /a }, upstream: u, cors: p }\n\
+         - { name: b, match: { path: /b }, upstream: u, cors: { allow_origins: '*' } }\n\
+         default_policy: q\n",
+    );
+    let mut gateway = Running::start(&["serve", "--config", &file.path]);
+    let log = gateway.log();
+    let listeners = [log.listener(), log.listener()].map(|address| address.to_string());
+    let admin = log.admin();
+    let line = log.line("gateway serves");
+    let page = Client::connect(admin).exchange("GET /config HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let mut comments = page.body.lines();
+    let hash = comments.find_map(|line| line.strip_prefix("# hash: "));
+    for said in [
+        file.path.clone(),
+        format!("version=\"{}\"", env!("CARGO_PKG_VERSION")),
+        format!("hash=\"{}\"", hash.expect("it is on the page")),
+        format!("listeners=\"{}\"", listeners.join(", ")),
+        format!("admin={admin}"),
+        "routes=2".to_owned(),
+        "policies=3".to_owned(),
+    ] {
+        assert!(line.contains(&said), "{said} is not in {line}");
+    }
+    assert!(!line.contains("metrics="), "there is none: {line}");
+}

@@ -13,6 +13,8 @@ pub(super) const MAX_REGEX_BYTES: usize = 64 << 20;
 pub(super) struct Inputs {
     pub sources: Sources,
     origins: usize,
+    /// Number of policies so far.
+    pub policies: usize,
     regex_bytes: usize,
 }
 
@@ -23,6 +25,7 @@ impl Inputs {
         Self {
             sources,
             origins: MAX_ORIGINS,
+            policies: 0,
             regex_bytes: MAX_REGEX_BYTES,
         }
     }

@@ -180,6 +180,7 @@ fn config(report: &mut Report<'_>, inputs: &mut Inputs, raw: RawConfig) -> Optio
             .collect::<Option<_>>()?,
         routes: routes?,
         default_policy,
+        policies: inputs.policies,
         warnings: Vec::new(),
         notes: Vec::new(),
         document: String::new(),

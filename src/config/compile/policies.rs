@@ -102,6 +102,7 @@ pub(super) fn policy(
         dangerously_allow_insecure_origins,
         dangerously_allow_public_suffix_wildcards,
     } = raw;
+    inputs.policies += 1;
     let before = report.error_count();
     let path_of = |key: &str| format!("{path}.{key}");
     let origins_path = path_of("allow_origins");

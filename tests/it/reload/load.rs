@@ -179,7 +179,9 @@ fn sighup_reloads_and_a_bad_file_is_one_line_in_the_log_with_all_errors() {
     log.line(" WARN ");
     process.signal("TERM");
     assert!(process.0.wait().expect("it ends").success());
-    let masks = Masks::default().value("{folder}/", folder.path("").display());
+    let masks = Masks::default()
+        .value("{folder}/", folder.path("").display())
+        .value("{version}", env!("CARGO_PKG_VERSION"));
     let whole = hide_unknown(&masks.hide(&log.whole()));
     // How many there are is the machine's.
     let of_machine = |line: &&str| !line.contains("file descriptors");
