@@ -36,8 +36,10 @@ struct Cli {
 enum Command {
     /// Run the gateway.
     ///
-    /// SIGTERM takes no more connections, waits for running requests, then exits; SIGINT exits at
-    /// once. RUST_LOG sets the detail of the log, such as `corsgate=debug`.
+    /// SIGTERM makes /readyz fail, takes no more connections after server.shutdown_delay, waits for
+    /// running requests, then exits; SIGINT or a second signal exits at once. SIGHUP reads the file
+    /// again, and so does a change of it. RUST_LOG sets the detail of the log, such as
+    /// `corsgate=debug`.
     Serve {
         /// The configuration file.
         #[arg(short, long, value_name = "FILE")]

@@ -59,7 +59,9 @@ pub struct Server {
     pub threads: usize,
     /// Whether the gateway answers plain preflights before it makes a proxy session for them.
     pub express_lane: bool,
-    /// Time that requests may take after SIGTERM before the log names those that hold up the end.
+    /// Time after SIGTERM in which `/readyz` says 503 and the listeners stay open.
+    pub shutdown_delay: Duration,
+    /// Time that requests may take after that before the log names those that hold up the end.
     pub grace_period: Duration,
     /// Time after the grace period until they are cut off.
     pub shutdown_timeout: Duration,
@@ -92,12 +94,26 @@ pub struct Upstream {
     pub name: String,
     pub kind: UpstreamKind,
     pub protocol: Protocol,
-    pub connect_timeout: Duration,
-    /// Maximum time to the end of the response's header, and then between two reads; beyond it, the
-    /// answer is 504.
-    pub read_timeout: Duration,
+    /// The time-outs of routes that have none of their own.
+    pub timeouts: Timeouts,
     /// Maximum number of requests under way to each endpoint; `None` without a limit.
     pub max_connections: Option<usize>,
+}
+
+/// The longest waits for an upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Maximum time to connect; beyond it, the answer is 504.
+    pub connect: Duration,
+    /// Maximum time to the end of the response's header, and then between two reads; beyond it, the
+    /// answer is 504.
+    pub read: Duration,
+    /// Maximum time in which the upstream takes nothing of a request; beyond it, the answer is 504.
+    pub write: Duration,
+    /// Maximum time between two reads of an event stream; beyond it, the stream is cut off.
+    pub stream: Duration,
+    /// Maximum time in which a WebSocket is silent in both directions; beyond it, it is cut off.
+    pub tunnel: Duration,
 }
 
 /// The servers behind an upstream.
@@ -134,6 +150,8 @@ pub struct Route {
     /// An index into [`Config::upstreams`].
     pub upstream: usize,
     pub rule: Rule,
+    /// The upstream's time-outs, but for those that the route has itself.
+    pub timeouts: Timeouts,
 }
 
 /// The `route` label of requests that no route matches; a route can't have this name.
@@ -146,8 +164,21 @@ impl Default for Server {
         Self {
             threads: 0,
             express_lane: true,
+            shutdown_delay: Duration::ZERO,
             grace_period: Duration::from_secs(5),
             shutdown_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(1),
+            read: Duration::from_secs(30),
+            write: Duration::from_secs(30),
+            stream: Duration::from_secs(5 * 60),
+            tunnel: Duration::from_secs(60 * 60),
         }
     }
 }

@@ -20,8 +20,8 @@ mod variables;
 mod yaml;
 
 pub use compiled::{
-    Admin, Config, Endpoint, Limits, Listener, Protocol, Route, Server, UNMATCHED, Upstream,
-    UpstreamKind,
+    Admin, Config, Endpoint, Limits, Listener, Protocol, Route, Server, Timeouts, UNMATCHED,
+    Upstream, UpstreamKind,
 };
 pub use error::{ConfigError, Diagnostic, Place, Severity, escaped};
 pub use schema::schema;

@@ -103,7 +103,9 @@ pub(super) struct RawServer {
     pub threads: Option<usize>,
     /// Whether the gateway answers plain preflights before it makes a proxy session for them. Default true.
     pub express_lane: Option<bool>,
-    /// Time that requests may take after SIGTERM before the log names those that hold up the end. Default 5s.
+    /// Time after SIGTERM in which `/readyz` says 503, the listeners stay open, and answers end their connections. Default 0s.
+    pub shutdown_delay: Option<RawDuration>,
+    /// Time that requests may take after that before the log names those that hold up the end. Default 5s.
     pub grace_period: Option<RawDuration>,
     /// Time after the grace period until they are cut off. Default 30s.
     pub shutdown_timeout: Option<RawDuration>,
@@ -160,6 +162,12 @@ pub(super) struct RawUpstream {
     pub connect_timeout: Option<RawDuration>,
     /// Maximum time to the end of the response's header, and then between two reads; beyond it, the answer is 504. Default 30s.
     pub read_timeout: Option<RawDuration>,
+    /// Maximum time in which it takes nothing of a request; beyond it, the answer is 504. Default 30s.
+    pub write_timeout: Option<RawDuration>,
+    /// Maximum time in which an event stream (`text/event-stream`) is quiet; beyond it, the stream is cut off. Default 5m.
+    pub stream_timeout: Option<RawDuration>,
+    /// Maximum time in which a WebSocket is silent in both directions; beyond it, it is cut off. Default 1h.
+    pub tunnel_timeout: Option<RawDuration>,
     /// Maximum number of requests under way to each endpoint; beyond it, another endpoint is used, then the answer is 503. Default: none.
     #[schemars(range(min = 1))]
     pub max_connections: Option<usize>,
@@ -316,6 +324,16 @@ pub(super) struct RawRoute {
     pub upstream: Option<String>,
     /// A policy's name, a policy, or a list of them, of which the first that allows the origin decides; `passthrough` (the backend does CORS itself) or `off`. Default off.
     pub cors: Option<RawCors>,
+    /// Maximum time to connect, instead of the upstream's.
+    pub connect_timeout: Option<RawDuration>,
+    /// Maximum time to the end of the response's header, and then between two reads, instead of the upstream's.
+    pub read_timeout: Option<RawDuration>,
+    /// Maximum time in which the upstream takes nothing of a request, instead of the upstream's.
+    pub write_timeout: Option<RawDuration>,
+    /// Maximum time in which an event stream is quiet, instead of the upstream's.
+    pub stream_timeout: Option<RawDuration>,
+    /// Maximum time in which a WebSocket is silent in both directions, instead of the upstream's.
+    pub tunnel_timeout: Option<RawDuration>,
 }
 
 /// Conditions on a request.

@@ -8,7 +8,7 @@ use super::upstream::exchange::Exchange;
 use crate::cors::HeaderPlan;
 use http::{HeaderValue, StatusCode};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// A request's context. None of its fields allocates per request.
 pub struct Ctx {
@@ -61,12 +61,6 @@ impl Ctx {
 
     pub(super) fn route(&self) -> &Route {
         self.snapshot.route(self.record.route)
-    }
-
-    /// The time-out for the upstream's response; `None` for a route without one.
-    pub(super) fn read_timeout(&self) -> Option<Duration> {
-        let cluster = self.route().cluster.as_ref();
-        cluster.map(|cluster| cluster.read_timeout())
     }
 
     /// Finishes the request's record.

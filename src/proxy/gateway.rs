@@ -9,9 +9,9 @@ use super::facts::{Facts, HeaderLength};
 use super::room::Room;
 use super::routed::{Routed, Step};
 use super::snapshot::Snapshot;
-use super::upstream::exchange::asks_for_websocket;
+use super::upstream::exchange::{Expectation, content_timeout};
 use super::upstream::retry::{FailedTry, Failure, may_try_again};
-use super::upstream::{NoPeer, TUNNEL_TIMEOUT, Try};
+use super::upstream::{NoPeer, Try};
 use super::{adapt, forward, respond};
 use crate::cors::CorsRequest;
 use crate::routing::authority;
@@ -20,6 +20,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Method, StatusCode, Version};
 use pingora_core::modules::http::HttpModules;
+use pingora_core::server::ShutdownWatch;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorSource, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
@@ -41,6 +42,8 @@ pub struct Gateway {
     snapshot: Arc<ArcSwap<Snapshot>>,
     /// The requests under way with upstreams, those of all clients.
     requests: Room,
+    /// Whether the process is leaving, and each answer is its connection's last.
+    leaving: ShutdownWatch,
 }
 
 /// An answer of the gateway's own, with its body if it has one.
@@ -49,10 +52,18 @@ type OwnAnswer = (Box<ResponseHeader>, Option<Bytes>);
 // === impl Gateway ===
 
 impl Gateway {
-    pub fn new(snapshot: Arc<ArcSwap<Snapshot>>) -> Self {
+    pub fn new(snapshot: Arc<ArcSwap<Snapshot>>, leaving: ShutdownWatch) -> Self {
         Self {
             snapshot,
             requests: Room::default(),
+            leaving,
+        }
+    }
+
+    /// Makes this response the connection's last if the process is leaving.
+    fn end_where_leaving(&self, session: &mut Session) {
+        if *self.leaving.borrow() {
+            session.set_keepalive(None);
         }
     }
 
@@ -117,23 +128,29 @@ impl ProxyHttp for Gateway {
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
         match self.judge(session, ctx)? {
-            Some((header, body)) => respond::send(session, header, body).await.map(|()| true),
+            Some((header, body)) => {
+                self.end_where_leaving(session);
+                respond::send(session, header, body).await.map(|()| true)
+            }
             None => Ok(false),
         }
     }
 
     async fn upstream_peer(&self, session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
         let has_body = !session.as_downstream_mut().is_body_empty();
-        let is_websocket = asks_for_websocket(session.req_header(), has_body);
-        ctx.exchange.asks_for_websocket = is_websocket;
+        let expects = Expectation::of(session.req_header(), has_body);
+        ctx.exchange.expects = expects;
         // A try that failed has made room.
         ctx.place = None;
-        let cluster = ctx.route().cluster.as_ref();
+        let route = ctx.route();
+        let (cluster, timeouts) = (route.cluster.as_ref(), &route.timeouts);
         let turn = ctx.turn.or_else(|| Some(cluster?.take_turn()));
         let found = cluster.map_or(Err(NoPeer::NoAddress), |cluster| {
             cluster.peer(Try {
                 turn: turn.unwrap_or_default().wrapping_add(ctx.failed_connects),
-                is_websocket,
+                connect_timeout: timeouts.connect,
+                silence: expects.silence(timeouts),
+                is_websocket: expects == Expectation::WebSocket,
                 is_fresh: ctx.needs_fresh,
             })
         });
@@ -166,9 +183,9 @@ impl ProxyHttp for Gateway {
         client_reused: bool,
     ) -> Box<Error> {
         // The answer, or the next try, has a time of its own.
-        response_deadline::set(None);
+        response_deadline::end();
         if ClientStream::of(session).is_some_and(ClientStream::is_upstream_late) {
-            return Error::explain(ErrorType::ReadTimedout, "`read_timeout` is over").into_up();
+            return Error::explain(ErrorType::ReadTimedout, "the upstream is silent").into_up();
         }
         ctx.needs_fresh = may_try_again(&FailedTry {
             method: &session.req_header().method,
@@ -224,18 +241,16 @@ impl ProxyHttp for Gateway {
             if let Some(stream) = stream {
                 stream.end_http();
             }
-            session.set_read_timeout(Some(TUNNEL_TIMEOUT));
+            session.set_read_timeout(Some(ctx.route().timeouts.tunnel));
         } else if !response.status.is_informational() {
             ctx.status = Some(response.status);
-            // For a WebSocket, pingora waits for as long as for a tunnel.
-            let is_unbounded = ctx.exchange.asks_for_websocket;
             match stream {
-                Some(s) => s.await_content(ctx.read_timeout().filter(|_| is_unbounded)),
-                None => response_deadline::set(None),
+                Some(s) => s.await_content(content_timeout(response, &ctx.route().timeouts)),
+                None => response_deadline::end(),
             }
             respond::edit(session, ctx, response);
             adapt::response(session, came_by_http2, response);
-            respond::end_where_draining(session);
+            self.end_where_leaving(session);
         }
         Ok(())
     }
@@ -303,14 +318,14 @@ impl ProxyHttp for Gateway {
 
 /// Notes that a piece of the request is sent to the upstream now, which begins the wait for a response.
 fn note_sending(session: &Session, ctx: &mut Ctx) {
-    let Some(timeout) = ctx.read_timeout() else {
+    let timeout = ctx.route().timeouts.read;
+    ctx.exchange.sends(Instant::now(), timeout);
+    let Some(by) = ctx.exchange.respond_by() else {
         return;
     };
-    ctx.exchange.sends(Instant::now(), timeout);
-    match (ClientStream::of(session), ctx.exchange.respond_by()) {
-        (Some(stream), Some(by)) => stream.await_header(by),
-        (None, by) => response_deadline::set(by),
-        (Some(_), None) => {}
+    match ClientStream::of(session) {
+        Some(stream) => stream.await_header(by),
+        None => response_deadline::set(by, ctx.exchange.expects.outlasts_the_header()),
     }
 }
 

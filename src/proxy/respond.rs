@@ -24,13 +24,6 @@ const MAX_DRAINED_BODY: u64 = 64 << 10;
 /// Maximum time for reading that body; beyond it, the connection is closed after the answer.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Makes this response the connection's last if the process is draining.
-pub(crate) fn end_where_draining(session: &mut Session) {
-    if session.is_process_shutting_down() {
-        session.set_keepalive(None);
-    }
-}
-
 /// Sends a response whose body, if there is one, is short. The connection stays open if the client keeps
 /// it open.
 pub(crate) async fn send(
@@ -38,7 +31,6 @@ pub(crate) async fn send(
     header: Box<ResponseHeader>,
     body: Option<Bytes>,
 ) -> Result<()> {
-    end_where_draining(session);
     let downstream = session.as_downstream_mut();
     if downstream.is_http2() {
         // `write_response_header` ignores on HTTP/2 that the response ends here, and would send a

@@ -1,7 +1,7 @@
 //! One compiled configuration as traffic sees it: immutable, and pinned by each request.
 
 use super::upstream::Cluster;
-use crate::config::{Config, Endpoint, Limits, UNMATCHED, UpstreamKind};
+use crate::config::{Config, Endpoint, Limits, Timeouts, UNMATCHED, UpstreamKind};
 use crate::cors::Rule;
 use crate::metrics::{Metrics, RouteMetrics};
 use crate::routing::{RouteMatch, RouteRequest, Router, Search};
@@ -33,6 +33,8 @@ pub(crate) struct Route {
     pub rule: Rule,
     /// `None` for the stand-in.
     pub cluster: Option<Arc<Cluster>>,
+    /// The longest waits of its requests for the upstream.
+    pub timeouts: Timeouts,
     /// `None` for the stand-in. The router has its own form of it; this one is for explain.
     pub matches: Option<RouteMatch>,
     pub metrics: RouteMetrics,
@@ -75,6 +77,7 @@ impl Snapshot {
             .into_iter()
             .map(|route| Route {
                 cluster: Some(Arc::clone(&clusters[route.upstream])),
+                timeouts: route.timeouts,
                 matches: Some(route.matches),
                 ..Route::new(route.name, route.rule, metrics)
             })
@@ -156,6 +159,7 @@ impl Route {
             name,
             rule,
             cluster: None,
+            timeouts: Timeouts::default(),
             matches: None,
         }
     }

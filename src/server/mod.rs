@@ -41,8 +41,8 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
-use tokio::time::timeout;
-use tracing::warn;
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
 
 /// The limits of the listeners beside traffic. Two of them, and the connections to traffic that are being
 /// refused, have their share of file descriptors: see `descriptors`.
@@ -56,6 +56,8 @@ const PAGE_LIMITS: PageLimits = PageLimits {
 pub struct Server {
     traffic: Runtime,
     control: Runtime,
+    /// Tells connections that the process is leaving, and each answer is to be the last.
+    leave: watch::Sender<bool>,
     /// Tells the traffic listeners to take no more connections.
     stop_traffic: watch::Sender<bool>,
     /// Tells the other listeners, which serve until the end, so that operators can watch the draining.
@@ -64,6 +66,7 @@ pub struct Server {
     connections: Connections,
     reloader: Arc<Reloader>,
     addresses: Addresses,
+    shutdown_delay: Duration,
     grace_period: Duration,
     shutdown_timeout: Duration,
 }
@@ -122,12 +125,13 @@ impl Server {
             metrics: metrics_bound.as_ref().map(|bound| bound.address),
         };
 
+        let start_line = StartLine::of(&config);
         let config::Server {
             threads,
+            express_lane: _,
+            shutdown_delay,
             grace_period,
-        let start_line = StartLine::of(&config);
             shutdown_timeout,
-            ..
         } = config.server;
         let threads = match threads {
             0 => available_parallelism().map_or(1, NonZero::get),
@@ -137,6 +141,7 @@ impl Server {
         let traffic = runtime("traffic", threads)?;
         let readiness = Readiness::default();
         let connections = Connections::new(metrics.connections());
+        let (leave, leaving) = watch::channel(false);
         let (stop_traffic, traffic_stopped) = watch::channel(false);
         let (stop_control, control_stopped) = watch::channel(false);
         let reloader = {
@@ -149,7 +154,7 @@ impl Server {
         let reloader = Arc::new(reloader?);
         let snapshot = Arc::clone(reloader.snapshot());
         let pooled = descriptors.pooled_per_thread;
-        let edge = Edge::new(threads, pooled, snapshot, connections.clone());
+        let edge = Edge::new(threads, pooled, snapshot, connections.clone(), leaving);
         let handle = traffic.handle();
         listen("traffic", handle, edge, listeners, &traffic_stopped);
         let handle = control.handle();
@@ -184,16 +189,18 @@ impl Server {
             control.spawn(watcher::watch(Arc::clone(&reloader)));
         }
         readiness.set(true);
+        start_line.log(&addresses, file);
         Ok(Self {
             traffic,
             control,
+            leave,
             stop_traffic,
             stop_control,
-        start_line.log(&addresses, file);
             readiness,
             connections,
             reloader,
             addresses,
+            shutdown_delay,
             grace_period,
             shutdown_timeout,
         })
@@ -221,7 +228,8 @@ impl Server {
         Ok(())
     }
 
-    /// Takes no new connections, lets requests under way finish, and ends as soon as they have.
+    /// Says that it is not ready, closes its listeners after `server.shutdown_delay`, lets requests under way
+    /// finish, and ends as soon as they have.
     pub fn drain(self) {
         self.control.block_on(self.drained());
         self.stop();
@@ -229,6 +237,15 @@ impl Server {
 
     async fn drained(&self) {
         self.readiness.set(false);
+        self.leave.send_replace(true);
+        if !self.shutdown_delay.is_zero() {
+            // Load balancers need a while to see that it is not ready; until then, they send clients here.
+            let delay = self.shutdown_delay;
+            info!(
+                "/readyz says so; the listeners are closed after server.shutdown_delay, {delay:?}"
+            );
+            sleep(delay).await;
+        }
         self.stop_traffic.send_replace(true);
         let closed = self.connections.all_closed();
         tokio::pin!(closed);
@@ -249,6 +266,7 @@ impl Server {
     /// Ends at once: connections are cut off.
     pub fn stop(self) {
         self.readiness.set(false);
+        self.leave.send_replace(true);
         self.stop_traffic.send_replace(true);
         self.stop_control.send_replace(true);
         self.traffic.shutdown_background();

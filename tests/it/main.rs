@@ -27,5 +27,7 @@ mod process;
 mod reload;
 mod routes;
 mod schema;
+mod shutdown;
 mod support;
+mod timeouts;
 mod upstreams;

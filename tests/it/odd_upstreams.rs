@@ -387,7 +387,7 @@ fn a_content_that_is_cut_off_is_not_passed_on_as_whole() {
 /// The time-out of tests that wait for it, and about how long they may then take.
 const LIMIT: Duration = Duration::from_millis(500);
 const SOON: Duration = Duration::from_secs(10);
-const TIMEOUT: &str = "read_timeout: 500ms";
+const TIMEOUT: &str = "read_timeout: 500ms, write_timeout: 500ms";
 
 /// Waits for so long; returns whether the gateway has not closed meanwhile.
 fn hear_nothing(stream: &mut TcpStream, time: Duration) -> bool {

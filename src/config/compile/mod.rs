@@ -9,6 +9,7 @@ mod policy_lists;
 mod routes;
 mod server;
 mod taken;
+mod timeouts;
 mod trusted_proxies;
 mod upstreams;
 mod values;
@@ -179,8 +180,8 @@ fn config(report: &mut Report<'_>, inputs: &mut Inputs, raw: RawConfig) -> Optio
             .map(|(_, upstream)| upstream)
             .collect::<Option<_>>()?,
         routes: routes?,
-        default_policy,
         policies: inputs.policies,
+        default_policy,
         warnings: Vec::new(),
         notes: Vec::new(),
         document: String::new(),

@@ -5,9 +5,10 @@ use super::matches::{check_method, parse_host, parse_path, parse_prefix};
 use super::policies::Policies;
 use super::policy_lists::PolicyLists;
 use super::taken::{MAX_OF_PLACE, Taken};
+use super::timeouts::RawTimeouts;
 use super::upstreams::Upstreams;
 use super::values::{one_or_many, required};
-use crate::config::compiled::{Route, UNMATCHED};
+use crate::config::compiled::{Route, Timeouts, UNMATCHED};
 use crate::config::lint::reuse::{self, RouteParts};
 use crate::config::raw::{OneOrMany, RawMatch, RawRoute, Seq};
 use crate::config::report::Report;
@@ -68,6 +69,7 @@ struct RouteDraft {
     matches: Option<RouteMatch>,
     upstream: Option<usize>,
     rule: Option<Rule>,
+    timeouts: Timeouts,
 }
 
 // === impl RouteDraft ===
@@ -89,6 +91,7 @@ impl RouteDraft {
             matches: self.matches?,
             upstream: self.upstream?,
             rule: self.rule?,
+            timeouts: self.timeouts,
         })
     }
 }
@@ -102,6 +105,11 @@ impl RouteCompiler<'_, '_> {
             matches,
             upstream,
             cors,
+            connect_timeout: connect,
+            read_timeout: read,
+            write_timeout: write,
+            stream_timeout: stream,
+            tunnel_timeout: tunnel,
         } = raw;
         let name = match name {
             Some(name)
@@ -125,12 +133,24 @@ impl RouteCompiler<'_, '_> {
             .lists
             .rule(self.report, self.inputs, &path_of_cors, cors);
         let upstream = self.upstream(&path, upstream);
+        let timeouts = RawTimeouts {
+            connect,
+            read,
+            write,
+            stream,
+            tunnel,
+        };
+        let upstreams = self.upstreams;
+        let defaults = upstream.and_then(|at| upstreams.get(at)?.1.as_ref());
+        let defaults = defaults.map_or(Timeouts::default(), |upstream| upstream.timeouts);
+        let timeouts = timeouts.over(self.report, &path, defaults);
         RouteDraft {
             path,
             name,
             matches,
             upstream,
             rule,
+            timeouts,
         }
     }
 

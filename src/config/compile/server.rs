@@ -21,6 +21,7 @@ pub(super) fn server(report: &mut Report<'_>, raw: RawServer) -> Server {
     let RawServer {
         threads,
         express_lane,
+        shutdown_delay,
         grace_period,
         shutdown_timeout,
     } = raw;
@@ -34,6 +35,7 @@ pub(super) fn server(report: &mut Report<'_>, raw: RawServer) -> Server {
     Server {
         threads: threads.unwrap_or(defaults.threads),
         express_lane: express_lane.unwrap_or(defaults.express_lane),
+        shutdown_delay: duration(shutdown_delay, defaults.shutdown_delay),
         grace_period: duration(grace_period, defaults.grace_period),
         shutdown_timeout: duration(shutdown_timeout, defaults.shutdown_timeout),
     }

@@ -1,16 +1,13 @@
 //! `upstreams`: the backends that requests go to.
 
-use super::values::{elements, time_out};
-use crate::config::compiled::{Endpoint, Protocol, Upstream, UpstreamKind};
+use super::timeouts::RawTimeouts;
+use super::values::elements;
+use crate::config::compiled::{Endpoint, Protocol, Timeouts, Upstream, UpstreamKind};
 use crate::config::raw::{RawLoadBalancing, RawProtocol, RawUpstream, Seq};
 use crate::config::report::Report;
 use crate::cors::Origin;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::Duration;
-
-const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-const DEFAULT_READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Upstreams, sorted by name; `None` for one that is wrong, so that a route to it is not wrong as well.
 pub(super) type Upstreams = Vec<(String, Option<Upstream>)>;
@@ -53,8 +50,11 @@ fn upstream(report: &mut Report<'_>, name: &str, raw: RawUpstream) -> Option<Ups
         echo,
         protocol,
         load_balancing,
-        connect_timeout,
-        read_timeout,
+        connect_timeout: connect,
+        read_timeout: read,
+        write_timeout: write,
+        stream_timeout: stream,
+        tunnel_timeout: tunnel,
         max_connections,
     } = raw;
     let path = format!("upstreams.{name}");
@@ -86,8 +86,13 @@ fn upstream(report: &mut Report<'_>, name: &str, raw: RawUpstream) -> Option<Ups
             .error(format!("{path}.max_connections"), message)
             .hint("leave it out for no limit");
     }
-    let mut time_out =
-        |key: &str, raw, default| time_out(report, &format!("{path}.{key}"), raw, default);
+    let timeouts = RawTimeouts {
+        connect,
+        read,
+        write,
+        stream,
+        tunnel,
+    };
     let upstream = Upstream {
         name: name.to_owned(),
         kind,
@@ -95,8 +100,7 @@ fn upstream(report: &mut Report<'_>, name: &str, raw: RawUpstream) -> Option<Ups
             Some(RawProtocol::H2c) => Protocol::H2c,
             Some(RawProtocol::Http1) | None => Protocol::Http1,
         },
-        connect_timeout: time_out("connect_timeout", connect_timeout, DEFAULT_CONNECT_TIMEOUT),
-        read_timeout: time_out("read_timeout", read_timeout, DEFAULT_READ_TIMEOUT),
+        timeouts: timeouts.over(report, &path, Timeouts::default()),
         max_connections,
     };
     (report.error_count() == before).then_some(upstream)

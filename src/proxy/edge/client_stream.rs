@@ -135,13 +135,9 @@ impl ClientStream {
         *self.wait.lock() = Wait::Header(by);
     }
 
-    /// Lets the request wait for each piece of its response's content for `timeout`; with `None`, pingora
-    /// bounds that.
-    pub(in crate::proxy) fn await_content(&self, timeout: Option<Duration>) {
-        *self.wait.lock() = match timeout {
-            Some(timeout) => Wait::Content(Instant::now() + timeout, timeout),
-            None => Wait::Nothing,
-        };
+    /// Lets the request wait for each piece of its response's content for `timeout`.
+    pub(in crate::proxy) fn await_content(&self, timeout: Duration) {
+        *self.wait.lock() = Wait::Content(Instant::now() + timeout, timeout);
     }
 
     /// Whether the upstream has let the request wait for too long.
@@ -181,7 +177,8 @@ impl ClientStream {
     }
 
     /// Holds what comes behind the request's end. Never ready but with the end of the connection, and
-    /// with that only while no further request is here to be answered.
+    /// with that only while no further request is here to be answered, and no upstream is waited for:
+    /// pingora reads no more behind the end, and only reading finds an upstream late.
     fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut chunk = [0; 512];
         while !self.has_ended && self.held.len() < MAX_AHEAD {
@@ -190,7 +187,7 @@ impl ClientStream {
                 n => self.held.extend_from_slice(&chunk[..n]),
             }
         }
-        match self.held.is_empty() {
+        match self.held.is_empty() && *self.wait.get_mut() == Wait::Nothing {
             true => Poll::Ready(Ok(())),
             // pingora has other things to wait for: the response, first of all.
             false => Poll::Pending,

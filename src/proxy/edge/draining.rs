@@ -1,42 +1,69 @@
-//! The end of the process, as a connection learns of it.
+//! The end of the process, as a connection learns of it, in two stages: first the process is leaving, and
+//! each answer is its connection's last; then the listeners are closed, and idle connections with them.
 
 use pingora_core::server::ShutdownWatch;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::task::unconstrained;
 
-/// A connection's view of the process's end. It is asked with every request and has to cost next to
-/// nothing: it looks at a flag, and asks for the wake-up once.
+/// The watches that announce the two stages.
+#[derive(Clone, Copy)]
+pub(super) struct Ends<'e> {
+    pub leaving: &'e ShutdownWatch,
+    pub stopped: &'e ShutdownWatch,
+}
+
+/// A connection's view of the process's end.
 pub(super) struct Draining {
-    /// Changes once, if ever.
+    /// Answers say that they are the last.
+    pub leaving: Stage,
+    /// Connections without a request end.
+    pub stopped: Stage,
+}
+
+/// A stage of the end, which comes once, if ever. It is asked with every request and has to cost next to
+/// nothing: it looks at a flag, and asks for the wake-up once.
+pub(super) struct Stage {
     watch: ShutdownWatch,
     is_set: bool,
-    wake_up: Pin<Box<dyn Future<Output = ()> + Send>>,
-    /// Whether the connection's task will be woken. A connection has the same task all its life.
-    is_registered: bool,
+    /// Present once the connection's task will be woken. A connection has the same task all its life.
+    wake_up: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 // === impl Draining ===
 
 impl Draining {
-    pub(super) fn new(shutdown: &ShutdownWatch) -> Self {
-        let mut changes = shutdown.clone();
-        // Polled only once, and so whatever is left of the task's budget then.
-        let wake_up = unconstrained(async move {
-            // An error means that the server is gone, and with it the process.
-            let _ = changes.wait_for(|&stopping| stopping).await;
-        });
-        let mut watch = shutdown.clone();
+    pub(super) fn new(ends: Ends<'_>) -> Self {
+        Self {
+            leaving: Stage::new(ends.leaving),
+            stopped: Stage::new(ends.stopped),
+        }
+    }
+
+    /// Waits until a connection has to end, at the latest when its requests are answered: one that is
+    /// used when the process is leaving, any other when the listeners are closed.
+    pub(super) fn poll(&mut self, is_used: bool, cx: &mut Context<'_>) -> Poll<()> {
+        match is_used && self.leaving.poll(cx).is_ready() {
+            true => Poll::Ready(()),
+            false => self.stopped.poll(cx),
+        }
+    }
+}
+
+// === impl Stage ===
+
+impl Stage {
+    fn new(watch: &ShutdownWatch) -> Self {
+        let mut watch = watch.clone();
         let is_set = *watch.borrow_and_update();
         Self {
             watch,
             is_set,
-            wake_up: Box::pin(wake_up),
-            is_registered: false,
+            wake_up: None,
         }
     }
 
-    /// Returns whether the process is about to end.
+    /// Returns whether the stage has come.
     pub(super) fn is_set(&mut self) -> bool {
         if !self.is_set && !matches!(self.watch.has_changed(), Ok(false)) {
             self.is_set = true;
@@ -44,15 +71,20 @@ impl Draining {
         self.is_set
     }
 
-    /// Waits until the process is about to end.
+    /// Waits for the stage.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.is_set() {
             return Poll::Ready(());
         }
-        if self.is_registered {
+        if self.wake_up.is_some() {
             return Poll::Pending;
         }
-        self.is_registered = true;
-        self.wake_up.as_mut().poll(cx)
+        let mut changes = self.watch.clone();
+        // Polled only once, and so whatever is left of the task's budget then.
+        let wake_up = unconstrained(async move {
+            // An error means that the server is gone, and with it the process.
+            let _ = changes.wait_for(|&is_set| is_set).await;
+        });
+        self.wake_up.insert(Box::pin(wake_up)).as_mut().poll(cx)
     }
 }

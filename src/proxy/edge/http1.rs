@@ -6,7 +6,7 @@
 
 use super::client_stream::ClientStream;
 use super::date::Date;
-use super::draining::Draining;
+use super::draining::{Draining, Ends};
 use super::express::Answers;
 use super::inbox::{Inbox, Moment, Next};
 use super::timers::Timer;
@@ -79,9 +79,9 @@ pub(super) async fn serve<A: HttpServerApp>(
     app: &Arc<A>,
     rules: Rules<'_>,
     stream: Box<ClientStream>,
-    shutdown: &ShutdownWatch,
+    ends: Ends<'_>,
 ) -> Option<(Box<ClientStream>, BytesMut)> {
-    let mut connection = Connection::new(app, rules, stream, shutdown);
+    let mut connection = Connection::new(app, rules, stream, ends);
     loop {
         let Turn { unsent, next } = poll_fn(|cx| connection.poll_turn(cx)).await;
         if let Some(unsent) = unsent
@@ -92,7 +92,7 @@ pub(super) async fn serve<A: HttpServerApp>(
         match next {
             Next::Read => {}
             Next::Request(header, framing) => {
-                connection = connection.hand_over(header, framing, shutdown).await?;
+                connection = connection.hand_over(header, framing, ends.leaving).await?;
             }
             Next::Http2 => return Some((connection.stream, connection.inbox.into_held())),
             Next::Refuse(error) => {
@@ -150,18 +150,13 @@ impl Current<'_> {
 // === impl Connection ===
 
 impl<'e, A: HttpServerApp> Connection<'e, A> {
-    fn new(
-        app: &'e Arc<A>,
-        rules: Rules<'e>,
-        stream: Box<ClientStream>,
-        shutdown: &ShutdownWatch,
-    ) -> Self {
+    fn new(app: &'e Arc<A>, rules: Rules<'e>, stream: Box<ClientStream>, ends: Ends<'_>) -> Self {
         let mut connection = Self {
             app,
             rules,
             stream,
             inbox: Inbox::new(Instant::now()),
-            draining: Draining::new(shutdown),
+            draining: Draining::new(ends),
         };
         connection.set_timer(rules.load().limits());
         connection
@@ -183,7 +178,7 @@ impl<'e, A: HttpServerApp> Connection<'e, A> {
                 return Poll::Ready(self.inbox.expire().into());
             }
             // A request that has begun to come is still served.
-            if self.inbox.is_idle() && self.draining.poll(cx).is_ready() {
+            if self.inbox.is_idle() && self.draining.stopped.poll(cx).is_ready() {
                 return Poll::Ready(Next::End.into());
             }
             Poll::Pending
@@ -194,7 +189,7 @@ impl<'e, A: HttpServerApp> Connection<'e, A> {
         let now = Instant::now();
         let moment = Moment {
             now,
-            is_stopping: self.draining.is_set(),
+            is_stopping: self.draining.leaving.is_set(),
         };
         let rules = self.rules.load();
         let (limits, snapshot) = (rules.limits(), rules.snapshot());
@@ -249,16 +244,16 @@ impl<'e, A: HttpServerApp> Connection<'e, A> {
         mut self,
         header: BytesMut,
         framing: Framing,
-        shutdown: &ShutdownWatch,
+        leaving: &ShutdownWatch,
     ) -> Option<Self> {
-        if self.draining.is_set() {
+        if self.draining.leaving.is_set() {
             // With a task's budget used up, pingora would see the end before the request.
             tokio::task::yield_now().await;
         }
         self.stream.start_request(framing, self.inbox.into_held());
         let mut session = ServerSession::new_http1(self.stream);
         session.set_pipelined_prefix(header);
-        let reused = self.app.process_new_http(session, shutdown).await?;
+        let reused = self.app.process_new_http(session, leaving).await?;
         // The settings would be for pingora's next request, if it read that header itself.
         let (stream, _settings) = reused.consume();
         let mut stream = ClientStream::back(stream)?;

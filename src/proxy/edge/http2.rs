@@ -5,7 +5,7 @@
 
 use super::backlog::{Account, Backlog};
 use super::client_stream::ClientStream;
-use super::draining::Draining;
+use super::draining::{Draining, Ends};
 use super::express::answer_http2;
 use super::frame_bounds::Excess;
 use super::timers::{Timer, Timers};
@@ -65,7 +65,7 @@ pub(super) async fn serve(
     edge: &Arc<Edge>,
     mut stream: Box<ClientStream>,
     held: BytesMut,
-    shutdown: &ShutdownWatch,
+    ends: Ends<'_>,
 ) {
     let limits = edge.snapshot.load().limits;
     let excess = Excess::default();
@@ -88,14 +88,16 @@ pub(super) async fn serve(
     let now = Instant::now();
     let mut timers = Timers::new(now);
     timers.set(Timer::Request, now + limits.keepalive_timeout);
-    let mut draining = Draining::new(shutdown);
+    let mut draining = Draining::new(ends);
     let mut is_draining = false;
+    // A connection that comes while the process is leaving has at least one stream.
+    let mut is_used = false;
     let mut malformed = 0;
     let backlog = Account::of_connection();
     loop {
         let accepted = tokio::select! {
             biased;
-            () = poll_fn(|cx| draining.poll(cx)), if !is_draining => {
+            () = poll_fn(|cx| draining.poll(is_used, cx)), if !is_draining => {
                 connection.graceful_shutdown();
                 is_draining = true;
                 continue;
@@ -116,6 +118,7 @@ pub(super) async fn serve(
             }
         };
         streams.lock().last = Instant::now();
+        is_used = true;
         for mut accepted in accepted {
             // By reference: a session is large, and most are answered here.
             if let Ok(Some(H2Accept::Session(session))) = &mut accepted
@@ -130,7 +133,13 @@ pub(super) async fn serve(
                 }
                 Ok(Some(H2Accept::Session(session))) => {
                     let backlog = Backlog::new(&backlog, &edge.backlog);
-                    hand_over(edge, session, backlog, OpenStream::new(&streams), shutdown);
+                    hand_over(
+                        edge,
+                        session,
+                        backlog,
+                        OpenStream::new(&streams),
+                        ends.leaving,
+                    );
                 }
                 Ok(Some(H2Accept::Rejected)) => {
                     // pingora answers some with 400, and resets others.
@@ -207,13 +216,13 @@ fn hand_over(
     session: HttpSession,
     backlog: Arc<Backlog>,
     open: OpenStream,
-    shutdown: &ShutdownWatch,
+    leaving: &ShutdownWatch,
 ) {
     let edge = Arc::clone(edge);
-    let shutdown = shutdown.clone();
+    let leaving = leaving.clone();
     let serve = async move {
         let session = ServerSession::new_http2(session);
-        let request = edge.proxy.process_new_http(session, &shutdown);
+        let request = edge.proxy.process_new_http(session, &leaving);
         if !response_deadline::hold(request).await {
             debug!("a stream is reset: the header of the upstream's response is late");
         }

@@ -35,6 +35,7 @@ use async_trait::async_trait;
 use backlog::Account;
 use bytes::BytesMut;
 use client_stream::ClientStream;
+use draining::Ends;
 use http::StatusCode;
 use http1::Rules;
 use pingora_core::apps::{HttpServerApp as _, ServerApp};
@@ -54,6 +55,8 @@ pub struct Edge {
     proxy: Arc<HttpProxy<Gateway>>,
     snapshot: Arc<ArcSwap<Snapshot>>,
     connections: Connections,
+    /// Says that the process is leaving, which it may do long before the listeners are closed.
+    leaving: ShutdownWatch,
     /// Room for responses that HTTP/2 clients have yet to take.
     backlog: Arc<Account>,
 }
@@ -61,12 +64,14 @@ pub struct Edge {
 // === impl Edge ===
 
 impl Edge {
-    /// `pooled` idle connections to upstreams are kept per thread.
+    /// `pooled` idle connections to upstreams are kept per thread. From the time that `leaving` is set,
+    /// each answer is its connection's last.
     pub fn new(
         threads: usize,
         pooled: usize,
         snapshot: Arc<ArcSwap<Snapshot>>,
         connections: Connections,
+        leaving: ShutdownWatch,
     ) -> Self {
         let conf = ServerConf {
             threads,
@@ -74,11 +79,13 @@ impl Edge {
             upstream_keepalive_pool_size: pooled,
             ..ServerConf::default()
         };
-        let proxy = http_proxy(&Arc::new(conf), Gateway::new(Arc::clone(&snapshot)));
+        let gateway = Gateway::new(Arc::clone(&snapshot), leaving.clone());
+        let proxy = http_proxy(&Arc::new(conf), gateway);
         Self {
             proxy: Arc::new(proxy),
             snapshot,
             connections,
+            leaving,
             backlog: Account::of_process(),
         }
     }
@@ -101,21 +108,17 @@ impl ServerApp for Edge {
             }
             Admission::Dropped => return None,
         };
+        let ends = Ends {
+            leaving: &self.leaving,
+            stopped: shutdown,
+        };
         let is_http2 = stream.selected_alpn_proto() == Some(ALPN::H2);
         let http2 = match is_http2 {
             true => Some((stream, BytesMut::new())),
-            false => {
-                http1::serve(
-                    &self.proxy,
-                    Rules::Traffic(&self.snapshot),
-                    stream,
-                    shutdown,
-                )
-                .await
-            }
+            false => http1::serve(&self.proxy, Rules::Traffic(&self.snapshot), stream, ends).await,
         };
         if let Some((stream, held)) = http2 {
-            http2::serve(self, stream, held, shutdown).await;
+            http2::serve(self, stream, held, ends).await;
         }
         None
     }

@@ -2,6 +2,7 @@
 //! They speak HTTP/1 alone.
 
 use super::client_stream::ClientStream;
+use super::draining::Ends;
 use super::http1::{self, Rules};
 use super::page_connections::PageConnections;
 use crate::config::Limits;
@@ -59,9 +60,13 @@ impl<P: Pages + 'static> ServerApp for PageEdge<P> {
         let (pages, limits) = (Arc::clone(&self.pages), self.limits);
         let app = Arc::new(PageServer::new(pages, limits, connection));
         let rules = Rules::Pages(&self.limits);
+        let ends = Ends {
+            leaving: shutdown,
+            stopped: shutdown,
+        };
         tokio::select! {
             // One that begins as HTTP/2 is closed.
-            _ = http1::serve(&app, rules, stream, shutdown) => {}
+            _ = http1::serve(&app, rules, stream, ends) => {}
             _ = closed => {}
         }
         None

@@ -13,6 +13,7 @@ use pingora_core::protocols::{
 use std::io;
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::LazyLock;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{
@@ -33,6 +34,9 @@ const PREFLIGHT: &str = "OPTIONS / HTTP/1.1\r\nHost: a.test\r\nOrigin: https://a
 /// Answered by pingora: it has no route.
 const GET: &str = "GET / HTTP/1.1\r\nHost: nowhere.test\r\n\r\n";
 const ENDLESS: &str = "GET / HTTP/1.1\r\nX-Drip: ";
+
+/// The process, which is not leaving.
+static RUNNING: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::Sender::new(false));
 
 /// The client's end of a connection.
 struct Client {
@@ -62,6 +66,7 @@ fn edge(lane: bool) -> Arc<Edge> {
         1,
         Arc::new(ArcSwap::from_pointee(snapshot)),
         Connections::new(metrics.connections()),
+        RUNNING.subscribe(),
     ))
 }
 

@@ -7,7 +7,7 @@
 //! | `Request`, on HTTP/2 | the same, while no stream is with pingora | with the connection, and with every stream's begin and end | never: it looks again while streams are open | the connection ends without a word |
 //! | `Frame`, on HTTP/2 | the preface, a frame that is not DATA, a header block of several: `header_timeout` each | when the socket has no more of it | when something is finished | reading fails, and with it the connection |
 //! | `Write` | a client that takes nothing of a response, for `write_timeout` | when the socket takes nothing | when it takes anything | writing fails, and with it the connection |
-//! | `Response` | an upstream that keeps an HTTP/1.1 request waiting: for its response's header, and after a WebSocket is refused for the content; `read_timeout` | with each piece of the request that is sent | with the response's header, or a 101 | reading fails, and the client gets 504 |
+//! | `Response` | an upstream that keeps an HTTP/1.1 request waiting: `read_timeout` for its response's header, then as long, or `stream_timeout`, for each piece of the content | with each piece of the request that is sent, or of the content that is written | with a 101, and with the next request | reading fails, and the client gets 504, or the end of the connection |
 //! | `Linger` | a client that goes on sending behind the last answer, for [`LINGER`] | when the gateway has ended its side | never | the socket is closed, whatever is unread |
 //!
 //! While pingora serves a request, pingora's own timers bound the reading of its body and the

@@ -3,6 +3,7 @@
 //! A background task resolves names, now and at an interval; requests never wait for it. While a name
 //! cannot be resolved, its last addresses are kept.
 
+use super::exchange::Silence;
 use crate::config::{Endpoint, Protocol, Upstream};
 use crate::proxy::room::{Place, Room};
 use arc_swap::ArcSwap;
@@ -20,8 +21,6 @@ use tracing::{info, warn};
 const RESOLVE_INTERVAL: Duration = Duration::from_secs(30);
 /// Interval while resolving fails.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
-/// Maximum time in which a WebSocket is silent in both directions; beyond it, the tunnel ends.
-pub(in crate::proxy) const TUNNEL_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 /// Maximum time that an idle connection to a backend is kept in the pool.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Maximum number of requests under way on one HTTP/2 connection; beyond it, another one is opened.
@@ -54,7 +53,11 @@ struct Target {
 pub(in crate::proxy) struct Try {
     /// The place in the rotation that it counts on from.
     pub turn: usize,
-    /// Whether the connection may become a tunnel, which is silent for longer.
+    /// Maximum time to connect.
+    pub connect_timeout: Duration,
+    /// The waits of the exchange, which pingora is told once.
+    pub silence: Silence,
+    /// Whether the connection may become a tunnel.
     pub is_websocket: bool,
     /// Whether the connection must not be one that has served a request before.
     pub is_fresh: bool,
@@ -117,10 +120,6 @@ impl Cluster {
         self.targets.load().len()
     }
 
-    pub(in crate::proxy) fn read_timeout(&self) -> Duration {
-        self.upstream.read_timeout
-    }
-
     /// Takes the next turn of the rotation. A request that has to try again counts on from its own
     /// turn: the rotation's next one may be the endpoint that just failed.
     pub(in crate::proxy) fn take_turn(&self) -> usize {
@@ -152,16 +151,11 @@ impl Cluster {
 
     fn peer_at(&self, address: SocketAddr, attempt: Try) -> Box<HttpPeer> {
         let mut peer = HttpPeer::new(address, false, String::new());
-        let silence = match attempt.is_websocket {
-            // Until the 101 the client's stream bounds the wait: pingora's time-outs are set once.
-            true => TUNNEL_TIMEOUT,
-            false => self.upstream.read_timeout,
-        };
         let options = &mut peer.options;
-        options.connection_timeout = Some(self.upstream.connect_timeout);
-        options.total_connection_timeout = Some(self.upstream.connect_timeout);
-        options.read_timeout = Some(silence);
-        options.write_timeout = Some(silence);
+        options.connection_timeout = Some(attempt.connect_timeout);
+        options.total_connection_timeout = Some(attempt.connect_timeout);
+        options.read_timeout = Some(attempt.silence.read);
+        options.write_timeout = Some(attempt.silence.write);
         options.idle_timeout = Some(IDLE_TIMEOUT);
         if !attempt.is_websocket {
             options.http_upstream_request_policy = HttpUpstreamRequestPolicy::deny_upgrades();

@@ -5,7 +5,10 @@
 //! end, last as long as the upstream likes. It checks that a response can be read, not that it may be
 //! passed on: RFC 9110 §15.2, RFC 9112 §6.
 
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, TRANSFER_ENCODING, UPGRADE};
+use crate::config::Timeouts;
+use http::header::{
+    ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, TRANSFER_ENCODING, UPGRADE,
+};
 use http::{HeaderValue, Method, StatusCode, Version, request};
 use pingora_core::{Error, ErrorType};
 use pingora_http::ResponseHeader;
@@ -19,11 +22,13 @@ const MAX_INTERIM: usize = 16;
 /// beyond it, the answer is 502.
 const MAX_FIELDS: usize = 256;
 
+/// Maximum length of a request's body that does not keep its response waiting.
+const MAX_SHORT_BODY: u64 = 64 << 10;
+
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub(in crate::proxy) struct Exchange {
-    /// Whether the request asks for a WebSocket.
-    pub asks_for_websocket: bool,
+    pub expects: Expectation,
     /// The time by which the response's header has to be there; it moves on with the request's body.
     respond_by: Option<Instant>,
     /// Number of interim responses so far.
@@ -32,6 +37,24 @@ pub(in crate::proxy) struct Exchange {
     has_response: bool,
     /// Whether the response can't have content, whatever the upstream sends.
     drops_content: bool,
+}
+
+/// The response that a request may get beside one that comes to its end at once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::proxy) enum Expectation {
+    #[default]
+    Nothing,
+    /// The request asks for a WebSocket.
+    WebSocket,
+    /// The response may turn out to be an event stream.
+    EventStream,
+}
+
+/// The longest silences of an upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::proxy) struct Silence {
+    pub read: Duration,
+    pub write: Duration,
 }
 
 /// The reason for not passing on an upstream's response.
@@ -47,6 +70,52 @@ pub(in crate::proxy) enum ResponseError {
     UnknownCoding,
     #[error("more than {MAX_FIELDS} header fields")]
     TooManyFields,
+}
+
+// === impl Expectation ===
+
+impl Expectation {
+    /// Tells what a request may lead to. On HTTP/1.1 the client's stream bounds the wait for any response,
+    /// which may then turn out to be an event stream. It can't while the request's body waits for the
+    /// upstream, and it does not on HTTP/2: there, only requests that ask for one get one.
+    pub(in crate::proxy) fn of(request: &request::Parts, has_body: bool) -> Self {
+        if asks_for_websocket(request, has_body) {
+            return Self::WebSocket;
+        }
+        let is_bounded =
+            request.version < Version::HTTP_2 && (!has_body || has_short_body(request));
+        match is_bounded || asks_for_event_stream(request) {
+            true => Self::EventStream,
+            false => Self::Nothing,
+        }
+    }
+
+    /// Returns the silences for pingora to bound. It is told them once, before there is a response.
+    pub(in crate::proxy) fn silence(self, timeouts: &Timeouts) -> Silence {
+        let Timeouts {
+            connect: _,
+            read,
+            write,
+            stream,
+            tunnel,
+        } = *timeouts;
+        match self {
+            Self::Nothing => Silence { read, write },
+            Self::WebSocket => Silence {
+                read: tunnel,
+                write: tunnel,
+            },
+            Self::EventStream => Silence {
+                read: read.max(stream),
+                write,
+            },
+        }
+    }
+
+    /// Whether pingora may wait for longer than the response's header may take.
+    pub(in crate::proxy) fn outlasts_the_header(self) -> bool {
+        self != Self::Nothing
+    }
 }
 
 // === impl Exchange ===
@@ -87,7 +156,8 @@ impl Exchange {
         match response.status {
             StatusCode::SWITCHING_PROTOCOLS => {
                 self.has_response = true;
-                let switches = self.asks_for_websocket && is_websocket(response);
+                let is_asked_for = self.expects == Expectation::WebSocket;
+                let switches = is_asked_for && is_websocket(response);
                 return switches.then_some(()).ok_or(ResponseError::UnaskedSwitch);
             }
             status if status.is_informational() => return self.receive_interim(response, now),
@@ -134,7 +204,7 @@ impl Exchange {
 
 /// Whether a request asks for a WebSocket in the way of RFC 6455 §4.1. With a body it does not: the
 /// upstream would have to read that before it could switch, under the time-outs of a tunnel.
-pub(in crate::proxy) fn asks_for_websocket(request: &request::Parts, has_body: bool) -> bool {
+fn asks_for_websocket(request: &request::Parts, has_body: bool) -> bool {
     let mut options = request.headers.get_all(CONNECTION).iter();
     let is_upgrade = |option: &[u8]| option.trim_ascii().eq_ignore_ascii_case(b"upgrade");
     request.version == Version::HTTP_11
@@ -142,6 +212,44 @@ pub(in crate::proxy) fn asks_for_websocket(request: &request::Parts, has_body: b
         && !has_body
         && names_websocket(request.headers.get(UPGRADE))
         && options.any(|line| line.as_bytes().split(|&byte| byte == b',').any(is_upgrade))
+}
+
+/// Whether a request's body is so short that it is sent at once.
+fn has_short_body(request: &request::Parts) -> bool {
+    let length = request.headers.get(CONTENT_LENGTH);
+    let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    length.is_some_and(|length| length <= MAX_SHORT_BODY)
+}
+
+/// Whether a request names event streams among the responses that it accepts, as browsers do for an
+/// `EventSource`.
+fn asks_for_event_stream(request: &request::Parts) -> bool {
+    let mut lines = request.headers.get_all(ACCEPT).iter();
+    lines.any(|line| {
+        line.as_bytes()
+            .split(|&byte| byte == b',')
+            .any(is_event_stream)
+    })
+}
+
+/// Returns the longest silence in the content of `response`.
+pub(in crate::proxy) fn content_timeout(
+    response: &ResponseHeader,
+    timeouts: &Timeouts,
+) -> Duration {
+    let media_type = response.headers.get(CONTENT_TYPE);
+    match media_type.is_some_and(|value| is_event_stream(value.as_bytes())) {
+        true => timeouts.stream,
+        false => timeouts.read,
+    }
+}
+
+/// Whether a media type, with or without parameters, is that of event streams:
+/// <https://html.spec.whatwg.org/#the-eventsource-interface>.
+fn is_event_stream(media_type: &[u8]) -> bool {
+    let essence = media_type.split(|&byte| byte == b';').next();
+    let essence = essence.unwrap_or_default().trim_ascii();
+    essence.eq_ignore_ascii_case(b"text/event-stream")
 }
 
 /// Whether a 101 switches to a WebSocket. A second line, or a list, would be another protocol.
@@ -292,7 +400,10 @@ mod tests {
             (true, &["websocket", "h2c"], Err(UnaskedSwitch)),
         ] {
             let mut exchange = Exchange {
-                asks_for_websocket: asks,
+                expects: match asks {
+                    true => Expectation::WebSocket,
+                    false => Expectation::EventStream,
+                },
                 ..Exchange::default()
             };
             let fields: Vec<_> = protocols.iter().map(|p| ("upgrade", *p)).collect();
@@ -337,6 +448,48 @@ mod tests {
             let (parts, ()) = request.body(()).expect("a request").into_parts();
             let asks = asks_for_websocket(&parts, has_body);
             assert_eq!(asks, expected, "{method} {version:?} {fields:?} {has_body}");
+        }
+    }
+
+    #[test]
+    fn the_response_that_a_request_may_get_decides_for_how_long_pingora_waits() {
+        use Expectation::{EventStream, Nothing, WebSocket};
+        let upgrade = [("connection", "upgrade"), ("upgrade", "websocket")];
+        let stream = [("accept", "application/json, Text/Event-Stream;q=0.9")];
+        let other = [("accept", "*/*, text/event-streams")];
+        for (version, fields, has_body, expected) in [
+            (Version::HTTP_11, &[][..], false, EventStream),
+            (
+                Version::HTTP_11,
+                &[("content-length", "65536")],
+                true,
+                EventStream,
+            ),
+            (
+                Version::HTTP_11,
+                &[("content-length", "65537")],
+                true,
+                Nothing,
+            ),
+            (
+                Version::HTTP_11,
+                &[("transfer-encoding", "chunked")],
+                true,
+                Nothing,
+            ),
+            (Version::HTTP_11, &stream, true, EventStream),
+            (Version::HTTP_11, &upgrade, false, WebSocket),
+            (Version::HTTP_2, &stream, false, EventStream),
+            (Version::HTTP_2, &other, false, Nothing),
+            (Version::HTTP_2, &[], false, Nothing),
+        ] {
+            let mut request = http::Request::builder().version(version);
+            for (name, value) in fields {
+                request = request.header(*name, *value);
+            }
+            let (parts, ()) = request.body(()).expect("a request").into_parts();
+            let expects = Expectation::of(&parts, has_body);
+            assert_eq!(expects, expected, "{version:?} {fields:?} {has_body}");
         }
     }
 

@@ -5,5 +5,5 @@ mod echo;
 pub(super) mod exchange;
 pub(super) mod retry;
 
-pub(super) use cluster::{Cluster, NoPeer, TUNNEL_TIMEOUT, Try};
+pub(super) use cluster::{Cluster, NoPeer, Try};
 pub use echo::Echo;

@@ -130,14 +130,21 @@ async fn a_request_waits_for_its_upstream_and_not_for_ever() {
 
     // Content is waited for piece by piece.
     let (mut stream, _client) = waiting();
-    stream.await_content(Some(30 * SECOND));
+    stream.await_content(30 * SECOND);
     sleep(20 * SECOND).await;
     stream.write_all(b"piece").await.expect("there is room");
     assert_eq!(late_after(&mut stream).await, 30);
 
-    // Where pingora bounds the wait, or there is a tunnel, and with the next request, there is no end.
+    // A client that has ended its side waits no longer than any other.
+    let (mut stream, mut client) = waiting();
+    AsyncWriteExt::shutdown(&mut client)
+        .await
+        .expect("it is connected");
+    stream.await_header(Instant::now() + 30 * SECOND);
+    assert_eq!(late_after(&mut stream).await, 30);
+
+    // In a tunnel, and with the next request, there is no end.
     for stop in [
-        |stream: &mut ClientStream| stream.await_content(None),
         |stream: &mut ClientStream| stream.end_http(),
         |stream: &mut ClientStream| stream.start_request(Framing::Unstated, BytesMut::new()),
     ] {
