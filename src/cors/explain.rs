@@ -65,8 +65,7 @@ pub fn explain(rule: &Rule, request: &CorsRequest<'_>) -> Vec<Step> {
     };
     steps.push(origin_step(policies, request));
     if kind == RequestKind::Preflight {
-        let deciding = check_origin(policies, request).unwrap_or(policies.last_index());
-        let policy = policies.policy(deciding);
+        let policy = policies.deciding(request);
         steps.push(method_step(policy, request));
         steps.push(headers_step(policy, request));
     }
@@ -180,7 +179,8 @@ fn origin_step(policies: &PolicyList, request: &CorsRequest<'_>) -> Step {
                 (SingleValue::Absent | SingleValue::Many, _) => shown,
             };
             let origin = request.origin.one();
-            let near_miss = origin.and_then(|o| near_miss::origin(origins, o));
+            let near_miss =
+                origin.and_then(|o| near_miss::origin(origins, o).map(|miss| miss.words));
             Step::no(name, reason, finding, near_miss)
         }
     }

@@ -84,6 +84,12 @@ pub(super) fn is_cors_field(name: &str) -> bool {
     name.starts_with(ACCESS_CONTROL)
 }
 
+/// Whether the name is a field of a CORS response, which means nothing on a request. `name` is in lower
+/// case.
+pub fn is_cors_response_field(name: &str) -> bool {
+    is_cors_field(name) && !name.starts_with("access-control-request-")
+}
+
 /// The prefix, in lower case, of all fields of the CORS protocol but Origin and Vary.
 pub(super) const ACCESS_CONTROL: &str = "access-control-";
 

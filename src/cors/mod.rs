@@ -46,6 +46,7 @@ mod outcome;
 mod policy;
 mod policy_list;
 mod preflight;
+mod remedy;
 mod request;
 mod response_fields;
 mod rule;
@@ -55,11 +56,12 @@ pub use byte_set::ByteSet;
 pub use decision::{Decision, PreflightDecision, Rejection, decide};
 pub use explain::{Step, StepName, StepResult, explain};
 pub use fetch_lists::{
-    HEADERS_FORBIDDEN_BUT_HARMLESS, NORMALIZED_METHODS, is_forbidden_method,
-    is_forbidden_request_header, is_token,
+    HEADERS_FORBIDDEN_BUT_HARMLESS, NORMALIZED_METHODS, is_cors_response_field,
+    is_forbidden_method, is_forbidden_request_header, is_token,
 };
 pub use header_plan::{HeaderPlan, ResponseFields, add_vary, joined_vary};
 pub use lookalikes::{Probe, ProbeKind, probes, registrable_domain};
+pub use near_miss::OPAQUE_ORIGINS;
 pub use origins::matcher::{MatcherError, OriginMatcher, PatternId, PatternRef};
 pub use origins::origin::{
     MAX_ORIGIN_LEN, Origin, OriginError, TupleOrigin, default_port, host_and_port, invalid_port,
@@ -76,6 +78,7 @@ pub use policy::{
 };
 pub use policy_list::{PolicyIndex, PolicyList, PolicyListError};
 pub use preflight::PreflightAnswer;
+pub use remedy::{Remedy, remedies};
 pub use request::{CorsRequest, FieldLines, MAX_FIELD_LINES, RequestKind, SingleValue};
 pub use response_fields::{FieldName, FieldValue, RequestPart, VarySet};
 pub use rule::Rule;

@@ -5,11 +5,30 @@
 //!
 //! *Invariant:* a value is called allowed only after the policy itself was asked.
 
-use super::fetch_lists::{is_forbidden_method, is_safelisted_method, is_token};
+use super::fetch_lists::{
+    is_cors_response_field, is_forbidden_method, is_safelisted_method, is_token,
+};
 use super::origins::matcher::{OriginMatcher, PatternRef};
 use super::origins::origin::{Origin, TupleOrigin, default_port, host_and_port};
 use super::origins::pattern::{HostPattern, OriginPattern, PortPattern, TuplePattern};
 use super::policy::Policy;
+
+/// The pages that a browser gives an opaque origin: <https://html.spec.whatwg.org/#concept-origin-opaque>.
+pub const OPAQUE_ORIGINS: &str = "a browser sends `null` for a page without an origin of its own: in a \
+     sandboxed frame, from a file or a `data:` URL, or after a redirect from one origin to another";
+
+/// A near miss of an origin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OriginNearMiss {
+    /// The difference, in words.
+    pub words: String,
+    /// The pattern that is missed, as it is written; `None` if no pattern is near.
+    pub pattern: Option<String>,
+}
+
+/// Names and addresses of the machine itself. A browser compares origins as text, so that a page of
+/// one of them is not a page of another.
+pub(super) const OWN_HOSTS: [&str; 4] = ["localhost", "127.0.0.1", "[::1]", "0.0.0.0"];
 
 /// The near miss of a wildcard's own parent.
 const NEEDS_LABEL: &str = "the wildcard needs at least one label";
@@ -19,13 +38,16 @@ const NEEDS_LABEL: &str = "the wildcard needs at least one label";
 const MAX_TYPOS: usize = 2;
 
 /// Describes how `origin`, which no pattern matches, misses one.
-pub(super) fn origin(patterns: &OriginMatcher, origin: &[u8]) -> Option<String> {
+pub(super) fn origin(patterns: &OriginMatcher, origin: &[u8]) -> Option<OriginNearMiss> {
     let text = String::from_utf8_lossy(origin);
     if origin == b"null" {
-        return Some(
-            "only the pattern `null`, and `*` without credentials, match an opaque origin"
-                .to_owned(),
+        let words = format!(
+            "only the pattern `null`, and `*` without credentials, match an opaque origin; {OPAQUE_ORIGINS}"
         );
+        return Some(OriginNearMiss {
+            words,
+            pattern: None,
+        });
     }
     let other_kind = || other_origin(patterns, &text);
     let Ok(Origin::Tuple(tuple)) = Origin::parse(origin) else {
@@ -34,12 +56,13 @@ pub(super) fn origin(patterns: &OriginMatcher, origin: &[u8]) -> Option<String> 
     other_kind()
         .or_else(|| other_port(patterns, &tuple))
         .or_else(|| other_scheme_and_port(patterns, &tuple))
+        .or_else(|| other_own_host(patterns, &tuple))
         .or_else(|| typo(patterns, &tuple))
 }
 
 /// Changes one thing about the origin, and describes the change if it makes the origin an allowed
 /// one.
-fn other_origin(patterns: &OriginMatcher, text: &str) -> Option<String> {
+fn other_origin(patterns: &OriginMatcher, text: &str) -> Option<OriginNearMiss> {
     let allowed_by = |changed: &str| match patterns.find(changed.as_bytes()) {
         Ok(Some(id)) if patterns.pattern(id) != PatternRef::Text("*") => Some(patterns.pattern(id)),
         _ => None,
@@ -51,14 +74,12 @@ fn other_origin(patterns: &OriginMatcher, text: &str) -> Option<String> {
         if what == NEEDS_LABEL && !is_wildcard {
             return None;
         }
-        Some(match pattern {
-            PatternRef::Text(pattern) if pattern == changed => {
-                format!("{what}: `{changed}` is allowed")
-            }
-            PatternRef::Text(pattern) | PatternRef::Regex(pattern) => {
-                format!("{what}: `{changed}` is allowed by `{pattern}`")
-            }
-        })
+        let (PatternRef::Text(pattern) | PatternRef::Regex(pattern)) = pattern;
+        let words = match pattern == changed {
+            true => format!("{what}: `{changed}` is allowed"),
+            false => format!("{what}: `{changed}` is allowed by `{pattern}`"),
+        };
+        Some(OriginNearMiss::new(words, pattern))
     })
 }
 
@@ -105,6 +126,10 @@ fn changes(text: &str) -> Vec<(String, String)> {
             add(&what, format!("{other}://{host}"));
         }
     }
+    for other in OWN_HOSTS.into_iter().filter(|_| OWN_HOSTS.contains(&host)) {
+        let what = format!("`{host}` and `{other}` are two hosts to a browser");
+        add(&what, with_port(scheme, other));
+    }
     add(NEEDS_LABEL, with_port(scheme, &format!("www.{host}")));
     add(
         "`www.` is missing",
@@ -128,17 +153,19 @@ fn is_host_of(pattern: &TuplePattern, origin: &TupleOrigin<'_>) -> bool {
 }
 
 /// Finds a pattern that takes the host, and neither the scheme nor the port.
-fn other_scheme_and_port(patterns: &OriginMatcher, origin: &TupleOrigin<'_>) -> Option<String> {
+fn other_scheme_and_port(
+    patterns: &OriginMatcher,
+    origin: &TupleOrigin<'_>,
+) -> Option<OriginNearMiss> {
     let pattern = tuples(patterns).find(|pattern| is_host_of(pattern, origin))?;
     let scheme = origin.scheme();
-    Some(format!(
-        "scheme is {scheme}, and the port differs too: `{}` is allowed",
-        pattern.text()
-    ))
+    let text = pattern.text();
+    let words = format!("scheme is {scheme}, and the port differs too: `{text}` is allowed");
+    Some(OriginNearMiss::new(words, &text))
 }
 
 /// Finds a pattern that takes scheme and host but not the port.
-fn other_port(patterns: &OriginMatcher, origin: &TupleOrigin<'_>) -> Option<String> {
+fn other_port(patterns: &OriginMatcher, origin: &TupleOrigin<'_>) -> Option<OriginNearMiss> {
     let is_same =
         |pattern: &TuplePattern| pattern.scheme() == origin.scheme() && is_host_of(pattern, origin);
     let pattern = tuples(patterns).find(is_same)?;
@@ -153,13 +180,24 @@ fn other_port(patterns: &OriginMatcher, origin: &TupleOrigin<'_>) -> Option<Stri
         PortPattern::Any => return None,
     };
     let is = port(origin.port());
-    Some(format!(
-        "port differs: {is}, but `{text}` requires {wanted}"
-    ))
+    let words = format!("port differs: {is}, but `{text}` requires {wanted}");
+    Some(OriginNearMiss::new(words, &text))
+}
+
+/// Finds a pattern with another name of the machine itself; scheme and port differ, too.
+fn other_own_host(patterns: &OriginMatcher, origin: &TupleOrigin<'_>) -> Option<OriginNearMiss> {
+    let host = origin.host();
+    let is_own = |host: &str| OWN_HOSTS.contains(&host);
+    let pattern = tuples(patterns).find(|pattern| is_own(host) && is_own(pattern.host()))?;
+    let (other, text) = (pattern.host(), pattern.text());
+    let words = format!(
+        "`{host}` and `{other}` are two hosts to a browser, and scheme or port differ too: `{text}` is allowed"
+    );
+    Some(OriginNearMiss::new(words, &text))
 }
 
 /// Finds a pattern with a host that is spelled nearly like the origin's.
-fn typo(patterns: &OriginMatcher, origin: &TupleOrigin<'_>) -> Option<String> {
+fn typo(patterns: &OriginMatcher, origin: &TupleOrigin<'_>) -> Option<OriginNearMiss> {
     let host = origin.host();
     let nearest = tuples(patterns)
         .filter(|pattern| {
@@ -176,7 +214,8 @@ fn typo(patterns: &OriginMatcher, origin: &TupleOrigin<'_>) -> Option<String> {
         .filter(|(distance, _)| (1..=MAX_TYPOS).contains(distance))
         .min_by_key(|(distance, _)| *distance);
     let (_, pattern) = nearest?;
-    Some(format!("it is spelled almost like `{}`", pattern.text()))
+    let words = format!("it is spelled almost like `{}`", pattern.text());
+    Some(OriginNearMiss::new(words, &pattern.text()))
 }
 
 fn tuples(patterns: &OriginMatcher) -> impl Iterator<Item = TuplePattern> {
@@ -214,6 +253,9 @@ pub(super) fn header(policy: &Policy, name: &[u8]) -> Option<String> {
     if !is_token(name) {
         return Some(format!("`{}` is not a header name", text.escape_default()));
     }
+    if is_cors_response_field(&text) {
+        return Some(format!("`{text}` is a field of responses, not of requests"));
+    }
     if policy.allows_any_header() && text == "authorization" {
         return Some("`authorization` is never covered by `*`: list it beside the `*`".to_owned());
     }
@@ -227,6 +269,17 @@ fn nearest(name: &str, listed: Vec<String>) -> Option<String> {
     let nearest = listed.iter().min_by_key(|listed| distance(listed))?;
     let is_near = distance(nearest) <= MAX_TYPOS.min(name.len() / 4);
     is_near.then(|| format!("`{nearest}` is allowed"))
+}
+
+// === impl OriginNearMiss ===
+
+impl OriginNearMiss {
+    fn new(words: String, pattern: &str) -> Self {
+        Self {
+            words,
+            pattern: Some(pattern.to_owned()),
+        }
+    }
 }
 
 #[cfg(test)]

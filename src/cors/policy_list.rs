@@ -7,6 +7,8 @@
 use super::origins::matcher::{MatcherError, OriginMatcher, PatternId};
 use super::origins::origin::OriginError;
 use super::policy::Policy;
+use super::preflight::check_origin;
+use super::request::CorsRequest;
 use super::response_fields::{FieldValue, VarySet};
 use http::HeaderValue;
 use std::sync::Arc;
@@ -112,6 +114,11 @@ impl PolicyList {
     /// Returns the place of the last policy, which says no where no origin matches.
     pub(super) fn last_index(&self) -> PolicyIndex {
         PolicyIndex(self.first.len() as u8)
+    }
+
+    /// Returns the policy that decides about the request.
+    pub fn deciding(&self, request: &CorsRequest<'_>) -> &Policy {
+        self.policy(check_origin(self, request).unwrap_or(self.last_index()))
     }
 
     /// Finds the policy that decides about an origin, and the pattern that matches. A policy that answers

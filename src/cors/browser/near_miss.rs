@@ -1,5 +1,6 @@
 //! Near misses: the difference between a server's value and the one that a browser compares with.
 
+use crate::cors::near_miss::OWN_HOSTS;
 use crate::cors::origins::origin::{default_port, host_and_port};
 use std::fmt;
 
@@ -20,6 +21,8 @@ pub enum OriginMiss {
     /// `:443` or `:80`, which browsers leave out.
     DefaultPort,
     Port,
+    /// Both are names of the machine itself.
+    OwnHost,
     /// One is a subdomain of the other.
     Subdomain,
 }
@@ -82,6 +85,9 @@ impl OriginMiss {
                 true => Self::Port,
             });
         }
+        if OWN_HOSTS.contains(&host) && OWN_HOSTS.contains(&value_host) {
+            return Some(Self::OwnHost);
+        }
         let below = |name: &str, parent: &str| {
             name.strip_suffix(parent)
                 .is_some_and(|labels| labels.ends_with('.'))
@@ -109,6 +115,9 @@ impl fmt::Display for OriginMiss {
             Self::Scheme => "the schemes differ",
             Self::DefaultPort => "a browser leaves the default port out",
             Self::Port => "the ports differ",
+            Self::OwnHost => {
+                "`localhost`, `127.0.0.1` and `[::1]` are different hosts to a browser"
+            }
             Self::Subdomain => "one host is a subdomain of the other",
         })
     }

@@ -1,5 +1,7 @@
 //! Every reason for which a browser refuses, in words, and advice what to change on the server.
 
+use super::super::fetch_lists::is_cors_response_field;
+use super::super::near_miss::OPAQUE_ORIGINS;
 use super::super::response_fields::FieldName;
 use super::near_miss::{MethodMiss, OriginMiss, Star};
 
@@ -115,6 +117,13 @@ impl Refusal {
                 }
                 _ => "answer OPTIONS on this path with 204".into(),
             },
+            Self::AllowOriginMissing { origin } | Self::AllowOriginOther { origin, .. }
+                if origin == "null" =>
+            {
+                format!(
+                    "serve the page from a URL with an origin, and allow that one: {OPAQUE_ORIGINS}"
+                )
+            }
             Self::AllowOriginMissing { origin } => {
                 format!("allow the origin: `{ALLOW_ORIGIN}: {origin}`, on errors too")
             }
@@ -158,6 +167,9 @@ impl Refusal {
                     ),
                 }
             }
+            Self::HeaderNotAllowed { header, .. } if is_cors_response_field(header) => format!(
+                "take `{header}` out of the script: it is a field of responses, and allows nothing on a request"
+            ),
             Self::HeaderNotAllowed { header, .. } => {
                 format!("add it to the list by its name: `{ALLOW_HEADERS}: {header}`")
             }

@@ -262,6 +262,12 @@ fn a_near_miss_is_named() {
         ("http://[::1]", "http://[::1]:3001", Some(Port)),
         ("http://localhost:3000", "http://localhost", Some(Port)),
         ("localhost", "http://localhost:3000", Some(MissingScheme)),
+        (
+            "http://localhost:3000",
+            "http://127.0.0.1:3000",
+            Some(OwnHost),
+        ),
+        ("http://127.0.0.1", "http://[::1]:3000", Some(OwnHost)),
     ] {
         assert_eq!(OriginMiss::between(value, origin), expected, "{value}");
     }

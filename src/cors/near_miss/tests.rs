@@ -43,7 +43,7 @@ fn a_value_is_told_what_it_lacks() {
         let (kind, value) = input.split_once(':').expect("a kind");
         let value = value.trim_start().as_bytes();
         let miss = match kind {
-            "origin" => origin(listed.origins(), value),
+            "origin" => origin(listed.origins(), value).map(|miss| miss.words),
             "method" => method(&listed, value),
             "header" => header(&listed, value),
             "header under *" => header(&any, value),
