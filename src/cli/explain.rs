@@ -3,7 +3,7 @@
 use super::error::{CommandError, WRONG_USAGE};
 use super::output::{Format, complain, print};
 use crate::config::Config;
-use crate::explain::{Flags, Question, explain};
+use crate::explain::{Flags, Question, Ruling, explain};
 use crate::metrics::Metrics;
 use crate::proxy::Snapshot;
 use clap::Args;
@@ -16,7 +16,16 @@ Examples:
   corsgate explain --config gate.yaml --url https://api.example.com/v1/books \\
     --origin https://app.example.com --method PUT --header authorization
 
-  pbpaste | corsgate explain --config gate.yaml --origin https://app.example.com";
+  pbpaste | corsgate explain --config gate.yaml --origin https://app.example.com
+
+Pasted on stdin: a request as the network tab of a browser copies it (as cURL, as fetch, as PowerShell, or its raw
+headers), or a message about CORS from a browser's console.
+
+Exit status: 0 yes, the script gets the response, or CORS has no say; 1 no; 2 wrong usage, or errors in the
+configuration; 4 unknown, because the upstream's response decides.";
+
+/// The exit status if the upstream's response decides.
+const UNKNOWN: u8 = 4;
 
 /// Maximum size of a pasted request; beyond it, it is not explained.
 const MAX_PASTED: u64 = 1 << 20;
@@ -45,6 +54,9 @@ pub(super) struct Options {
     /// The script asks with credentials: `fetch(…, { credentials: "include" })`.
     #[arg(long)]
     credentials: bool,
+    /// A response header that the script reads; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    reads: Vec<String>,
     /// Output format.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -58,15 +70,24 @@ pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
         method,
         headers,
         credentials,
+        reads,
         format,
     } = options;
-    let config = Config::load_once(&config)?;
+    let config = match Config::load_once(&config) {
+        Ok(config) => config,
+        Err(errors) => {
+            // Status 1 is an answer.
+            complain(&format!("{errors}\n"));
+            return Ok(ExitCode::from(WRONG_USAGE));
+        }
+    };
     let flags = Flags {
         url,
         origin,
         method,
         headers,
         credentials,
+        reads,
     };
     // With a URL stdin is not read: a pipe that stays open would block.
     let mut pasted = Vec::new();
@@ -94,5 +115,9 @@ pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
         Format::Text => print(&report.to_string())?,
         Format::Json => print(&report.to_json())?,
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(match report.verdict {
+        Ruling::Allowed | Ruling::NoCors => ExitCode::SUCCESS,
+        Ruling::Blocked | Ruling::Fails => ExitCode::FAILURE,
+        Ruling::DependsOnUpstream => ExitCode::from(UNKNOWN),
+    })
 }

@@ -2,6 +2,7 @@
 
 use super::error::{Diagnostic, Place};
 use super::sources::Sources;
+use super::written::Written;
 use crate::cors::{PolicyList, Rule};
 use crate::routing::RouteMatch;
 use ipnet::IpNet;
@@ -33,6 +34,8 @@ pub struct Config {
     /// A short name for the content: the same content has the same name in every process.
     pub hash: String,
     pub sources: Sources,
+    /// The file as it was read, for explain.
+    pub written: Written,
 }
 
 /// The admin listener.

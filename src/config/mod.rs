@@ -17,6 +17,7 @@ mod schema;
 mod sources;
 mod suggest;
 mod variables;
+mod written;
 mod yaml;
 
 pub use compiled::{
@@ -26,6 +27,7 @@ pub use compiled::{
 pub use error::{ConfigError, Diagnostic, Place, Severity, escaped};
 pub use schema::schema;
 pub use sources::Sources;
+pub use written::{Written, WrittenPlace, WrittenPlaces};
 
 use std::ffi::OsString;
 use std::io;

@@ -34,16 +34,23 @@ pub enum Remedy {
     Script(String),
 }
 
-/// Returns the changes of [`PolicyList::deciding`] after which it permits the request, to a script that
-/// reads `reads` among the response's fields.
-pub fn remedies(
-    policies: &PolicyList,
+/// Returns the changes of a policy after which the request is permitted, to a script that reads `reads`
+/// among the response's fields. The policy is the one that decides, or one before it that would.
+pub fn remedies<'p>(
+    policies: &'p PolicyList,
     request: &CorsRequest<'_>,
     credentials: bool,
     reads: &[String],
-) -> Vec<Remedy> {
+) -> (&'p Policy, Vec<Remedy>) {
     let mut remedies = Vec::new();
     let policy = policies.deciding(request);
+    if credentials
+        && !has(policy, FieldName::AllowCredentials)
+        && let Some(earlier) = earlier_with_credentials(policies, policy)
+        && let Some(remedy) = request.origin.one().and_then(|o| of_origin(earlier, o))
+    {
+        return (earlier, vec![remedy]);
+    }
     let is_any = policies.is_constant_any();
     let is_preflight = request.kind() == RequestKind::Preflight;
     let origin = request.origin.one();
@@ -82,7 +89,14 @@ pub fn remedies(
         values,
         nearest: None,
     }));
-    remedies
+    (policy, remedies)
+}
+
+/// Finds the policy with credentials that is asked before `deciding`.
+fn earlier_with_credentials<'p>(policies: &'p PolicyList, deciding: &Policy) -> Option<&'p Policy> {
+    let earlier = policies.policies();
+    let mut earlier = earlier.take_while(|policy| !std::ptr::eq(*policy, deciding));
+    earlier.find(|policy| has(policy, FieldName::AllowCredentials))
 }
 
 fn has(policy: &Policy, field: FieldName) -> bool {

@@ -78,7 +78,7 @@ pub(super) fn ruling(judged: &[(&Exchange, &Judgement)]) -> (Ruling, String) {
 
 impl Exchange {
     /// Returns the gateway's reason for saying no, if the gateway is what says it.
-    fn cause(&self) -> Option<String> {
+    pub(super) fn cause(&self) -> Option<String> {
         let mut noes = self
             .steps
             .iter()

@@ -4,25 +4,32 @@
 //! This room judges them as a browser does and lays out the report; the steps are worded in
 //! [`crate::cors::explain`], the predicates of routes in [`crate::routing`].
 
+mod changes;
 mod exchange;
 mod judgement;
+mod notes;
 mod question;
 mod report;
+mod script;
+mod unasked;
 
-pub use question::{Flags, Format, Question, QuestionError};
+pub use question::{Flags, Format, Message, Question, QuestionError, Source};
 pub use report::{
-    Author, Browser, Exchange, NearestRoute, ReadingReport, Report, Response, RouteReport, Ruling,
-    StepOutcome, StepReport,
+    Author, Browser, Change, Exchange, NearestRoute, ReadingReport, Report, Response, RouteReport,
+    Ruling, StepOutcome, StepReport,
 };
 
 use crate::cors::browser::ScriptRequest;
-use crate::cors::{CorsRequest, Origin, RequestKind, default_port, host_and_port, origin_of};
+use crate::cors::{CorsRequest, RequestKind, default_port, host_and_port, origin_of};
 use crate::proxy::Snapshot;
+use changes::Changes;
 use exchange::exchange;
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method, Request, Uri};
-use judgement::{judge_preflight, judge_response, ruling};
+use judgement::{judge_preflight, ruling};
+use script::explain_script;
+use unasked::{explain_options, explain_websocket};
 
 /// A report in the format that was asked for.
 pub struct Explained {
@@ -53,9 +60,24 @@ pub fn answer(snapshot: &Snapshot, query: &str, pasted: &str) -> Result<Explaine
 ///
 /// If the question is not a request: its method is not a token, or a field cannot be sent.
 pub fn explain(snapshot: &Snapshot, question: &Question) -> Result<Report, QuestionError> {
+    let mut report = judge(snapshot, question)?;
+    if let Some(open) = notes::open_points(snapshot, question, &report)? {
+        report
+            .why
+            .push_str("; not with every header and credentials: see the first note");
+        report.notes.insert(0, open);
+    }
+    report.notes.extend(notes::of_request(question, &report));
+    if let Source::Message(message) = &question.source {
+        notes::of_message(message, &mut report);
+    }
+    Ok(report)
+}
+
+/// Explains a request, and nothing beside it.
+fn judge(snapshot: &Snapshot, question: &Question) -> Result<Report, QuestionError> {
     let header = question.header()?;
-    let request = CorsRequest::new(&header.method, &header.headers);
-    let kind = request.kind();
+    let kind = CorsRequest::new(&header.method, &header.headers).kind();
     let mut report = Report {
         method: question.method.clone(),
         url: question.url(),
@@ -64,13 +86,14 @@ pub fn explain(snapshot: &Snapshot, question: &Question) -> Result<Report, Quest
         listener: None,
         verdict: Ruling::NoCors,
         why: String::new(),
+        changes: Vec::new(),
         notes: Vec::new(),
         preflight: None,
         request: None,
     };
     report.take_listener(snapshot, question);
-    report.notes.extend(odd_origin(question));
     match kind {
+        _ if question.is_websocket() => explain_websocket(snapshot, question, &mut report)?,
         RequestKind::Preflight => explain_preflight(snapshot, question, &header, &mut report),
         RequestKind::NotCors => {
             let (mut exchange, _) = exchange(snapshot, &header, question);
@@ -79,7 +102,11 @@ pub fn explain(snapshot: &Snapshot, question: &Question) -> Result<Report, Quest
                 .clone_into(&mut report.why);
             report.request = Some(exchange);
         }
-        RequestKind::Actual => return explain_actual(snapshot, question, report),
+        // A script's own OPTIONS is asked for by a preflight first; a tool's is not.
+        RequestKind::Actual if header.method == Method::OPTIONS && question.is_as_sent() => {
+            explain_options(snapshot, question, &header, &mut report);
+        }
+        RequestKind::Actual => explain_script(snapshot, question, &mut report)?,
     }
     Ok(report)
 }
@@ -112,116 +139,36 @@ fn explain_preflight(
     }
     let judgement = judge_preflight(&script, seen.as_ref(), &mut exchange.browser);
     (report.verdict, report.why) = ruling(&[(&exchange, &judgement)]);
+    report.take_changes(snapshot, question, &[(&exchange, header)], &[]);
     report.preflight = Some(exchange);
-}
-
-/// Explains a script's request, and the preflight that its browser sends first.
-fn explain_actual(
-    snapshot: &Snapshot,
-    question: &Question,
-    mut report: Report,
-) -> Result<Report, QuestionError> {
-    let origin = report.origin.clone().unwrap_or_default();
-    let headers: Vec<(String, String)> = question
-        .headers
-        .iter()
-        .filter(|(name, _)| !is_origin(name))
-        .cloned()
-        .collect();
-    let script = ScriptRequest {
-        method: &question.method,
-        origin: &origin,
-        headers: &headers,
-        credentials: question.credentials,
-    };
-    // A browser does not always send what the script has written.
-    let dropped = script.dropped_headers();
-    let is_sent = |(name, _): &&(String, String)| {
-        let mut dropped = dropped.iter();
-        !dropped.any(|dropped| name.eq_ignore_ascii_case(dropped)) || is_origin(name)
-    };
-    let sent = Question {
-        method: script.method().to_owned(),
-        headers: question.headers.iter().filter(is_sent).cloned().collect(),
-        ..question.clone()
-    };
-    if sent.method != question.method {
-        let (written, sent) = (&question.method, &sent.method);
-        let note = format!("the browser sends the method `{written}` as `{sent}`");
-        report.notes.push(note);
-    }
-    let (mut exchange_itself, seen) = exchange(snapshot, &sent.header()?, &sent);
-    if question.is_same_origin(&origin) {
-        exchange_itself.browser.says = "makes no CORS check".to_owned();
-        "the page and the URL have the same origin: a browser makes no CORS check"
-            .clone_into(&mut report.why);
-        report.request = Some(exchange_itself);
-        return Ok(report);
-    }
-    if let Err(error) = script.check() {
-        report.verdict = Ruling::Blocked;
-        report.why = format!("the browser sends nothing: {error}");
-        return Ok(report);
-    }
-    for name in dropped {
-        let note = format!(
-            "browsers ignore `{name}` when a script sets it: they leave it out, or set it themselves"
-        );
-        report.notes.push(note);
-    }
-    let causes = script.preflight_causes();
-    let judgement = judge_response(&script, seen.as_ref(), &mut exchange_itself.browser);
-    if causes.is_empty() {
-        report
-            .notes
-            .push("no preflight: neither the method nor the headers need one".to_owned());
-        (report.verdict, report.why) = ruling(&[(&exchange_itself, &judgement)]);
-        report.request = Some(exchange_itself);
-        return Ok(report);
-    }
-    let causes: Vec<String> = causes.iter().map(ToString::to_string).collect();
-    report
-        .notes
-        .push(format!("preflight, because of: {}", causes.join(", ")));
-    let asking = Question {
-        method: "OPTIONS".to_owned(),
-        headers: script
-            .preflight_fields()
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect(),
-        ..question.clone()
-    };
-    let (mut preflight, seen) = exchange(snapshot, &asking.header()?, &asking);
-    let asked = judge_preflight(&script, seen.as_ref(), &mut preflight.browser);
-    if matches!(asked, Some(Err(_))) {
-        exchange_itself.browser = Browser {
-            permits: None,
-            code: None,
-            says: "does not send it: the preflight was refused".to_owned(),
-        };
-    }
-    let both = [(&preflight, &asked), (&exchange_itself, &judgement)];
-    (report.verdict, report.why) = ruling(&both);
-    report.preflight = Some(preflight);
-    report.request = Some(exchange_itself);
-    Ok(report)
-}
-
-/// Notes an Origin that no browser sends.
-fn odd_origin(question: &Question) -> Option<String> {
-    let origin = question.values("origin").next()?;
-    let why = Origin::parse(origin.as_bytes()).err()?;
-    Some(format!("no browser sends the origin `{origin}`: {why}"))
-}
-
-fn is_origin(name: &str) -> bool {
-    name.eq_ignore_ascii_case("origin")
 }
 
 // === impl Report ===
 
 impl Report {
+    /// Takes the changes that would let these requests through, each once, if they are refused. `hidden` has
+    /// the names of response fields that the script reads and may not.
+    fn take_changes(
+        &mut self,
+        snapshot: &Snapshot,
+        question: &Question,
+        requests: &[(&Exchange, &Parts)],
+        hidden: &[String],
+    ) {
+        if matches!(self.verdict, Ruling::Allowed | Ruling::NoCors) {
+            return;
+        }
+        let changes = Changes::of(snapshot);
+        for (exchange, header) in requests {
+            let request = CorsRequest::new(&header.method, &header.headers);
+            for change in changes.for_request(exchange, &request, question.credentials, hidden) {
+                if !self.changes.contains(&change) {
+                    self.changes.push(change);
+                }
+            }
+        }
+    }
+
     fn take_listener(&mut self, snapshot: &Snapshot, question: &Question) {
         let port = question.port();
         let mut listeners = snapshot.listeners.iter();
@@ -274,6 +221,11 @@ impl Question {
         written
             .or_else(|| default_port(&self.scheme))
             .unwrap_or_default()
+    }
+
+    /// Whether it is a request as it was sent, and not what a script asks its browser for.
+    fn is_as_sent(&self) -> bool {
+        self.source == Source::Request
     }
 
     fn is_same_origin(&self, origin: &str) -> bool {

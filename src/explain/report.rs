@@ -17,6 +17,8 @@ pub struct Report {
     pub verdict: Ruling,
     /// The reason, in a line or two.
     pub why: String,
+    /// The changes that would let the request through; empty if nothing is refused.
+    pub changes: Vec<Change>,
     /// The causes of the preflight, and other remarks.
     pub notes: Vec<String>,
     /// The preflight; `None` if the browser sends none.
@@ -38,6 +40,19 @@ pub enum Ruling {
     DependsOnUpstream,
     /// CORS does not apply.
     NoCors,
+}
+
+/// A change that removes one reason for a refusal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// The configuration file; `None` if the page or its script is what to change.
+    pub file: Option<String>,
+    pub line: Option<usize>,
+    pub column: Option<usize>,
+    /// The path of the value in the file, such as `policies.web.allow_methods`.
+    pub key: Option<String>,
+    /// The change, in words.
+    pub change: String,
 }
 
 /// One request, and the gateway's and the browser's treatment of it.
@@ -153,6 +168,7 @@ impl fmt::Display for Report {
             listener,
             verdict,
             why,
+            changes,
             notes,
             preflight,
             request,
@@ -165,6 +181,9 @@ impl fmt::Display for Report {
             Ruling::NoCors => "NO CORS",
         };
         writeln!(f, "{verdict}: {why}")?;
+        for change in changes {
+            writeln!(f, "  change    {change}")?;
+        }
         writeln!(f)?;
         write!(f, "{} {}", escaped(method), escaped(url))?;
         if let Some(origin) = origin {
@@ -191,6 +210,30 @@ impl fmt::Display for Report {
             }
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Change {
+    /// Writes `FILE:LINE:COLUMN: PATH: WORDS`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            file,
+            line,
+            column,
+            key,
+            change,
+        } = self;
+        match file {
+            Some(file) => write!(f, "{}:", escaped(file))?,
+            None => f.write_str("in the page or its script: ")?,
+        }
+        if let Some((line, column)) = line.zip(*column) {
+            write!(f, "{line}:{column}:")?;
+        }
+        if let Some(key) = key {
+            write!(f, " {}: ", escaped(key))?;
+        }
+        f.write_str(&escaped(change))
     }
 }
 

@@ -1,7 +1,7 @@
 //! One compiled configuration as traffic sees it: immutable, and pinned by each request.
 
 use super::upstream::Cluster;
-use crate::config::{Config, Endpoint, Limits, Timeouts, UNMATCHED, UpstreamKind};
+use crate::config::{Config, Endpoint, Limits, Timeouts, UNMATCHED, UpstreamKind, Written};
 use crate::cors::Rule;
 use crate::metrics::{Metrics, RouteMetrics};
 use crate::routing::{RouteMatch, RouteRequest, Router, Search};
@@ -19,6 +19,8 @@ pub struct Snapshot {
     pub(super) trusted_proxies: Vec<IpNet>,
     /// The addresses of the traffic listeners, for explain.
     pub(crate) listeners: Vec<SocketAddr>,
+    /// The file that it was compiled from, for explain.
+    pub(crate) written: Written,
     has_one_rule: bool,
     router: Router,
     /// The configured routes in their order, then the one for requests that none of them matches.
@@ -92,6 +94,7 @@ impl Snapshot {
             express_lane: config.server.express_lane,
             trusted_proxies: config.trusted_proxies,
             listeners: config.listeners.iter().map(|l| l.address).collect(),
+            written: config.written,
             has_one_rule,
             router,
             routes,

@@ -6,6 +6,7 @@ mod cases;
 mod chromium;
 mod departures;
 mod gateway;
+mod messages;
 
 use crate::support::{Answer, Received, Upstream};
 use cases::{Case, Reply};

@@ -21,6 +21,7 @@ use super::report::Report;
 use super::sources::Sources;
 use super::suggest::nearest;
 use super::variables::Environment;
+use super::written::Written;
 use super::yaml::{self, Document, Misfit, SyntaxError, Unknown};
 use crate::cors::PolicyList;
 use inputs::Inputs;
@@ -91,6 +92,7 @@ pub(super) fn compile(
                 hash: sources.hash(&resolved),
                 document: resolved,
                 sources,
+                written: Written::new(file, text),
                 ..config
             })
         }
@@ -187,5 +189,6 @@ fn config(report: &mut Report<'_>, inputs: &mut Inputs, raw: RawConfig) -> Optio
         document: String::new(),
         hash: String::new(),
         sources: Sources::default(),
+        written: Written::default(),
     })
 }

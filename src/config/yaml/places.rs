@@ -108,6 +108,16 @@ impl Places {
         Ok(indexer.places)
     }
 
+    /// Does the same as [`Places::of`] for a document, which may start with a byte order mark.
+    pub(in crate::config) fn of_document(text: &str) -> Option<Self> {
+        Self::of(text.strip_prefix('\u{feff}').unwrap_or(text)).ok()
+    }
+
+    /// Whether there is a value at `path`.
+    pub(in crate::config) fn contains(&self, path: &str) -> bool {
+        self.walk(0, path).is_some()
+    }
+
     /// Finds where `path` stands, or the value around it, if only that has a place of its own. If
     /// the path goes through an alias, that is the alias.
     fn find(&self, path: &str) -> Option<Place> {

@@ -2,7 +2,7 @@
 
 use super::browser_headers::is;
 use super::shell::words;
-use super::{Question, QuestionError, error};
+use super::{Question, QuestionError, Source, error};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
@@ -29,6 +29,14 @@ const LONG_WITH_VALUE: &str = "\
     speed-time ssl-sessions stderr telnet-option tftp-blksize time-cond tls-max tls13-ciphers tlsauthtype \
     tlspassword tlsuser trace trace-ascii trace-config unix-socket upload-file upload-flags url \
     url-query user user-agent variable vlan-priority write-out";
+
+/// curl's long options that take no value, and begin like one that does or decide something: a whole name is never a
+/// short form of another.
+const LONG_WITHOUT_VALUE: &str = "\
+    compressed compressed-ssh create-dirs crlf disable fail fail-early fail-with-body form-escape get head \
+    http0.9 http1.0 http1.1 http2 http3 include insecure ipv4 ipv6 location location-trusted netrc next parallel \
+    path-as-is post301 post302 post303 raw remote-name remote-time show-error silent ssl ssl-reqd sslv2 sslv3 \
+    tlsv1 tlsv1.0 tlsv1.1 tlsv1.2 tlsv1.3 tr-encoding trace-ids trace-time use-ascii verbose version";
 
 /// The parts of a command that describe its request.
 #[derive(Default)]
@@ -58,7 +66,7 @@ pub(super) fn of_curl(text: &str) -> Result<Question, QuestionError> {
         } else if !are_options || !word.starts_with('-') {
             command.urls.push(word);
         } else {
-            for (option, attached) in separated(&word) {
+            for (option, attached) in separated(&word)? {
                 if !has_value(&option) {
                     command.switch(&option)?;
                     continue;
@@ -165,6 +173,7 @@ impl Command {
         question.method = method;
         question.target = self.target.take().unwrap_or(question.target);
         question.credentials = self.has_cookies;
+        question.source = Source::Request;
         self.default_field("Authorization", self.authorization.clone());
         self.default_field("Content-Type", data.map(str::to_owned));
         question.take_pasted(self.fields.into_iter());
@@ -191,10 +200,10 @@ fn has_value(option: &str) -> bool {
 
 /// Splits one word into its options, the last with its value if that is in the word: `-XPOST` and
 /// `-sH'a: b'`, as curl does.
-fn separated(word: &str) -> Vec<(String, Option<String>)> {
+fn separated(word: &str) -> Result<Vec<(String, Option<String>)>, QuestionError> {
     if let Some(name) = word.strip_prefix("--") {
         let name = name.strip_prefix("expand-").unwrap_or(name);
-        return vec![(format!("--{name}"), None)];
+        return Ok(vec![(format!("--{}", whole_name(name)?), None)]);
     }
     let mut options = Vec::new();
     let mut letters = word.chars().skip(1);
@@ -205,5 +214,33 @@ fn separated(word: &str) -> Vec<(String, Option<String>)> {
         };
         options.push((format!("-{letter}"), value));
     }
-    options
+    Ok(options)
+}
+
+/// Returns the long option that `name` is, or that it begins: curl takes names that are cut short. Of several
+/// it is the one that all others begin with, as in `data` and `data-raw`.
+fn whole_name(name: &str) -> Result<&str, QuestionError> {
+    let known = || {
+        [LONG_WITH_VALUE, LONG_WITHOUT_VALUE]
+            .into_iter()
+            .flat_map(|list| list.split(' '))
+    };
+    if known().any(|known| known == name) {
+        return Ok(name);
+    }
+    let begun = || known().filter(|known| known.starts_with(name));
+    let Some(shortest) = begun().min_by_key(|known| known.len()) else {
+        // An option that this list does not have.
+        return Ok(name);
+    };
+    match begun().all(|known| known.starts_with(shortest)) {
+        true => Ok(shortest),
+        false => {
+            let all: Vec<String> = begun().map(|known| format!("`--{known}`")).collect();
+            Err(error(format!(
+                "curl's option `--{name}` could be {}: write it out",
+                all.join(", ")
+            )))
+        }
+    }
 }

@@ -12,6 +12,8 @@ pub struct Flags {
     /// `name: value`, or a name alone. All flags of one name together replace the pasted fields.
     pub headers: Vec<String>,
     pub credentials: bool,
+    /// The names of response headers that the script reads.
+    pub reads: Vec<String>,
 }
 
 /// The format of a report.
@@ -41,10 +43,11 @@ impl Flags {
                 "method" => flags.method = Some(value),
                 "header" => flags.headers.push(value),
                 "credentials" => flags.credentials = value != "false",
+                "reads" => flags.reads.push(value),
                 "format" => format = Format::of(&value)?,
                 other => {
                     return Err(error(format!(
-                        "`{}` is unknown: there are url, origin, method, header, credentials and format",
+                        "`{}` is unknown: there are url, origin, method, header, credentials, reads and format",
                         other.escape_default()
                     )));
                 }

@@ -1,20 +1,29 @@
-//! The request to explain: from flags, from a pasted `curl` command, or from a pasted raw request.
+//! The request to explain: from flags, or from a pasted text: a command, a call of `fetch()`, a raw request, or
+//! a message of a browser's console.
 //!
 //! *Invariant:* a request has one source, a URL among the flags or a pasted text. Nothing is guessed: a
 //! word that could mean two things is an error.
 
 pub(super) mod browser_headers;
 mod curl;
+mod fetch;
 mod flags;
+mod message;
+mod powershell;
 mod raw_request;
 mod shell;
 
 pub use flags::{Flags, Format};
+pub(super) use message::About;
+pub use message::Message;
 
 use crate::cors::invalid_port;
 use browser_headers::{is, is_of_the_browser, is_secret, shown};
 use curl::of_curl;
+use fetch::{is_fetch, of_fetch};
 use http::Uri;
+use message::of_message;
+use powershell::{is_powershell, of_powershell};
 use raw_request::of_raw;
 use std::fmt;
 
@@ -25,7 +34,7 @@ const MAX_FIELDS: usize = 1_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
     pub method: String,
-    /// `http` or `https`.
+    /// `http`, `https`, `ws` or `wss`.
     pub scheme: String,
     /// The host, with its port where one is written.
     pub authority: String,
@@ -36,6 +45,22 @@ pub struct Question {
     pub headers: Vec<(String, String)>,
     /// Whether the browser sends credentials along.
     pub credentials: bool,
+    /// The names of response fields that the script reads.
+    pub reads: Vec<String>,
+    pub source: Source,
+}
+
+/// The text that a question is read from, which tells how much of the request is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// Flags, which say what the person who asks knows.
+    Flags,
+    /// A request as it was sent, or the command that sends it.
+    Request,
+    /// A call of `fetch()`.
+    Script,
+    /// A message of a browser's console, which says nothing about most headers.
+    Message(Message),
 }
 
 /// The reason why there is nothing to explain.
@@ -56,7 +81,8 @@ impl Question {
         let question = match (text.split_whitespace().next(), &flags.url) {
             (None, None) => {
                 return Err(error(
-                    "there is no URL: give `--url`, or paste a `curl` command or a raw request",
+                    "there is no URL: give `--url`, or paste a request as the browser's tools copy it, or a message of \
+                     its console",
                 ));
             }
             (Some(_), Some(_)) => {
@@ -65,15 +91,24 @@ impl Question {
                 ));
             }
             (None, Some(url)) => Self::of_url(url)?,
+            (Some(word), None) if word.contains("://") && word == text.trim() => {
+                Self::of_url(word)?
+            }
             (Some(word), None) if shell::is_curl(word) => of_curl(text)?,
-            (Some(_), None) => of_raw(text)?,
+            (Some(_), None) if is_powershell(text) => of_powershell(text)?,
+            (Some(_), None) if is_fetch(text) => of_fetch(text)?,
+            (Some(_), None) => match of_message(text, &flags) {
+                Some(question) => question?,
+                None => of_raw(text)?,
+            },
         };
         if question.headers.len() + flags.headers.len() > MAX_FIELDS {
             return Err(error(format!(
                 "the request has more than {MAX_FIELDS} header fields"
             )));
         }
-        question.with(flags)?.checked()
+        let question = question.with(flags)?;
+        question.about_its_message().checked()
     }
 
     fn of_url(url: &str) -> Result<Self, QuestionError> {
@@ -90,8 +125,8 @@ impl Question {
         };
         let uri: Uri = url.parse().map_err(|why| wrong(&why))?;
         let scheme = match uri.scheme_str() {
-            Some(scheme @ ("http" | "https")) => scheme.to_owned(),
-            _ => return Err(wrong(&"its scheme is neither http nor https")),
+            Some(scheme @ ("http" | "https" | "ws" | "wss")) => scheme.to_owned(),
+            _ => return Err(wrong(&"its scheme is not http, https, ws or wss")),
         };
         let authority = uri.authority().map(|authority| authority.as_str());
         let authority = match authority {
@@ -118,6 +153,8 @@ impl Question {
             target,
             headers: Vec::new(),
             credentials: false,
+            reads: Vec::new(),
+            source: Source::Flags,
         })
     }
 
@@ -129,6 +166,7 @@ impl Question {
             method,
             headers,
             credentials,
+            reads,
         } = flags;
         if let Some(method) = method {
             self.method = method;
@@ -147,6 +185,12 @@ impl Question {
             self.take(field);
         }
         self.credentials |= credentials;
+        self.reads.extend(reads);
+        if self.reads.len() > MAX_FIELDS {
+            return Err(error(format!(
+                "the script reads more than {MAX_FIELDS} header fields"
+            )));
+        }
         Ok(self)
     }
 
@@ -183,6 +227,12 @@ impl Question {
             ))),
             None => Ok(self),
         }
+    }
+
+    /// Whether the request opens a WebSocket.
+    pub(super) fn is_websocket(&self) -> bool {
+        let mut upgrades = self.values("upgrade");
+        matches!(self.scheme.as_str(), "ws" | "wss") || upgrades.any(|value| is(value, "websocket"))
     }
 
     /// Returns the values of a field, in order.

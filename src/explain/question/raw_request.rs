@@ -1,7 +1,7 @@
 //! Reads a raw request: as sent over HTTP/1.1, or as browsers' tools show HTTP/2.
 
 use super::browser_headers::is;
-use super::{Question, QuestionError, error};
+use super::{Question, QuestionError, Source, error};
 
 /// Reads `GET /path HTTP/1.1` and the fields below it; lines may end with a bare LF.
 pub(super) fn of_raw(text: &str) -> Result<Question, QuestionError> {
@@ -13,7 +13,8 @@ pub(super) fn of_raw(text: &str) -> Result<Question, QuestionError> {
         [method, target, version] if version.starts_with("HTTP/") => (*method, *target),
         _ => {
             return Err(error(format!(
-                "`{}` is neither a `curl` command nor a request line such as `GET /v1 HTTP/1.1`",
+                "`{}` is not a `curl` or PowerShell command, a call of `fetch()`, a known message of a console, or a \
+                 request line such as `GET /v1 HTTP/1.1`",
                 line.escape_default()
             )));
         }
@@ -49,6 +50,7 @@ pub(super) fn of_raw(text: &str) -> Result<Question, QuestionError> {
         target.clone_into(&mut question.target);
     }
     method.clone_into(&mut question.method);
+    question.source = Source::Request;
     let fields = fields.into_iter();
     question.take_pasted(fields.filter(|(name, _)| !name.starts_with(':')));
     Ok(question)

@@ -3,7 +3,11 @@ use proptest::prelude::*;
 
 /// Returns method and URL, fields and credentials of a pasted text, or why it is not a request.
 fn read(text: &str) -> String {
-    let question = match Question::of_text(text, Flags::default()) {
+    read_with(text, Flags::default())
+}
+
+fn read_with(text: &str, flags: Flags) -> String {
+    let question = match Question::of_text(text, flags) {
         Ok(question) => question,
         Err(error) => return format!("error: {error}"),
     };
@@ -14,6 +18,8 @@ fn read(text: &str) -> String {
         target,
         headers,
         credentials,
+        reads,
+        source,
     } = question;
     let mut lines = vec![format!("{method} {scheme}://{authority}{target}")];
     let fields = headers.iter().map(|(name, value)| match value.as_str() {
@@ -22,6 +28,18 @@ fn read(text: &str) -> String {
     });
     lines.extend(fields);
     lines.extend(credentials.then(|| "with credentials".to_owned()));
+    lines.extend(reads.iter().map(|name| format!("reads {name}")));
+    if let Source::Message(Message {
+        about,
+        meaning,
+        redirected,
+        status,
+    }) = source
+    {
+        lines.push(format!("{about:?}: {meaning}"));
+        lines.extend(redirected.map(|url| format!("redirected to {url}")));
+        lines.extend(status.map(|status| format!("status {status}")));
+    }
     lines.join("\n")
 }
 
@@ -32,6 +50,34 @@ fn pasted_texts_are_understood() {
         // Terminals and editors end lines as they like.
         for other in [format!("{text}\n"), text.replace('\n', "\r\n")] {
             assert_eq!(read(&other), found, "{other:?}");
+        }
+        found
+    });
+}
+
+#[test]
+fn messages_of_consoles_are_understood() {
+    crate::expect::cases("explain/messages.txt", |input| {
+        let (flags, text) = match input.strip_prefix("--origin ") {
+            Some(rest) => rest.split_once('\n').expect("a message"),
+            None => ("", input),
+        };
+        let origin = (!flags.is_empty()).then(|| flags.to_owned());
+        let flags = Flags {
+            origin,
+            ..Flags::default()
+        };
+        let found = read_with(text, flags.clone());
+        // A console wraps lines, and shows them with the place of the script around them.
+        for other in [
+            text.replace(' ', "\n"),
+            format!("app.js:12 {text}\napp.js:13 Uncaught (in promise) TypeError"),
+        ] {
+            let is_alone = text.lines().any(|line| line.starts_with("http"));
+            assert!(
+                is_alone || read_with(&other, flags.clone()) == found,
+                "{other}"
+            );
         }
         found
     });
@@ -327,6 +373,33 @@ proptest! {
     ) {
         // It comes to an end, and nothing panics.
         let _ = Question::of_text(&text, Flags::default());
+    }
+
+    #[test]
+    fn any_script_command_or_message_is_a_question_or_an_error(
+        start in r#"fetch\("https://h/",|fetch\('|iwr -H @\{|irm \$x -|Access to fetch at '|Origin |Method "#,
+        rest in r#"(null|new Headers\(|due to|[ {}()\[\]@,;:=`'"$/*\\xu0-9a-z\n\u{e9}-]){0,40}"#,
+    ) {
+        let _ = Question::of_text(&format!("{start}{rest}"), Flags::default());
+    }
+}
+
+#[test]
+fn what_is_nested_deeply_or_never_closed_is_an_error() {
+    for text in [
+        format!("fetch(\"http://h/\", {}", "{a:".repeat(100_000)),
+        format!(
+            "fetch(\"http://h/\", {{ headers: {}",
+            "new Headers(".repeat(100_000)
+        ),
+        format!("fetch(\"http://h/\", {{ body: {}", "(".repeat(100_000)),
+        format!("fetch(\"http://h/\" /*{}", "*".repeat(100_000)),
+        format!("Invoke-WebRequest -Uri {}", "(".repeat(100_000)),
+        format!("Invoke-WebRequest -Headers @{{{}", "a=b;".repeat(100_000)),
+        format!("Method {}", "Method ".repeat(100_000)),
+    ] {
+        let question = Question::of_text(&text, Flags::default());
+        assert!(question.is_err(), "{question:?}");
     }
 }
 

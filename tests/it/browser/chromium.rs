@@ -56,6 +56,21 @@ pub(super) struct Site {
 /// credentials.
 pub(super) const COOKIE: &str = "corsgate=1";
 
+/// Arguments for a browser that has no window and talks to our servers only.
+pub(super) const ARGUMENTS: [&str; 11] = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-extensions",
+    "--no-first-run",
+    "--no-proxy-server",
+];
+
 /// The report of a page.
 #[derive(Debug, Deserialize)]
 struct Report {
@@ -168,20 +183,8 @@ impl Running {
         let (profile, log) = (Folder::new(), Folder::new());
         let log_file = File::create(log.path(LOG)).expect("a file");
         let child = program
-            .args([
-                "--headless=new",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-dev-shm-usage",
-                "--disable-quic",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-                "--disable-extensions",
-                "--no-first-run",
-                "--no-proxy-server",
-                "--enable-logging=stderr",
-            ])
+            .args(ARGUMENTS)
+            .arg("--enable-logging=stderr")
             .arg(format!("--user-data-dir={}", profile.path("").display()))
             .arg(url)
             .stdin(Stdio::null())
@@ -198,7 +201,7 @@ impl Running {
 
     /// Ends the browser, and reads what its console said about CORS.
     fn console(mut self) -> BTreeMap<String, Vec<String>> {
-        self.end();
+        end(&mut self.child, &self.profile);
         let log = std::fs::read(self.log.path(LOG)).expect("it wrote a log");
         let mut console: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for line in String::from_utf8_lossy(&log).lines() {
@@ -217,30 +220,29 @@ impl Running {
         }
         console
     }
-
-    /// Asks it to end, and insists after a while.
-    fn end(&mut self) {
-        let id = self.child.id().to_string();
-        let _ = Command::new("kill").args(["-s", "TERM", &id]).status();
-        within_seconds(10, || !matches!(self.child.try_wait(), Ok(None)));
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         // Once it has been waited for, its number may be another process's.
         if matches!(self.child.try_wait(), Ok(None)) {
-            self.end();
+            end(&mut self.child, &self.profile);
         }
-        // Its helpers may write to it until they end.
-        let profile = self.profile.path("");
-        within_seconds(10, || {
-            let _ = std::fs::remove_dir_all(&profile);
-            !profile.exists()
-        });
     }
+}
+
+/// Asks a browser to end, and insists after a while. Its helpers may write to its profile until they end.
+pub(super) fn end(browser: &mut Child, profile: &Folder) {
+    let id = browser.id().to_string();
+    let _ = Command::new("kill").args(["-s", "TERM", &id]).status();
+    within_seconds(10, || !matches!(browser.try_wait(), Ok(None)));
+    let _ = browser.kill();
+    let _ = browser.wait();
+    let profile = profile.path("");
+    within_seconds(10, || {
+        let _ = std::fs::remove_dir_all(&profile);
+        !profile.exists()
+    });
 }
 
 /// Waits for something that says nothing when it happens.

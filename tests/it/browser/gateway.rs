@@ -329,6 +329,7 @@ impl Stage {
             method: Some(fetch.method.clone()),
             headers: fetch.headers.iter().map(header).collect(),
             credentials: fetch.credentials,
+            ..Flags::default()
         };
         let question = Question::of_text("", flags).expect("a question");
         explain(&self.snapshot, &question).expect("a report")

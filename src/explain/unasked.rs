@@ -1,0 +1,80 @@
+//! Requests that a browser sends, or a tool, without asking CORS: WebSockets, and OPTIONS that is not a preflight.
+
+use super::exchange::exchange;
+use super::question::{Question, QuestionError};
+use super::report::{Author, Exchange, Report, Ruling};
+use crate::proxy::Snapshot;
+use http::request::Parts;
+
+/// Explains the handshake of a WebSocket.
+pub(super) fn explain_websocket(
+    snapshot: &Snapshot,
+    question: &Question,
+    report: &mut Report,
+) -> Result<(), QuestionError> {
+    let mut handshake = question.clone();
+    if handshake.values("upgrade").next().is_none() {
+        let fields = [("Connection", "Upgrade"), ("Upgrade", "websocket")];
+        let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        handshake.headers.extend(fields);
+    }
+    let (mut exchange, _) = exchange(snapshot, &handshake.header()?, &handshake);
+    "opens the WebSocket if the handshake succeeds, whatever the page's origin"
+        .clone_into(&mut exchange.browser.says);
+    report.notes.push(
+        "the upstream must compare the handshake's Origin with the origins that it trusts, and refuse the others: \
+         browsers send cookies with a handshake, and this gateway forwards it whatever its Origin"
+            .to_owned(),
+    );
+    report.why = match refusal(&exchange) {
+        Some(why) => {
+            report.verdict = Ruling::Fails;
+            format!("the handshake fails: {why}")
+        }
+        None => "CORS does not guard WebSockets: a browser opens one from any page, and asks no permission".to_owned(),
+    };
+    report.request = Some(exchange);
+    Ok(())
+}
+
+/// Explains OPTIONS without Access-Control-Request-Method, as a tool sends it.
+pub(super) fn explain_options(
+    snapshot: &Snapshot,
+    question: &Question,
+    header: &Parts,
+    report: &mut Report,
+) {
+    let (mut exchange, _) = exchange(snapshot, header, question);
+    "sends no such request: its preflights have Access-Control-Request-Method"
+        .clone_into(&mut exchange.browser.says);
+    report.notes.push(
+        "to ask as a browser does before a script's PUT, add `Access-Control-Request-Method: PUT`"
+            .to_owned(),
+    );
+    (report.verdict, report.why) = match (refusal(&exchange), &exchange.route.upstream) {
+        (None, Some(upstream)) => {
+            let why = format!(
+                "OPTIONS without Access-Control-Request-Method is not a preflight: it is forwarded, and the \
+                 upstream `{upstream}` answers it"
+            );
+            (Ruling::DependsOnUpstream, why)
+        }
+        (None, None) => {
+            let why = "OPTIONS without Access-Control-Request-Method is not a preflight: the gateway answers it";
+            (Ruling::NoCors, why.to_owned())
+        }
+        (Some(why), _) => (Ruling::Fails, why),
+    };
+    report.request = Some(exchange);
+}
+
+/// Returns the gateway's reason for an error in place of an upstream's response.
+fn refusal(exchange: &Exchange) -> Option<String> {
+    match (exchange.response.from, exchange.response.status) {
+        (Author::Gateway, Some(status @ 400..)) => {
+            let cause = exchange.cause().unwrap_or_default();
+            Some(format!("{cause}; the gateway answers {status}"))
+        }
+        _ => None,
+    }
+}
