@@ -3,13 +3,17 @@
 //! The only file that names the client's crate.
 
 use super::exchange::{Answer, ExchangeError, Transport};
-use http::Request;
+use http::{Request, Uri};
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use ureq::config::Config;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Error};
 
 /// A client that sends what it is told: no cookies, no compression, no redirects, and a connection
@@ -25,7 +29,13 @@ pub struct ClientOptions {
     /// Maximum time for an exchange, connecting included; beyond it, there is no answer.
     pub timeout: Duration,
     pub roots: Roots,
+    /// The addresses of the server, if its name is not to be looked up. No proxy is used then.
+    pub addresses: Option<Vec<SocketAddr>>,
 }
+
+/// A resolver that finds the same addresses for every name.
+#[derive(Debug)]
+struct FixedResolver(Vec<SocketAddr>);
 
 /// The CAs whose certificates are trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,10 +83,15 @@ impl Client {
         if is_https {
             config = config.tls_config(tls(&options.roots)?);
         }
-        Ok(Self {
-            agent: config.build().new_agent(),
-            timeout,
-        })
+        let agent = match &options.addresses {
+            None => config.build().new_agent(),
+            Some(addresses) => Agent::with_parts(
+                config.proxy(None).build(),
+                DefaultConnector::default(),
+                FixedResolver(addresses.clone()),
+            ),
+        };
+        Ok(Self { agent, timeout })
     }
 }
 
@@ -93,6 +108,20 @@ impl Transport for Client {
                 })
             }
             Err(error) => Err(translated(error, host, self.timeout)),
+        }
+    }
+}
+
+impl Resolver for FixedResolver {
+    fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
+        let mut resolved = self.empty();
+        for address in &self.0 {
+            // `Resolve` has no more than the client takes.
+            let _ = resolved.try_push(*address);
+        }
+        match resolved.is_empty() {
+            true => Err(Error::HostNotFound),
+            false => Ok(resolved),
         }
     }
 }

@@ -9,17 +9,20 @@
 
 mod client;
 mod exchange;
+mod objection;
+mod resolve;
 mod scan;
 mod target;
 mod warning;
 
 pub use client::{Client, ClientOptions, Roots, RootsError};
 pub use exchange::{Answer, ExchangeError, Transport};
+pub use objection::Objection;
+pub use resolve::{Resolve, ResolveError};
 pub use scan::{Access, Finding, LeakSeverity, ScanReport, scan};
 pub use target::{Target, TargetError};
 pub use warning::{Stage, Warning};
 
-use crate::cors::Reason;
 use crate::cors::browser::{
     PreflightCause, PreflightPermit, Refusal, ResponsePermit, ScriptRequest,
 };
@@ -223,28 +226,6 @@ impl ProbeRequest {
     }
 }
 
-// === impl Judged ===
-
-impl<P> Judged<P> {
-    /// Returns what to change, if the verdict is no. The server's own reason, if it gives one, comes
-    /// before a guess.
-    pub fn hint(&self) -> Option<String> {
-        let refusal = self.verdict.as_ref().err()?;
-        let Some(reason) = self.answer.reason() else {
-            return Some(refusal.hint());
-        };
-        let key = match Reason::ALL.into_iter().find(|r| r.as_str() == reason) {
-            Some(Reason::OriginNotAllowed) => "allow_origins",
-            Some(Reason::MethodNotAllowed) => "allow_methods",
-            Some(Reason::HeadersNotAllowed) => "allow_headers",
-            _ => return Some(format!("the gateway says: {reason}")),
-        };
-        Some(format!(
-            "the gateway says: {reason}; see `{key}` in its policy, and `corsgate explain`"
-        ))
-    }
-}
-
 // === impl ProbeReport ===
 
 impl ProbeReport {
@@ -258,15 +239,6 @@ impl ProbeReport {
             | RequestOutcome::MayChangeSomething => None,
         };
         preflight.flatten().or(response)
-    }
-
-    /// Returns what to change, if a browser refuses.
-    pub fn hint(&self) -> Option<String> {
-        let preflight = self.preflight.as_ref().and_then(Judged::hint);
-        preflight.or_else(|| match &self.request {
-            RequestOutcome::Answered(response) => response.hint(),
-            _ => None,
-        })
     }
 }
 

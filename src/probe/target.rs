@@ -17,6 +17,11 @@ pub enum TargetError {
     NoScheme(String),
     #[error("`{0}`: browsers fetch `http:` and `https:` from servers, nothing else")]
     OtherScheme(String),
+    #[error(
+        "`{0}`: CORS does not guard WebSockets, so that there is nothing to probe: a browser opens one from any \
+         page, and the server must check its Origin"
+    )]
+    WebSocket(String),
     #[error("`{0}` is not a port: write a number up to 65535")]
     NoPort(String),
     #[error("`{0}` has a user name: write it as `--header authorization`")]
@@ -64,8 +69,10 @@ impl FromStr for Target {
         let uri: Uri = text.parse().map_err(|error: http::uri::InvalidUri| {
             TargetError::Unreadable(text.escape_debug().to_string(), error.to_string())
         })?;
-        if !matches!(uri.scheme_str(), Some("http" | "https")) {
-            return Err(TargetError::OtherScheme(text.to_owned()));
+        match uri.scheme_str() {
+            Some("http" | "https") => {}
+            Some("ws" | "wss") => return Err(TargetError::WebSocket(text.to_owned())),
+            _ => return Err(TargetError::OtherScheme(text.to_owned())),
         }
         let authority = uri.authority().map_or("", |authority| authority.as_str());
         if authority.contains('@') {

@@ -223,6 +223,10 @@ fn servers_that_get_it_wrong_are_told_from_each_other() {
         ("a list that is none", 204, &[any, ("Access-Control-Allow-Methods", "[PUT]")], &["-X", "PUT"], "allow_methods_unreadable", ""),
         ("a very long max-age", 204, &[any, put, ("Access-Control-Max-Age", "1728000")], &["-X", "PUT"], "", "max_age_over_cap"),
         ("a redirected request", 302, &[any, ("Location", "/there")], &[], "", "redirect"),
+        ("a gateway's error", 502, &[], &[], "allow_origin_missing", ""),
+        ("a gateway's answer to a preflight", 504, &[], &["-X", "PUT"], "preflight_status", ""),
+        ("a server's error", 500, &[vary], &["--credentials"], "allow_origin_missing", ""),
+        ("an error that can't be read", 404, &[], &[], "allow_origin_missing", ""),
         ("an error that can be read", 404, &[any], &[], "", "error_status"),
     ];
     let mut texts = Vec::new();
@@ -424,6 +428,25 @@ fn no_answer_is_another_status_than_no() {
         .value("{silent}", address)
         .value("{garbage}", garbage.address);
     transcript("probe/unanswered.txt", &masks);
+}
+
+#[test]
+fn an_address_can_be_given_for_a_name() {
+    let any = ("Access-Control-Allow-Origin".to_owned(), "*".to_owned());
+    let upstream = Upstream::start(Answer::new(200, &[any]));
+    let port = upstream.address.port();
+    // No resolver knows the name, and the other address refuses.
+    let url = format!("http://api.invalid:{port}/");
+    let other = format!("other.invalid:{port}:192.0.2.1");
+    let resolve = format!("API.invalid:{port}:127.0.0.1");
+    let (object, exit) = judged(&url, &["--resolve", &other, "--resolve", &resolve]);
+    assert_eq!(exit, 0, "{object:#}");
+    let received = upstream.received();
+    assert_eq!(received[0].get("host"), Some(format!("api.invalid:{port}")));
+    // Any host; several addresses.
+    let resolve = format!("*:{port}:[::1],127.0.0.1");
+    let (object, exit) = judged(&url, &["--resolve", &resolve]);
+    assert_eq!(exit, 0, "{object:#}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::error::{CommandError, WRONG_USAGE};
 use super::output::{Format, complain, print, print_json};
 use crate::cors::{Origin, OriginPattern};
 use crate::probe::{
-    self, AskError, Client, ClientOptions, ProbeReport, ProbeRequest, Roots, RootsError,
+    self, AskError, Client, ClientOptions, ProbeReport, ProbeRequest, Resolve, Roots, RootsError,
     ScanReport, Target,
 };
 use clap::Args;
@@ -73,6 +73,12 @@ pub(super) struct Options {
     /// Maximum time per request, connecting included.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_timeout)]
     timeout: Duration,
+    /// Connect to these addresses instead of looking HOST up, as curl does; may be repeated.
+    ///
+    /// Separate several addresses with commas; `*` is any HOST. Host and TLS keep the URL's name. A proxy in the
+    /// environment is not used.
+    #[arg(long, value_name = "HOST:PORT:ADDRESS")]
+    resolve: Vec<Resolve>,
     /// Trust the CAs in this PEM file rather than those of the machine.
     #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
     ca_file: Option<PathBuf>,
@@ -105,6 +111,7 @@ pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
         scan,
         format,
         timeout,
+        resolve,
         ca_file,
         insecure,
     } = options;
@@ -121,13 +128,23 @@ pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
         complain(&format!("error: {wrong}\n"));
         return Ok(ExitCode::from(WRONG_USAGE));
     }
+    let mut resolved = resolve.iter();
+    let addresses = resolved.find_map(|resolve| resolve.addresses_for(&question.target));
+    if addresses.is_none() && !resolve.is_empty() {
+        complain("error: --resolve names another host or port than the URL\n");
+        return Ok(ExitCode::from(WRONG_USAGE));
+    }
     let roots = match (ca_file, insecure) {
         (Some(file), _) => Roots::File(file),
         (None, true) => Roots::Unverified,
         (None, false) => Roots::Machine,
     };
     let found = match Client::new(
-        &ClientOptions { timeout, roots },
+        &ClientOptions {
+            timeout,
+            roots,
+            addresses,
+        },
         question.target.is_https(),
     ) {
         Ok(client) => Found::by(&question, scan, &client),

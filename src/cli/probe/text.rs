@@ -2,8 +2,8 @@
 
 use crate::cors::browser::is_redirect;
 use crate::probe::{
-    Access, AskError, Finding, Judged, LeakSeverity, ProbeReport, ProbeRequest, RequestOutcome,
-    ScanReport,
+    Access, AskError, Finding, Judged, LeakSeverity, Objection, ProbeReport, ProbeRequest,
+    RequestOutcome, ScanReport,
 };
 use std::fmt::Write as _;
 
@@ -143,8 +143,8 @@ fn exchange<P>(
 }
 
 fn verdict(text: &mut String, question: &ProbeRequest, report: &ProbeReport) {
-    if let Some((refusal, hint)) = report.refusal().zip(report.hint()) {
-        line(text, &format!("no: {refusal}"));
+    if let Some(Objection { message, hint, .. }) = report.objection() {
+        line(text, &format!("no: {message}"));
         line(text, &format!("  hint: {hint}"));
         return;
     }

@@ -109,12 +109,9 @@ impl Refusal {
                 401 | 407 => "answer OPTIONS before anything asks for credentials: \
                               a preflight never has any"
                     .into(),
-                403 => "a server often says 403 to an origin, method or header that it doesn't \
-                        allow: compare them with its settings"
+                403 => "403 does not say whether the origin, the method or a header is refused: ask again \
+                        without the headers, then with a method that needs no permission"
                     .into(),
-                404 | 405 | 501 => {
-                    "answer OPTIONS on this path with 204, as GET has a route".into()
-                }
                 _ => "answer OPTIONS on this path with 204".into(),
             },
             Self::AllowOriginMissing { origin } | Self::AllowOriginOther { origin, .. }
@@ -130,7 +127,7 @@ impl Refusal {
             Self::AllowOriginSeveral { origin, lines, .. } => match lines {
                 1 => format!("send the request's origin alone: `{ALLOW_ORIGIN}: {origin}`"),
                 _ => format!(
-                    "let either the backend or the gateway write it, not both: `{ALLOW_ORIGIN}: {origin}`"
+                    "let one server alone write it, once: `{ALLOW_ORIGIN}: {origin}`"
                 ),
             },
             Self::AllowOriginOther { value, origin, .. } if value == "null" => {

@@ -1,7 +1,7 @@
 //! The result of asking as one browser does.
 
-use crate::cors::browser::{PreflightCause, PreflightPermit, Refusal, ResponsePermit};
-use crate::probe::{Answer, Judged, ProbeReport, RequestOutcome, Warning};
+use crate::cors::browser::{PreflightCause, PreflightPermit, ResponsePermit};
+use crate::probe::{Answer, Judged, Objection, ProbeReport, RequestOutcome, Warning};
 use serde::{Serialize, Serializer};
 
 #[derive(Serialize)]
@@ -80,7 +80,7 @@ impl<'a> JudgementObject<'a> {
             _ => None,
         };
         Self {
-            refusal: report.refusal().zip(report.hint()).map(RefusalObject::of),
+            refusal: report.objection().map(RefusalObject::of),
             same_origin: *same_origin,
             causes: causes.iter().map(CauseObject::of).collect(),
             dropped_headers: dropped,
@@ -102,10 +102,15 @@ impl<'a> JudgementObject<'a> {
 // === impl RefusalObject ===
 
 impl RefusalObject {
-    fn of((refusal, hint): (&Refusal, String)) -> Self {
+    fn of(objection: Objection) -> Self {
+        let Objection {
+            code,
+            message,
+            hint,
+        } = objection;
         Self {
-            code: refusal.as_str(),
-            message: refusal.to_string(),
+            code,
+            message,
             hint,
         }
     }
@@ -136,13 +141,12 @@ impl<'a, O> JudgedObject<'a, O> {
             answer,
             verdict,
         } = judged;
-        let refusal = verdict.as_ref().err().zip(judged.hint());
         Self {
             asked: Asked(asked),
             status: answer.status.as_u16(),
             fields: fields_of(answer),
             permit: verdict.as_ref().ok().map(of_permit),
-            refusal: refusal.map(RefusalObject::of),
+            refusal: judged.objection().map(RefusalObject::of),
         }
     }
 }
