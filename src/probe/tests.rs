@@ -210,10 +210,27 @@ fn redirects_errors_and_mixed_content_are_told() {
         target: "http://api.example.com/".parse().expect("a URL"),
         ..question("GET")
     };
+    let plain = ProbeRequest {
+        headers: vec![("Access-Control-Allow-Origin".to_owned(), "*".to_owned())],
+        preflight_only: false,
+        ..plain
+    };
+    let report = ask(&plain, &gone).expect("answers");
+    let codes: Vec<_> = report.warnings.iter().map(Warning::as_str).collect();
+    assert_eq!(codes, ["mixed_content", "response_header_on_request"]);
+    let plain = ProbeRequest {
+        headers: Vec::new(),
+        ..plain
+    };
+    let warned = report.warnings;
     let report = ask(&plain, &gone).expect("answers");
     let codes: Vec<_> = report.warnings.iter().map(Warning::as_str).collect();
     assert_eq!(codes, ["mixed_content", "error_status"]);
-    let warnings = redirected.warnings.iter().chain(&report.warnings);
+    let warnings = redirected
+        .warnings
+        .iter()
+        .chain(&report.warnings)
+        .chain(&warned);
     let texts: Vec<_> = warnings.map(|w| (w.as_str(), w.to_string())).collect();
     crate::expect::texts("probe/redirects_and_errors.txt", &texts);
 }

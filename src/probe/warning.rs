@@ -1,8 +1,8 @@
 //! Warnings: facts that no browser reports, and an engineer wants to know.
 
 use super::{Answer, Judged, ProbeReport, ProbeRequest, RequestOutcome};
-use crate::cors::FieldName;
 use crate::cors::browser::is_redirect;
+use crate::cors::{FieldName, is_cors_response_field};
 use http::HeaderName;
 use std::fmt;
 
@@ -29,6 +29,8 @@ pub enum Warning {
     ExposeStarWithCredentials,
     /// The script may read the response, which reports an error.
     ErrorStatus(u16),
+    /// The script sets a header of responses, which allows nothing.
+    ResponseHeader(String),
 }
 
 /// The request that an answer belongs to.
@@ -49,6 +51,12 @@ pub(super) fn all(question: &ProbeRequest, report: &ProbeReport) -> Vec<Warning>
     if question.origin.starts_with("https://") && !question.target.is_https() && !is_loopback {
         warnings.push(Warning::MixedContent);
     }
+    let names = question
+        .headers
+        .iter()
+        .map(|(name, _)| name.to_ascii_lowercase());
+    let of_responses = names.filter(|name| is_cors_response_field(name));
+    warnings.extend(of_responses.map(Warning::ResponseHeader));
     if let Some(preflight) = &report.preflight {
         of_answer(Stage::Preflight, &preflight.answer, &mut warnings);
         of_max_age(preflight, &mut warnings);
@@ -127,6 +135,7 @@ impl Warning {
             Self::MixedContent => "mixed_content",
             Self::ExposeStarWithCredentials => "expose_star_with_credentials",
             Self::ErrorStatus(_) => "error_status",
+            Self::ResponseHeader(_) => "response_header_on_request",
         }
     }
 }
@@ -179,6 +188,11 @@ impl fmt::Display for Warning {
                 f,
                 "{} is `*`, which exposes nothing to a request with credentials: write the names",
                 FieldName::ExposeHeaders.as_str()
+            ),
+            Self::ResponseHeader(name) => write!(
+                f,
+                "`{name}` is a header of responses, which the server sends: on a request it allows nothing, and only \
+                 causes a preflight"
             ),
             Self::ErrorStatus(status) => {
                 write!(

@@ -57,6 +57,12 @@ pub(super) fn of_fetch(text: &str) -> Result<Question, QuestionError> {
 }
 
 fn question(url: &str, options: Vec<(String, Value)>) -> Result<Question, QuestionError> {
+    if !url.contains("://") {
+        return Err(error(format!(
+            "`{}` is relative to the page: write the whole URL",
+            url.escape_debug()
+        )));
+    }
     let mut question = Question::of_url(url)?;
     question.source = Source::Script;
     let mut page = None;
@@ -66,6 +72,12 @@ fn question(url: &str, options: Vec<(String, Value)>) -> Result<Question, Questi
             ("method", _) => {
                 return Err(error(
                     "the method of `fetch()` is an expression: write it in quotes",
+                ));
+            }
+            ("mode", Value::Text(mode)) if mode == "no-cors" => {
+                return Err(error(
+                    "with `mode: \"no-cors\"` CORS has no say, and no script can read the response, whatever the \
+                     server sends: leave the mode out",
                 ));
             }
             ("credentials", Value::Text(mode)) => question.credentials = mode == "include",
