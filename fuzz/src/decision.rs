@@ -5,10 +5,10 @@ use super::bytes::Bytes;
 use super::naive::decision::{self as naive, Answer, Fields, How, Request, Written, WrittenOrigin};
 use super::origin::assert_safe_to_echo;
 use corsgate::cors::{
-    CorsRequest, Dangers, Decision, FieldName, FieldValue, NameList, OnRejectedPreflight,
-    OriginPattern, Policy, PolicyList, PolicySpec, PreflightAnswer, PreflightDecision,
-    PreflightStatus, Reason, RegexPattern, Rejection, ResponseFields, Rule, UpstreamCorsHeaders,
-    WrittenAnswer, decide,
+    CorsRequest, Dangers, Decision, FieldName, FieldValue, LiteralPattern, NameList,
+    OnRejectedPreflight, OriginPattern, Policy, PolicyList, PolicySpec, PreflightAnswer,
+    PreflightDecision, PreflightStatus, Reason, RegexPattern, Rejection, ResponseFields, Rule,
+    UpstreamCorsHeaders, WrittenAnswer, decide,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use std::sync::Arc;
@@ -67,6 +67,13 @@ const REGEXES: [&str; 8] = [
     r"null",
     r"https://([a-z]+\.)*app\.test",
     r"http://localhost(:\d+)?",
+];
+const LITERALS: [&str; 5] = [
+    "app://.",
+    "file://",
+    "https://a.example:443",
+    "App://X",
+    "https://a",
 ];
 const METHODS: [&str; 12] = [
     "PUT", "DELETE", "PATCH", "patch", "put", "GET", "OPTIONS", "QUERY", "TRACE", "connect", "P*",
@@ -169,6 +176,9 @@ fn policy(choices: &mut Bytes<'_>) -> Option<(Policy, Written)> {
         let parsed = match &origin {
             WrittenOrigin::Text(text) => OriginPattern::parse(text).ok(),
             WrittenOrigin::Regex(text) => RegexPattern::parse(text).ok().map(OriginPattern::Regex),
+            WrittenOrigin::Literal(text) => {
+                LiteralPattern::parse(text).ok().map(OriginPattern::Literal)
+            }
         };
         if let Some(pattern) = parsed {
             origins.push(pattern);
@@ -225,7 +235,8 @@ fn written_origin(choices: &mut Bytes<'_>) -> WrittenOrigin {
         2..6 => format!("https://*.{}", choices.pick(&HOSTS)),
         6..9 => "*".to_owned(),
         9 => "null".to_owned(),
-        10 | 11 => return WrittenOrigin::Regex(choices.pick(&REGEXES).to_owned()),
+        10 => return WrittenOrigin::Regex(choices.pick(&REGEXES).to_owned()),
+        11 => return WrittenOrigin::Literal(choices.pick(&LITERALS).to_owned()),
         12 => String::from_utf8_lossy(choices.chunk()).into_owned(),
         _ => {
             let (scheme, star) = (choices.pick(&SCHEMES), choices.pick(&["", "*."]));
@@ -319,6 +330,7 @@ fn asking_origin(choices: &mut Bytes<'_>, origins: &[WrittenOrigin]) -> Vec<u8> 
             let one = origins.get(choices.below(origins.len())).unwrap_or(first);
             match one {
                 WrittenOrigin::Text(text) if text != "*" => text.clone(),
+                WrittenOrigin::Literal(text) => text.clone(),
                 _ => choices.pick(&WHOLE).to_owned(),
             }
         }

@@ -162,6 +162,7 @@ const RULES: &[(&str, &[&str])] = &[
             "'<scheme>://<host>:<number>'",
             "{ regex: '<regex>' }",
             "{ regex: '<regex><regex>' }",
+            "{ literal: '<literal>' }",
             "{ file: tenants.txt }",
             "{ file: <text> }",
             "{ regex: '<regex>', file: tenants.txt }",
@@ -195,6 +196,10 @@ const RULES: &[(&str, &[&str])] = &[
             "*.*",
             "<text>",
         ],
+    ),
+    (
+        "literal",
+        &["app://.", "file://", "<scheme>://<host>", "*", "", "<text>"],
     ),
     (
         "regex",

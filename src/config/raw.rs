@@ -20,6 +20,9 @@ const PATH: &str = r"^/|\$\{";
 /// The form of an address, with or without the length of a prefix; a variable may stand in it.
 const NETWORK: &str = r"^[0-9a-fA-F:.]+(/[0-9]{1,3})?$|\$\{";
 
+/// The form of a literal origin; a variable may stand in it.
+const LITERAL: &str = r#"^[^\s,;"'`<>*\\]+$|\$\{"#;
+
 /// The separator of message and hint in an error of this file: serde hands on one text.
 pub(super) const HINT: &str = "\nhint: ";
 
@@ -202,7 +205,7 @@ pub(super) enum RawLoadBalancing {
 )]
 #[schemars(rename = "Policy", extend("required" = ["allow_origins"]))]
 pub(super) struct RawPolicy {
-    /// Origins whose scripts may read responses, as patterns: an origin, `https://*.example.com`, `http://localhost:*`, `"null"`, a regex, a file; or `*` alone.
+    /// Origins whose scripts may read responses, as patterns: an origin, `https://*.example.com`, `http://localhost:*`, `"null"`, a regex, a literal, a file; or `*` alone.
     pub allow_origins: Option<OneOrMany<RawOrigin>>,
     /// Methods beside GET, HEAD and POST, with case; or `*`. Default: none.
     pub allow_methods: Option<OneOrMany<String>>,
@@ -295,13 +298,16 @@ pub(super) enum RawOrigin {
 #[serde(
     deny_unknown_fields,
     default,
-    expecting = "an origin pattern, `regex: …` or `file: …`"
+    expecting = "an origin pattern, `regex: …`, `literal: …` or `file: …`"
 )]
 #[schemars(rename = "OriginEntry")]
-#[schemars(extend("oneOf" = [{ "required": ["regex"] }, { "required": ["file"] }]))]
+#[schemars(extend("oneOf" = [{ "required": ["regex"] }, { "required": ["literal"] }, { "required": ["file"] }]))]
 pub(super) struct RawOriginEntry {
     /// A regex that matches the whole origin, always. Write it in single quotes, which leave backslashes alone.
     pub regex: Option<String>,
+    /// A value of the Origin field that is not a serialized origin, compared byte by byte: what an app's web view sends, such as `app://.` or `file://`.
+    #[schemars(regex(pattern = LITERAL))]
+    pub literal: Option<String>,
     /// A file of patterns, one per line, with `#` comments; its path is relative to the configuration.
     pub file: Option<String>,
 }
@@ -410,7 +416,7 @@ impl<'de> Deserialize<'de> for RawOrigin {
         impl<'de> Visitor<'de> for OriginVisitor {
             type Value = RawOrigin;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an origin pattern, `regex: …` or `file: …`")
+                f.write_str("an origin pattern, `regex: …`, `literal: …` or `file: …`")
             }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<RawOrigin, E> {
                 Ok(RawOrigin::Text(text.to_owned()))

@@ -150,6 +150,7 @@ fn origin_step(policies: &PolicyList, request: &CorsRequest<'_>) -> Step {
             let pattern = match pattern.map(|id| origins.pattern(id)) {
                 Some(PatternRef::Text(text)) => format!("the pattern `{text}`"),
                 Some(PatternRef::Regex(text)) => format!("the regex `{text}`"),
+                Some(PatternRef::Literal(text)) => format!("the literal `{text}`"),
                 None => "`*`, which is sent whatever the origin is".to_owned(),
             };
             let of = match policies.has_several() {

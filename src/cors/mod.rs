@@ -62,6 +62,7 @@ pub use fetch_lists::{
 pub use header_plan::{HeaderPlan, ResponseFields, add_vary, joined_vary};
 pub use lookalikes::{Probe, ProbeKind, probes, registrable_domain};
 pub use near_miss::OPAQUE_ORIGINS;
+pub use origins::literal::{LiteralError, LiteralErrorKind, LiteralPattern};
 pub use origins::matcher::{MatcherError, OriginMatcher, PatternId, PatternRef};
 pub use origins::origin::{
     MAX_ORIGIN_LEN, Origin, OriginError, TupleOrigin, default_port, host_and_port, invalid_port,

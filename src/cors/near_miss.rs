@@ -74,7 +74,7 @@ fn other_origin(patterns: &OriginMatcher, text: &str) -> Option<OriginNearMiss> 
         if what == NEEDS_LABEL && !is_wildcard {
             return None;
         }
-        let (PatternRef::Text(pattern) | PatternRef::Regex(pattern)) = pattern;
+        let pattern = pattern.text();
         let words = match pattern == changed {
             true => format!("{what}: `{changed}` is allowed"),
             false => format!("{what}: `{changed}` is allowed by `{pattern}`"),
@@ -224,7 +224,7 @@ fn tuples(patterns: &OriginMatcher) -> impl Iterator<Item = TuplePattern> {
             Ok(OriginPattern::Tuple(tuple)) => Some(tuple),
             _ => None,
         },
-        PatternRef::Regex(_) => None,
+        PatternRef::Regex(_) | PatternRef::Literal(_) => None,
     })
 }
 

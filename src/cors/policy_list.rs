@@ -29,7 +29,7 @@ pub struct PolicyList {
 }
 
 /// The place of a policy in its list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PolicyIndex(u8);
 
 /// A reason why policies can't be one list.
@@ -132,11 +132,16 @@ impl PolicyList {
         origin: &[u8],
     ) -> Result<Option<(PolicyIndex, Option<PatternId>)>, OriginError> {
         let origins = self.origins();
-        match (origins.find(origin), self.constant) {
-            (Ok(Some(id)), _) => Ok(Some((PolicyIndex(origins.list_of(id) as u8), Some(id)))),
-            (Ok(None) | Err(_), Some(constant)) => Ok(Some((constant, None))),
-            (Ok(None), None) => Ok(None),
-            (Err(error), None) => Err(error),
+        let found = origins.find(origin).map(|found| {
+            let id = found?;
+            Some((PolicyIndex(origins.list_of(id) as u8), Some(id)))
+        });
+        match (found, self.constant) {
+            (Ok(Some((policy, id))), constant) if constant.is_none_or(|first| policy <= first) => {
+                Ok(Some((policy, id)))
+            }
+            (_, Some(constant)) => Ok(Some((constant, None))),
+            (found, None) => found,
         }
     }
 

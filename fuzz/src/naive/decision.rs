@@ -17,6 +17,7 @@ pub struct Written {
 pub enum WrittenOrigin {
     Text(String),
     Regex(String),
+    Literal(String),
 }
 
 #[derive(Debug, Clone)]
@@ -225,6 +226,7 @@ fn deciding<'p>(policies: &'p [Written], request: &Request) -> Option<&'p Writte
     let origin = one(&request.origin)?;
     policies.iter().find(|policy| {
         is_constant(policy)
+            || has_literal(policy, origin)
             || origin::parse(origin).is_some_and(|origin| allows_origin(policy, &origin))
     })
 }
@@ -277,6 +279,12 @@ fn refusal(policy: &Written, is_allowed: bool, request: &Request) -> Option<&'st
     (!allows_all).then_some("headers_not_allowed")
 }
 
+fn has_literal(policy: &Written, origin: &[u8]) -> bool {
+    let is_same = |written: &WrittenOrigin| matches!(written, WrittenOrigin::Literal(text) if text.as_bytes() == origin);
+    policy.origins.iter().any(is_same)
+}
+
+/// Whether a pattern that is not a literal takes it.
 pub fn allows_origin(policy: &Written, origin: &Origin) -> bool {
     let spec = &policy.spec;
     let any_matches_null = !spec.credentials || spec.dangers.null_with_credentials;
@@ -286,6 +294,7 @@ pub fn allows_origin(policy: &Written, origin: &Origin) -> bool {
         .any(|written| match (written, origin) {
             (WrittenOrigin::Text(text), origin) => pattern::parse(text)
                 .is_some_and(|pattern| pattern::matches(&pattern, origin, any_matches_null)),
+            (WrittenOrigin::Literal(_), _) => false,
             (WrittenOrigin::Regex(_), Origin::Null) => false,
             (WrittenOrigin::Regex(text), Origin::Tuple(tuple)) => {
                 let port = tuple
@@ -519,6 +528,7 @@ pub fn is_refused(policy: &Written) -> Option<bool> {
         .map(|written| match written {
             WrittenOrigin::Text(text) => is_danger(&pattern::parse(text)?, spec),
             WrittenOrigin::Regex(_) => None,
+            WrittenOrigin::Literal(_) => Some(!spec.dangers.insecure_origins),
         })
         .collect();
     match dangers.contains(&Some(true)) {

@@ -5,7 +5,9 @@ use crate::config::error::{Place, Problem};
 use crate::config::raw::{OneOrMany, RawOrigin, RawOriginEntry};
 use crate::config::report::{At, Report, WrittenAt};
 use crate::config::sources;
-use crate::cors::{OriginMatcher, OriginPattern, PatternError, RegexError, RegexPattern};
+use crate::cors::{
+    LiteralPattern, OriginMatcher, OriginPattern, PatternError, RegexError, RegexPattern,
+};
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
@@ -62,24 +64,43 @@ impl Reader<'_, '_> {
                     self.report.error(&path, problem(error));
                 }
             },
-            RawOrigin::Entry(RawOriginEntry {
-                regex: Some(regex),
-                file: None,
-            }) => self.regex(format!("{path}.regex"), &regex),
-            RawOrigin::Entry(RawOriginEntry {
-                regex: None,
-                file: Some(file),
-            }) => self.file(&format!("{path}.file"), &file),
-            RawOrigin::Entry(RawOriginEntry { regex, file }) => {
-                let refused = |key| self.report.was_refused(&format!("{path}.{key}"));
-                if regex.is_none() && file.is_none() && (refused("regex") || refused("file")) {
-                    return;
-                }
-                let message =
-                    "an origin is written as a pattern, or has one key: `regex` or `file`";
-                let hint =
-                    "write `- https://app.example.com`, `- regex: '…'` or `- file: origins.txt`";
-                self.report.error(&path, message).hint(hint);
+            RawOrigin::Entry(entry) => self.entry(&path, entry),
+        }
+    }
+
+    fn entry(&mut self, path: &str, entry: RawOriginEntry) {
+        let RawOriginEntry {
+            regex,
+            literal,
+            file,
+        } = entry;
+        let was_refused = |report: &Report<'_>| {
+            let mut keys = ["regex", "literal", "file"].into_iter();
+            keys.any(|key| report.was_refused(&format!("{path}.{key}")))
+        };
+        match (regex, literal, file) {
+            (Some(regex), None, None) => self.regex(format!("{path}.regex"), &regex),
+            (None, Some(literal), None) => self.literal(format!("{path}.literal"), &literal),
+            (None, None, Some(file)) => self.file(&format!("{path}.file"), &file),
+            (None, None, None) if was_refused(self.report) => {}
+            _ => {
+                let message = "an origin is written as a pattern, or has one key: `regex`, `literal` or `file`";
+                let hint = "write `- https://app.example.com`, `- regex: '…'`, `- literal: 'app://.'` or \
+                            `- file: origins.txt`";
+                self.report.error(path, message).hint(hint);
+            }
+        }
+    }
+
+    fn literal(&mut self, path: String, literal: &str) {
+        match LiteralPattern::parse(literal) {
+            Ok(pattern) => {
+                self.push(OriginPattern::Literal(pattern), path.into());
+            }
+            Err(error) => {
+                self.report
+                    .error(path, error.to_string())
+                    .hint(error.hint());
             }
         }
     }
@@ -161,7 +182,7 @@ impl Reader<'_, '_> {
                         return;
                     }
                 }
-                Ok(OriginPattern::Any | OriginPattern::Null | OriginPattern::Regex(_)) => {
+                Ok(_) => {
                     let message = format!("`{content}` can't stand in a file of origins");
                     self.report
                         .error(at, message)

@@ -35,7 +35,7 @@ fn is_behind(list: &PolicyList, place: usize, policy: &Policy) -> bool {
             let mut patterns = earlier.origins().patterns();
             patterns.any(|other| other == pattern) && decides_earlier(&"null".to_owned())
         }),
-        PatternRef::Text(_) => pattern
+        PatternRef::Text(_) | PatternRef::Literal(_) => pattern
             .to_pattern()
             .is_ok_and(|pattern| pattern.examples().iter().all(decides_earlier)),
     })

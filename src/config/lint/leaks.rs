@@ -104,6 +104,8 @@ impl Suspects {
             let key = match matcher.pattern(id) {
                 PatternRef::Text(text) => (false, text.to_owned()),
                 PatternRef::Regex(text) => (true, text.to_owned()),
+                // No probe has the bytes of one; it is not a suspect.
+                PatternRef::Literal(_) => return None,
             };
             by_text.get(&key).copied()
         };
@@ -184,7 +186,7 @@ impl Suspects {
                     .filter(is_trusted);
                 twin.into_iter().chain(own).collect()
             }
-            OriginPattern::Any | OriginPattern::Null => Vec::new(),
+            OriginPattern::Any | OriginPattern::Null | OriginPattern::Literal(_) => Vec::new(),
         };
         self.suspects.iter().map(of).collect()
     }
@@ -212,6 +214,7 @@ fn is_regex(pattern: &OriginPattern) -> bool {
 fn is_suspect(pattern: &OriginPattern) -> bool {
     match pattern {
         OriginPattern::Any | OriginPattern::Null | OriginPattern::Regex(_) => true,
+        OriginPattern::Literal(_) => false,
         OriginPattern::Tuple(tuple) => {
             (tuple.scheme() == "http" || tuple.port() == PortPattern::Any) && !tuple.is_loopback()
         }

@@ -37,6 +37,7 @@ pub(super) fn policy(report: &mut Report<'_>, policy: &PolicyDraft<'_>) {
     dangers(report, policy);
     duplicates(report, policy.origins);
     regexes(report, policy.origins);
+    literals(report, policy.origins);
 }
 
 fn max_age(report: &mut Report<'_>, policy: &PolicyDraft<'_>) {
@@ -114,8 +115,11 @@ fn dangers(report: &mut Report<'_>, policy: &PolicyDraft<'_>) {
 /// The part of a pattern that makes it the same as another.
 #[derive(PartialEq, Eq, Hash)]
 enum Key<'a> {
+    Any,
+    Null,
     Tuple(&'a TuplePattern),
-    Text(String),
+    Regex(&'a str),
+    Literal(&'a str),
 }
 
 /// Warns of patterns that are there twice, or that another one covers.
@@ -134,8 +138,11 @@ fn duplicates(report: &mut Report<'_>, origins: &[At<OriginPattern>]) {
         .filter(|_| !wide.is_empty());
     for At { value: pattern, at } in origins {
         let key = match pattern {
+            OriginPattern::Any => Key::Any,
+            OriginPattern::Null => Key::Null,
             OriginPattern::Tuple(tuple) => Key::Tuple(tuple),
-            other => Key::Text(other.text()),
+            OriginPattern::Regex(regex) => Key::Regex(regex.text()),
+            OriginPattern::Literal(literal) => Key::Literal(literal.text()),
         };
         if !seen.insert(key) {
             let message = format!("`{}` is there twice", pattern.text());
@@ -175,6 +182,33 @@ fn regexes(report: &mut Report<'_>, origins: &[At<OriginPattern>]) {
             let hint =
                 "a regex is the whole origin: write `https://` in front, and what may follow";
             report.warn(at, message).hint(hint);
+        }
+    }
+}
+
+/// Warns of literals that were written for web pages, whose browsers send serialized origins.
+fn literals(report: &mut Report<'_>, origins: &[At<OriginPattern>]) {
+    for At { value, at } in origins {
+        let OriginPattern::Literal(literal) = value else {
+            continue;
+        };
+        let text = literal.text();
+        let is_of_an_app = text
+            .split_once("://")
+            .is_some_and(|(scheme, _)| !matches!(scheme, "https" | "http"));
+        if is_of_an_app {
+            continue;
+        }
+        let meant = OriginPattern::parse(text).map(|pattern| format!("write `{}`", pattern.text()));
+        let hint = meant.map_or_else(|error| error.hint, Some);
+        let finding = report.warn(
+            at,
+            format!("no browser sends `{text}` as the origin of a page"),
+        );
+        if let Some(hint) = hint {
+            finding.hint(format!(
+                "{hint}, without `literal:`, unless an app does send it"
+            ));
         }
     }
 }

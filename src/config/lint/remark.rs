@@ -54,6 +54,7 @@ impl Remark {
                 leaks,
                 is_permitted(insecure_origins),
             ),
+            OriginPattern::Literal(_) => None,
             OriginPattern::Regex(regex) => on_regex(regex, leaks, is_permitted(insecure_origins)),
         }
     }

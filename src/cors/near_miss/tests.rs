@@ -1,3 +1,4 @@
+use super::super::origins::literal::LiteralPattern;
 use super::super::origins::regex::RegexPattern;
 use super::super::policy::{NameList, PolicySpec};
 use super::*;
@@ -11,9 +12,12 @@ fn policy(origins: &[&str], methods: &[&str], headers: &[&str]) -> Policy {
             .map(|name| (*name).to_owned())
             .collect(),
     };
-    let pattern = |text: &&str| match text.strip_prefix("regex:") {
-        Some(regex) => OriginPattern::Regex(RegexPattern::parse(regex).expect(text)),
-        None => OriginPattern::parse(text).expect(text),
+    let pattern = |text: &&str| match text.split_once(':') {
+        Some(("regex", regex)) => OriginPattern::Regex(RegexPattern::parse(regex).expect(text)),
+        Some(("literal", literal)) => {
+            OriginPattern::Literal(LiteralPattern::parse(literal).expect(text))
+        }
+        _ => OriginPattern::parse(text).expect(text),
     };
     Policy::new(PolicySpec {
         origins: origins.iter().map(pattern).collect(),
@@ -34,6 +38,7 @@ fn a_value_is_told_what_it_lacks() {
             "http://localhost:*",
             "https://www.shop.example",
             "regex:https://pr-[0-9]+\\.example\\.net",
+            "literal:app://.",
         ],
         &["PATCH", "PURGE"],
         &["authorization", "x-request-id"],
@@ -60,7 +65,9 @@ fn patterns_are_listed_as_they_were_written() {
         "https://*.a.example:*",
         "null",
         "regex:https://x",
+        "literal:app://.",
         "https://b.example",
+        "literal:app://.",
     ];
     let policy = policy(&texts, &[], &[]);
     let listed: Vec<String> = policy
@@ -69,7 +76,8 @@ fn patterns_are_listed_as_they_were_written() {
         .map(|pattern| match pattern {
             PatternRef::Text(text) => text.to_owned(),
             PatternRef::Regex(text) => format!("regex:{text}"),
+            PatternRef::Literal(text) => format!("literal:{text}"),
         })
         .collect();
-    assert_eq!(listed, texts[..4]);
+    assert_eq!(listed, texts[..5]);
 }

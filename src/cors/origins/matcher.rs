@@ -4,7 +4,7 @@
 //! no allocation of its own, and dropping a matcher frees a handful of blocks, whether it has ten
 //! patterns or a hundred thousand. A search costs the same for any number of patterns:
 //!
-//! 1. exact origins: one hash look-up of the whole value, before anything is parsed;
+//! 1. exact origins and literals: one hash look-up of the whole value, before anything is parsed;
 //! 2. wildcards and any-port patterns: one look-up per label boundary of the host, right to left;
 //! 3. regexes: one automaton for all of them, asked last.
 //!
@@ -20,6 +20,7 @@ mod groups;
 
 pub use arena::PatternId;
 
+use super::literal::{LiteralError, LiteralPattern};
 use super::origin::{MAX_ORIGIN_LEN, Origin, OriginError, TupleOrigin};
 use super::pattern::{HostPattern, OriginPattern, PatternError, PortPattern, TuplePattern};
 use super::regex::{RegexError, RegexPattern, RegexSet, SPLIT_BYTES};
@@ -59,6 +60,7 @@ pub enum PatternRef<'a> {
     /// A string: exact, wildcard, any port, `*`, `null`.
     Text(&'a str),
     Regex(&'a str),
+    Literal(&'a str),
 }
 
 /// A reason why patterns can't be compiled together.
@@ -71,6 +73,8 @@ pub enum MatcherError {
     /// Of a pattern that was read already, and therefore can be read again.
     #[error(transparent)]
     Pattern(#[from] PatternError),
+    #[error(transparent)]
+    Literal(#[from] LiteralError),
 }
 
 #[derive(Debug, Default)]
@@ -122,12 +126,27 @@ impl OriginMatcher {
     fn of_lists(lists: &[PatternList<'_>]) -> Result<Self, MatcherError> {
         let state = RandomState::default();
         let mut arena = Arena::default();
-        let is_one = |pattern: &&OriginPattern| matches!(pattern, OriginPattern::Tuple(tuple) if is_exact(tuple));
+        let is_one = |pattern: &&OriginPattern| match pattern {
+            OriginPattern::Tuple(tuple) => is_exact(tuple),
+            OriginPattern::Literal(_) => true,
+            _ => false,
+        };
         let all = lists.iter().flat_map(|list| list.patterns);
         let mut exact = HashTable::with_capacity(all.filter(is_one).count());
         let mut grouped: Vec<(&TuplePattern, PatternId)> = Vec::new();
         let mut regexes = Regexes::default();
         let (mut any, mut null) = (None, None);
+        let hash_of = |text: &[u8]| hash_bytes(&state, text);
+        let mut add_exact = |arena: &mut Arena, pattern: PatternRef<'_>| {
+            let text = pattern.text().as_bytes();
+            let hash = hash_of(text);
+            let is_same = |&id: &PatternId| arena.text(id) == text;
+            if exact.find(hash, is_same).is_none() {
+                let id = arena.push(pattern)?;
+                exact.insert_unique(hash, id, |&id| hash_of(arena.text(id)));
+            }
+            Ok::<(), MatcherError>(())
+        };
         let mut starts = Vec::with_capacity(lists.len());
         for list in lists {
             starts.push(arena.next_id()?);
@@ -138,24 +157,18 @@ impl OriginMatcher {
                     OriginPattern::Any => own_any = Some(arena.push(PatternRef::Text("*"))?),
                     OriginPattern::Null => own_null = Some(arena.push(PatternRef::Text("null"))?),
                     OriginPattern::Regex(regex) => {
-                        regexes
-                            .ids
-                            .push(arena.push(PatternRef::Regex(regex.text()))?);
+                        let id = arena.push(PatternRef::Regex(regex.text()))?;
+                        regexes.ids.push(id);
                         own_regexes.push(regex);
                     }
+                    OriginPattern::Literal(literal) => {
+                        add_exact(&mut arena, PatternRef::Literal(literal.text()))?;
+                    }
+                    OriginPattern::Tuple(tuple) if is_exact(tuple) => {
+                        add_exact(&mut arena, PatternRef::Text(&tuple.text()))?;
+                    }
                     OriginPattern::Tuple(tuple) => {
-                        let text = tuple.text();
-                        if !is_exact(tuple) {
-                            grouped.push((tuple, arena.push(PatternRef::Text(&text))?));
-                            continue;
-                        }
-                        let hash_of = |text: &[u8]| hash_bytes(&state, text);
-                        let hash = hash_of(text.as_bytes());
-                        let is_same = |&id: &PatternId| arena.text(id) == text.as_bytes();
-                        if exact.find(hash, is_same).is_none() {
-                            let id = arena.push(PatternRef::Text(&text))?;
-                            exact.insert_unique(hash, id, |&id| hash_of(arena.text(id)));
-                        }
+                        grouped.push((tuple, arena.push(PatternRef::Text(&tuple.text()))?));
                     }
                 }
             }
@@ -183,7 +196,7 @@ impl OriginMatcher {
     ///
     /// # Errors
     ///
-    /// Fails if `origin` is not a serialized origin.
+    /// Fails if `origin` is neither a serialized origin nor one of the literals.
     pub fn find(&self, origin: &[u8]) -> Result<Option<PatternId>, OriginError> {
         if origin.len() > MAX_ORIGIN_LEN {
             return Err(OriginError::TooLong);
@@ -193,9 +206,11 @@ impl OriginMatcher {
         if exact.is_some_and(|id| self.list_of(id) == 0) {
             return Ok(exact);
         }
-        let origin = match Origin::parse(origin)? {
-            Origin::Null => return Ok(self.null),
-            Origin::Tuple(origin) => origin,
+        let origin = match Origin::parse(origin) {
+            Ok(Origin::Tuple(origin)) => origin,
+            Ok(Origin::Null) => return Ok(self.null),
+            // Only a literal is not one.
+            Err(error) => return exact.map(Some).ok_or(error),
         };
         let grouped = self.groups.find(&origin, &self.arena, &self.state);
         let regex = std::iter::once_with(|| self.find_regex(&origin)).flatten();
@@ -290,7 +305,7 @@ impl Regexes {
 
 // === impl PatternRef ===
 
-impl PatternRef<'_> {
+impl<'a> PatternRef<'a> {
     /// Returns the pattern that this is the text of.
     ///
     /// # Errors
@@ -300,7 +315,14 @@ impl PatternRef<'_> {
         Ok(match self {
             Self::Text(text) => OriginPattern::parse(text)?,
             Self::Regex(text) => OriginPattern::Regex(RegexPattern::parse(text)?),
+            Self::Literal(text) => OriginPattern::Literal(LiteralPattern::parse(text)?),
         })
+    }
+
+    pub fn text(self) -> &'a str {
+        match self {
+            Self::Text(text) | Self::Regex(text) | Self::Literal(text) => text,
+        }
     }
 }
 

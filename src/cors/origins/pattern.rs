@@ -5,6 +5,7 @@
 
 mod hint;
 
+use super::literal::LiteralPattern;
 use super::origin::{OriginError, TupleOrigin};
 use super::regex::RegexPattern;
 use hint::{hint, path_at};
@@ -25,6 +26,7 @@ pub enum OriginPattern {
     Null,
     Tuple(TuplePattern),
     Regex(RegexPattern),
+    Literal(LiteralPattern),
 }
 
 /// A pattern made of a scheme, a host and a port.
@@ -81,7 +83,7 @@ pub enum PatternErrorKind {
 // === impl OriginPattern ===
 
 impl OriginPattern {
-    /// Parses a pattern that is written as one string: any but a regex.
+    /// Parses a pattern that is written as one string: any but a regex or a literal.
     ///
     /// # Errors
     ///
@@ -108,11 +110,12 @@ impl OriginPattern {
             Self::Tuple(tuple) => {
                 tuple.host_pattern == HostPattern::Subdomains || tuple.port == PortPattern::Any
             }
-            Self::Null | Self::Regex(_) => false,
+            Self::Null | Self::Regex(_) | Self::Literal(_) => false,
         }
     }
 
-    /// Returns an origin of every kind that the pattern matches; none for a regex and for `*`.
+    /// Returns an origin of every kind that the pattern matches; none for a regex, for `*`
+    /// and for what is not a serialized origin.
     pub fn examples(&self) -> Vec<String> {
         let Self::Tuple(tuple) = self else {
             return Vec::new();
@@ -132,6 +135,7 @@ impl OriginPattern {
             Self::Null => "null".to_owned(),
             Self::Tuple(tuple) => tuple.text(),
             Self::Regex(regex) => regex.text().to_owned(),
+            Self::Literal(literal) => literal.text().to_owned(),
         }
     }
 }

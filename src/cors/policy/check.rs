@@ -70,6 +70,11 @@ fn dangers_of(pattern: &OriginPattern, allowed: Dangers, mut refuse: impl FnMut(
                 });
             }
         }
+        OriginPattern::Literal(literal) => {
+            if !allowed.insecure_origins {
+                refuse(PolicyErrorKind::InsecureOrigin(literal.text().to_owned()));
+            }
+        }
         OriginPattern::Tuple(tuple) => {
             if !allowed.insecure_origins && tuple.scheme() != "https" && !tuple.is_loopback() {
                 refuse(PolicyErrorKind::InsecureOrigin(tuple.text()));

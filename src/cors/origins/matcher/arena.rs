@@ -14,6 +14,7 @@ pub struct PatternId(u32);
 
 const KIND_TEXT: u8 = 0;
 const KIND_REGEX: u8 = 1;
+const KIND_LITERAL: u8 = 2;
 const RECORD_HEADER: usize = 3;
 
 // === impl Arena ===
@@ -24,6 +25,7 @@ impl Arena {
         let (kind, text) = match pattern {
             PatternRef::Text(text) => (KIND_TEXT, text),
             PatternRef::Regex(text) => (KIND_REGEX, text),
+            PatternRef::Literal(text) => (KIND_LITERAL, text),
         };
         let id = self.next_id()?;
         let len = u16::try_from(text.len()).map_err(|_| MatcherError::TooMuchText)?;
@@ -55,6 +57,7 @@ impl Arena {
         let text = std::str::from_utf8(text).unwrap_or_default();
         match kind {
             KIND_REGEX => PatternRef::Regex(text),
+            KIND_LITERAL => PatternRef::Literal(text),
             _ => PatternRef::Text(text),
         }
     }

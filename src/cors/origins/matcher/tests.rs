@@ -1,12 +1,16 @@
 use super::*;
+use crate::cors::LiteralPattern;
 use proptest::prelude::*;
 
 fn patterns(texts: &[&str]) -> Vec<OriginPattern> {
     texts
         .iter()
-        .map(|text| match text.strip_prefix("regex:") {
-            Some(regex) => OriginPattern::Regex(RegexPattern::parse(regex).expect(text)),
-            None => OriginPattern::parse(text).expect(text),
+        .map(|text| match text.split_once(':') {
+            Some(("regex", regex)) => OriginPattern::Regex(RegexPattern::parse(regex).expect(text)),
+            Some(("literal", literal)) => {
+                OriginPattern::Literal(LiteralPattern::parse(literal).expect(text))
+            }
+            _ => OriginPattern::parse(text).expect(text),
         })
         .collect()
 }
@@ -18,11 +22,9 @@ fn matcher(texts: &[&str]) -> OriginMatcher {
 /// The name of the pattern that allows `origin`, or why none does.
 fn check(texts: &[&str], origin: &str, expected: Result<Option<&str>, OriginError>) {
     let matcher = matcher(texts);
-    let found = matcher.find(origin.as_bytes()).map(|id| {
-        id.map(|id| match matcher.pattern(id) {
-            PatternRef::Text(text) | PatternRef::Regex(text) => text.to_owned(),
-        })
-    });
+    let found = matcher
+        .find(origin.as_bytes())
+        .map(|id| id.map(|id| matcher.pattern(id).text().to_owned()));
     let found = found
         .as_ref()
         .map(|name| name.as_deref())
@@ -71,6 +73,27 @@ fn every_kind_of_pattern_matches_and_says_which_it_was() {
     ] {
         check(&all, origin, Ok(pattern));
     }
+}
+
+#[test]
+fn a_literal_matches_its_bytes_and_says_that_it_was_one() {
+    let all = [
+        "literal:app://.",
+        "literal:file://",
+        "literal:App://X/",
+        "https://a.example",
+    ];
+    let matcher = matcher(&all);
+    for literal in ["app://.", "file://", "App://X/"] {
+        let id = matcher.find(literal.as_bytes()).map(Option::unwrap);
+        let named = id.map(|id| matcher.pattern(id));
+        assert_eq!(named, Ok(PatternRef::Literal(literal)));
+    }
+    for other in ["app://", "app://./", "app://..", "file:///", "app://x/"] {
+        assert!(matcher.find(other.as_bytes()).is_err(), "{other}");
+    }
+    check(&all, "app://x", Ok(None));
+    check(&all, "https://a.example", Ok(Some("https://a.example")));
 }
 
 #[test]
@@ -165,6 +188,9 @@ fn naive_is_match(pattern: &str, origin: &str) -> bool {
         };
         Some((scheme, &rest[..host_end], &rest[host_end..]))
     }
+    if let Some(literal) = pattern.strip_prefix("literal:") {
+        return literal == origin;
+    }
     if pattern == "*" || pattern == origin {
         return true;
     }
@@ -235,6 +261,16 @@ fn pattern() -> impl Strategy<Value = String> {
             .prop_map(|(s, h, p)| format!("{s}://{h}{p}")),
         10 => (scheme(), host(), pattern_port).prop_map(|(s, h, p)| format!("{s}://*.{h}{p}")),
         1 => Just("null".to_owned()),
+        3 => literal().prop_map(|literal| format!("literal:{literal}")),
+    ]
+}
+
+/// What apps send: no origin, or one in another spelling.
+fn literal() -> impl Strategy<Value = String> {
+    prop_oneof![
+        prop::sample::select(vec!["app://.", "file://", "capacitor://"]).prop_map(str::to_owned),
+        (scheme(), host()).prop_map(|(s, h)| format!("{s}://{h}/")),
+        (scheme(), host()).prop_map(|(s, h)| format!("{s}://{}", h.to_uppercase())),
     ]
 }
 
@@ -268,18 +304,25 @@ proptest! {
     ) {
         let refs: Vec<&str> = texts.iter().map(String::as_str).collect();
         let matcher = matcher(&refs);
-        for origin in [origin, near(&texts[pick.index(texts.len())], how)] {
+        let picked = &texts[pick.index(texts.len())];
+        let picked = picked.strip_prefix("literal:").unwrap_or(picked);
+        for origin in [origin, near(picked, how)] {
             let found = matcher.find(origin.as_bytes());
-            // Anything but an origin is malformed.
-            let expected = Origin::parse(origin.as_bytes())
-                .map(|_| texts.iter().any(|text| naive_is_match(text, &origin)));
+            let is_match = texts.iter().any(|text| naive_is_match(text, &origin));
+            // Anything but an origin is malformed, unless it is a literal.
+            let expected = match Origin::parse(origin.as_bytes()) {
+                Err(error) if !texts.contains(&format!("literal:{origin}")) => Err(error),
+                _ => Ok(is_match),
+            };
             prop_assert_eq!(found.map(|id| id.is_some()), expected, "{} under {:?}", origin, texts);
             if let Ok(Some(id)) = found {
-                let PatternRef::Text(name) = matcher.pattern(id) else {
-                    panic!("there are no regexes here");
+                let name = match matcher.pattern(id) {
+                    PatternRef::Text(text) => text.to_owned(),
+                    PatternRef::Literal(text) => format!("literal:{text}"),
+                    PatternRef::Regex(_) => panic!("there are no regexes here"),
                 };
-                prop_assert!(texts.iter().any(|text| text == name));
-                prop_assert!(naive_is_match(name, &origin), "{} named for {}", name, origin);
+                prop_assert!(texts.contains(&name));
+                prop_assert!(naive_is_match(&name, &origin), "{} named for {}", name, origin);
             }
         }
     }
