@@ -71,7 +71,7 @@ pub use origins::origin::{
 pub use origins::pattern::{
     HostPattern, OriginPattern, PatternError, PatternErrorKind, PortPattern, TuplePattern,
 };
-pub use origins::regex::{RegexError, RegexPattern};
+pub use origins::regex::{DeadPart, RegexError, RegexPattern};
 pub use outcome::{ActualOutcome, Outcome, PreflightOutcome, Reason};
 pub use policy::{
     Dangers, NameList, OnRejectedPreflight, Policy, PolicyError, PolicyErrorKind, PolicySpec,

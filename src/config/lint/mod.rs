@@ -1,6 +1,7 @@
 //! Warnings about policies that can be served but that the operator hardly means.
 
 pub(super) mod behind;
+mod dead;
 pub(super) mod leaks;
 mod remark;
 pub(super) mod reuse;
@@ -36,7 +37,7 @@ pub(super) fn policy(report: &mut Report<'_>, policy: &PolicyDraft<'_>) {
     headers(report, policy.headers);
     dangers(report, policy);
     duplicates(report, policy.origins);
-    regexes(report, policy.origins);
+    dead::regexes(report, policy.origins);
     literals(report, policy.origins);
 }
 
@@ -171,34 +172,16 @@ fn duplicates(report: &mut Report<'_>, origins: &[At<OriginPattern>]) {
     }
 }
 
-/// Warns of regexes that were written to be found somewhere in an origin.
-fn regexes(report: &mut Report<'_>, origins: &[At<OriginPattern>]) {
-    for At { value, at } in origins {
-        let OriginPattern::Regex(regex) = value else {
-            continue;
-        };
-        if !regex.can_match_an_origin() {
-            let message = format!("`{}` matches no origin", regex.text());
-            let hint =
-                "a regex is the whole origin: write `https://` in front, and what may follow";
-            report.warn(at, message).hint(hint);
-        }
-    }
-}
-
 /// Warns of literals that were written for web pages, whose browsers send serialized origins.
 fn literals(report: &mut Report<'_>, origins: &[At<OriginPattern>]) {
     for At { value, at } in origins {
         let OriginPattern::Literal(literal) = value else {
             continue;
         };
-        let text = literal.text();
-        let is_of_an_app = text
-            .split_once("://")
-            .is_some_and(|(scheme, _)| !matches!(scheme, "https" | "http"));
-        if is_of_an_app {
+        if literal.is_of_an_app() {
             continue;
         }
+        let text = literal.text();
         let meant = OriginPattern::parse(text).map(|pattern| format!("write `{}`", pattern.text()));
         let hint = meant.map_or_else(|error| error.hint, Some);
         let finding = report.warn(

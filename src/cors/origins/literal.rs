@@ -7,7 +7,8 @@
 //! value that another kind of pattern is written for.
 
 use super::origin::MAX_ORIGIN_LEN;
-use super::pattern::OriginPattern;
+use super::origin::is_app_scheme;
+use super::pattern::TuplePattern;
 
 /// A validated literal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -61,6 +62,12 @@ impl LiteralPattern {
     pub fn text(&self) -> &str {
         &self.0
     }
+
+    /// Whether it has a scheme that pages on the web don't have.
+    pub fn is_of_an_app(&self) -> bool {
+        let scheme = self.0.split_once("://").map(|(scheme, _)| scheme);
+        scheme.is_some_and(is_app_scheme)
+    }
 }
 
 fn problem(text: &str) -> Option<LiteralErrorKind> {
@@ -88,8 +95,9 @@ fn problem(text: &str) -> Option<LiteralErrorKind> {
 /// Whether the text without `literal:` means the same, or is another kind of pattern. A default port
 /// that is written makes a difference: a plain pattern drops it.
 fn is_plain(text: &str) -> bool {
-    text.eq_ignore_ascii_case("null")
-        || OriginPattern::parse(text).is_ok_and(|pattern| pattern.text() == text)
+    text == "*"
+        || text.eq_ignore_ascii_case("null")
+        || TuplePattern::parse(text).is_ok_and(|pattern| pattern.text() == text)
 }
 
 // === impl LiteralError ===

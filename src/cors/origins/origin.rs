@@ -208,6 +208,12 @@ pub fn default_port(scheme: &str) -> Option<u16> {
     }
 }
 
+/// Whether origins with this scheme belong to apps and browser extensions, not to servers on a
+/// network: any scheme but those with a default port.
+pub(in crate::cors) fn is_app_scheme(scheme: &str) -> bool {
+    default_port(&scheme.to_ascii_lowercase()).is_none()
+}
+
 fn ascii_text(value: &[u8]) -> Result<&str, OriginError> {
     // Nearly every value passes, and one table look-up is faster than three comparisons of ranges.
     if let Some(&byte) = value.iter().find(|byte| !GRAPHIC.contains(**byte)) {

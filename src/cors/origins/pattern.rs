@@ -143,7 +143,7 @@ impl OriginPattern {
 // === impl TuplePattern ===
 
 impl TuplePattern {
-    fn parse(text: &str) -> Result<Self, PatternErrorKind> {
+    pub(super) fn parse(text: &str) -> Result<Self, PatternErrorKind> {
         let (origin, any_port) = match text.strip_suffix(":*") {
             Some(rest) if !rest.is_empty() => (rest, true),
             _ => (text, false),

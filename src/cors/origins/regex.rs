@@ -5,9 +5,11 @@
 //! in full when a policy is compiled: matching neither allocates nor takes a lock and costs one
 //! table look-up per byte, so that no regex can be slow.
 
+mod dead;
 mod examples;
 mod set;
 
+pub use dead::DeadPart;
 pub(super) use set::{RegexSet, SPLIT_BYTES};
 
 use regex_syntax::hir::Hir;

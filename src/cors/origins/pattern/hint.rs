@@ -1,6 +1,7 @@
 //! Advice for a string that is not an origin pattern: what to write instead.
 
 use super::{PatternErrorKind, TuplePattern, is_loopback_host};
+use crate::cors::origins::literal::LiteralPattern;
 use crate::cors::origins::origin::{OriginError, parse_port};
 use std::net::Ipv6Addr;
 
@@ -11,7 +12,7 @@ pub(super) fn hint(text: &str, kind: PatternErrorKind) -> Option<String> {
         _ if text.eq_ignore_ascii_case("null") => "write \"null\", in lower case",
         PatternErrorKind::Origin(OriginError::NotAscii) => "write the host in Punycode (xn--…)",
         PatternErrorKind::Origin(OriginError::FileScheme) => {
-            "write \"null\" to allow pages without an origin"
+            "write \"null\" for pages of files in a browser, or `literal: 'file://'` for an app that sends it"
         }
         PatternErrorKind::Origin(OriginError::WhiteSpace) if text.trim().contains([' ', ',']) => {
             "write one pattern an element, and nothing beside it"
@@ -23,9 +24,23 @@ pub(super) fn hint(text: &str, kind: PatternErrorKind) -> Option<String> {
             "write a wildcard like `https://*.example.com`, any port like `http://localhost:*`, or a \
              `regex:`"
         }
-        _ => return mended(text, kind).map(|meant| format!("write `{meant}`")),
+        _ => {
+            let meant = mended(text, kind).map(|meant| format!("write `{meant}`"));
+            return meant.or_else(|| literal(text, kind));
+        }
     };
     Some(words.to_owned())
+}
+
+/// Returns the literal that an app's web view may send as its origin, if the text is one.
+fn literal(text: &str, kind: PatternErrorKind) -> Option<String> {
+    use OriginError as E;
+    if let PatternErrorKind::Origin(E::MissingScheme | E::BadScheme) = kind {
+        return None;
+    }
+    let literal = LiteralPattern::parse(text).ok()?;
+    let is_of_an_app = literal.is_of_an_app();
+    is_of_an_app.then(|| format!("write `literal: '{text}'`, if an app sends it"))
 }
 
 /// Corrects the text's mistakes one after the other, and returns it if it becomes a pattern.

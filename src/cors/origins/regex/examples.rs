@@ -31,6 +31,16 @@ impl RegexPattern {
     }
 }
 
+/// Returns a short text that the regex matches, whether it is an origin or not.
+pub(super) fn some_text(hir: &Hir, is_match: impl Fn(&str) -> bool) -> Option<String> {
+    let texts = [0, 1].map(|least| {
+        let mut text = String::new();
+        push_example(hir, '.', Choice { choice: 0, least }, &mut text);
+        text
+    });
+    texts.into_iter().find(|text| is_match(text))
+}
+
 /// The choices that a regex leaves to an example.
 #[derive(Clone, Copy)]
 struct Choice {

@@ -26,6 +26,16 @@ pub(super) const MAX_TOTAL_BYTES: usize = 64 << 20;
 /// Maximum automata of a policy, each of which is run in turn; regexes that need more are refused.
 pub(super) const MAX_SETS: usize = 16;
 
+/// A scheme other than `file`, which has no origin.
+const SCHEME: &str = "([a-eg-z][a-z0-9+.-]*|f([a-hj-z0-9+.-][a-z0-9+.-]*|i([a-km-z0-9+.-][a-z0-9+.-]*|\
+                      l([a-df-z0-9+.-][a-z0-9+.-]*|e[a-z0-9+.-]+)?)?)?)";
+/// A name whose last label is not a number, decimal or hexadecimal: it would be an address then.
+const NAME: &str = "([a-z0-9_-]+\\.)*([a-z_-][a-z0-9_-]*|[1-9][0-9]*[a-z_-][a-z0-9_-]*|\
+                    0([0-9]+[a-z_-]|[a-wyz_-]|x[0-9a-f]*[g-z_-])[a-z0-9_-]*)";
+const OCTET: &str = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
+const PORT: &str =
+    "(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})";
+
 /// All regexes of one policy.
 #[derive(Debug)]
 pub(in crate::cors::origins) struct RegexSet {
@@ -134,13 +144,14 @@ impl RegexSet {
             .then(|| self.automaton.match_pattern(state, 0).as_usize())
     }
 
-    /// Returns a set that matches every serialized origin, and little else: nothing without a
-    /// scheme.
+    /// Returns a set that matches every serialized origin. Of other texts it matches those that are
+    /// too long, and all that looks like an IPv6 address.
     pub(super) fn of_all_origins() -> &'static Self {
         static ORIGINS: OnceLock<RegexSet> = OnceLock::new();
         ORIGINS.get_or_init(|| {
-            let text = r"[a-z][a-z0-9+.-]*://([a-z0-9_.-]+|\[[0-9a-f:]+\])(:[1-9][0-9]{0,4})?";
-            let hir = parse(text).expect("invariant: a test parses it");
+            let text =
+                format!(r"{SCHEME}://({NAME}\.?|{OCTET}(\.{OCTET}){{3}}|\[[0-9a-f:]+\])(:{PORT})?");
+            let hir = parse(&text).expect("invariant: a test parses it");
             Self::of_one(&hir).expect("invariant: a test compiles it")
         })
     }

@@ -1,6 +1,8 @@
 use super::*;
 use crate::cors::origins::matcher::OriginMatcher;
+use crate::cors::origins::origin::Origin;
 use crate::cors::origins::pattern::OriginPattern;
+use proptest::prelude::*;
 
 fn is_match(regex: &str, origin: &str) -> bool {
     RegexPattern::parse(regex).unwrap().is_match(origin)
@@ -90,6 +92,18 @@ fn a_regex_that_is_not_a_whole_origin_matches_none() {
     ] {
         let regex = RegexPattern::parse(text).unwrap();
         assert_eq!(regex.can_match_an_origin(), expected, "{text}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(5000))]
+
+    #[test]
+    fn the_automaton_of_all_origins_agrees_with_the_parser(
+        text in r"(f|fi|fil|file|files|https|a1|a\+)://([a0x19f_-]{0,3}\.){0,3}([0-9]{0,3}|0x?[a-g0-9_]{0,3}|[0-9]{1,2}[a-z-])(\.[0-9]{1,3}){0,4}\.?(:[0-9]{0,5})?/?",
+    ) {
+        let found = RegexSet::of_all_origins().find(text.as_bytes()).is_some();
+        prop_assert_eq!(found, Origin::parse(text.as_bytes()).is_ok(), "{}", text);
     }
 }
 
