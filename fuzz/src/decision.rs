@@ -208,6 +208,7 @@ fn dangers(choices: &mut Bytes<'_>) -> Dangers {
         null_with_credentials: bits & 2 != 0,
         insecure_origins: bits & 4 != 0,
         public_suffix_wildcards: bits & 8 != 0,
+        app_schemes: bits & 16 != 0,
     }
 }
 

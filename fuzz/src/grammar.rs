@@ -133,6 +133,7 @@ const RULES: &[(&str, &[&str])] = &[
             "dangerously_allow_any_origin_with_credentials: <bool>, <policy-keys>",
             "dangerously_allow_null_with_credentials: <bool>, <policy-keys>",
             "dangerously_allow_insecure_origins: <bool>, <policy-keys>",
+            "dangerously_allow_app_schemes: <bool>, <policy-keys>",
             "dangerously_allow_public_suffix_wildcards: <bool>, <policy-keys>",
             "<pair>",
         ],

@@ -232,8 +232,10 @@ pub(super) struct RawPolicy {
     pub dangerously_allow_any_origin_with_credentials: Option<bool>,
     /// Permits `"null"` with credentials: any site can have that origin.
     pub dangerously_allow_null_with_credentials: Option<bool>,
-    /// Permits origins without https, with credentials: an attacker on the network's path may act as the users.
+    /// Permits origins without https, with credentials: an attacker on the network's path may act as the users. Covers the next key.
     pub dangerously_allow_insecure_origins: Option<bool>,
+    /// Permits origins of apps and browser extensions (any scheme that is not a network's, and literals), with credentials: any that calls itself so may act as the users.
+    pub dangerously_allow_app_schemes: Option<bool>,
     /// Permits a wildcard directly below a public suffix, with credentials: attackers can register a name there.
     pub dangerously_allow_public_suffix_wildcards: Option<bool>,
 }

@@ -528,7 +528,9 @@ pub fn is_refused(policy: &Written) -> Option<bool> {
         .map(|written| match written {
             WrittenOrigin::Text(text) => is_danger(&pattern::parse(text)?, spec),
             WrittenOrigin::Regex(_) => None,
-            WrittenOrigin::Literal(_) => Some(!spec.dangers.insecure_origins),
+            WrittenOrigin::Literal(_) => {
+                Some(!spec.dangers.insecure_origins && !spec.dangers.app_schemes)
+            }
         })
         .collect();
     match dangers.contains(&Some(true)) {
@@ -586,11 +588,14 @@ fn is_danger(pattern: &Pattern, spec: &PolicySpec) -> Option<bool> {
         || name.ends_with(".localhost")
         || host == "[::1]"
         || (origin::is_serialized_ipv4(host) && host.starts_with("127."));
-    if scheme != "https" && !is_loopback && !dangers.insecure_origins {
+    let is_app = !["https", "http", "ws", "wss", "ftp"].contains(&scheme.as_str());
+    let is_accepted = dangers.insecure_origins || (is_app && dangers.app_schemes);
+    if scheme != "https" && !is_loopback && !is_accepted {
         return Some(true);
     }
     match below && !dangers.public_suffix_wildcards {
         false => Some(false),
+        true if is_app => Some(false),
         true if SUFFIXES.contains(&host) => Some(true),
         true if NO_SUFFIXES.contains(&host) => Some(false),
         true => None,

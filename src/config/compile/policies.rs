@@ -100,6 +100,7 @@ pub(super) fn policy(
         dangerously_allow_any_origin_with_credentials,
         dangerously_allow_null_with_credentials,
         dangerously_allow_insecure_origins,
+        dangerously_allow_app_schemes,
         dangerously_allow_public_suffix_wildcards,
     } = raw;
     inputs.policies += 1;
@@ -137,6 +138,7 @@ pub(super) fn policy(
         any_origin_with_credentials: dangerously_allow_any_origin_with_credentials.unwrap_or(false),
         null_with_credentials: dangerously_allow_null_with_credentials.unwrap_or(false),
         insecure_origins: dangerously_allow_insecure_origins.unwrap_or(false),
+        app_schemes: dangerously_allow_app_schemes.unwrap_or(false),
         public_suffix_wildcards: dangerously_allow_public_suffix_wildcards.unwrap_or(false),
     };
     let draft = lint::PolicyDraft {

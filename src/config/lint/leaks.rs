@@ -118,8 +118,11 @@ impl Suspects {
                 || !is_of_a_name(probe.kind)
         };
         let mut take = |own: Option<usize>, probe: Probe| {
-            if Origin::parse(probe.origin.as_bytes()).is_err() {
-                return;
+            // Attackers can't register names in an app's scheme.
+            match Origin::parse(probe.origin.as_bytes()) {
+                Ok(Origin::Tuple(origin)) if origin.is_of_an_app() => return,
+                Ok(_) => {}
+                Err(_) => return,
             }
             // A probe that the regex itself matches is counted against it, even if another pattern
             // is asked first.

@@ -98,6 +98,11 @@ fn dangers(report: &mut Report<'_>, policy: &PolicyDraft<'_>) {
             "an attacker on the network's path may act as its users",
         ),
         (
+            policy.dangers.app_schemes,
+            "dangerously_allow_app_schemes",
+            "an app that calls itself so may act as its users",
+        ),
+        (
             policy.dangers.public_suffix_wildcards,
             "dangerously_allow_public_suffix_wildcards",
             "an attacker who registers a name there may act as its visitors",

@@ -40,6 +40,7 @@ impl Remark {
             any_origin_with_credentials,
             null_with_credentials,
             insecure_origins,
+            app_schemes: _,
             public_suffix_wildcards: _,
         } = dangers;
         let is_permitted = |key: bool| credentials && key;

@@ -155,6 +155,11 @@ impl<'a> TupleOrigin<'a> {
         self.port
     }
 
+    /// Whether it is the origin of an app or a browser extension, not of a server on a network.
+    pub fn is_of_an_app(&self) -> bool {
+        is_app_scheme(self.scheme())
+    }
+
     pub(in crate::cors) fn is_ip(&self) -> bool {
         self.host_kind != HostKind::Domain
     }

@@ -5,6 +5,7 @@ use crate::cors::fetch_lists::{
     HEADERS_FORBIDDEN_BUT_HARMLESS, is_cors_field, is_forbidden_method,
     is_forbidden_request_header, is_token,
 };
+use crate::cors::origins::origin::is_app_scheme;
 use crate::cors::origins::pattern::{HostPattern, OriginPattern, TuplePattern, is_loopback_host};
 use crate::cors::origins::regex::RegexPattern;
 
@@ -59,8 +60,8 @@ fn dangers_of(pattern: &OriginPattern, allowed: Dangers, mut refuse: impl FnMut(
                 refuse(PolicyErrorKind::AnyOriginWithCredentials(
                     regex.text().to_owned(),
                 ));
-            } else if !allowed.insecure_origins && !regex.all_start_with(is_secure_start) {
-                refuse(PolicyErrorKind::InsecureOrigin(regex.text().to_owned()));
+            } else if let Some(danger) = unproven_regex(regex, allowed) {
+                refuse(danger);
             } else if let Some(suffix) = open_suffix_of(regex).filter(|_| {
                 !allowed.public_suffix_wildcards && !allowed.any_origin_with_credentials
             }) {
@@ -71,13 +72,19 @@ fn dangers_of(pattern: &OriginPattern, allowed: Dangers, mut refuse: impl FnMut(
             }
         }
         OriginPattern::Literal(literal) => {
-            if !allowed.insecure_origins {
-                refuse(PolicyErrorKind::InsecureOrigin(literal.text().to_owned()));
+            let text = literal.text();
+            let is_http = text.to_ascii_lowercase().starts_with("http://");
+            if let Some(danger) = unproven(text, !is_http, allowed) {
+                refuse(danger);
             }
         }
         OriginPattern::Tuple(tuple) => {
-            if !allowed.insecure_origins && tuple.scheme() != "https" && !tuple.is_loopback() {
-                refuse(PolicyErrorKind::InsecureOrigin(tuple.text()));
+            if tuple.scheme() != "https"
+                && !tuple.is_loopback()
+                && let Some(danger) =
+                    unproven(&tuple.text(), is_app_scheme(tuple.scheme()), allowed)
+            {
+                refuse(danger);
             }
             if !allowed.public_suffix_wildcards
                 && let Some(suffix) = public_suffix(tuple)
@@ -89,6 +96,32 @@ fn dangers_of(pattern: &OriginPattern, allowed: Dangers, mut refuse: impl FnMut(
             }
         }
     }
+}
+
+/// Returns the danger of an origin that no certificate proves, unless it is accepted.
+fn unproven(text: &str, is_of_an_app: bool, allowed: Dangers) -> Option<PolicyErrorKind> {
+    let text = text.to_owned();
+    match is_of_an_app {
+        _ if allowed.insecure_origins => None,
+        true if allowed.app_schemes => None,
+        true => Some(PolicyErrorKind::AppOrigin(text)),
+        false => Some(PolicyErrorKind::InsecureOrigin(text)),
+    }
+}
+
+/// Returns the danger of a regex's origins that no certificate proves, unless it is accepted. If some
+/// of them may be of a network, it is the greater one.
+fn unproven_regex(regex: &RegexPattern, allowed: Dangers) -> Option<PolicyErrorKind> {
+    if regex.all_start_with(is_secure_start) {
+        return None;
+    }
+    let is_of_an_app = |start: &str| {
+        let scheme = start.split_once("://").map(|(scheme, _)| scheme);
+        scheme.is_some_and(is_app_scheme)
+    };
+    let are_apps = regex
+        .all_start_with(|start, is_whole| is_of_an_app(start) || is_secure_start(start, is_whole));
+    unproven(regex.text(), are_apps, allowed)
 }
 
 /// Whether an attacker on the network's path can't impersonate an origin that starts like this:
@@ -173,7 +206,8 @@ fn is_public_suffix(name: &str) -> bool {
 
 /// Returns the public suffix that a wildcard stands directly below, or that it covers.
 fn public_suffix(tuple: &TuplePattern) -> Option<String> {
-    if tuple.host_pattern() != HostPattern::Subdomains {
+    // Names below an app's host are not registered anywhere.
+    if tuple.host_pattern() != HostPattern::Subdomains || is_app_scheme(tuple.scheme()) {
         return None;
     }
     let host = tuple.host().trim_end_matches('.');

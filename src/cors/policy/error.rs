@@ -56,6 +56,11 @@ pub enum PolicyErrorKind {
     NullWithCredentials,
     #[error("`{0}` is not https, so an attacker on the network's path could act as its users")]
     InsecureOrigin(String),
+    #[error(
+        "`{0}` is the origin of an app or a browser extension, not of a site, and no certificate proves \
+         which one has it: any that calls itself so could act as its users"
+    )]
+    AppOrigin(String),
     #[error("anyone can register a name under `{suffix}`, and `{pattern}` gives it credentials")]
     PublicSuffix { pattern: String, suffix: String },
 }
@@ -87,6 +92,9 @@ impl PolicyErrorKind {
             }
             Self::InsecureOrigin(_) => {
                 "write https, or set `dangerously_allow_insecure_origins: true`"
+            }
+            Self::AppOrigin(_) => {
+                "set `dangerously_allow_app_schemes: true`, if any app with this origin may act as the users"
             }
             Self::PublicSuffix { .. } => {
                 "name the domain that is yours, or set \

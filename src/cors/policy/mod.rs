@@ -54,6 +54,7 @@ impl Policy {
     /// | `*`, `https://a.example`  |             | error                                         |
     /// | `*`                       | yes         | error unless `any_origin_with_credentials`    |
     /// | `http://a.example`        | yes         | error unless `insecure_origins`               |
+    /// | `app://a`                 | yes         | error unless `app_schemes` or the one above   |
     /// | `https://*.github.io`     | yes         | error unless `public_suffix_wildcards`        |
     pub fn new(spec: PolicySpec) -> Result<Self, Vec<PolicyError>> {
         let mut errors = check::problems(&spec);

@@ -85,7 +85,10 @@ pub enum UpstreamCorsHeaders {
 pub struct Dangers {
     pub any_origin_with_credentials: bool,
     pub null_with_credentials: bool,
+    /// Origins without https, those of apps among them.
     pub insecure_origins: bool,
+    /// Origins of apps and browser extensions, and literals.
+    pub app_schemes: bool,
     pub public_suffix_wildcards: bool,
 }
 
