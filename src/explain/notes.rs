@@ -89,6 +89,9 @@ pub(super) fn of_request(question: &Question, report: &Report) -> Vec<String> {
 /// Notes the meaning of a browser's message, and what it leaves open.
 pub(super) fn of_message(message: &Message, report: &mut Report) {
     let mut notes = vec![format!("the browser's message: {}", message.meaning)];
+    if message.is_one_of_several {
+        notes.push("several messages are pasted, and this is about the first".to_owned());
+    }
     if let Some(url) = &message.redirected {
         notes.push(format!(
             "the request was redirected to `{url}`, and the message is about the response from there: find out what \

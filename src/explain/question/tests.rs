@@ -34,11 +34,13 @@ fn read_with(text: &str, flags: Flags) -> String {
         meaning,
         redirected,
         status,
+        is_one_of_several,
     }) = source
     {
         lines.push(format!("{about:?}: {meaning}"));
         lines.extend(redirected.map(|url| format!("redirected to {url}")));
         lines.extend(status.map(|status| format!("status {status}")));
+        lines.extend(is_one_of_several.then(|| "one of several".to_owned()));
     }
     lines.join("\n")
 }
@@ -71,7 +73,7 @@ fn messages_of_consoles_are_understood() {
         // A console wraps lines, and shows them with the place of the script around them.
         for other in [
             text.replace(' ', "\n"),
-            format!("app.js:12 {text}\napp.js:13 Uncaught (in promise) TypeError"),
+            format!("app.js:12 {text}\napp.js:13 Uncaught (in promise) TypeError: Failed to fetch"),
         ] {
             let is_alone = text.lines().any(|line| line.starts_with("http"));
             assert!(

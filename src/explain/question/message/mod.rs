@@ -8,7 +8,7 @@ mod shapes;
 use super::{Flags, Question, QuestionError, Source, error};
 use crate::cors::browser::ScriptRequest;
 use crate::cors::{host_and_port, origin_of};
-use shapes::{FRAMES, REASONS};
+use shapes::{FRAMES, REASONS, STARTS};
 use std::collections::HashMap;
 
 /// A message that a browser printed.
@@ -21,6 +21,8 @@ pub struct Message {
     pub(in crate::explain) redirected: Option<String>,
     /// The status of the response or of the answer to the preflight.
     pub(in crate::explain) status: Option<u16>,
+    /// Whether the text goes on with another message.
+    pub(in crate::explain) is_one_of_several: bool,
 }
 
 /// The part of an exchange that a message is about.
@@ -55,23 +57,24 @@ pub(super) fn of_message(text: &str, flags: &Flags) -> Option<Result<Question, Q
         return None;
     }
     let plain = plain(text);
+    let (plain, is_one_of_several) = first_message(&plain);
     let mut reasons = REASONS.iter();
     let (parts, about, meaning) = reasons
-        .find_map(|(shape, about, meaning)| Some((parts(shape, &plain)?, *about, *meaning)))?;
+        .find_map(|(shape, about, meaning)| Some((parts(shape, plain)?, *about, *meaning)))?;
     let mut all: Parts<'_> = parts;
     for frame in FRAMES {
-        for (name, part) in self::parts(frame, &plain).unwrap_or_default() {
+        for (name, part) in self::parts(frame, plain).unwrap_or_default() {
             all.entry(name).or_insert(part);
         }
     }
-    let (method, line_url) = failed_load(&plain).unzip();
+    let (method, line_url) = failed_load(plain).unzip();
     let url = all
         .get("url")
         .copied()
         .or(line_url)
         .or_else(|| url_alone(text));
     let meaning = filled(meaning, &all);
-    if about == About::Other && url.is_some_and(|url| !is_of_web(url)) {
+    if about == About::Other && !url.is_some_and(is_of_web) {
         return Some(Err(error(format!("the browser's message: {meaning}"))));
     }
     Some(question(&all, url, method, flags).map(|question| Question {
@@ -79,7 +82,8 @@ pub(super) fn of_message(text: &str, flags: &Flags) -> Option<Result<Question, Q
             about,
             meaning,
             redirected: all.get("redirected").map(|url| (*url).to_owned()),
-            status: status(&plain),
+            status: status(plain),
+            is_one_of_several,
         }),
         credentials: about == About::Credentials,
         ..question
@@ -148,6 +152,15 @@ fn plain(text: &str) -> String {
         .join(" ")
         .replace(['\u{2018}', '\u{2019}'], "'")
         .replace(['\u{201c}', '\u{201d}'], "\"")
+}
+
+/// Returns the first message of a text, and whether there is another one behind it.
+fn first_message(text: &str) -> (&str, bool) {
+    let second = |start: &&str| text.match_indices(*start).nth(1);
+    match STARTS.iter().filter_map(second).min() {
+        Some((at, _)) => (&text[..at], true),
+        None => (text, false),
+    }
 }
 
 /// Maximum number of places at which a shape is tried; beyond it, a text is not searched further.

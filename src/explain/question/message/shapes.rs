@@ -148,4 +148,15 @@ pub(super) const REASONS: &[(&str, About, &str)] = &[
      "the WebSocket could not be opened, or it broke"),
     ("establish a connection to the server at", About::WebSocket,
      "the WebSocket could not be opened, or it broke"),
+    // All that a script learns, whatever the cause.
+    ("TypeError: Failed to fetch", About::Other, FAILED),
+    ("NetworkError when attempting to fetch resource", About::Other, FAILED),
+    ("TypeError: Load failed", About::Other, FAILED),
+    ("AxiosError: Network Error", About::Other, FAILED),
+    ("net::ERR_FAILED", About::Other, FAILED),
 ];
+
+const FAILED: &str = "it says only that the request failed; paste the line about CORS, which the browser prints beside it";
+
+/// The starts of messages that name everything about one request: behind the second, another message begins.
+pub(super) const STARTS: &[&str] = &["Access to ", "Cross-Origin Request Blocked: "];
