@@ -64,7 +64,7 @@ pub fn explain(snapshot: &Snapshot, question: &Question) -> Result<Report, Quest
     if let Some(open) = notes::open_points(snapshot, question, &report)? {
         report
             .why
-            .push_str("; not with every header and credentials: see the first note");
+            .push_str("; other headers or credentials can change that, see the notes");
         report.notes.insert(0, open);
     }
     report.notes.extend(notes::of_request(question, &report));

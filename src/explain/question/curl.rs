@@ -33,10 +33,11 @@ const LONG_WITH_VALUE: &str = "\
 /// curl's long options that take no value, and begin like one that does or decide something: a whole name is never a
 /// short form of another.
 const LONG_WITHOUT_VALUE: &str = "\
-    compressed compressed-ssh create-dirs crlf disable fail fail-early fail-with-body form-escape get head \
-    http0.9 http1.0 http1.1 http2 http3 include insecure ipv4 ipv6 location location-trusted netrc next parallel \
-    path-as-is post301 post302 post303 raw remote-name remote-time show-error silent ssl ssl-reqd sslv2 sslv3 \
-    tlsv1 tlsv1.0 tlsv1.1 tlsv1.2 tlsv1.3 tr-encoding trace-ids trace-time use-ascii verbose version";
+    compressed compressed-ssh create-dirs crlf disable fail fail-early fail-with-body form-escape get \
+    head ftp-ssl-ccc http0.9 http1.0 http1.1 http2 http3 include insecure ipv4 ipv6 location \
+    location-trusted netrc next parallel path-as-is post301 post302 post303 raw remote-name remote-time \
+    show-error silent ssl ssl-reqd sslv2 sslv3 tlsv1 tlsv1.0 tlsv1.1 tlsv1.2 tlsv1.3 tr-encoding \
+    trace-ids trace-time use-ascii verbose version";
 
 /// The parts of a command that describe its request.
 #[derive(Default)]
