@@ -85,11 +85,14 @@ impl Question {
                      its console",
                 ));
             }
-            (Some(_), Some(_)) => {
-                return Err(error(
-                    "a URL is given and a request is pasted: leave one of them out",
-                ));
+            // A message of a console does not always name the URL.
+            (Some(_), Some(url)) => match of_message(text, &flags) {
+                Some(Err(_)) => of_message(&format!("{url}\n{text}"), &flags).transpose()?,
+                Some(Ok(_)) | None => None,
             }
+            .ok_or_else(|| {
+                error("a URL is given and a request is pasted: leave one of them out")
+            })?,
             (None, Some(url)) => Self::of_url(url)?,
             (Some(word), None) if word.contains("://") && word == text.trim() => {
                 Self::of_url(word)?
@@ -124,8 +127,9 @@ impl Question {
             error(format!("`{}` is not a URL: {why}", shown.escape_debug()))
         };
         let uri: Uri = url.parse().map_err(|why| wrong(&why))?;
-        let scheme = match uri.scheme_str() {
-            Some(scheme @ ("http" | "https" | "ws" | "wss")) => scheme.to_owned(),
+        let scheme = uri.scheme_str().unwrap_or_default().to_ascii_lowercase();
+        let scheme = match scheme.as_str() {
+            "http" | "https" | "ws" | "wss" => scheme,
             _ => return Err(wrong(&"its scheme is not http, https, ws or wss")),
         };
         let authority = uri.authority().map(|authority| authority.as_str());

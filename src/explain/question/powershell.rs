@@ -9,8 +9,9 @@ use std::str::Chars;
 /// The commands that send a request, and their short names.
 const COMMANDS: [&str; 4] = ["invoke-webrequest", "invoke-restmethod", "iwr", "irm"];
 
-/// The parameters that describe a request. A name may be cut short: the first that begins with it is meant.
-const PARAMETERS: [&str; 7] = [
+/// The parameters that describe a request, and two whose values could be taken for its URL. A name may be cut short:
+/// the first that begins with it is meant. Other parameters are left out, with their values or without.
+const PARAMETERS: [&str; 9] = [
     "uri",
     "method",
     "custommethod",
@@ -18,13 +19,8 @@ const PARAMETERS: [&str; 7] = [
     "contenttype",
     "websession",
     "body",
-];
-
-/// Parameters without a value that stand in copied commands.
-const SWITCHES: [&str; 3] = [
-    "usebasicparsing",
-    "usedefaultcredentials",
-    "skipcertificatecheck",
+    "proxy",
+    "useragent",
 ];
 
 /// Pseudo-headers of HTTP/2, which Chrome copies without their colons.
@@ -80,45 +76,40 @@ pub(super) fn of_powershell(text: &str) -> Result<Question, QuestionError> {
     let mut headers = Vec::new();
     let mut has_session = false;
     while let Some(token) = reader.token()? {
-        let Token::Word(word) = token else {
-            // The URL may stand without its parameter.
-            if let Token::Text(text) = token {
-                url.get_or_insert(text);
-            }
+        let (Token::Word(word) | Token::Text(word)) = token else {
             continue;
         };
         let Some(name) = word.strip_prefix('-') else {
+            // The URL may stand without its parameter.
             if word.contains("://") {
                 url.get_or_insert(word);
             }
             continue;
         };
         let name = name.trim_end_matches(':').to_ascii_lowercase();
-        let is_switch = SWITCHES.iter().any(|switch| switch.starts_with(&name));
-        let mut known = PARAMETERS.iter();
-        let known = known.find(|known| known.starts_with(&name));
-        if name.is_empty() || (known.is_none() && is_switch) {
+        let is_meant = |known: &&str| !name.is_empty() && known.starts_with(&name);
+        let Some(known) = PARAMETERS.into_iter().find(is_meant) else {
             continue;
-        }
+        };
         let missing = || error(format!("`-{}` has no value", name.escape_default()));
         let value = reader.token()?.ok_or_else(missing)?;
-        match (known.copied(), value) {
-            (Some("uri"), Token::Text(text) | Token::Word(text)) => url = Some(text),
+        match (known, value) {
+            ("uri", Token::Text(text) | Token::Word(text)) => url = Some(text),
             // One of an enumeration, whose names are in capitals on the wire.
-            (Some("method"), Token::Text(text) | Token::Word(text)) => {
+            ("method", Token::Text(text) | Token::Word(text)) => {
                 method = Some(text.to_ascii_uppercase());
             }
-            (Some("custommethod"), Token::Text(text) | Token::Word(text)) => method = Some(text),
-            (Some("contenttype"), Token::Text(text) | Token::Word(text)) => {
+            ("custommethod", Token::Text(text) | Token::Word(text)) => method = Some(text),
+            ("contenttype", Token::Text(text) | Token::Word(text)) => {
                 content_type = Some(text);
             }
-            (Some("headers"), Token::Table(table)) => headers = table,
-            (Some("headers"), _) => {
+            ("headers", Token::Table(table)) => headers = table,
+            ("headers", _) => {
                 return Err(error(
                     "`-Headers` is an expression: write it as `@{ \"name\"=\"value\" }`",
                 ));
             }
-            (Some("websession"), _) => has_session = true,
+            ("websession", _) => has_session = true,
             _ => {}
         }
     }
