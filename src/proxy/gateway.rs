@@ -60,9 +60,11 @@ impl Gateway {
         }
     }
 
-    /// Makes this response the connection's last if the process is leaving.
-    fn end_where_leaving(&self, session: &mut Session) {
-        if *self.leaving.borrow() {
+    /// Makes this response the connection's last if the process is leaving, or the client has ended its
+    /// side.
+    fn end_where_last(&self, session: &mut Session) {
+        let has_ended = ClientStream::of(session).is_some_and(ClientStream::has_ended);
+        if has_ended || *self.leaving.borrow() {
             session.set_keepalive(None);
         }
     }
@@ -129,7 +131,7 @@ impl ProxyHttp for Gateway {
     async fn request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
         match self.judge(session, ctx)? {
             Some((header, body)) => {
-                self.end_where_leaving(session);
+                self.end_where_last(session);
                 respond::send(session, header, body).await.map(|()| true)
             }
             None => Ok(false),
@@ -250,7 +252,7 @@ impl ProxyHttp for Gateway {
             }
             respond::edit(session, ctx, response);
             adapt::response(session, came_by_http2, response);
-            self.end_where_leaving(session);
+            self.end_where_last(session);
         }
         Ok(())
     }

@@ -19,11 +19,19 @@ const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const PREFLIGHT: &str = "OPTIONS / HTTP/1.1\r\nHost: a\r\nOrigin: https://app.example.com\r\n\
                          Access-Control-Request-Method: GET\r\n\r\n";
 
+const UPGRADE: &str = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                       Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+const SWITCHING: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+                         Connection: Upgrade\r\n\r\n";
+
 // === impl Gateway ===
 
 impl Gateway {
     fn start(delay: &str) -> Self {
-        let upstream = Upstream::start(Answer::ok());
+        let upstream = Upstream::start_with(|request| match request.get("upgrade") {
+            Some(_) => Answer(SWITCHING.as_bytes().to_vec()),
+            None => Answer::ok(),
+        });
         let file = File::new(&format!(
             "listeners: [{{ address: '127.0.0.1:0' }}]\nadmin: {{ address: '127.0.0.1:0' }}\n\
              server: {{ threads: 1, shutdown_delay: {delay} }}\n\
@@ -109,6 +117,11 @@ fn the_listeners_stay_open_for_the_delay_and_every_answer_is_the_last() {
     for request in [GET, PREFLIGHT] {
         assert_last(&mut connect(), request);
     }
+    let mut tunnel = connect();
+    tunnel.write(UPGRADE.as_bytes());
+    let switched = tunnel.read(false).expect("an answer");
+    assert_eq!(switched.status, 101);
+    assert_eq!(switched.get("connection").as_deref(), Some("Upgrade"));
     // GOAWAY: the connection takes no more streams. A new one is served.
     let started = Instant::now();
     while http2.exchange("GET", &[]).is_ok() {

@@ -124,6 +124,11 @@ impl ClientStream {
         self.is_malformed
     }
 
+    /// Whether the client has ended its side, and sent no further request.
+    pub(in crate::proxy) fn has_ended(&self) -> bool {
+        self.has_ended && self.held.is_empty()
+    }
+
     /// Notes that the request has become a tunnel.
     pub(in crate::proxy) fn end_http(&self) {
         *self.allowance.lock() = ReadAllowance::Everything;
