@@ -4,6 +4,10 @@
 //! finds everything that is missing or senseless in one pass. The `schemars` attributes are for the JSON
 //! Schema and say what is required; the doc comments are its descriptions.
 
+mod scalars;
+
+pub(super) use scalars::{RawDuration, RawScalar, RawSize};
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
@@ -11,7 +15,6 @@ use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
-use std::time::Duration;
 
 /// The form of an address to listen on; a variable may stand in it.
 const ADDRESS: &str = r"^(\[[0-9a-fA-F:.]+\]|[0-9.]+):[0-9]{1,5}$|\$\{";
@@ -77,7 +80,7 @@ pub(super) struct RawListener {
     pub address: Option<String>,
 }
 
-/// `/metrics`, `/livez`, `/readyz`, `/config`, `/explain` and `POST /reload`.
+/// `/metrics`, `/livez`, `/readyz`, `/config`, `/explain`, `/rejections` and `POST /reload`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
@@ -395,21 +398,6 @@ pub(super) enum OneOrMany<T> {
 /// The schema of a list of names that must not be empty, because it would match nothing then.
 pub(super) enum NotEmpty {}
 
-/// A duration with its unit, as in `2h`, `10s`, `500ms`.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct RawDuration(pub Duration);
-
-/// Maximum duration; a longer one is a mistake, and clocks can't count that far.
-const MAX_DURATION: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
-
-/// A size with its unit, as in `64KiB`.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct RawSize(pub u64);
-
-/// A string; a number or a truth value counts as the string that it is written as.
-#[derive(Debug)]
-pub(super) struct RawScalar(pub String);
-
 // === impl Deserialize ===
 
 impl<'de> Deserialize<'de> for RawOrigin {
@@ -522,97 +510,5 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
             }
         }
         deserializer.deserialize_any(ListVisitor(PhantomData))
-    }
-}
-
-impl<'de> Deserialize<'de> for RawDuration {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct DurationVisitor;
-        impl Visitor<'_> for DurationVisitor {
-            type Value = RawDuration;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a duration with its unit, such as `10s` or `2h`")
-            }
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<RawDuration, E> {
-                Err(E::custom(format_args!(
-                    "{number} lacks its unit{HINT}write `{number}s`"
-                )))
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<RawDuration, E> {
-                if text.trim_start().starts_with('-') {
-                    return Err(E::custom(format_args!(
-                        "`{text}`: a duration is not negative"
-                    )));
-                }
-                if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-                    return Err(E::custom(format_args!(
-                        "`{text}` lacks its unit{HINT}write `{text}s`"
-                    )));
-                }
-                let duration = humantime::parse_duration(text).map_err(|error| {
-                    E::custom(format_args!(
-                        "`{text}` is not a duration such as `10s` or `2h`: {error}"
-                    ))
-                })?;
-                match duration > MAX_DURATION {
-                    true => Err(E::custom(format_args!(
-                        "`{text}` is longer than a hundred years"
-                    ))),
-                    false => Ok(RawDuration(duration)),
-                }
-            }
-        }
-        deserializer.deserialize_any(DurationVisitor)
-    }
-}
-
-impl<'de> Deserialize<'de> for RawSize {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct SizeVisitor;
-        impl Visitor<'_> for SizeVisitor {
-            type Value = RawSize;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a size with its unit, such as `64KiB`")
-            }
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<RawSize, E> {
-                Err(E::custom(format_args!(
-                    "{number} lacks its unit{HINT}write `{number}B` for bytes"
-                )))
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<RawSize, E> {
-                match text.parse::<bytesize::ByteSize>() {
-                    Ok(size) => Ok(RawSize(size.as_u64())),
-                    Err(_) => Err(E::custom(format_args!(
-                        "`{text}` is not a size such as `64KiB`"
-                    ))),
-                }
-            }
-        }
-        deserializer.deserialize_any(SizeVisitor)
-    }
-}
-
-impl<'de> Deserialize<'de> for RawScalar {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ScalarVisitor;
-        impl Visitor<'_> for ScalarVisitor {
-            type Value = RawScalar;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<RawScalar, E> {
-                Ok(RawScalar(text.to_owned()))
-            }
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<RawScalar, E> {
-                Ok(RawScalar(number.to_string()))
-            }
-            fn visit_i64<E: de::Error>(self, number: i64) -> Result<RawScalar, E> {
-                Ok(RawScalar(number.to_string()))
-            }
-            fn visit_bool<E: de::Error>(self, truth: bool) -> Result<RawScalar, E> {
-                Ok(RawScalar(truth.to_string()))
-            }
-        }
-        deserializer.deserialize_any(ScalarVisitor)
     }
 }
