@@ -10,7 +10,7 @@
 //! | [`metrics`] | the counters, their names and labels                                   |
 //!
 //! With the default feature `gateway` also `proxy` (the pingora adapter), `explain`, `admin`, `server` (which
-//! starts things), `probe` (which asks other servers) and `cli`. Imports run downwards only:
+//! starts things), `rejections` (who is being rejected), `probe` (which asks other servers) and `cli`. Imports run downwards only:
 //! `cli → server → explain → proxy → {config, metrics} → routing → cors`, `proxy → framing → cors`, `server → admin`
 //! and `cli → probe`.
 
@@ -33,6 +33,8 @@ pub mod pages;
 pub mod probe;
 #[cfg(feature = "gateway")]
 pub mod proxy;
+#[cfg(feature = "gateway")]
+pub mod rejections;
 pub mod routing;
 #[cfg(feature = "gateway")]
 pub mod server;

@@ -9,6 +9,13 @@ pub trait Console: Send + Sync {
     /// Returns the running configuration as YAML, with its state in comments before it.
     fn config(&self) -> String;
 
+    /// Returns the content type and the page of the most frequent rejections.
+    ///
+    /// # Errors
+    ///
+    /// A message for the person who asked, if the query asks for something else.
+    fn rejections(&self, query: &str) -> Result<(&'static str, String), String>;
+
     /// Explains what becomes of the request that a query, or the text sent with it, describes. Returns
     /// a content type and a page. Nothing is begun for a `client` that has gone.
     ///

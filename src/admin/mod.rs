@@ -7,9 +7,10 @@
 //! | `/readyz`        | 200 while traffic is taken, 503 before that and once it is draining |
 //! | `/config`        | the running configuration, its hash and its age                     |
 //! | `/explain`       | what would become of a request, and why                             |
+//! | `/rejections`    | the origins, methods and headers that are rejected most often       |
 //! | `POST /reload`   | 200 when the configuration was read again, 422 when it was rejected |
 //!
-//! The last three are on the admin listener alone. All its pages but `/livez` and `/readyz` answer 403
+//! The last four are on the admin listener alone. All its pages but `/livez` and `/readyz` answer 403
 //! to requests that a page of another site could have sent: see `guard`.
 
 mod console;
@@ -131,8 +132,16 @@ impl Admin {
             (Page::Explain, Some(AdminOnly { console, .. })) => {
                 explain(&**console, request, body).await
             }
+            (Page::Rejections, Some(AdminOnly { console, .. })) => {
+                match console.rejections(request.uri.query().unwrap_or_default()) {
+                    Ok((content_type, page)) => {
+                        pages::with_body(StatusCode::OK, content_type, page.into_bytes())
+                    }
+                    Err(message) => pages::text(StatusCode::BAD_REQUEST, &message),
+                }
+            }
             (Page::Reload, Some(AdminOnly { console, .. })) => reload(&**console).await,
-            (Page::Config | Page::Explain | Page::Reload, None) => {
+            (Page::Config | Page::Explain | Page::Rejections | Page::Reload, None) => {
                 pages::empty(StatusCode::NOT_FOUND)
             }
         }

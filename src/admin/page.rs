@@ -10,18 +10,20 @@ pub(super) enum Page {
     Readyz,
     Config,
     Explain,
+    Rejections,
     Reload,
 }
 
 // === impl Page ===
 
 impl Page {
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::Metrics,
         Self::Livez,
         Self::Readyz,
         Self::Config,
         Self::Explain,
+        Self::Rejections,
         Self::Reload,
     ];
 
@@ -32,6 +34,7 @@ impl Page {
             Self::Readyz => "/readyz",
             Self::Config => "/config",
             Self::Explain => "/explain",
+            Self::Rejections => "/rejections",
             Self::Reload => "/reload",
         }
     }
@@ -51,7 +54,10 @@ impl Page {
 
     /// Whether the page is about a gateway, which the listener for Prometheus does not know.
     pub(super) fn needs_console(self) -> bool {
-        matches!(self, Self::Config | Self::Explain | Self::Reload)
+        matches!(
+            self,
+            Self::Config | Self::Explain | Self::Rejections | Self::Reload
+        )
     }
 
     /// Whether the page shows or changes something. Orchestrators ask for the others, by any host name.

@@ -124,6 +124,9 @@ corsgate demo
     # what became of them, counted
     curl -s http://{admin}/metrics | grep ^corsgate_preflights
 
+    # who was rejected, and why
+    curl -s http://{admin}/rejections
+
   Ctrl-C ends it.
 
 "

@@ -140,7 +140,7 @@ impl<'a> CorsRequest<'a> {
 
     /// Returns the names in Access-Control-Request-Headers, in any case; none of a list that is past
     /// its bounds, which no policy looks at either.
-    pub fn requested_names(&self) -> impl Iterator<Item = &'a [u8]> {
+    pub fn requested_names(&self) -> impl Iterator<Item = &'a [u8]> + Clone {
         let list = Some(&self.request_headers).filter(|list| list.is_within_bounds());
         list.into_iter().flat_map(FieldLines::elements)
     }

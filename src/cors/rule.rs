@@ -1,8 +1,10 @@
 //! The rule of a route for CORS: policies, or one of three ways to do without.
 
+use super::header_plan::HeaderPlan;
 use super::outcome::{PreflightOutcome, Reason};
 use super::policy::{OnRejectedPreflight, Policy};
 use super::policy_list::PolicyList;
+use super::request::CorsRequest;
 use std::sync::Arc;
 
 /// A route's rule for CORS.
@@ -43,6 +45,19 @@ impl Rule {
             Self::Policies(policies) | Self::NoRoute(Some(policies)) => Some(policies),
             Self::Passthrough | Self::Off | Self::NoRoute(None) => None,
         }
+    }
+
+    /// Returns the names in Access-Control-Request-Headers that the policy of a plan does not allow.
+    pub fn refused_names<'a>(
+        &'a self,
+        plan: HeaderPlan,
+        request: &'a CorsRequest<'_>,
+    ) -> impl Iterator<Item = &'a [u8]> + Clone {
+        let policy = self
+            .policies()
+            .map(|policies| policies.policy(plan.policy()));
+        let names = request.requested_names();
+        names.filter(move |name| policy.is_some_and(|policy| !policy.allows_header(name)))
     }
 
     /// Whether a preflight can end with this outcome for this reason under this rule.

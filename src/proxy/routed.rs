@@ -10,9 +10,10 @@ use super::facts::{Facts, Target};
 use super::record::Record;
 use super::snapshot::{Route, RouteId, Snapshot};
 use crate::cors::{
-    CorsRequest, Decision, HeaderPlan, Outcome, PreflightDecision, Reason, Rejection, RequestKind,
-    decide,
+    ActualOutcome, CorsRequest, Decision, HeaderPlan, Outcome, PreflightDecision, Reason,
+    Rejection, RequestKind, Rule, SingleValue, decide,
 };
+use crate::rejections::{Rejected, Rejections};
 use crate::routing::{RouteRequest, Search, TooManyReadings, each_reading};
 use http::{HeaderValue, StatusCode};
 use std::collections::BTreeMap;
@@ -23,6 +24,8 @@ pub(crate) struct Routed<'a> {
     route_id: RouteId,
     route: &'a Route,
     request: &'a CorsRequest<'a>,
+    path: &'a [u8],
+    rejections: &'a Rejections,
     decision: Decision<'a>,
     settled: Option<Settled>,
     /// The headers by which the route was chosen, which a cache has to know; see [`Routed::vary`].
@@ -68,6 +71,8 @@ impl<'a> Routed<'a> {
             route_id,
             route,
             request: facts.cors,
+            path: &facts.path,
+            rejections: &snapshot.rejections,
             // A request that is refused has a decision, too: its answer carries CORS headers.
             decision: decide(&route.rule, facts.cors),
             settled,
@@ -150,8 +155,12 @@ impl<'a> Routed<'a> {
         })
     }
 
-    /// Makes the record of the request, whose header had come at `started`.
+    /// Makes the record of the request, whose header had come at `started`, and notes it among the
+    /// rejections if it is one: the record outlives what the client sent.
     pub(crate) fn record(&self, started: Instant) -> Record {
+        if let Some(reason) = self.reason_to_reject() {
+            self.note_rejection(reason, started);
+        }
         Record {
             route: self.route_id,
             kind: self.request.kind(),
@@ -159,6 +168,36 @@ impl<'a> Routed<'a> {
             error: self.error(),
             started,
         }
+    }
+
+    /// Returns the reason for which CORS says no; `None` if it does not, or has no say.
+    fn reason_to_reject(&self) -> Option<Reason> {
+        match self.outcome() {
+            Outcome::Preflight(_, Reason::Allowed | Reason::RoutePassthrough) => None,
+            Outcome::Preflight(_, reason) => Some(reason),
+            Outcome::Actual(ActualOutcome::Denied) => Some(match self.route.rule {
+                Rule::NoRoute(None) => Reason::NoRoute,
+                _ if self.request.origin.one().is_none() => Reason::MalformedOrigin,
+                _ => Reason::OriginNotAllowed,
+            }),
+            Outcome::Actual(_) => None,
+        }
+    }
+
+    fn note_rejection(&self, reason: Reason, now: Instant) {
+        let request = self.request;
+        let rejected = Rejected {
+            route: &self.route.name,
+            reason,
+            origin: request.origin,
+            method: match request.kind() {
+                RequestKind::Preflight => request.request_method,
+                RequestKind::NotCors | RequestKind::Actual => SingleValue::One(request.method),
+            },
+            path: self.path,
+        };
+        let names = self.route.rule.refused_names(self.plan(), request);
+        self.rejections.note(&rejected, names, now);
     }
 }
 

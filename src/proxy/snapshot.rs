@@ -4,6 +4,7 @@ use super::upstream::Cluster;
 use crate::config::{Config, Endpoint, Limits, Timeouts, UNMATCHED, UpstreamKind, Written};
 use crate::cors::Rule;
 use crate::metrics::{Metrics, RouteMetrics};
+use crate::rejections::{Rejections, RejectionsPage};
 use crate::routing::{RouteMatch, RouteRequest, Router, Search};
 use ipnet::IpNet;
 use std::net::SocketAddr;
@@ -22,6 +23,8 @@ pub struct Snapshot {
     /// The file that it was compiled from, for explain.
     pub(crate) written: Written,
     has_one_rule: bool,
+    /// Kept from one snapshot to the next.
+    pub(super) rejections: Arc<Rejections>,
     router: Router,
     /// The configured routes in their order, then the one for requests that none of them matches.
     routes: Vec<Route>,
@@ -57,6 +60,7 @@ impl Snapshot {
         echo: Option<SocketAddr>,
         previous: Option<&Self>,
     ) -> Self {
+        let rejections = previous.map(|previous| Arc::clone(&previous.rejections));
         let previous = previous.map_or([].as_slice(), |previous| &previous.clusters);
         let clusters: Vec<Arc<Cluster>> = config
             .upstreams
@@ -96,6 +100,7 @@ impl Snapshot {
             listeners: config.listeners.iter().map(|l| l.address).collect(),
             written: config.written,
             has_one_rule,
+            rejections: rejections.unwrap_or_default(),
             router,
             routes,
             clusters,
@@ -133,6 +138,17 @@ impl Snapshot {
     /// The names of all routes, as in metrics.
     pub fn route_names(&self) -> impl Iterator<Item = &str> {
         self.routes().map(|route| route.name.as_str())
+    }
+
+    /// Writes the page about rejected requests that a query asks for; an error is a message for the person
+    /// who asked.
+    pub fn rejections(&self, query: &str) -> Result<RejectionsPage, String> {
+        self.rejections.page(query)
+    }
+
+    /// Forgets the rejected requests of a route that there is no more.
+    pub fn forget_rejections(&self, route: &str) {
+        self.rejections.forget_route(route);
     }
 
     /// Resolves the names of upstreams that have no address yet.

@@ -21,6 +21,11 @@ impl Console for GatewayConsole {
         self.reloader.page()
     }
 
+    fn rejections(&self, query: &str) -> Result<(&'static str, String), String> {
+        let page = self.reloader.snapshot().load().rejections(query)?;
+        Ok((page.content_type, page.text))
+    }
+
     async fn explain(
         &self,
         query: String,

@@ -242,7 +242,7 @@ impl Server {
             // Load balancers need a while to see that it is not ready; until then, they send clients here.
             let delay = self.shutdown_delay;
             info!(
-                "/readyz says so; the listeners are closed after server.shutdown_delay, {delay:?}"
+                "listeners stay open for server.shutdown_delay, {delay:?}, while /readyz says 503"
             );
             sleep(delay).await;
         }

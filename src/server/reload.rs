@@ -267,6 +267,7 @@ impl Reloader {
         let names: HashSet<&str> = snapshot.route_names().collect();
         for gone in previous.route_names().filter(|name| !names.contains(name)) {
             self.metrics.forget_route(gone);
+            snapshot.forget_rejections(gone);
         }
         self.remember(work, sources);
     }

@@ -46,16 +46,25 @@ fn is_test_file(file: &str) -> bool {
 }
 
 /// The rooms, and for each the rooms that it may import. A room that is not listed fails the test.
-const IMPORTS: [(&str, &[&str]); 13] = [
+const IMPORTS: [(&str, &[&str]); 14] = [
     ("cors", &[]),
     ("framing", &["cors"]),
     ("routing", &["cors"]),
     ("metrics", &["cors"]),
     ("config", &["cors", "routing"]),
     ("pages", &[]),
+    ("rejections", &["cors"]),
     (
         "proxy",
-        &["config", "cors", "framing", "metrics", "pages", "routing"],
+        &[
+            "config",
+            "cors",
+            "framing",
+            "metrics",
+            "pages",
+            "rejections",
+            "routing",
+        ],
     ),
     ("explain", &["config", "cors", "proxy", "routing"]),
     ("admin", &["cors", "metrics", "pages", "routing"]),

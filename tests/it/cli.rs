@@ -302,9 +302,9 @@ fn the_demo_shows_all_three_outcomes() {
     let stdout = running.0.stdout.as_mut().expect("piped");
     let mut text = String::new();
     let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
-    // It goes on running: a paragraph behind the fifth command ends what it says.
+    // It goes on running: a paragraph behind the sixth command ends what it says.
     let is_whole = |text: &str| {
-        let behind = text.split("\n    curl ").nth(5);
+        let behind = text.split("\n    curl ").nth(6);
         behind.is_some_and(|behind| behind.matches("\n\n").count() == 2)
     };
     while !is_whole(&text) {
@@ -317,7 +317,7 @@ fn the_demo_shows_all_three_outcomes() {
         .filter(|line| line.starts_with("curl"))
         .map(words)
         .collect();
-    assert_eq!(curl.len(), 5, "{text}");
+    assert_eq!(curl.len(), 6, "{text}");
     let answers: Vec<String> = curl.iter().map(|words| ask(words)).collect();
     assert!(answers[0].starts_with("HTTP/1.1 204"), "{}", answers[0]);
     assert!(answers[0].contains("access-control-allow-methods: PUT, DELETE"));
@@ -334,6 +334,8 @@ fn the_demo_shows_all_three_outcomes() {
             .find(|line| line.contains(outcome) && line.ends_with(" 1"));
         assert!(line.is_some(), "{outcome} in\n{}", answers[4]);
     }
+    let rejected = "origin_not_allowed on route \"rejected\"";
+    assert!(answers[5].contains(rejected), "{}", answers[5]);
     let address = |command: &[String], before: &str, after: &str| -> SocketAddr {
         let mut words = command.iter();
         let address = words.find_map(|word| word.strip_prefix(before)?.strip_suffix(after));

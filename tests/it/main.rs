@@ -24,6 +24,7 @@ mod odd_upstreams;
 mod pages;
 mod probe;
 mod process;
+mod rejections;
 mod reload;
 mod routes;
 mod schema;
