@@ -26,7 +26,8 @@ fn message(regex: &RegexPattern, part: &DeadPart) -> String {
     let reason = part.text.as_deref().and_then(|text| {
         let reason = match Origin::parse(text.as_bytes()) {
             Ok(Origin::Null) => "no regex is asked about it".to_owned(),
-            other => other.err()?.to_string(),
+            Ok(Origin::Tuple(_)) => OriginPattern::parse(text).err()?.kind.to_string(),
+            Err(error) => error.to_string(),
         };
         let such = if part.is_only_text {
             ""
@@ -44,6 +45,9 @@ fn hint(part: &DeadPart) -> String {
     };
     if text == "null" {
         return "write \"null\" as an element of its own, without `regex:`".to_owned();
+    }
+    if OriginPattern::parse(text).is_ok() {
+        return format!("write `{text}` as an element of its own, without `regex:`");
     }
     if let Some(app) = of_an_app(text) {
         let literal = format!("`literal: '{}'`", app.text());

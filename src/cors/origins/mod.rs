@@ -4,4 +4,5 @@ pub(super) mod literal;
 pub(super) mod matcher;
 pub(super) mod origin;
 pub(super) mod pattern;
+mod punycode;
 pub(super) mod regex;

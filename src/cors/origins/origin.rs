@@ -165,7 +165,7 @@ impl<'a> TupleOrigin<'a> {
     }
 
     /// Returns the origin without a redundant default port, which browsers leave out.
-    pub(super) fn without_default_port(&self) -> &'a str {
+    pub(in crate::cors) fn without_default_port(&self) -> &'a str {
         match self.port {
             Some(port) if Some(port) == default_port(self.scheme()) => &self.text[..self.host_end],
             _ => self.text,

@@ -7,6 +7,7 @@ mod hint;
 
 use super::literal::LiteralPattern;
 use super::origin::{OriginError, TupleOrigin};
+use super::punycode;
 use super::regex::RegexPattern;
 use hint::{hint, path_at};
 use std::net::Ipv6Addr;
@@ -76,6 +77,10 @@ pub enum PatternErrorKind {
     MisplacedWildcard,
     #[error("an IP address has no subdomains")]
     WildcardAddress,
+    #[error(
+        "a label of the host begins with `xn--` and is not the Punycode of a name, so that no browser sends it"
+    )]
+    BadPunycode,
     #[error("an IPv4-mapped IPv6 address is another spelling of an IPv4 address")]
     Ipv4Mapped,
 }
@@ -163,6 +168,9 @@ impl TuplePattern {
         let parsed = TupleOrigin::parse(origin.as_bytes())?;
         if is_ipv4_mapped(parsed.host()) {
             return Err(PatternErrorKind::Ipv4Mapped);
+        }
+        if punycode::bad_label(parsed.scheme(), parsed.host()).is_some() {
+            return Err(PatternErrorKind::BadPunycode);
         }
         if host_pattern == HostPattern::Subdomains && parsed.is_ip() {
             return Err(PatternErrorKind::WildcardAddress);

@@ -2,15 +2,27 @@
 
 use super::{PatternErrorKind, TuplePattern, is_loopback_host};
 use crate::cors::origins::literal::LiteralPattern;
-use crate::cors::origins::origin::{OriginError, parse_port};
+use crate::cors::origins::origin::{OriginError, host_and_port, parse_port};
+use crate::cors::origins::punycode;
 use std::net::Ipv6Addr;
+
+const NOT_ASCII: PatternErrorKind = PatternErrorKind::Origin(OriginError::NotAscii);
+const PUNYCODE: &str = "write the host in Punycode (xn--…)";
 
 /// Returns the pattern that the author most likely meant, or a description of how patterns are
 /// written.
 pub(super) fn hint(text: &str, kind: PatternErrorKind) -> Option<String> {
     let words = match kind {
         _ if text.eq_ignore_ascii_case("null") => "write \"null\", in lower case",
-        PatternErrorKind::Origin(OriginError::NotAscii) => "write the host in Punycode (xn--…)",
+        PatternErrorKind::BadPunycode => {
+            let label = text.split_once("://").and_then(|(scheme, authority)| {
+                let (host, _) = host_and_port(authority);
+                punycode::bad_label(scheme, host)
+            })?;
+            return Some(format!(
+                "look at `{label}`: on the page itself, `location.origin` has the right spelling"
+            ));
+        }
         PatternErrorKind::Origin(OriginError::FileScheme) => {
             "write \"null\" for pages of files in a browser, or `literal: 'file://'` for an app that sends it"
         }
@@ -26,7 +38,8 @@ pub(super) fn hint(text: &str, kind: PatternErrorKind) -> Option<String> {
         }
         _ => {
             let meant = mended(text, kind).map(|meant| format!("write `{meant}`"));
-            return meant.or_else(|| literal(text, kind));
+            let meant = meant.or_else(|| literal(text, kind));
+            return meant.or_else(|| (kind == NOT_ASCII).then(|| PUNYCODE.to_owned()));
         }
     };
     Some(words.to_owned())
@@ -69,6 +82,13 @@ fn mend(text: &str, kind: PatternErrorKind) -> Option<String> {
                 true => format!("http://{host}"),
                 false => format!("https://{host}"),
             }
+        }
+        K::Origin(E::NotAscii) => {
+            let (scheme, rest) = text.split_once("://")?;
+            let (host, behind) =
+                rest.split_at(rest.find([':', '/', '?', '#']).unwrap_or(rest.len()));
+            let ascii = punycode::to_ascii(host)?;
+            (ascii != host).then(|| format!("{scheme}://{ascii}{behind}"))?
         }
         K::Origin(E::WhiteSpace) => text.trim().to_owned(),
         K::Origin(E::UserInfo) => {

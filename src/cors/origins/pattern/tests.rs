@@ -66,8 +66,21 @@ fn what_no_origin_can_equal_is_refused_with_a_remedy() {
         (
             "https://b\u{fc}cher.example",
             K::Origin(E::NotAscii),
+            "write `https://xn--bcher-kva.example`",
+        ),
+        (
+            "https://*.b\u{fc}cher.example:8443/",
+            K::Origin(E::NotAscii),
+            "write `https://*.xn--bcher-kva.example:8443`",
+        ),
+        (
+            "https://a.example/\u{fc}",
+            K::Origin(E::NotAscii),
             "Punycode",
         ),
+        ("https://xn--f.example", K::BadPunycode, "look at `xn--f`"),
+        ("https://*.a.xn--f:8443", K::BadPunycode, "look at `xn--f`"),
+        ("https://*.xn--:*", K::BadPunycode, "look at `xn--`"),
         (
             "https://u:p@a.example",
             K::Origin(E::UserInfo),

@@ -3,6 +3,7 @@
 use super::RegexPattern;
 use super::examples::some_text;
 use super::set::RegexSet;
+use crate::cors::origins::pattern::TuplePattern;
 use regex_syntax::hir::literal::Extractor;
 use regex_syntax::hir::{Hir, HirKind};
 
@@ -24,9 +25,8 @@ impl RegexPattern {
     /// Returns the parts that match no serialized origin: the whole regex, or some of its
     /// alternatives.
     pub fn dead_parts(&self) -> Vec<DeadPart> {
-        let origins = RegexSet::of_all_origins();
-        if !self.alone.meets(origins) {
-            return vec![DeadPart::of(&self.hir, &self.alone, true)];
+        if let Some(whole) = DeadPart::of(&self.hir, &self.alone, true) {
+            return vec![whole];
         }
         let mut parts = Vec::new();
         push_alternatives(&self.hir, &mut parts);
@@ -35,20 +35,26 @@ impl RegexPattern {
         }
         let alone = |part| Some((part, RegexSet::of_one(part).ok()?));
         let parts = parts.into_iter().take(MAX_ALTERNATIVES).filter_map(alone);
-        let dead = parts.filter(|(_, alone)| !alone.meets(origins));
-        dead.map(|(part, alone)| DeadPart::of(part, &alone, false))
+        parts
+            .filter_map(|(part, alone)| DeadPart::of(part, &alone, false))
             .collect()
     }
 }
 
 impl DeadPart {
-    fn of(hir: &Hir, alone: &RegexSet, is_whole: bool) -> Self {
+    /// Returns a part of a regex, if it matches no origin. `alone` is its automaton.
+    fn of(hir: &Hir, alone: &RegexSet, is_whole: bool) -> Option<Self> {
         let texts = Extractor::new().extract(hir);
-        Self {
+        let part = Self {
             is_whole,
             text: some_text(hir, |text| alone.find(text.as_bytes()).is_some()),
             is_only_text: texts.is_exact() && texts.len() == Some(1),
-        }
+        };
+        // The automaton of all origins knows neither Punycode nor the shortest form of an address.
+        let is_no_pattern = |text: &String| TuplePattern::parse(text).is_err();
+        let is_dead = !alone.meets(RegexSet::of_all_origins())
+            || (part.is_only_text && part.text.as_ref().is_some_and(is_no_pattern));
+        is_dead.then_some(part)
     }
 }
 
@@ -114,6 +120,9 @@ mod tests {
             (r"https://0x1g", &[]),
             (r"https://1\.2\.3\.4", &[]),
             (r"https://[0-9.]+\.", &["https://.."]),
+            (r"https://xn--f\.example", &["=https://xn--f.example"]),
+            (r"https://\[0:0::1\]", &["=https://[0:0::1]"]),
+            (r"https://\*\.a\.example", &["=https://*.a.example"]),
         ] {
             let parts = RegexPattern::parse(regex).expect(regex).dead_parts();
             let shown = parts.iter().map(|part| {
