@@ -414,7 +414,13 @@ fn upstream(choices: &mut Bytes<'_>, request: &Request) -> HeaderMap {
             "access-control-allow-origin" => match choices.below(4) {
                 0 => HeaderValue::from_static("*"),
                 1 => HeaderValue::from_static("https://evil.test"),
-                2 => HeaderValue::from_static(""),
+                2 => HeaderValue::from_static(choices.pick(&[
+                    "",
+                    "*, *",
+                    "https://a/",
+                    "null",
+                    "https://a:443",
+                ])),
                 _ => own.clone(),
             },
             "access-control-allow-credentials" => {

@@ -7,6 +7,7 @@
 //! <https://fetch.spec.whatwg.org/#cors-protocol-and-http-caches>.
 
 use super::fetch_lists::ACCESS_CONTROL;
+use super::origins::origin::Origin;
 use super::outcome::Reason;
 use super::policy::{Policy, UpstreamCorsHeaders};
 use super::policy_list::PolicyIndex;
@@ -64,7 +65,7 @@ impl Rule {
     ) {
         let upstream = self.upstream_cors_headers(plan);
         if let Some(upstream) = upstream {
-            strip(upstream, plan.is_granted(), response);
+            strip(upstream, plan.is_granted(), origin, response);
         }
         if let Some(policy) = self.granting_policy(plan) {
             grant(policy, origin, response);
@@ -206,27 +207,46 @@ fn set_missing(name: FieldName, value: HeaderValue, response: &mut impl Response
     }
 }
 
-/// Removes the upstream's own `Access-Control-*`, as far as the policy says so.
-fn strip(upstream: UpstreamCorsHeaders, is_granted: bool, response: &mut impl ResponseFields) {
+/// Removes the upstream's own `Access-Control-*`, as far as the policy says so. Those that no browser
+/// accepts are no better than none.
+fn strip(
+    upstream: UpstreamCorsHeaders,
+    is_granted: bool,
+    origin: Option<&HeaderValue>,
+    response: &mut impl ResponseFields,
+) {
     let keeps = match upstream {
         UpstreamCorsHeaders::Strip => false,
         UpstreamCorsHeaders::Keep => !is_granted,
         UpstreamCorsHeaders::Fill => true,
     };
-    // A browser refuses several values, even if they are equal.
-    let twice = || {
-        let mut lines = response
-            .map()
-            .get_all(header::ACCESS_CONTROL_ALLOW_ORIGIN)
-            .iter();
-        lines.nth(1).is_some()
+    let is_usable = || {
+        let lines = response.map().get_all(header::ACCESS_CONTROL_ALLOW_ORIGIN);
+        let mut lines = lines.iter();
+        match (lines.next(), lines.next()) {
+            (None, _) => true,
+            (Some(value), None) => Some(value) == origin || can_allow_a_page(value.as_bytes()),
+            // A browser refuses several values, even if they are equal.
+            (Some(_), Some(_)) => false,
+        }
     };
-    if keeps && !twice() {
+    if keeps && is_usable() {
         return;
     }
     while let Some(name) = next_cors_field(response.map()) {
         response.remove(&name);
     }
+}
+
+/// Whether some browser's page can be allowed by this Access-Control-Allow-Origin: `*`, `null`, or one
+/// origin as browsers write it.
+fn can_allow_a_page(value: &[u8]) -> bool {
+    value == b"*"
+        || match Origin::parse(value) {
+            Ok(Origin::Null) => true,
+            Ok(Origin::Tuple(origin)) => origin.without_default_port() == origin.as_str(),
+            Err(_) => false,
+        }
 }
 
 fn next_cors_field(map: &HeaderMap) -> Option<HeaderName> {

@@ -382,9 +382,13 @@ fn response(policies: &[Written], request: &Request, upstream: &Fields) -> (bool
     let spec = &policy.spec;
     let origin = one(&request.origin).unwrap_or_default();
     let mut fields = upstream.clone();
-    let origins = fields.get(ORIGIN).map_or(0, Vec::len);
+    let is_usable = match fields.get(ORIGIN).map(Vec::as_slice) {
+        None | Some([]) => true,
+        Some([value]) => one(&request.origin) == Some(value) || is_usable(value),
+        Some(_) => false,
+    };
     let mode = spec.upstream_cors_headers;
-    if mode == Strip || (mode == Keep && is_allowed) || origins > 1 {
+    if mode == Strip || (mode == Keep && is_allowed) || !is_usable {
         remove_all(&mut fields);
     }
     if is_allowed {
@@ -412,6 +416,18 @@ fn response(policies: &[Written], request: &Request, upstream: &Fields) -> (bool
         add_vary(&mut fields, &["origin"]);
     }
     (is_allowed, fields)
+}
+
+/// Whether a browser could accept it as Access-Control-Allow-Origin.
+fn is_usable(value: &[u8]) -> bool {
+    match origin::parse(value) {
+        Some(Origin::Null) => true,
+        Some(Origin::Tuple(tuple)) => !matches!(
+            (tuple.scheme.as_str(), tuple.port),
+            ("https" | "wss", Some(443)) | ("http" | "ws", Some(80)) | ("ftp", Some(21))
+        ),
+        None => value == b"*",
+    }
 }
 
 /// Whether Access-Control-Allow-Origin is `*` for every request.
