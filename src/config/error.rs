@@ -264,6 +264,14 @@ impl From<&str> for Problem {
 
 // === impl ConfigError ===
 
+impl ConfigError {
+    /// Returns the errors, which keep the configuration from being served, without the warnings and
+    /// notes between them.
+    pub fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.diagnostics.iter().filter(|d| d.is_error())
+    }
+}
+
 impl std::error::Error for ConfigError {}
 
 impl fmt::Display for ConfigError {

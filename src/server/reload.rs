@@ -275,15 +275,15 @@ impl Reloader {
     /// Counts and logs that a configuration can't be served. Nothing else changes.
     fn reject(&self, work: &mut Work, trigger: Trigger, error: ConfigError) -> ReloadError {
         self.metrics.config().rejected();
-        let all: Vec<String> = error.diagnostics.iter().map(Diagnostic::one_line).collect();
-        let problems = match all.len() {
-            1 => "1 problem".to_owned(),
-            count => format!("{count} problems"),
+        let all: Vec<String> = error.errors().map(Diagnostic::one_line).collect();
+        let count = match all.len() {
+            1 => "1 error".to_owned(),
+            count => format!("{count} errors"),
         };
         let trigger = trigger.to_string();
         error!(
             trigger,
-            "configuration rejected, still serving the previous one; {problems}: {}",
+            "configuration rejected, still serving the previous one; {count}: {}",
             all.join(" | ")
         );
         let errors = error.to_string();
