@@ -1,18 +1,19 @@
 //! `corsgate check FILE`
 
 use super::CommandError;
+use super::config_file::ConfigFile;
 use super::output::{Format, complain, print, print_json};
 use crate::config::{Config, ConfigError, Diagnostic, Severity};
 use crate::cors::Probe;
 use clap::Args;
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// The configuration file.
-    file: PathBuf,
+    #[command(flatten)]
+    file: ConfigFile,
     /// Output format: text on stderr, JSON on stdout.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -70,6 +71,7 @@ pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
         format,
         strict,
     } = options;
+    let file = file.path();
     let findings = Findings::of(&file, Config::load_once(&file));
     match format {
         Format::Text => findings.print_text()?,

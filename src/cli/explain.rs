@@ -1,5 +1,6 @@
 //! `corsgate explain --config FILE`
 
+use super::config_file::ConfigFile;
 use super::error::{CommandError, WRONG_USAGE};
 use super::output::{Format, complain, print};
 use crate::config::Config;
@@ -8,7 +9,6 @@ use crate::metrics::Metrics;
 use crate::proxy::Snapshot;
 use clap::Args;
 use std::io::{IsTerminal as _, Read as _};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 pub(super) const EXAMPLES: &str = "\
@@ -32,9 +32,8 @@ const MAX_PASTED: u64 = 1 << 20;
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// The configuration file.
-    #[arg(short, long, value_name = "FILE")]
-    config: PathBuf,
+    #[command(flatten)]
+    file: ConfigFile,
     /// URL that the script fetches, such as `https://api.example.com/v1/books`.
     ///
     /// With --url, stdin is not read. At /explain, `url=` and a body together are an error.
@@ -64,7 +63,7 @@ pub(super) struct Options {
 
 pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
     let Options {
-        config,
+        file,
         url,
         origin,
         method,
@@ -73,7 +72,7 @@ pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
         reads,
         format,
     } = options;
-    let config = match Config::load_once(&config) {
+    let config = match Config::load_once(&file.path()) {
         Ok(config) => config,
         Err(errors) => {
             // Status 1 is an answer.

@@ -2,6 +2,7 @@
 
 mod check;
 mod completions;
+mod config_file;
 mod demo;
 mod error;
 mod explain;
@@ -11,13 +12,13 @@ mod probe;
 mod schema;
 mod serve;
 
+use config_file::ConfigFile;
 use error::CommandError;
 use output::complain;
 
 use crate::server::HeldHangups;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// An edge gateway for CORS.
@@ -40,11 +41,7 @@ enum Command {
     /// running requests, then exits; SIGINT or a second signal exits at once. SIGHUP reads the file
     /// again, and so does a change of it. RUST_LOG sets the detail of the log, such as
     /// `corsgate=debug`.
-    Serve {
-        /// The configuration file.
-        #[arg(short, long, value_name = "FILE")]
-        config: PathBuf,
-    },
+    Serve(ConfigFile),
     /// Check a configuration file and report all its problems.
     ///
     /// Errors, warnings, and notes on access that is open to any site. Exit status: 0 valid, 1 invalid,
@@ -81,7 +78,7 @@ pub fn main() -> ExitCode {
     let held = HeldHangups::hold();
     let Cli { command } = Cli::parse();
     let result = match command {
-        Command::Serve { config } => serve::run(held, &config),
+        Command::Serve(file) => serve::run(held, &file.path()),
         Command::Demo(options) => demo::run(held, options),
         Command::Check(options) => check::run(options),
         Command::Explain(options) => explain::run(options),
