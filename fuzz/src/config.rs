@@ -62,7 +62,8 @@ fn check_diagnostic(diagnostic: &Diagnostic, text: &str, path: &Path) {
     let mut lines = shown.split('\n');
     let first = lines.next().unwrap_or_default();
     let severity = diagnostic.severity.as_str();
-    let start = format!("{severity}: {FILE}");
+    let name = diagnostic.name.map(|name| format!("[{}]", name.as_str()));
+    let start = format!("{severity}{}: {FILE}", name.unwrap_or_default());
     assert!(first.starts_with(&start), "{shown:?}");
     if let Some(hint) = lines.next() {
         assert!(hint.starts_with("  hint: ") && hint.len() > 8, "{shown:?}");

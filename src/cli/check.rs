@@ -3,7 +3,7 @@
 use super::CommandError;
 use super::config_file::ConfigFile;
 use super::output::{Format, complain, print, print_json};
-use crate::config::{Config, ConfigError, Diagnostic, Severity};
+use crate::config::{Config, ConfigError, Diagnostic, Severity, WarningName};
 use crate::cors::Probe;
 use clap::Args;
 use serde::Serialize;
@@ -49,6 +49,7 @@ struct FindingsJson<'a> {
 #[derive(Serialize)]
 struct DiagnosticJson<'a> {
     severity: &'static str,
+    name: Option<&'static str>,
     file: String,
     line: Option<usize>,
     column: Option<usize>,
@@ -145,6 +146,7 @@ impl<'a> DiagnosticJson<'a> {
     fn of(diagnostic: &'a Diagnostic) -> Self {
         let Diagnostic {
             severity,
+            name,
             file,
             place,
             path,
@@ -155,6 +157,7 @@ impl<'a> DiagnosticJson<'a> {
         } = diagnostic;
         Self {
             severity: severity.as_str(),
+            name: name.map(WarningName::as_str),
             file: file.display().to_string(),
             line: place.map(|place| place.line),
             column: place.map(|place| place.column),

@@ -12,7 +12,7 @@ pub(super) fn run(held: HeldHangups, file: &Path) -> Result<ExitCode, CommandErr
     run_logged(held, |process, log| {
         let config = Config::load(file)?;
         log.subscribe()?;
-        for warning in &config.warnings {
+        for warning in config.logged() {
             warn!("{}", warning.one_line());
         }
         process.serve(config, file, |_| Ok(()))

@@ -2,6 +2,7 @@
 
 use super::error::{Diagnostic, Place};
 use super::sources::Sources;
+use super::warning::WarningName;
 use super::written::Written;
 use crate::cors::{PolicyList, Rule};
 use crate::routing::RouteMatch;
@@ -27,7 +28,7 @@ pub struct Config {
     /// For responses to requests that no route matches.
     pub default_policy: Option<Arc<PolicyList>>,
     pub warnings: Vec<Diagnostic>,
-    /// Remarks that are not worth a warning; `corsgate check` shows them.
+    /// Remarks that are not worth a warning, and acknowledged warnings; `corsgate check` shows them.
     pub notes: Vec<Diagnostic>,
     /// The file as the gateway understood it: aliases, merge keys and variables resolved.
     pub document: String,
@@ -159,6 +160,19 @@ pub struct Route {
 
 /// The `route` label of requests that no route matches; a route can't have this name.
 pub const UNMATCHED: &str = "unmatched";
+
+// === impl Config ===
+
+impl Config {
+    /// Returns what the log says when the configuration is loaded: the warnings, and each
+    /// `dangerously_` key, also where it is acknowledged.
+    pub fn logged(&self) -> impl Iterator<Item = &Diagnostic> {
+        let is_danger = |note: &&Diagnostic| note.name == Some(WarningName::DangerousKey);
+        self.warnings
+            .iter()
+            .chain(self.notes.iter().filter(is_danger))
+    }
+}
 
 // === impl Default ===
 

@@ -1,6 +1,7 @@
 //! Problems of a configuration, each with its place, and the error that holds all of them.
 
 use super::sources::Sources;
+use super::warning::WarningName;
 use crate::cors::Probe;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -19,8 +20,8 @@ pub enum Severity {
     Error,
     /// The configuration can be served, but the operator hardly means it.
     Warning,
-    /// The configuration states openly what it does, and is worth a second look all the same. Only
-    /// `corsgate check` shows notes.
+    /// The configuration states openly what it does, and is worth a second look all the same; or
+    /// it acknowledges a warning. Only `corsgate check` shows notes.
     Note,
 }
 
@@ -28,6 +29,8 @@ pub enum Severity {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Diagnostic {
     pub severity: Severity,
+    /// The name of a warning; `None` for an error. An acknowledged warning is a note with a name.
+    pub name: Option<WarningName>,
     pub file: PathBuf,
     /// `None` if the problem is about the file as a whole.
     pub place: Option<Place>,
@@ -97,6 +100,7 @@ impl Diagnostic {
         let Problem { message, hint } = problem;
         Self {
             severity,
+            name: None,
             file: file.to_owned(),
             place: None,
             path: String::new(),
@@ -172,9 +176,14 @@ impl fmt::Display for Located<'_> {
 }
 
 impl fmt::Display for Diagnostic {
-    /// Writes at most two lines: `error: FILE:LINE:COLUMN: PATH: MESSAGE`, and the hint.
+    /// Writes at most two lines: `error: FILE:LINE:COLUMN: PATH: MESSAGE`, and the hint. A warning's
+    /// name stands behind its severity: `warning[NAME]: …`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.severity.as_str())?;
+        f.write_str(self.severity.as_str())?;
+        if let Some(name) = self.name {
+            write!(f, "[{}]", name.as_str())?;
+        }
+        f.write_str(": ")?;
         self.write_located(f)
     }
 }

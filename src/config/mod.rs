@@ -17,6 +17,7 @@ mod schema;
 mod sources;
 mod suggest;
 mod variables;
+mod warning;
 mod written;
 mod yaml;
 
@@ -27,6 +28,7 @@ pub use compiled::{
 pub use error::{ConfigError, Diagnostic, Place, Severity, escaped};
 pub use schema::schema;
 pub use sources::Sources;
+pub use warning::WarningName;
 pub use written::{Written, WrittenPlace, WrittenPlaces};
 
 use std::ffi::OsString;

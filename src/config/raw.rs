@@ -65,6 +65,8 @@ pub(super) struct RawConfig {
     pub routes: Option<Seq<RawRoute>>,
     /// The policy of responses to requests that no route matches. Default: none, and no CORS headers.
     pub default_policy: Option<String>,
+    /// Names of warnings that are meant, anywhere in the file: `check --strict` takes them for notes. Default: none.
+    pub acknowledged_warnings: Option<OneOrMany<String>>,
 }
 
 /// A socket to listen on.
@@ -241,6 +243,8 @@ pub(super) struct RawPolicy {
     pub dangerously_allow_app_schemes: Option<bool>,
     /// Permits a wildcard directly below a public suffix, with credentials: attackers can register a name there.
     pub dangerously_allow_public_suffix_wildcards: Option<bool>,
+    /// Names of warnings about this policy that are meant: `check --strict` takes them for notes. Default: none.
+    pub acknowledged_warnings: Option<OneOrMany<String>>,
 }
 
 /// The answer to a preflight which a policy refuses.
@@ -345,6 +349,8 @@ pub(super) struct RawRoute {
     pub stream_timeout: Option<RawDuration>,
     /// Maximum time in which a WebSocket is silent in both directions, instead of the upstream's.
     pub tunnel_timeout: Option<RawDuration>,
+    /// Names of warnings about this route that are meant: `check --strict` takes them for notes. Default: none.
+    pub acknowledged_warnings: Option<OneOrMany<String>>,
 }
 
 /// Conditions on a request.

@@ -5,6 +5,7 @@
 
 use super::error::{Diagnostic, MAX_REPORTED, Place, Problem, Severity};
 use super::suggest::unknown_name;
+use super::warning::WarningName;
 use crate::cors::Probe;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -75,6 +76,19 @@ pub(super) struct Report<'a> {
     dropped_counts: [usize; Severity::ALL.len()],
     /// Whether the file was not read to its end, so that there may be more errors.
     is_cut: bool,
+    acknowledgements: Vec<Acknowledgement>,
+    /// The path of the section that is being compiled, for problems in files that it names.
+    section: String,
+}
+
+/// A warning that the operator means: within the section, it is a note.
+struct Acknowledgement {
+    /// A path; empty for the whole file.
+    section: String,
+    name: WarningName,
+    /// The path of the acknowledgement itself.
+    at: String,
+    is_used: bool,
 }
 
 /// Maximum number of problems of one severity that are kept; more are only counted. A few times more
@@ -84,6 +98,7 @@ const MAX_KEPT: usize = 10 * MAX_REPORTED;
 /// One problem, not located yet.
 pub(super) struct Finding {
     severity: Severity,
+    name: Option<WarningName>,
     at: WrittenAt,
     target: Target,
     problem: Problem,
@@ -123,6 +138,8 @@ impl<'a> Report<'a> {
             kept_counts: [0; Severity::ALL.len()],
             dropped_counts: [0; Severity::ALL.len()],
             is_cut: false,
+            acknowledgements: Vec::new(),
+            section: String::new(),
         }
     }
 
@@ -132,27 +149,92 @@ impl<'a> Report<'a> {
         at: impl Into<WrittenAt>,
         problem: impl Into<Problem>,
     ) -> &mut Finding {
-        self.add(Severity::Error, at, problem)
+        self.add(Severity::Error, None, at, problem)
     }
 
-    /// Reports a warning, about the value that is written there.
+    /// Reports a warning, about the value that is written there; a note, if it is acknowledged.
     pub(super) fn warn(
+        &mut self,
+        name: WarningName,
+        at: impl Into<WrittenAt>,
+        problem: impl Into<Problem>,
+    ) -> &mut Finding {
+        let at = at.into();
+        let severity = match self.is_acknowledged(name, &at) {
+            true => Severity::Note,
+            false => Severity::Warning,
+        };
+        self.add(severity, Some(name), at, problem)
+    }
+
+    /// Reports a note, about the value that is written there.
+    pub(super) fn note(
         &mut self,
         at: impl Into<WrittenAt>,
         problem: impl Into<Problem>,
     ) -> &mut Finding {
-        self.add(Severity::Warning, at, problem)
+        self.add(Severity::Note, None, at, problem)
     }
 
-    /// Reports a problem, about the value that is written there.
-    pub(super) fn add(
+    /// Notes that the operator means the warnings of this name in the section at this path.
+    pub(super) fn acknowledge(&mut self, section: &str, name: WarningName, at: String) {
+        self.acknowledgements.push(Acknowledgement {
+            section: section.to_owned(),
+            name,
+            at,
+            is_used: false,
+        });
+    }
+
+    /// Notes which section is compiled from now on.
+    pub(super) fn enter(&mut self, section: &str) {
+        section.clone_into(&mut self.section);
+    }
+
+    fn is_acknowledged(&mut self, name: WarningName, at: &WrittenAt) -> bool {
+        let path = match at {
+            WrittenAt::Config(path) => path,
+            WrittenAt::File { .. } => &self.section,
+        };
+        let mut is_acknowledged = false;
+        for known in &mut self.acknowledgements {
+            if known.name == name && is_within(path, &known.section) {
+                known.is_used = true;
+                is_acknowledged = true;
+            }
+        }
+        is_acknowledged
+    }
+
+    /// Warns of acknowledgements that were not needed. An error may have kept a warning from being found.
+    fn warn_of_unused(&mut self) {
+        if self.error_count() > 0 {
+            return;
+        }
+        for Acknowledgement {
+            name, at, is_used, ..
+        } in std::mem::take(&mut self.acknowledgements)
+        {
+            if !is_used {
+                let name = name.as_str();
+                let message =
+                    format!("`{name}` is acknowledged, and there is no such warning here");
+                self.warn(WarningName::UnusedAcknowledgement, at, message)
+                    .hint("remove it");
+            }
+        }
+    }
+
+    fn add(
         &mut self,
         severity: Severity,
+        name: Option<WarningName>,
         at: impl Into<WrittenAt>,
         problem: impl Into<Problem>,
     ) -> &mut Finding {
         let finding = Finding {
             severity,
+            name,
             at: at.into(),
             target: Target::Value,
             problem: problem.into(),
@@ -210,11 +292,7 @@ impl<'a> Report<'a> {
 
     /// Whether something at `path` or below it did not fit.
     pub(super) fn was_refused_within(&self, path: &str) -> bool {
-        let is_within = |refused: &String| {
-            let rest = refused.strip_prefix(path);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-        };
-        self.refused.iter().any(is_within)
+        self.refused.iter().any(|refused| is_within(refused, path))
     }
 
     /// Returns what messages call the configuration.
@@ -230,7 +308,8 @@ impl<'a> Report<'a> {
     /// Returns everything that was reported: the configuration's own problems in its order, then
     /// those of each file that it names. Of each severity they are the first [`MAX_REPORTED`], and the
     /// number of the others.
-    pub(super) fn finish(self) -> Vec<Diagnostic> {
+    pub(super) fn finish(mut self) -> Vec<Diagnostic> {
+        self.warn_of_unused();
         let (file, locator) = (self.file, self.locator);
         let mut more = self.dropped_counts;
         let found = self.found.into_iter();
@@ -295,6 +374,7 @@ impl Finding {
 
     fn locate(self, config: &Path, locator: &dyn Locator) -> Located {
         let mut diagnostic = Diagnostic::new(self.severity, config, self.problem);
+        diagnostic.name = self.name;
         diagnostic.probes = self.probes;
         let mut by_way_of = None;
         match self.at {
@@ -368,6 +448,12 @@ impl From<&Self> for WrittenAt {
     }
 }
 
+/// Whether the value at `path` is the one at `section`, or is in it; everything is in the section ``.
+fn is_within(path: &str, section: &str) -> bool {
+    let rest = path.strip_prefix(section);
+    rest.is_some_and(|rest| section.is_empty() || rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
 /// Keeps each problem once, however many aliases lead to it and however many policies read the file
 /// that it is in. If it is wrong only when reached through an alias, the message names the alias.
 fn without_repetitions(found: Vec<Located>) -> Vec<Diagnostic> {
@@ -418,7 +504,11 @@ mod tests {
     fn the_first_hundred_problems_are_reported_and_the_others_counted() {
         let mut report = Report::new(Path::new("command line"), &Flags);
         for problem in 0..20_000 {
-            report.warn("max_age", format!("warning {problem}"));
+            report.warn(
+                WarningName::MaxAgeTooLong,
+                "max_age",
+                format!("warning {problem}"),
+            );
         }
         // One error behind them is not lost, and its long value has a start and an end.
         let value = format!("a{}z", "b".repeat(1 << 20));

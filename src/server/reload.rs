@@ -65,7 +65,8 @@ struct Next {
     snapshot: Snapshot,
     served: Served,
     sources: Sources,
-    warnings: Vec<Diagnostic>,
+    /// The diagnostics for the log.
+    logged: Vec<Diagnostic>,
 }
 
 /// Cause of a reload.
@@ -181,7 +182,7 @@ impl Reloader {
             Ok(next) => next,
             Err(error) => return Err(self.reject(work, trigger, error)),
         };
-        for warning in &next.warnings {
+        for warning in &next.logged {
             warn!("{}", warning.one_line());
         }
         let hash = next.served.hash.clone();
@@ -212,7 +213,7 @@ impl Reloader {
             self.failed(&sources, format!("can't be read: {error}"))
         })??;
         let sources = config.sources.clone();
-        let warnings = config.warnings.clone();
+        let logged = config.logged().cloned().collect();
         let echo_address = work.echo.address_for(&config.upstreams).map_err(|error| {
             let message = format!("the built-in upstream can't listen: {error}");
             self.failed(&sources, message)
@@ -237,7 +238,7 @@ impl Reloader {
             snapshot,
             served,
             sources,
-            warnings,
+            logged,
         })
     }
 
@@ -254,7 +255,7 @@ impl Reloader {
             snapshot,
             served,
             sources,
-            warnings: _,
+            logged: _,
         } = next;
         let resolver = tokio::spawn(snapshot.keep_resolved()).abort_handle();
         if let Some(previous) = work.resolver.replace(resolver) {

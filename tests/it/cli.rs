@@ -106,9 +106,10 @@ fn check_says_in_json_what_it_says_in_text() {
             assert!(text.contains(&format!("{words}{end}")), "{words} in {text}");
         }
     }
-    let diagnostic = |severity: &str, column: u32, path: &str, value: &str| {
+    let diagnostic = |severity: &str, name: Option<&str>, column: u32, path: &str, value: &str| {
         serde_json::json!({
             "severity": severity,
+            "name": name,
             "file": bad.path,
             "line": 3,
             "column": column,
@@ -129,8 +130,8 @@ fn check_says_in_json_what_it_says_in_text() {
         "routes": null,
         "upstreams": null,
         "diagnostics": [
-            diagnostic("error", 52, "routes[0].cors.allow_origins[0]", origin),
-            diagnostic("warning", 73, "routes[0].cors.max_age", "48h"),
+            diagnostic("error", None, 52, "routes[0].cors.allow_origins[0]", origin),
+            diagnostic("warning", Some("max_age_too_long"), 73, "routes[0].cors.max_age", "48h"),
         ],
     });
     assert_eq!(report, expected, "{report:#}");
@@ -179,7 +180,7 @@ fn check_names_every_probe_in_json_and_keeps_the_order_of_its_keys() {
     let output = corsgate(&["check", &file.path, "--format", "json"]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let keys = "file ok errors warnings notes routes upstreams diagnostics \
-                severity file line column path value message hint probes kind origin";
+                severity name file line column path value message hint probes kind origin";
     assert_in_order(&text, keys);
 }
 
@@ -200,8 +201,12 @@ fn strict_makes_a_warning_count_and_a_note_not() {
     let origins = |text| File::new(&MINIMAL.replace("[https://app.example.com]", text));
     let warned = origins("[https://app.example.com], max_age: 48h");
     let noted = origins("['*']");
+    let meant = origins(
+        "[https://app.example.com], max_age: 48h, acknowledged_warnings: [max_age_too_long]",
+    );
     for (file, arguments, expected) in [
         (&warned, &[][..], 0),
+        (&meant, &["--strict"], 0),
         (&warned, &["--strict"], 3),
         (&noted, &["--strict"], 0),
     ] {

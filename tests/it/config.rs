@@ -69,7 +69,7 @@ fn every_example_and_the_reference_load_with_no_more_than_notes() {
     let paths = ["conf", "conf/examples"].map(|folder| files(folder, "yaml"));
     let noted = |path: &PathBuf| {
         let (is_usable, messages) = messages(path);
-        assert!(is_usable && !messages.contains("warning: "), "{messages}");
+        assert!(is_usable && !messages.contains("warning["), "{messages}");
         let name = path.strip_prefix(root()).expect("below it");
         (name.display().to_string(), messages)
     };
@@ -298,6 +298,20 @@ fn variables_stand_for_strings_numbers_and_truth_values_and_never_for_structure(
         "config/variable.txt",
         &[("a control character", error.to_string())],
     );
+}
+
+#[test]
+fn an_acknowledged_danger_is_a_note_that_the_log_still_names() {
+    let text = "listeners: [{ address: '127.0.0.1:0' }]\nupstreams: { u: { echo: true } }\n\
+                acknowledged_warnings: [dangerous_key, max_age_too_long]\n\
+                routes:\n- upstream: u\n  cors: { allow_origins: ['null'], allow_credentials: true, \
+                max_age: 48h, dangerously_allow_null_with_credentials: true }\n";
+    let config = Config::parse(text, Path::new("x.yaml")).expect("it can be served");
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+    let logged: Vec<&str> = config.logged().map(|d| d.path.as_str()).collect();
+    let key = "routes[0].cors.dangerously_allow_null_with_credentials";
+    assert_eq!(logged, [key]);
+    assert_eq!(config.notes.len(), 2, "{:?}", config.notes);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! [`RawConfig`] → [`Config`]: the rules of the whole file, section by section, all errors at once.
 
+mod acknowledged;
 mod inputs;
 mod listeners;
 mod matches;
@@ -24,6 +25,7 @@ use super::variables::Environment;
 use super::written::Written;
 use super::yaml::{self, Document, Misfit, SyntaxError, Unknown};
 use crate::cors::PolicyList;
+use acknowledged::acknowledge;
 use inputs::Inputs;
 use policies::Policies;
 use std::path::Path;
@@ -155,7 +157,9 @@ fn config(report: &mut Report<'_>, inputs: &mut Inputs, raw: RawConfig) -> Optio
         policies,
         routes,
         default_policy,
+        acknowledged_warnings,
     } = raw;
+    acknowledge(report, "", acknowledged_warnings);
     let listeners = listeners::listeners(report, listeners);
     let admin = admin.and_then(|raw| listeners::admin(report, raw));
     let metrics = metrics.and_then(|raw| listeners::listener(report, "metrics", raw));

@@ -1,5 +1,6 @@
 //! `policies`, and those that are written inline in a route.
 
+use super::acknowledged::acknowledge;
 use super::inputs::Inputs;
 use super::origins;
 use super::values::one_or_many;
@@ -102,8 +103,11 @@ pub(super) fn policy(
         dangerously_allow_insecure_origins,
         dangerously_allow_app_schemes,
         dangerously_allow_public_suffix_wildcards,
+        acknowledged_warnings,
     } = raw;
     inputs.policies += 1;
+    report.enter(path);
+    acknowledge(report, path, acknowledged_warnings);
     let before = report.error_count();
     let path_of = |key: &str| format!("{path}.{key}");
     let origins_path = path_of("allow_origins");

@@ -1,5 +1,6 @@
 //! `routes`: the upstream and the CORS rule of each request.
 
+use super::acknowledged::acknowledge;
 use super::inputs::Inputs;
 use super::matches::{check_method, parse_host, parse_path, parse_prefix};
 use super::policies::Policies;
@@ -13,6 +14,7 @@ use crate::config::lint::reuse::{self, RouteParts};
 use crate::config::raw::{OneOrMany, RawMatch, RawRoute, Seq};
 use crate::config::report::Report;
 use crate::config::suggest::known_names;
+use crate::config::warning::WarningName;
 use crate::cors::{NORMALIZED_METHODS, Rule};
 use crate::routing::{PathMatch, RouteMatch, TooManyPlaces, indistinct};
 use std::collections::{HashMap, HashSet};
@@ -110,7 +112,9 @@ impl RouteCompiler<'_, '_> {
             write_timeout: write,
             stream_timeout: stream,
             tunnel_timeout: tunnel,
+            acknowledged_warnings,
         } = raw;
+        acknowledge(self.report, &path, acknowledged_warnings);
         let name = match name {
             Some(name)
                 if name == UNMATCHED
@@ -224,7 +228,7 @@ impl RouteCompiler<'_, '_> {
                     if method != upper && NORMALIZED_METHODS.contains(&upper.as_str()) {
                         let message = format!("methods are case-sensitive: this is not `{upper}`");
                         self.report
-                            .warn(&path, message)
+                            .warn(WarningName::MethodCase, &path, message)
                             .hint(format!("write `{upper}`"));
                     }
                     matches.methods.push(method);

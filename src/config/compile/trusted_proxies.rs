@@ -3,6 +3,7 @@
 use super::values::elements;
 use crate::config::raw::Seq;
 use crate::config::report::Report;
+use crate::config::warning::WarningName;
 use ipnet::IpNet;
 use std::net::IpAddr;
 
@@ -31,7 +32,7 @@ pub(super) fn trusted_proxies(report: &mut Report<'_>, raw: Option<Seq<String>>)
                         "`{text}` is every address: each client says what it likes about itself"
                     );
                     report
-                        .warn(&path, message)
+                        .warn(WarningName::TrustsEveryProxy, &path, message)
                         .hint("name the addresses of your proxies");
                 }
                 networks.push(network);

@@ -1,6 +1,7 @@
 //! Warns of policies that never decide: those before them in their list allow all of their origins.
 
 use crate::config::report::Report;
+use crate::config::warning::WarningName;
 use crate::cors::{PatternRef, Policy, PolicyList};
 
 /// Warns of such policies in the list at `path`.
@@ -12,7 +13,11 @@ pub(in crate::config) fn policies(report: &mut Report<'_>, path: &str, list: &Po
                 policy.name()
             );
             report
-                .warn(format!("{path}[{place}]"), message)
+                .warn(
+                    WarningName::PolicyNeverDecides,
+                    format!("{path}[{place}]"),
+                    message,
+                )
                 .hint("put it in front of them, or remove it");
         }
     }

@@ -1,6 +1,7 @@
 //! Warns of regexes that match no origin, or have a part that doesn't, and says why.
 
 use crate::config::report::{At, Report};
+use crate::config::warning::WarningName;
 use crate::cors::{DeadPart, LiteralPattern, Origin, OriginError, OriginPattern, RegexPattern};
 
 /// Advice for a regex that was meant to be searched for in an origin.
@@ -13,7 +14,9 @@ pub(super) fn regexes(report: &mut Report<'_>, origins: &[At<OriginPattern>]) {
             continue;
         };
         for part in regex.dead_parts() {
-            report.warn(at, message(regex, &part)).hint(hint(&part));
+            report
+                .warn(WarningName::RegexMatchesNoOrigin, at, message(regex, &part))
+                .hint(hint(&part));
         }
     }
 }

@@ -7,7 +7,9 @@
 
 use super::PolicyDraft;
 use super::remark::Remark;
+use crate::config::error::Severity;
 use crate::config::report::{At, Report};
+use crate::config::warning::WarningName;
 use crate::cors::{
     Dangers, Origin, OriginMatcher, OriginPattern, PatternRef, PortPattern, Probe, ProbeKind,
     RegexPattern, UNRELATED_ORIGINS, probes, registrable_domain,
@@ -79,7 +81,12 @@ impl Suspects {
                 probes,
             }) = remark
             {
-                report.add(severity, &suspect.at, problem).probes(probes);
+                let at = &suspect.at;
+                let finding = match severity {
+                    Severity::Warning => report.warn(WarningName::RegexMatchesTooMuch, at, problem),
+                    Severity::Error | Severity::Note => report.note(at, problem),
+                };
+                finding.probes(probes);
             }
         }
     }

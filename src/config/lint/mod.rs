@@ -7,6 +7,7 @@ mod remark;
 pub(super) mod reuse;
 
 use super::report::{At, Report};
+use super::warning::WarningName;
 use crate::cors::{
     Dangers, HEADERS_FORBIDDEN_BUT_HARMLESS, NORMALIZED_METHODS, OriginMatcher, OriginPattern,
     PatternRef, TuplePattern,
@@ -48,7 +49,11 @@ fn max_age(report: &mut Report<'_>, policy: &PolicyDraft<'_>) {
     {
         let message = "no browser keeps a preflight's answer for longer than 24h";
         report
-            .warn(format!("{}.max_age", policy.path), message)
+            .warn(
+                WarningName::MaxAgeTooLong,
+                format!("{}.max_age", policy.path),
+                message,
+            )
             .hint("write `24h` or less");
     }
 }
@@ -65,7 +70,7 @@ fn methods(report: &mut Report<'_>, methods: &[At<String>]) {
             _ => continue,
         };
         report
-            .warn(at, message)
+            .warn(WarningName::MethodCase, at, message)
             .hint(format!("write `{upper}` instead of `{name}`"));
     }
 }
@@ -74,7 +79,9 @@ fn headers(report: &mut Report<'_>, headers: &[At<String>]) {
     for At { value: name, at } in headers {
         if HEADERS_FORBIDDEN_BUT_HARMLESS.contains(&name.to_ascii_lowercase().as_str()) {
             let message = format!("no script may set `{name}`, so that browsers never ask for it");
-            report.warn(at, message).hint("remove it");
+            report
+                .warn(WarningName::HeaderNeverAsked, at, message)
+                .hint("remove it");
         }
     }
 }
@@ -114,7 +121,11 @@ fn dangers(report: &mut Report<'_>, policy: &PolicyDraft<'_>) {
             (true, true) => consequence.to_owned(),
             (true, false) => "does nothing without `allow_credentials`".to_owned(),
         };
-        report.warn(format!("{}.{key}", policy.path), message);
+        report.warn(
+            WarningName::DangerousKey,
+            format!("{}.{key}", policy.path),
+            message,
+        );
     }
 }
 
@@ -153,7 +164,7 @@ fn duplicates(report: &mut Report<'_>, origins: &[At<OriginPattern>]) {
         if !seen.insert(key) {
             let message = format!("`{}` is there twice", pattern.text());
             report
-                .warn(at, message)
+                .warn(WarningName::DuplicateOrigin, at, message)
                 .hint("remove one of them")
                 .as_element();
             continue;
@@ -170,7 +181,7 @@ fn duplicates(report: &mut Report<'_>, origins: &[At<OriginPattern>]) {
         if let Some([PatternRef::Text(covering), ..]) = covering.as_deref() {
             let message = format!("`{text}` is covered by `{covering}`");
             report
-                .warn(at, message)
+                .warn(WarningName::CoveredOrigin, at, message)
                 .hint("remove one of them")
                 .as_element();
         }
@@ -190,6 +201,7 @@ fn literals(report: &mut Report<'_>, origins: &[At<OriginPattern>]) {
         let meant = OriginPattern::parse(text).map(|pattern| format!("write `{}`", pattern.text()));
         let hint = meant.map_or_else(|error| error.hint, Some);
         let finding = report.warn(
+            WarningName::LiteralOfAPage,
             at,
             format!("no browser sends `{text}` as the origin of a page"),
         );

@@ -3,6 +3,7 @@
 //! says or for 5 s, and does not ask again: <https://fetch.spec.whatwg.org/#concept-cache>.
 
 use crate::config::report::Report;
+use crate::config::warning::WarningName;
 use crate::cors::{CorsRequest, Rule};
 use crate::routing::{HostMatch, PathMatch, RouteMatch, RouteRequest, Router};
 use std::collections::{BTreeSet, HashSet};
@@ -54,7 +55,7 @@ pub(in crate::config) fn methods(report: &mut Report<'_>, routes: &[RouteParts<'
                 other.path, other.name
             );
             report
-                .warn(route.path, message)
+                .warn(WarningName::MethodOfAnotherRoute, route.path, message)
                 .hint(format!(
                     "remove `{method}` from the policy's `allow_methods`, or give both the same policy"
                 ))

@@ -168,7 +168,7 @@ fn sighup_reloads_and_a_bad_file_is_one_line_in_the_log_with_all_errors() {
     log.line(attempt);
     folder.replace(
         "gate.yaml",
-        "listeners: 7\nroutes: [{ upstream: nobody, name: 8 }]\n",
+        "listeners: 7\nroutes: [{ upstream: nobody, name: 8, cors: { allow_origins: '*', max_age: 48h } }]\n",
     );
     log.line(attempt);
     process.signal("HUP");

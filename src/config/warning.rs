@@ -1,0 +1,59 @@
+//! The names of warnings, by which an operator acknowledges them in the file.
+
+/// The name of a warning. Names are part of the file's format: they don't change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum WarningName {
+    CoveredOrigin,
+    /// A `dangerously_` key that is set.
+    DangerousKey,
+    DuplicateOrigin,
+    HeaderNeverAsked,
+    LiteralOfAPage,
+    MaxAgeTooLong,
+    MethodCase,
+    MethodOfAnotherRoute,
+    PolicyNeverDecides,
+    RegexMatchesNoOrigin,
+    RegexMatchesTooMuch,
+    TrustsEveryProxy,
+    /// An acknowledgement of a warning that is not there. It can't be acknowledged itself.
+    UnusedAcknowledgement,
+}
+
+// === impl WarningName ===
+
+impl WarningName {
+    /// The warnings that can be acknowledged.
+    pub(super) const ACKNOWLEDGEABLE: [Self; 12] = [
+        Self::CoveredOrigin,
+        Self::DangerousKey,
+        Self::DuplicateOrigin,
+        Self::HeaderNeverAsked,
+        Self::LiteralOfAPage,
+        Self::MaxAgeTooLong,
+        Self::MethodCase,
+        Self::MethodOfAnotherRoute,
+        Self::PolicyNeverDecides,
+        Self::RegexMatchesNoOrigin,
+        Self::RegexMatchesTooMuch,
+        Self::TrustsEveryProxy,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CoveredOrigin => "covered_origin",
+            Self::DangerousKey => "dangerous_key",
+            Self::DuplicateOrigin => "duplicate_origin",
+            Self::HeaderNeverAsked => "header_never_asked",
+            Self::LiteralOfAPage => "literal_of_a_page",
+            Self::MaxAgeTooLong => "max_age_too_long",
+            Self::MethodCase => "method_case",
+            Self::MethodOfAnotherRoute => "method_of_another_route",
+            Self::PolicyNeverDecides => "policy_never_decides",
+            Self::RegexMatchesNoOrigin => "regex_matches_no_origin",
+            Self::RegexMatchesTooMuch => "regex_matches_too_much",
+            Self::TrustsEveryProxy => "trusts_every_proxy",
+            Self::UnusedAcknowledgement => "unused_acknowledgement",
+        }
+    }
+}
