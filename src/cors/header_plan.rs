@@ -208,7 +208,7 @@ fn set_missing(name: FieldName, value: HeaderValue, response: &mut impl Response
 }
 
 /// Removes the upstream's own `Access-Control-*`, as far as the policy says so. Those that no browser
-/// accepts are no better than none.
+/// accepts count as missing.
 fn strip(
     upstream: UpstreamCorsHeaders,
     is_granted: bool,

@@ -265,7 +265,7 @@ fn pattern() -> impl Strategy<Value = String> {
     ]
 }
 
-/// What apps send: no origin, or one in another spelling.
+/// Values that apps send: not an origin, or one in another spelling.
 fn literal() -> impl Strategy<Value = String> {
     prop_oneof![
         prop::sample::select(vec!["app://.", "file://", "capacitor://"]).prop_map(str::to_owned),
