@@ -44,8 +44,8 @@ enum Command {
     Serve(ConfigFile),
     /// Check a configuration file and report all its problems.
     ///
-    /// Errors, warnings, and notes on access that is open to any site. Exit status: 0 valid, 1 invalid,
-    /// 3 valid with warnings under --strict.
+    /// Errors, warnings, and notes on what is worth a second look, such as access that is open to any
+    /// site. Exit status: 0 valid, 1 invalid, 3 valid with warnings under --strict.
     Check(check::Options),
     /// Explain what the gateway does with a request, without sending it.
     ///

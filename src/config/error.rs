@@ -209,7 +209,7 @@ pub fn escaped(text: &str) -> String {
 }
 
 /// Leaves the middle of a long text out: its start names the value, its end says what is wrong.
-fn shortened(text: String) -> String {
+pub(super) fn shortened(text: String) -> String {
     if text.len() <= MAX_TEXT {
         return text;
     }

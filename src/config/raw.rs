@@ -29,6 +29,9 @@ const LITERAL: &str = r#"^[^\s,;"'`<>*\\]+$|\$\{"#;
 /// The separator of message and hint in an error of this file: serde hands on one text.
 pub(super) const HINT: &str = "\nhint: ";
 
+/// The end of the message about a negative duration.
+pub(super) const NEGATIVE: &str = ": a duration is not negative";
+
 /// A sequence. An element that was refused by itself is `None`.
 pub(super) type Seq<T> = Vec<Option<T>>;
 
@@ -210,7 +213,7 @@ pub(super) enum RawLoadBalancing {
 )]
 #[schemars(rename = "Policy", extend("required" = ["allow_origins"]))]
 pub(super) struct RawPolicy {
-    /// Origins whose scripts may read responses, as patterns: an origin, `https://*.example.com`, `http://localhost:*`, `"null"`, a regex, a literal, a file; or `*` alone.
+    /// Origins whose scripts may read responses, as patterns: an origin, `https://*.example.com`, `http://localhost:*`, `"null"`, a regex, a literal, a file, a list in one string; or `*` alone.
     pub allow_origins: Option<OneOrMany<RawOrigin>>,
     /// Methods beside GET, HEAD and POST, with case; or `*`. Default: none.
     pub allow_methods: Option<OneOrMany<String>>,
@@ -307,10 +310,10 @@ pub(super) enum RawOrigin {
 #[serde(
     deny_unknown_fields,
     default,
-    expecting = "an origin pattern, `regex: …`, `literal: …` or `file: …`"
+    expecting = "an origin pattern, `regex: …`, `literal: …`, `file: …` or `list: …`"
 )]
 #[schemars(rename = "OriginEntry")]
-#[schemars(extend("oneOf" = [{ "required": ["regex"] }, { "required": ["literal"] }, { "required": ["file"] }]))]
+#[schemars(extend("oneOf" = [{ "required": ["regex"] }, { "required": ["literal"] }, { "required": ["file"] }, { "required": ["list"] }]))]
 pub(super) struct RawOriginEntry {
     /// A regex that matches the whole origin, always. Write it in single quotes, which leave backslashes alone.
     pub regex: Option<String>,
@@ -319,6 +322,8 @@ pub(super) struct RawOriginEntry {
     pub literal: Option<String>,
     /// A file of patterns, one per line, with `#` comments; its path is relative to the configuration.
     pub file: Option<String>,
+    /// Patterns in one string, with commas or white space between them, for a variable: `"${ORIGINS}"`.
+    pub list: Option<String>,
 }
 
 /// Requests, where they go, and under which policy.
@@ -412,7 +417,7 @@ impl<'de> Deserialize<'de> for RawOrigin {
         impl<'de> Visitor<'de> for OriginVisitor {
             type Value = RawOrigin;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an origin pattern, `regex: …`, `literal: …` or `file: …`")
+                f.write_str("an origin pattern, `regex: …`, `literal: …`, `file: …` or `list: …`")
             }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<RawOrigin, E> {
                 Ok(RawOrigin::Text(text.to_owned()))

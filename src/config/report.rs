@@ -3,8 +3,9 @@
 //! A rule reports what it finds under a path such as `routes[2].cors`. [`Report::finish`] asks the
 //! [`Locator`] where each path is written, sorts the findings, and drops repetitions.
 
-use super::error::{Diagnostic, MAX_REPORTED, Place, Problem, Severity};
+use super::error::{Diagnostic, MAX_REPORTED, Place, Problem, Severity, shortened};
 use super::suggest::unknown_name;
+use super::variables;
 use super::warning::WarningName;
 use crate::cors::Probe;
 use std::collections::{HashMap, HashSet};
@@ -295,6 +296,11 @@ impl<'a> Report<'a> {
         self.refused.iter().any(|refused| is_within(refused, path))
     }
 
+    /// Returns the scalar that is written at `path`.
+    pub(super) fn written_at(&self, path: &str) -> Option<String> {
+        self.locator.written(path).and_then(|spot| spot.value)
+    }
+
     /// Returns what messages call the configuration.
     pub(super) fn file(&self) -> &'a Path {
         self.file
@@ -389,11 +395,16 @@ impl Finding {
                     Target::Element => locator.element(&path),
                 };
                 let spot = spot.unwrap_or_else(|| Spot::nowhere(&path));
+                let written = spot.value.as_deref().unwrap_or_default();
+                if let Some(hint) = variables::hint(&path, written, spot.became.as_deref()) {
+                    diagnostic.hint = Some(hint);
+                }
                 // The value is shown as it is written, with what its variables made of it beside
                 // it.
                 if let Some(became) = spot.became
                     && !diagnostic.message.contains(&became)
                 {
+                    let became = shortened(became);
                     diagnostic.message = format!("`{became}`: {}", diagnostic.message);
                 }
                 by_way_of = spot.is_aliased.then_some(path);

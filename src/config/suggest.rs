@@ -1,6 +1,10 @@
 //! Suggestions for names that are not known.
 
+mod keys;
+
 use super::error::Problem;
+use crate::cors::OriginPattern;
+use keys::{Form, ROWS, Row, SECTIONS, Section, WORDS};
 
 /// Maximum number of known names that a hint lists; beyond it, the list ends with `…`.
 const MAX_SHOWN: usize = 10;
@@ -10,8 +14,280 @@ const MAX_COMPARED: usize = 1_000;
 /// Maximum bytes of names that are compared; nothing is suggested for a longer one.
 const MAX_NAME: usize = 64;
 
+/// The start of keys that permit a danger. The errors about the dangers name them; nothing else does.
+const DANGEROUS: &str = "dangerously_";
+
+/// Parts of names that are about CORS wherever they stand.
+const CORS_WORDS: [&str; 6] = [
+    "origin",
+    "credential",
+    "expose",
+    "allow",
+    "preflight",
+    "maxage",
+];
+
+/// Parts of names that a key of a policy does not need, with all that stands before them.
+const PREFIXES: [&str; 2] = ["accesscontrol", "cors"];
+
+/// Advice for an unknown key.
+#[derive(Debug)]
+pub(super) struct KeyAdvice {
+    pub hint: String,
+    /// The known key that was meant, if that can be told.
+    pub meant: Option<String>,
+}
+
+/// Says what to write in place of the unknown key `name`, where `known` keys are. `value` is what the
+/// operator wrote behind it, if that is a scalar.
+pub(super) fn for_key(name: &str, known: &[String], value: Option<&str>) -> KeyAdvice {
+    let known = || {
+        let known = known.iter().map(String::as_str);
+        known.filter(|known| !known.starts_with(DANGEROUS))
+    };
+    let advice = |hint: String, meant: Option<&str>| KeyAdvice {
+        hint,
+        meant: meant.map(str::to_owned),
+    };
+    if plain(name).starts_with("dangerous") {
+        let hint = "write the whole name of the key: the error about the danger has it";
+        return advice(hint.to_owned(), None);
+    }
+    let section = SECTIONS
+        .iter()
+        .find(|(_, key)| known().any(|known| known == *key))
+        .map(|(section, _)| *section);
+    if let Some(section) = section.filter(|_| name.len() <= MAX_NAME) {
+        match row(section, name).map(|row| (row.form, row.key())) {
+            Some((Form::Key(form), key)) => {
+                return advice(format!("write `{}`", filled(form, name, value)), key);
+            }
+            Some((Form::Advice(hint), _)) => return advice(hint.to_owned(), None),
+            None => {}
+        }
+        if let Some((other, form)) = elsewhere(section, name) {
+            return advice(within(section, other, &filled(form, name, value)), None);
+        }
+    }
+    match nearest(name, known()) {
+        Some(meant) => advice(format!("write `{meant}`"), Some(meant)),
+        None => {
+            let known: Vec<&str> = known().collect();
+            advice(format!("known here: {}", known.join(", ")), None)
+        }
+    }
+}
+
+/// Says which of the `known` words `word` most likely is a misspelling of.
+pub(super) fn for_word(known: &[String], word: &str) -> String {
+    match nearest(word, known.iter().map(String::as_str)) {
+        Some(meant) => format!("write `{meant}`"),
+        None => format!("known here: {}", known.join(", ")),
+    }
+}
+
+/// Finds the row of a section that `name` leads to, at last by the words in it.
+fn row(section: Section, name: &str) -> Option<&'static Row> {
+    let name = plain(name);
+    let by_words = || {
+        let mut rows = WORDS.iter().filter(|(of, ..)| *of == section);
+        let (_, _, known) = rows.find(|(_, words, _)| words.iter().all(|w| name.contains(w)))?;
+        row_called(section, &plain(known))
+    };
+    row_called(section, &name).or_else(by_words)
+}
+
+/// Finds the row of a section that has this name, or its singular or plural.
+fn row_called(section: Section, name: &str) -> Option<&'static Row> {
+    let find = |form: fn(String) -> String| {
+        let name = form(name.to_owned());
+        let mut rows = ROWS.iter().filter(|row| row.section == section);
+        rows.find(|row| row.all_names().any(|known| form(plain(known)) == name))
+    };
+    find(|name| name).or_else(|| find(|name| name.trim_end_matches('s').to_owned()))
+}
+
+/// Finds a key of another section that `name` leads to. Names that are common in many places lead there
+/// only from near by.
+fn elsewhere(section: Section, name: &str) -> Option<(Section, &'static str)> {
+    use Section as S;
+    let is_of_cors = CORS_WORDS.iter().any(|word| plain(name).contains(word));
+    let others: &[Section] = match section {
+        S::Route => &[
+            S::Match,
+            S::Policy,
+            S::Upstream,
+            S::Limits,
+            S::Server,
+            S::File,
+        ],
+        S::Match => &[S::Route, S::Policy, S::Upstream, S::File],
+        _ => &[
+            S::Policy,
+            S::Limits,
+            S::Server,
+            S::Upstream,
+            S::Match,
+            S::Route,
+            S::File,
+        ],
+    };
+    let others = others.iter().filter(|other| **other != section);
+    others.copied().find_map(|other| {
+        let row = match other {
+            S::Policy => row(other, name)?,
+            _ => row_called(other, &plain(name))?,
+        };
+        let is_key = row
+            .key()
+            .is_some_and(|key| plain(key) == plain(name) && key != "name");
+        let is_near = match (section, other) {
+            (_, S::Policy) => is_of_cors,
+            (S::Route, S::Match) => true,
+            _ => false,
+        };
+        match row.form {
+            Form::Key(form) if is_key || is_near => Some((other, form)),
+            Form::Key(_) | Form::Advice(_) => None,
+        }
+    })
+}
+
+/// Says that `form` belongs in another section than this one.
+fn within(this: Section, other: Section, form: &str) -> String {
+    use Section as S;
+    let (place, written) = match (this, other) {
+        (S::Route, S::Match) => ("the route's `match`", format!("match: {{ {form} }}")),
+        (S::Route, S::Policy) => ("a policy", format!("cors: {{ {form} }}")),
+        (_, S::Policy) => ("a policy", format!("policies: {{ web-app: {{ {form} }} }}")),
+        (_, S::Match) => ("a route", format!("routes: [{{ match: {{ {form} }} }}]")),
+        (S::Match, S::Route) => return format!("write `{form}` beside `match`, not in it"),
+        (_, S::Route) => ("a route", format!("routes: [{{ {form} }}]")),
+        (_, S::Upstream) => ("an upstream", format!("upstreams: {{ api: {{ {form} }} }}")),
+        (_, S::Limits) => ("`limits`", format!("limits: {{ {form} }}")),
+        (_, S::Server) => ("`server`", format!("server: {{ {form} }}")),
+        (_, S::Listener | S::Admin | S::Origin | S::File) => {
+            return format!("write `{form}` at the top of the file, not in a section");
+        }
+    };
+    format!("it belongs in {place}: write `{written}`")
+}
+
+/// Values that are any element of a list elsewhere, and values that are not names.
+const ANY: [&str; 2] = ["*", "true"];
+const NO_NAMES: [&str; 5] = ["true", "false", "enabled", "disabled", "cors"];
+
+/// Returns the key with the regex that `text` is in the spelling of other software.
+pub(super) fn regex_key(text: &str) -> Option<String> {
+    let regex = OriginPattern::regex_of(text)?.replace('\'', "''");
+    Some(format!("regex: '{regex}'"))
+}
+
+/// Puts the operator's value into `form`, where it fits.
+fn filled(form: &str, name: &str, value: Option<&str>) -> String {
+    let fitting = || {
+        let (value, (key, sample)) = (value?, form.split_once(": ")?);
+        let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+        let is_duration = |text: &str| {
+            let has_unit = text.contains(|c: char| c.is_ascii_alphabetic());
+            has_unit && humantime::parse_duration(text).is_ok()
+        };
+        let is_word = |text: &str| {
+            let is_part = |c: char| c.is_ascii_alphanumeric() || "-._/".contains(c);
+            !text.is_empty() && text.len() <= MAX_NAME && text.chars().all(is_part)
+        };
+        let value = match sample {
+            "true" | "false" if matches!(value, "true" | "false") => value.to_owned(),
+            _ if is_duration(sample) && is_duration(value) => value.to_owned(),
+            _ if is_duration(sample) && is_number => {
+                let unit = match plain(name).ends_with("ms") {
+                    true => "ms",
+                    false => "s",
+                };
+                format!("{value}{unit}")
+            }
+            _ if sample.bytes().all(|byte| byte.is_ascii_digit()) && is_number => value.to_owned(),
+            _ if sample.starts_with("127.0.0.1:") && is_number => format!("127.0.0.1:{value}"),
+            // The key itself, or one in an element of a list.
+            _ if key == "regex" => return regex_key(value),
+            _ if sample.contains("regex: '") => format!("[{{ {} }}]", regex_key(value)?),
+            _ if sample.starts_with('[') && ANY.contains(&value) => "\"*\"".to_owned(),
+            _ if sample.starts_with('[') && !sample.contains('{') => list(key, value)?,
+            _ if matches!(key, "upstream" | "name" | "cors")
+                && is_word(value)
+                && !is_number
+                && !NO_NAMES.contains(&value) =>
+            {
+                value.to_owned()
+            }
+            _ if matches!(key, "path" | "path_prefix")
+                && is_word(value)
+                && value.starts_with('/') =>
+            {
+                value.to_owned()
+            }
+            _ => return None,
+        };
+        Some(format!("{key}: {value}"))
+    };
+    fitting().unwrap_or_else(|| form.to_owned())
+}
+
+/// Writes a value that is a list elsewhere, with commas or blanks between the elements, as one of ours.
+fn list(key: &str, value: &str) -> Option<String> {
+    let is_right = |element: &&str| match key {
+        "allow_origins" => OriginPattern::parse(element).is_ok(),
+        "endpoints" => element.contains(':') && !element.contains('/'),
+        _ => !element.contains('/'),
+    };
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "-._:/*".contains(c);
+    let elements: Vec<&str> = value.split([',', ' ']).filter(|e| !e.is_empty()).collect();
+    let are_right = !elements.is_empty()
+        && value.len() <= 4 * MAX_NAME
+        && elements.iter().all(|element| element.chars().all(is_part))
+        && elements.iter().all(is_right);
+    let written = elements.iter().map(|element| match *element {
+        "null" => "\"null\"".to_owned(),
+        _ if element.starts_with('*') => format!("\"{element}\""),
+        _ => (*element).to_owned(),
+    });
+    are_right.then(|| format!("[{}]", written.collect::<Vec<_>>().join(", ")))
+}
+
+/// Returns `name` without what software writes differently: case, separators, prefixes, and what stands
+/// before a `/`.
+fn plain(name: &str) -> String {
+    let name = name.rsplit('/').next().unwrap_or(name);
+    let letters = name.chars().filter(char::is_ascii_alphanumeric);
+    let mut plain: String = letters.map(|c| c.to_ascii_lowercase()).collect();
+    for prefix in PREFIXES {
+        let rest = plain.rsplit_once(prefix).map(|(_, rest)| rest);
+        plain = rest
+            .filter(|rest| !rest.is_empty())
+            .map(str::to_owned)
+            .unwrap_or(plain);
+    }
+    plain
+}
+
+// === impl Row ===
+
+impl Row {
+    /// Returns the key that the row leads to, if there is one.
+    fn key(&self) -> Option<&'static str> {
+        match self.form {
+            Form::Key(form) => form.split_once(':').map(|(key, _)| key),
+            Form::Advice(_) => None,
+        }
+    }
+
+    fn all_names(&self) -> impl Iterator<Item = &'static str> {
+        self.key().into_iter().chain(self.names.iter().copied())
+    }
+}
+
 /// Finds the known name that `name` most likely is a misspelling of.
-pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     if name.len() > MAX_NAME {
         return None;
     }
@@ -56,3 +332,6 @@ pub(super) fn known_names<'a>(kind: &str, known: impl Iterator<Item = &'a str>) 
     let shown: Vec<&str> = known.into_iter().take(MAX_SHOWN).collect();
     format!("known: {}{more}", shown.join(", "))
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,10 @@
 //! document that has been read already, so that colons, braces and newlines in them are never read
 //! as YAML.
 
+mod hint;
+
+pub(super) use hint::hint;
+
 use std::ffi::OsString;
 
 /// A look-up of a variable by its name.

@@ -7,6 +7,8 @@ pub enum WarningName {
     /// A `dangerously_` key that is set.
     DangerousKey,
     DuplicateOrigin,
+    /// An endpoint on a port where servers speak TLS.
+    EndpointWithoutTls,
     HeaderNeverAsked,
     LiteralOfAPage,
     MaxAgeTooLong,
@@ -16,6 +18,8 @@ pub enum WarningName {
     RegexMatchesNoOrigin,
     RegexMatchesTooMuch,
     TrustsEveryProxy,
+    /// A word such as `ANY`, or several names in one, where one name stands.
+    WordForSeveral,
     /// An acknowledgement of a warning that is not there. It can't be acknowledged itself.
     UnusedAcknowledgement,
 }
@@ -24,10 +28,11 @@ pub enum WarningName {
 
 impl WarningName {
     /// The warnings that can be acknowledged.
-    pub(super) const ACKNOWLEDGEABLE: [Self; 12] = [
+    pub(super) const ACKNOWLEDGEABLE: [Self; 14] = [
         Self::CoveredOrigin,
         Self::DangerousKey,
         Self::DuplicateOrigin,
+        Self::EndpointWithoutTls,
         Self::HeaderNeverAsked,
         Self::LiteralOfAPage,
         Self::MaxAgeTooLong,
@@ -37,6 +42,7 @@ impl WarningName {
         Self::RegexMatchesNoOrigin,
         Self::RegexMatchesTooMuch,
         Self::TrustsEveryProxy,
+        Self::WordForSeveral,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -44,6 +50,7 @@ impl WarningName {
             Self::CoveredOrigin => "covered_origin",
             Self::DangerousKey => "dangerous_key",
             Self::DuplicateOrigin => "duplicate_origin",
+            Self::EndpointWithoutTls => "endpoint_without_tls",
             Self::HeaderNeverAsked => "header_never_asked",
             Self::LiteralOfAPage => "literal_of_a_page",
             Self::MaxAgeTooLong => "max_age_too_long",
@@ -53,6 +60,7 @@ impl WarningName {
             Self::RegexMatchesNoOrigin => "regex_matches_no_origin",
             Self::RegexMatchesTooMuch => "regex_matches_too_much",
             Self::TrustsEveryProxy => "trusts_every_proxy",
+            Self::WordForSeveral => "word_for_several",
             Self::UnusedAcknowledgement => "unused_acknowledgement",
         }
     }

@@ -280,6 +280,23 @@ fn bombs() -> Vec<Bomb> {
             "99900 more errors",
         ),
         of_origins(
+            "a file of regexes",
+            r"^https://[a-z]+\.a\.example$,^https://b\.example$
+"
+            .repeat(500_000),
+            "499900 more errors",
+        ),
+        with(
+            "a list of bad origins",
+            policy(format!("{{ list: '{}' }}", "^ ".repeat(60_000))),
+            "59900 more errors",
+        ),
+        with(
+            "long lists",
+            policy(["{ list: '${BIG}' }"; 2_000].join(", ")),
+            "more errors",
+        ),
+        of_origins(
             "a file of origins without end",
             numbered(600_000, "", |i| format!("https://a{i}.x\n")),
             "more than 500000 patterns",

@@ -329,3 +329,40 @@ fn the_reference_names_every_key() {
         );
     }
 }
+
+#[test]
+fn one_variable_brings_several_origins_and_an_empty_one_is_an_error() {
+    let text = "listeners: [{ address: '127.0.0.1:0' }]\nupstreams: { u: { echo: true } }\n\
+                routes: [{ upstream: u, cors: { allow_origins: [{ list: '${ORIGINS}' }] } }]\n";
+    let load = |origins: &'static str| {
+        let environment = move |_: &str| Some(origins.to_owned());
+        Config::parse_in(text, Path::new("x.yaml"), &environment)
+    };
+    for origins in [
+        "https://a.example,https://*.b.example,http://localhost:*",
+        "https://a.example, https://*.b.example, http://localhost:*,",
+        "https://a.example\nhttps://*.b.example\r\n\thttp://localhost:*\n",
+        "  https://a.example   https://*.b.example http://localhost:*",
+    ] {
+        let config = load(origins).expect(origins);
+        let Rule::Policies(policies) = &config.routes[0].rule else {
+            panic!("it has a policy");
+        };
+        let is_allowed = |origin: &str| matches!(policies.find(origin.as_bytes()), Ok(Some(_)));
+        for origin in [
+            "https://a.example",
+            "https://x.b.example",
+            "http://localhost:3000",
+        ] {
+            assert!(is_allowed(origin), "{origins:?}: {origin}");
+        }
+        for origin in ["https://b.example", "https://x.a.example", "null"] {
+            assert!(!is_allowed(origin), "{origins:?}: {origin}");
+        }
+    }
+    let errors = ["", " \n", ",", "*", "https://a.example,https://b.example/"].map(|origins| {
+        let error = load(origins).expect_err(origins);
+        (format!("{origins:?}"), error.to_string())
+    });
+    expect::texts("config/list.txt", &errors);
+}

@@ -5,7 +5,7 @@ mod text;
 
 use super::error::{CommandError, WRONG_USAGE};
 use super::output::{Format, complain, print, print_json};
-use crate::cors::{Origin, OriginPattern};
+use crate::cors::{Origin, OriginPattern, PatternErrorKind};
 use crate::probe::{
     self, AskError, Client, ClientOptions, ProbeReport, ProbeRequest, Resolve, Roots, RootsError,
     ScanReport, Target,
@@ -185,7 +185,9 @@ fn parse_origin(text: &str) -> Result<String, String> {
     let pattern = OriginPattern::parse(text);
     if let Err(error) = Origin::parse(text.as_bytes()) {
         let hint = match pattern {
-            Err(pattern) => pattern.hint,
+            // An origin that a browser sends is never a regex.
+            Err(pattern) if pattern.reason() != PatternErrorKind::Regex => pattern.hint(),
+            Err(_) => None,
             Ok(_) => None,
         };
         let instead = hint.map_or_else(String::new, |hint| format!(": {hint}"));

@@ -20,7 +20,7 @@ use super::error::{ConfigError, Diagnostic, Severity};
 use super::raw::RawConfig;
 use super::report::Report;
 use super::sources::Sources;
-use super::suggest::nearest;
+use super::suggest;
 use super::variables::Environment;
 use super::written::Written;
 use super::yaml::{self, Document, Misfit, SyntaxError, Unknown};
@@ -32,7 +32,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Keys and values that the file format has and this version does not.
-const NOT_YET: [&str; 10] = [
+const NOT_YET: [&str; 25] = [
     "tls",
     "access_log",
     "health_check",
@@ -40,6 +40,21 @@ const NOT_YET: [&str; 10] = [
     "block_disallowed_origins",
     "client_ca",
     "client_certificate",
+    "forward_client_certificate",
+    "https_redirect_port",
+    "proxy_protocol",
+    "run_directory",
+    "max_request_body_bytes",
+    "body_timeout",
+    "max_concurrent_streams",
+    "rate_limit",
+    "resolve_interval",
+    "hash_key",
+    "retries",
+    "outlier_detection",
+    "presets",
+    "grpc_web",
+    "rewrite",
     "h2",
     "random",
     "consistent_hash",
@@ -120,15 +135,18 @@ fn refuse(report: &mut Report<'_>, misfit: Misfit) {
                 .quoting(name);
         }
         Some(Unknown { kind, name, known }) => {
-            let known: Vec<&str> = known.iter().map(String::as_str).collect();
-            let hint = match nearest(&name, known.iter().copied()) {
-                Some(meant) => {
-                    // The key that was meant is not missing as well.
-                    let parent = path.strip_suffix(name.as_str()).unwrap_or_default();
-                    report.refuse(format!("{parent}{meant}"));
-                    format!("write `{meant}`")
+            let hint = match kind {
+                "key" => {
+                    let value = report.written_at(&path);
+                    let advice = suggest::for_key(&name, &known, value.as_deref());
+                    if let Some(meant) = advice.meant {
+                        // The key that was meant is not missing as well.
+                        let parent = path.strip_suffix(name.as_str()).unwrap_or_default();
+                        report.refuse(format!("{parent}{meant}"));
+                    }
+                    advice.hint
                 }
-                None => format!("known here: {}", known.join(", ")),
+                _ => suggest::for_word(&known, &name),
             };
             let finding = report.error(&path, format!("`{name}` is not a {kind} here"));
             finding.hint(hint);

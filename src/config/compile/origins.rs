@@ -1,16 +1,20 @@
 //! `allow_origins`: the patterns in the configuration, and those in the files that it names.
 
 use super::inputs::{Inputs, MAX_ORIGINS, MAX_REGEX_BYTES};
-use crate::config::error::{Place, Problem};
+use crate::config::error::{MAX_REPORTED, Place, Problem};
 use crate::config::raw::{OneOrMany, RawOrigin, RawOriginEntry};
 use crate::config::report::{At, Report, WrittenAt};
 use crate::config::sources;
 use crate::cors::{
-    LiteralPattern, OriginMatcher, OriginPattern, PatternError, RegexError, RegexPattern,
+    LiteralPattern, OriginMatcher, OriginPattern, PatternError, PatternErrorKind, RegexError,
+    RegexPattern,
 };
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
+
+/// Maximum bytes of a `list`, as of a variable on Linux; a longer one is refused.
+const MAX_LIST: usize = 128 << 10;
 
 /// Reads `raw`, the value at `path`. A pattern that is wrong is reported and left out.
 pub(super) fn read(
@@ -61,7 +65,8 @@ impl Reader<'_, '_> {
                     self.push(pattern, path.into());
                 }
                 Err(error) => {
-                    self.report.error(&path, problem(error));
+                    let problem = problem(self.report, &error);
+                    self.report.error(&path, problem);
                 }
             },
             RawOrigin::Entry(entry) => self.entry(&path, entry),
@@ -73,18 +78,18 @@ impl Reader<'_, '_> {
             regex,
             literal,
             file,
+            list,
         } = entry;
-        let was_refused = |report: &Report<'_>| {
-            let mut keys = ["regex", "literal", "file"].into_iter();
-            keys.any(|key| report.was_refused(&format!("{path}.{key}")))
-        };
-        match (regex, literal, file) {
-            (Some(regex), None, None) => self.regex(format!("{path}.regex"), &regex),
-            (None, Some(literal), None) => self.literal(format!("{path}.literal"), &literal),
-            (None, None, Some(file)) => self.file(&format!("{path}.file"), &file),
-            (None, None, None) if was_refused(self.report) => {}
+        match (regex, literal, file, list) {
+            (Some(regex), None, None, None) => self.regex(format!("{path}.regex"), &regex),
+            (None, Some(literal), None, None) => self.literal(format!("{path}.literal"), &literal),
+            (None, None, Some(file), None) => self.file(&format!("{path}.file"), &file),
+            (None, None, None, Some(list)) => self.list(&format!("{path}.list"), &list),
+            // A key of the element is wrong, which is reported.
+            (None, None, None, None) if self.report.was_refused_within(path) => {}
             _ => {
-                let message = "an origin is written as a pattern, or has one key: `regex`, `literal` or `file`";
+                let message = "an origin is written as a pattern, or has one key: `regex`, `literal`, `file` or \
+                               `list`";
                 let hint = "write `- https://app.example.com`, `- regex: '…'`, `- literal: 'app://.'` or \
                             `- file: origins.txt`";
                 self.report.error(path, message).hint(hint);
@@ -102,6 +107,57 @@ impl Reader<'_, '_> {
                     .error(path, error.to_string())
                     .hint(error.hint());
             }
+        }
+    }
+
+    /// Reads patterns that stand in one string, as a variable brings them.
+    fn list(&mut self, path: &str, list: &str) {
+        if list.len() > MAX_LIST {
+            let message = format!("the list has {} bytes, more than {MAX_LIST}", list.len());
+            let hint = "write the origins into a file, one per line, and `- file: origins.txt`";
+            self.report.error(path, message).hint(hint);
+            return;
+        }
+        if list.trim_start().starts_with('[') {
+            let message = "the list is one string, and its brackets are a part of it";
+            self.report
+                .error(path, message)
+                .hint("write origins with commas between them, and nothing else");
+            return;
+        }
+        let words = list.split(|c: char| c == ',' || c.is_ascii_whitespace());
+        let mut number = 0;
+        for text in words.filter(|word| !word.is_empty()) {
+            number += 1;
+            match OriginPattern::parse(text) {
+                Ok(pattern @ OriginPattern::Tuple(_)) => {
+                    if !self.push(pattern, path.into()) {
+                        return;
+                    }
+                }
+                Ok(_) => {
+                    let message = format!("element {number}: `{text}` can't stand in a `list`");
+                    self.report.error(path, message).hint(
+                        "write it in `allow_origins`, where readers of the configuration see it",
+                    );
+                }
+                Err(error) => {
+                    let Problem { message, hint } = problem(self.report, &error);
+                    let message = format!("element {number}: {message}");
+                    let hint = match error.reason() {
+                        PatternErrorKind::Several => {
+                            Some("write commas or blanks between them".to_owned())
+                        }
+                        _ => hint,
+                    };
+                    self.report.error(path, Problem { message, hint });
+                }
+            }
+        }
+        if number == 0 {
+            self.report
+                .error(path, "the list has no origins in it")
+                .hint("write origins with commas between them, or remove the list");
         }
     }
 
@@ -190,7 +246,8 @@ impl Reader<'_, '_> {
                         .quoting(content);
                 }
                 Err(error) => {
-                    self.report.error(at, problem(error)).quoting(content);
+                    let problem = problem(self.report, &error);
+                    self.report.error(at, problem).quoting(content);
                 }
             }
         }
@@ -238,10 +295,14 @@ fn too_many_regexes(report: &mut Report<'_>, at: impl Into<WrittenAt>) {
     report.error(at, message).hint(hint);
 }
 
-fn problem(error: PatternError) -> Problem {
-    Problem {
-        message: error.to_string(),
-        hint: error.hint,
+fn problem(report: &Report<'_>, error: &PatternError) -> Problem {
+    // To find out what was meant takes time, and a further error is hardly shown.
+    match report.error_count() < MAX_REPORTED {
+        true => Problem {
+            message: error.to_string(),
+            hint: error.hint(),
+        },
+        false => "this is not an origin pattern".into(),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::config::raw::{
 use crate::config::report::{At, Report, WrittenAt};
 use crate::cors::{
     Dangers, NameList, OnRejectedPreflight, Policy, PolicyErrorKind, PolicySpec, PreflightStatus,
-    SpecField, UpstreamCorsHeaders, WrittenAnswer,
+    SpecField, UpstreamCorsHeaders, WrittenAnswer, is_token,
 };
 use http::StatusCode;
 use std::collections::BTreeMap;
@@ -150,6 +150,8 @@ pub(super) fn policy(
         origins: &origins,
         methods: &methods.names,
         headers: &headers.names,
+        any_header: headers.any,
+        exposed: &exposed.names,
         credentials,
         max_age,
         dangers,
@@ -203,7 +205,11 @@ pub(super) fn policy(
             SpecField::ExposeHeaders => path_of("expose_headers").into(),
         };
         let message = error.to_string();
-        let hint = error.kind.hint().map(str::to_owned);
+        let hint = match &error.kind {
+            PolicyErrorKind::NotAMethod(text) | PolicyErrorKind::NotAHeader(text) => names_in(text),
+            _ => None,
+        };
+        let hint = hint.or_else(|| error.kind.hint().map(str::to_owned));
         report.error(at, Problem { message, hint });
     }
     None
@@ -224,6 +230,27 @@ fn names(report: &mut Report<'_>, path: &str, raw: Option<OneOrMany<String>>) ->
         }
     }
     names
+}
+
+/// Maximum bytes of a text that a hint takes apart.
+const MAX_TAKEN_APART: usize = 256;
+
+/// Says what to write in place of a text with names in it, if that can be told.
+fn names_in(text: &str) -> Option<String> {
+    let separators = [
+        ',', ';', '/', '|', ' ', '\t', '\n', '\r', '"', '\'', '[', ']',
+    ];
+    let names: Vec<&str> = text.split(separators).filter(|n| !n.is_empty()).collect();
+    let are_names = text.len() <= MAX_TAKEN_APART && names.iter().all(|n| is_token(n.as_bytes()));
+    match names.as_slice() {
+        _ if !are_names => None,
+        [] => None,
+        [name] => Some(format!("write `{name}`")),
+        _ => Some(format!(
+            "write one name per element: `[{}]`",
+            names.join(", ")
+        )),
+    }
 }
 
 fn max_age(report: &mut Report<'_>, path: &str, raw: Option<RawDuration>) -> Option<u64> {

@@ -10,6 +10,7 @@ use super::timeouts::RawTimeouts;
 use super::upstreams::Upstreams;
 use super::values::{one_or_many, required};
 use crate::config::compiled::{Route, Timeouts, UNMATCHED};
+use crate::config::lint::is_word_for_all;
 use crate::config::lint::reuse::{self, RouteParts};
 use crate::config::raw::{OneOrMany, RawMatch, RawRoute, Seq};
 use crate::config::report::Report;
@@ -51,6 +52,9 @@ pub(super) fn routes(
         routes.push(draft);
     }
     check_rules(report, &routes);
+    if report.error_count() == 0 {
+        note_silence(report, &routes);
+    }
     let routes: Option<Vec<Route>> = routes.into_iter().map(RouteDraft::complete).collect();
     routes.filter(|_| report.error_count() == before)
 }
@@ -72,6 +76,8 @@ struct RouteDraft {
     upstream: Option<usize>,
     rule: Option<Rule>,
     timeouts: Timeouts,
+    /// Whether it has a `cors`.
+    says_cors: bool,
 }
 
 // === impl RouteDraft ===
@@ -132,6 +138,7 @@ impl RouteCompiler<'_, '_> {
             None => path.clone(),
         };
         let matches = self.route_match(&format!("{path}.match"), matches);
+        let says_cors = cors.is_some();
         let path_of_cors = format!("{path}.cors");
         let rule = self
             .lists
@@ -155,6 +162,7 @@ impl RouteCompiler<'_, '_> {
             upstream,
             rule,
             timeouts,
+            says_cors,
         }
     }
 
@@ -225,7 +233,13 @@ impl RouteCompiler<'_, '_> {
             match check_method(&method) {
                 Ok(()) => {
                     let upper = method.to_ascii_uppercase();
-                    if method != upper && NORMALIZED_METHODS.contains(&upper.as_str()) {
+                    if is_word_for_all(&method) {
+                        let message =
+                            format!("`{method}` is one method of that name, and not all methods");
+                        self.report
+                            .warn(WarningName::WordForSeveral, &path, message)
+                            .hint("leave `methods` out to match every method");
+                    } else if method != upper && NORMALIZED_METHODS.contains(&upper.as_str()) {
                         let message = format!("methods are case-sensitive: this is not `{upper}`");
                         self.report
                             .warn(WarningName::MethodCase, &path, message)
@@ -324,6 +338,17 @@ impl RouteCompiler<'_, '_> {
                 .hint("tell them apart by host, path, methods or headers")
                 .where_used();
         }
+    }
+}
+
+/// Notes which routes do not say anything about CORS. Among errors, the note would hide what matters.
+fn note_silence(report: &mut Report<'_>, routes: &[RouteDraft]) {
+    for route in routes.iter().filter(|route| !route.says_cors) {
+        let message = "this route has no `cors`: preflights go to the upstream, and responses stay as they are";
+        report
+            .note(&route.path, message)
+            .hint("write `cors: NAME` for a policy, or `cors: off` to say that it is meant")
+            .where_used();
     }
 }
 

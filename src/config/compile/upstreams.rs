@@ -5,6 +5,7 @@ use super::values::elements;
 use crate::config::compiled::{Endpoint, Protocol, Timeouts, Upstream, UpstreamKind};
 use crate::config::raw::{RawLoadBalancing, RawProtocol, RawUpstream, Seq};
 use crate::config::report::Report;
+use crate::config::warning::WarningName;
 use crate::cors::Origin;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,6 +15,9 @@ pub(super) type Upstreams = Vec<(String, Option<Upstream>)>;
 
 /// Maximum number of upstreams, whose names are resolved one after the other; more are refused.
 const MAX_UPSTREAMS: usize = 10_000;
+
+/// Ports on which servers nearly always speak TLS.
+const TLS_PORTS: [u16; 2] = [443, 8443];
 
 /// Compiles `upstreams`, of which there must be one.
 pub(super) fn upstreams(
@@ -115,7 +119,19 @@ fn endpoints(report: &mut Report<'_>, path: &str, raw: Seq<String>) -> UpstreamK
     let mut endpoints = Vec::new();
     for (path, text) in elements(report, path, raw) {
         match parse_endpoint(&text) {
-            Ok(endpoint) => endpoints.push(endpoint),
+            Ok(endpoint) => {
+                if TLS_PORTS.contains(&endpoint.port) {
+                    let message = format!(
+                        "`{text}` is spoken to in clear text, and servers speak TLS on port {}: this \
+                         version has no TLS to upstreams yet",
+                        endpoint.port
+                    );
+                    report
+                        .warn(WarningName::EndpointWithoutTls, &path, message)
+                        .hint("name a port that takes plain HTTP");
+                }
+                endpoints.push(endpoint);
+            }
             Err(hint) => {
                 let hint = hint
                     .unwrap_or_else(|| "write HOST:PORT, such as `api.internal:9000`".to_owned());

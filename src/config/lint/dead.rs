@@ -1,11 +1,9 @@
 //! Warns of regexes that match no origin, or have a part that doesn't, and says why.
 
 use crate::config::report::{At, Report};
+use crate::config::suggest::regex_key;
 use crate::config::warning::WarningName;
 use crate::cors::{DeadPart, LiteralPattern, Origin, OriginError, OriginPattern, RegexPattern};
-
-/// Advice for a regex that was meant to be searched for in an origin.
-const WHOLE: &str = "a regex is the whole origin: write `https://` in front, and what may follow";
 
 /// Warns of each part of a regex that matches no serialized origin.
 pub(super) fn regexes(report: &mut Report<'_>, origins: &[At<OriginPattern>]) {
@@ -16,7 +14,7 @@ pub(super) fn regexes(report: &mut Report<'_>, origins: &[At<OriginPattern>]) {
         for part in regex.dead_parts() {
             report
                 .warn(WarningName::RegexMatchesNoOrigin, at, message(regex, &part))
-                .hint(hint(&part));
+                .hint(hint(regex, &part));
         }
     }
 }
@@ -42,9 +40,9 @@ fn message(regex: &RegexPattern, part: &DeadPart) -> String {
     format!("{regex} matches no origin{}", reason.unwrap_or_default())
 }
 
-fn hint(part: &DeadPart) -> String {
+fn hint(regex: &RegexPattern, part: &DeadPart) -> String {
     let Some(text) = part.text.as_deref() else {
-        return WHOLE.to_owned();
+        return whole(regex);
     };
     if text == "null" {
         return "write \"null\" as an element of its own, without `regex:`".to_owned();
@@ -66,10 +64,24 @@ fn hint(part: &DeadPart) -> String {
     let words = match Origin::parse(text.as_bytes()) {
         Err(OriginError::UpperCase) => "write it in lower case, as browsers do",
         Err(OriginError::Path) => "let it end with the host or with the port",
-        Err(OriginError::MissingScheme | OriginError::MissingHost | OriginError::Empty) => WHOLE,
+        Err(OriginError::MissingScheme | OriginError::MissingHost | OriginError::Empty) => {
+            return whole(regex);
+        }
         _ => "write scheme, host and port as browsers do",
     };
     words.to_owned()
+}
+
+/// Returns the advice for a regex that was meant to be searched for in an origin: the regex as it is written
+/// here, if that can be told.
+fn whole(regex: &RegexPattern) -> String {
+    let written = format!("regex: '{}'", regex.text());
+    match regex_key(regex.text()).filter(|key| *key != written) {
+        Some(key) => format!("a regex is the whole origin: write `{key}`"),
+        None => {
+            "a regex is the whole origin: write `https://` in front, and what may follow".to_owned()
+        }
+    }
 }
 
 /// Returns the text as a literal, if an app's web view may send it as its origin.

@@ -25,6 +25,9 @@ pub(super) struct PolicyDraft<'a> {
     pub origins: &'a [At<OriginPattern>],
     pub methods: &'a [At<String>],
     pub headers: &'a [At<String>],
+    /// Whether `*` is among the headers.
+    pub any_header: bool,
+    pub exposed: &'a [At<String>],
     pub credentials: bool,
     /// In seconds.
     pub max_age: Option<u64>,
@@ -35,7 +38,7 @@ pub(super) struct PolicyDraft<'a> {
 pub(super) fn policy(report: &mut Report<'_>, policy: &PolicyDraft<'_>) {
     max_age(report, policy);
     methods(report, policy.methods);
-    headers(report, policy.headers);
+    headers(report, policy);
     dangers(report, policy);
     duplicates(report, policy.origins);
     dead::regexes(report, policy.origins);
@@ -58,9 +61,36 @@ fn max_age(report: &mut Report<'_>, policy: &PolicyDraft<'_>) {
     }
 }
 
+/// Methods that most servers know.
+const WELL_KNOWN_METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+/// Whether other software has `name` for all names. `*` is ours, and browsers'.
+pub(super) fn is_word_for_all(name: &str) -> bool {
+    name.eq_ignore_ascii_case("any") || name.eq_ignore_ascii_case("all")
+}
+
 fn methods(report: &mut Report<'_>, methods: &[At<String>]) {
     for At { value: name, at } in methods {
         let upper = name.to_ascii_uppercase();
+        if is_word_for_all(name) {
+            let message = format!("`{name}` is one method of that name, and not all methods");
+            report
+                .warn(WarningName::WordForSeveral, at, message)
+                .hint("write `\"*\"` for all methods");
+            continue;
+        }
+        let parts: Vec<&str> = name.split(['|', '+', '&']).collect();
+        if parts.len() > 1 && parts.iter().all(|part| WELL_KNOWN_METHODS.contains(part)) {
+            let message = format!(
+                "`{name}` is one method of that name, and not {} methods",
+                parts.len()
+            );
+            let hint = format!("write one method per element: `[{}]`", parts.join(", "));
+            report
+                .warn(WarningName::WordForSeveral, at, message)
+                .hint(hint);
+            continue;
+        }
         let message = match upper.as_str() {
             _ if *name == upper => continue,
             known if NORMALIZED_METHODS.contains(&known) => {
@@ -75,8 +105,26 @@ fn methods(report: &mut Report<'_>, methods: &[At<String>]) {
     }
 }
 
-fn headers(report: &mut Report<'_>, headers: &[At<String>]) {
-    for At { value: name, at } in headers {
+fn headers(report: &mut Report<'_>, policy: &PolicyDraft<'_>) {
+    for At { value: name, at } in policy.headers.iter().chain(policy.exposed) {
+        if is_word_for_all(name) {
+            let message = format!("`{name}` is one header of that name, and not all headers");
+            report
+                .warn(WarningName::WordForSeveral, at, message)
+                .hint("write `\"*\"` for all headers");
+        }
+    }
+    let names_authorization = || {
+        let mut names = policy.headers.iter();
+        names.any(|name| name.value.eq_ignore_ascii_case("authorization"))
+    };
+    if policy.any_header && policy.credentials && !names_authorization() {
+        let message = "`*` does not cover `authorization`: no script may send that header";
+        report
+            .note(format!("{}.allow_headers", policy.path), message)
+            .hint("write `[\"*\", authorization]` if scripts send tokens in it");
+    }
+    for At { value: name, at } in policy.headers {
         if HEADERS_FORBIDDEN_BUT_HARMLESS.contains(&name.to_ascii_lowercase().as_str()) {
             let message = format!("no script may set `{name}`, so that browsers never ask for it");
             report
@@ -199,7 +247,7 @@ fn literals(report: &mut Report<'_>, origins: &[At<OriginPattern>]) {
         }
         let text = literal.text();
         let meant = OriginPattern::parse(text).map(|pattern| format!("write `{}`", pattern.text()));
-        let hint = meant.map_or_else(|error| error.hint, Some);
+        let hint = meant.map_or_else(|error| error.hint(), Some);
         let finding = report.warn(
             WarningName::LiteralOfAPage,
             at,

@@ -1,7 +1,7 @@
 //! Single values that have a form of their own: durations and sizes with a unit, and strings that may be
 //! written as numbers.
 
-use super::HINT;
+use super::{HINT, NEGATIVE};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 use std::fmt;
@@ -37,11 +37,21 @@ impl<'de> Deserialize<'de> for RawDuration {
                     "{number} lacks its unit{HINT}write `{number}s`"
                 )))
             }
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<RawDuration, E> {
+                Err(E::custom(format_args!("`{number}`{NEGATIVE}")))
+            }
+            fn visit_f64<E: de::Error>(self, number: f64) -> Result<RawDuration, E> {
+                Err(match number {
+                    _ if number < 0.0 => E::custom(format_args!("`{number}`{NEGATIVE}")),
+                    _ if number.is_finite() => E::custom(format_args!(
+                        "{number} lacks its unit{HINT}write `{number}s`"
+                    )),
+                    _ => E::invalid_type(de::Unexpected::Float(number), &self),
+                })
+            }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<RawDuration, E> {
                 if text.trim_start().starts_with('-') {
-                    return Err(E::custom(format_args!(
-                        "`{text}`: a duration is not negative"
-                    )));
+                    return Err(E::custom(format_args!("`{text}`{NEGATIVE}")));
                 }
                 if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
                     return Err(E::custom(format_args!(

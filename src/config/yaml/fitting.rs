@@ -105,7 +105,9 @@ impl Fitting<'_> {
             };
             let segments: Vec<Segment> = at.iter().chain(error.path()).cloned().collect();
             let path = path_of(&segments);
-            let (unknown, problem) = wording::misfit(&path, &error.inner().to_string());
+            let elements = value_at(&mut self.value, &segments).and_then(|value| elements(value));
+            let message = error.inner().to_string();
+            let (unknown, problem) = wording::misfit(&path, &message, elements.as_deref());
             let misfit = Misfit {
                 path: path.clone(),
                 unknown,
@@ -139,6 +141,22 @@ fn key_segment(key: &str) -> Segment {
         key: key.to_owned(),
     }
 }
+
+/// Maximum number of a list's elements that a message is about.
+const MAX_ELEMENTS: usize = 10;
+
+/// Returns the first elements of a list of scalars; `None` for anything else.
+fn elements(value: &Value) -> Option<Vec<String>> {
+    let elements = value.as_sequence()?.iter().take(MAX_ELEMENTS);
+    let text = |element: &Value| match element {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(truth) => Some(truth.to_string()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    elements.map(text).collect()
+}
+
 /// Returns the number or truth value that `text` would be in YAML without quotes.
 fn plain_scalar(text: &str) -> Option<Value> {
     let is_number = text

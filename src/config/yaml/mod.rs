@@ -224,7 +224,7 @@ impl SyntaxError {
         Self {
             place,
             path: String::new(),
-            problem: wording::syntax(&error.to_string(), is_in_line),
+            problem: wording::syntax(&error.to_string(), around(text, place), is_in_line),
         }
     }
 
@@ -252,7 +252,9 @@ impl SyntaxError {
         theirs.filter(is_own).unwrap_or_else(|| Self {
             place: Some(place),
             path: String::new(),
-            problem: wording::syntax(&reason, |word| has_nearby(text, Some(place), word)),
+            problem: wording::syntax(&reason, around(text, Some(place)), |word| {
+                has_nearby(text, Some(place), word)
+            }),
         })
     }
 
@@ -285,6 +287,16 @@ impl From<SyntaxError> for Firsts<SyntaxError> {
             more: 0,
         }
     }
+}
+
+/// Returns the line of `place`, up to it and from there.
+fn around(text: &str, place: Option<Place>) -> (&str, &str) {
+    let Some(Place { line, column }) = place else {
+        return ("", "");
+    };
+    let line = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+    let at = line.char_indices().nth(column.saturating_sub(1));
+    line.split_at(at.map_or(line.len(), |(at, _)| at))
 }
 
 /// Whether `word` is in the line of `place` or in the one before it.

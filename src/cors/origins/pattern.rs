@@ -3,6 +3,7 @@
 //! *Invariant:* an [`OriginPattern`] matches only origins that a reader of its text would expect: a
 //! `*` stands for whole labels or for the whole port, never for a part of either.
 
+mod elsewhere;
 mod hint;
 
 use super::literal::LiteralPattern;
@@ -59,14 +60,12 @@ pub enum PortPattern {
     Any,
 }
 
-/// A string that is not an origin pattern, the reason, and if possible advice what to write
-/// instead.
+/// A string that is not an origin pattern, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{value}` is not an origin pattern: {kind}")]
+#[error("`{value}` is not an origin pattern: {}", self.reason())]
 pub struct PatternError {
     pub value: String,
     pub kind: PatternErrorKind,
-    pub hint: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -83,6 +82,30 @@ pub enum PatternErrorKind {
     BadPunycode,
     #[error("an IPv4-mapped IPv6 address is another spelling of an IPv4 address")]
     Ipv4Mapped,
+    #[error("it is written like a regex")]
+    Regex,
+    #[error("it is several origins in one string")]
+    Several,
+}
+
+// === impl PatternError ===
+
+impl PatternError {
+    /// Returns the reason that helps most: for a text in the spelling of other software, which it is. It is
+    /// looked for only where it is shown, because a file may have millions of bad lines.
+    pub fn reason(&self) -> PatternErrorKind {
+        match self.kind {
+            _ if elsewhere::is_regex(&self.value) => PatternErrorKind::Regex,
+            _ if elsewhere::several(&self.value).is_some() => PatternErrorKind::Several,
+            kind => kind,
+        }
+    }
+
+    /// Returns the pattern that the author most likely meant, or a description of how patterns are
+    /// written.
+    pub fn hint(&self) -> Option<String> {
+        hint(&self.value, self.reason())
+    }
 }
 
 // === impl OriginPattern ===
@@ -103,9 +126,13 @@ impl OriginPattern {
                 .map_err(|kind| PatternError {
                     value: text.to_owned(),
                     kind,
-                    hint: hint(text, kind),
                 }),
         }
+    }
+
+    /// Returns the regex that `text` is in the spelling of other software, as `regex:` takes it.
+    pub fn regex_of(text: &str) -> Option<String> {
+        elsewhere::as_regex(text)
     }
 
     /// Whether the pattern has a `*`, and so stands for many origins.

@@ -54,6 +54,20 @@ pub enum RegexError {
 impl RegexPattern {
     /// Parses one regex in the syntax of the `regex` crate; classes such as `\w` are ASCII.
     pub fn parse(text: &str) -> Result<Self, RegexError> {
+        let hir = Self::hir_of(text)?;
+        Ok(Self {
+            text: text.to_owned(),
+            alone: Arc::new(RegexSet::of_one(&hir)?),
+            hir,
+        })
+    }
+
+    /// Whether `text` is a regex, the size of its automaton aside, which takes time to find out.
+    pub(super) fn is_regex(text: &str) -> bool {
+        Self::hir_of(text).is_ok()
+    }
+
+    fn hir_of(text: &str) -> Result<Hir, RegexError> {
         if text.is_empty() {
             return Err(RegexError::Empty);
         }
@@ -73,11 +87,7 @@ impl RegexPattern {
         if lengths.maximum_len() == Some(0) || lengths.minimum_len().is_none() {
             return Err(RegexError::MatchesNothing);
         }
-        Ok(Self {
-            text: text.to_owned(),
-            alone: Arc::new(RegexSet::of_one(&hir)?),
-            hir,
-        })
+        Ok(hir)
     }
 
     /// Maximum of [`RegexPattern::memory_usage`].

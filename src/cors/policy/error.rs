@@ -80,7 +80,7 @@ impl PolicyErrorKind {
             Self::UnreadableHeader(_) => "remove it: browsers hide it from scripts",
             Self::CorsField(_) => "remove it: it is CORS's own, and no script's",
             Self::NotAMethod(name) | Self::NotAHeader(name) if name.contains([',', ' ']) => {
-                "write a list, with one name an element"
+                "write a list, with one name per element"
             }
             Self::NameWithStar(_) => "list the names, or write `*` for all of them",
             Self::AnyExposedWithCredentials => "list the headers by name",

@@ -65,6 +65,8 @@ impl<P: Pages + 'static> ServerApp for PageEdge<P> {
             stopped: shutdown,
         };
         tokio::select! {
+            // A request that is here is answered, also if its connection has to make room.
+            biased;
             // One that begins as HTTP/2 is closed.
             _ = http1::serve(&app, rules, stream, ends) => {}
             _ = closed => {}

@@ -1,19 +1,74 @@
 //! Advice for a string that is not an origin pattern: what to write instead.
 
-use super::{PatternErrorKind, TuplePattern, is_loopback_host};
+use super::{PatternErrorKind, TuplePattern, elsewhere, is_loopback_host};
 use crate::cors::origins::literal::LiteralPattern;
 use crate::cors::origins::origin::{OriginError, host_and_port, parse_port};
 use crate::cors::origins::punycode;
 use std::net::Ipv6Addr;
 
-const NOT_ASCII: PatternErrorKind = PatternErrorKind::Origin(OriginError::NotAscii);
-const PUNYCODE: &str = "write the host in Punycode (xn--…)";
+/// Words that other software has for something that is written otherwise here, and what to write.
+const WORDS: [(&str, &str); 13] = [
+    (
+        "null",
+        "write \"null\", in lower case, and nothing beside it",
+    ),
+    ("*", "write `*`, and nothing beside it"),
+    ("all", "write `*` for any origin"),
+    ("any", "write `*` for any origin"),
+    ("true", "write `*` for any origin"),
+    ("false", "write `cors: off` in the route"),
+    ("none", "write `cors: off` in the route"),
+    ("'none'", "write `cors: off` in the route"),
+    ("self", OWN_ORIGIN),
+    ("'self'", OWN_ORIGIN),
+    ("same-origin", OWN_ORIGIN),
+    ("same", OWN_ORIGIN),
+    ("**", "write `*` for any origin"),
+];
 
-/// Returns the pattern that the author most likely meant, or a description of how patterns are
+const OWN_ORIGIN: &str = "remove it: requests of a page to its own origin need no permission";
+
+/// Parts of a text by which other software repeats the origin of the request.
+const REFLECTIONS: [&str; 5] = [
+    "$http_origin",
+    "http.request.header.origin",
+    "%{origin}",
+    "req.header.origin",
+    "request.headers.origin",
+];
+
+/// Returns the pattern that the author of `text` most likely meant, or a description of how patterns are
 /// written.
 pub(super) fn hint(text: &str, kind: PatternErrorKind) -> Option<String> {
+    let lower = text.trim().to_lowercase();
+    if let Some((_, words)) = WORDS.iter().find(|(word, _)| *word == lower) {
+        return Some((*words).to_owned());
+    }
+    if REFLECTIONS.iter().any(|part| lower.contains(part)) {
+        return Some(
+            "list the origins: the gateway compares them and repeats the right one".to_owned(),
+        );
+    }
+    match kind {
+        PatternErrorKind::Regex => return Some(regex(text)),
+        PatternErrorKind::Several => return Some(each_alone(&elsewhere::several(text)?)),
+        _ => {}
+    }
+    let bare = elsewhere::unquoted(text.trim());
+    let is_bare = bare == text.trim() || bare.is_empty();
+    let found = mended(text, kind).or_else(|| meant(bare).filter(|_| !is_bare));
+    if let Some(meant) = found {
+        return Some(format!("write `{meant}`"));
+    }
+    if kind != PatternErrorKind::WildcardAddress
+        && let Some(meant) = elsewhere::other_wildcards(text)
+    {
+        return Some(match meant.as_slice() {
+            [one] => format!("write `{one}`"),
+            _ => each_alone(&meant),
+        });
+    }
     let words = match kind {
-        _ if text.eq_ignore_ascii_case("null") => "write \"null\", in lower case",
         PatternErrorKind::BadPunycode => {
             let label = text.split_once("://").and_then(|(scheme, authority)| {
                 let (host, _) = host_and_port(authority);
@@ -27,20 +82,20 @@ pub(super) fn hint(text: &str, kind: PatternErrorKind) -> Option<String> {
             "write \"null\" for pages of files in a browser, or `literal: 'file://'` for an app that sends it"
         }
         PatternErrorKind::Origin(OriginError::WhiteSpace) if text.trim().contains([' ', ',']) => {
-            "write one pattern an element, and nothing beside it"
+            "write one pattern per element, and nothing beside it"
         }
-        PatternErrorKind::Origin(OriginError::BadHostCharacter) if text.ends_with(',') => {
-            "write one pattern an element, and no comma"
+        PatternErrorKind::Origin(OriginError::BadHostCharacter) if text.ends_with([',', ';']) => {
+            "write one pattern per element, and nothing behind it"
+        }
+        _ if text.contains('{') && text.contains(',') => {
+            "write one pattern per element, for each choice within the braces"
         }
         PatternErrorKind::MisplacedWildcard => {
             "write a wildcard like `https://*.example.com`, any port like `http://localhost:*`, or a \
              `regex:`"
         }
-        _ => {
-            let meant = mended(text, kind).map(|meant| format!("write `{meant}`"));
-            let meant = meant.or_else(|| literal(text, kind));
-            return meant.or_else(|| (kind == NOT_ASCII).then(|| PUNYCODE.to_owned()));
-        }
+        PatternErrorKind::Origin(OriginError::NotAscii) => "write the host in Punycode (xn--…)",
+        _ => return literal(text, kind),
     };
     Some(words.to_owned())
 }
@@ -55,6 +110,49 @@ fn literal(text: &str, kind: PatternErrorKind) -> Option<String> {
     let is_of_an_app = literal.is_of_an_app();
     is_of_an_app.then(|| format!("write `literal: '{text}'`, if an app sends it"))
 }
+
+/// Says how to write a text that is a regex elsewhere.
+fn regex(text: &str) -> String {
+    let Some(regex) = elsewhere::as_regex(text) else {
+        return "write a regex as `regex: 'https://…'`; for any origin, write `*`".to_owned();
+    };
+    if regex.contains(char::is_whitespace) {
+        return "write one `regex: '…'` per element".to_owned();
+    }
+    let written = elsewhere::in_yaml(&regex);
+    match elsewhere::as_wildcard(&regex) {
+        Some(plain) => format!("write `{written}`, or `{plain}`"),
+        None => format!("write `{written}`: it is the whole origin, always"),
+    }
+}
+
+/// Says that patterns stand alone, and which they are, if all of them can be told.
+fn each_alone(patterns: &[String]) -> String {
+    let patterns: Option<Vec<String>> = patterns.iter().map(|text| meant(text)).collect();
+    match patterns {
+        Some(patterns) if patterns.len() <= MAX_SHOWN => {
+            format!("write one pattern per element: `{}`", patterns.join("`, `"))
+        }
+        _ => "write one pattern per element".to_owned(),
+    }
+}
+
+/// Returns `text` if it is a pattern, or the pattern that it is a misspelling of. One without a scheme must
+/// look like a host.
+pub(super) fn meant(text: &str) -> Option<String> {
+    if text.starts_with("*.") {
+        let origin = format!("https://{text}");
+        return TuplePattern::parse(&origin).is_ok().then_some(origin);
+    }
+    match TuplePattern::parse(text) {
+        _ if matches!(text, "*" | "null") => Some(text.to_owned()),
+        Ok(_) => Some(text.to_owned()),
+        Err(kind) => mended(text, kind).filter(|_| text.contains(['.', ':'])),
+    }
+}
+
+/// Maximum number of patterns that a hint lists.
+const MAX_SHOWN: usize = 5;
 
 /// Corrects the text's mistakes one after the other, and returns it if it becomes a pattern.
 fn mended(text: &str, kind: PatternErrorKind) -> Option<String> {

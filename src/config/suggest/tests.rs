@@ -1,0 +1,299 @@
+use super::*;
+use crate::config::{Config, schema};
+use serde_json::Value;
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::LazyLock;
+
+/// Returns the name of a section in the schema; `None` for the file itself.
+fn name_in_schema(section: Section) -> Option<&'static str> {
+    Some(match section {
+        Section::File => return None,
+        Section::Listener => "Listener",
+        Section::Admin => "Admin",
+        Section::Server => "Server",
+        Section::Limits => "Limits",
+        Section::Upstream => "Upstream",
+        Section::Policy => "Policy",
+        Section::Origin => "OriginEntry",
+        Section::Route => "Route",
+        Section::Match => "Match",
+    })
+}
+
+/// Returns the keys of a section, from the schema.
+fn keys_of(section: Section) -> Vec<String> {
+    static SCHEMA: LazyLock<Value> =
+        LazyLock::new(|| serde_json::from_str(&schema()).expect("JSON"));
+    let object = match name_in_schema(section) {
+        Some(name) => &SCHEMA["$defs"][name],
+        None => &SCHEMA,
+    };
+    let properties = object["properties"].as_object().expect("it has keys");
+    properties.keys().cloned().collect()
+}
+
+#[test]
+fn every_key_but_the_dangerous_has_a_row_and_every_row_a_key() {
+    for (section, sign) in SECTIONS {
+        let keys = keys_of(section);
+        assert!(keys.iter().any(|key| key == sign), "{section:?}");
+        let rows: HashSet<&str> = ROWS
+            .iter()
+            .filter(|row| row.section == section)
+            .filter_map(Row::key)
+            .collect();
+        let harmless = keys.iter().map(String::as_str);
+        let harmless: HashSet<&str> = harmless.filter(|k| !k.starts_with(DANGEROUS)).collect();
+        assert_eq!(rows, harmless, "{section:?}");
+    }
+}
+
+#[test]
+fn a_name_leads_to_one_row_of_a_section() {
+    let mut known = HashSet::new();
+    for row in ROWS {
+        for name in row.names {
+            let is_new = known.insert((format!("{:?}", row.section), plain(name)));
+            assert!(is_new, "{name} is there twice in {:?}", row.section);
+        }
+    }
+}
+
+#[test]
+fn words_lead_to_rows() {
+    for (section, _, name) in WORDS {
+        assert!(row_called(*section, &plain(name)).is_some(), "{name}");
+    }
+}
+
+#[test]
+fn every_form_is_one_that_loads() {
+    for row in ROWS {
+        let (Form::Key(form), Some(key)) = (row.form, row.key()) else {
+            continue;
+        };
+        let form = form.replace("origins.txt", "examples/tenants.txt");
+        let with = |section: Section, other: &'static str| match row.section == section {
+            true => form.clone(),
+            false => other.to_owned(),
+        };
+        let policy = match (row.section, key) {
+            (Section::Policy, "allow_origins") => form.clone(),
+            (Section::Origin, _) => format!("allow_origins: [{{ {form} }}]"),
+            _ => format!(
+                "allow_origins: [https://a.example], {}",
+                with(Section::Policy, "max_age: 1s")
+            ),
+        };
+        let upstream = match (row.section, key) {
+            (Section::Upstream, "endpoints" | "echo") => form.clone(),
+            _ => format!(
+                "endpoints: [127.0.0.1:1], {}",
+                with(Section::Upstream, "read_timeout: 1s")
+            ),
+        };
+        let route = match (row.section, key) {
+            (Section::Route, _) => [
+                ("upstream", "upstream: api"),
+                ("match", "match: { path: /a }"),
+                ("name", "name: r"),
+                ("cors", "cors: off"),
+            ]
+            .map(|(other, usual)| if other == key { form.as_str() } else { usual })
+            .join(", "),
+            _ => format!(
+                "upstream: api, match: {{ {} }}",
+                with(Section::Match, "path: /a")
+            ),
+        };
+        let admin = match (row.section, key) {
+            (Section::Admin, "hosts") => format!("address: 127.0.0.1:9901, {form}"),
+            _ => with(Section::Admin, "address: 127.0.0.1:9901"),
+        };
+        let sections = [
+            (
+                "listeners",
+                format!(
+                    "listeners: [{{ {} }}]",
+                    with(Section::Listener, "address: 127.0.0.1:80")
+                ),
+            ),
+            ("admin", format!("admin: {{ {admin} }}")),
+            (
+                "server",
+                format!("server: {{ {} }}", with(Section::Server, "threads: 1")),
+            ),
+            (
+                "limits",
+                format!(
+                    "limits: {{ {} }}",
+                    with(Section::Limits, "header_timeout: 1s")
+                ),
+            ),
+            (
+                "upstreams",
+                format!("upstreams: {{ api: {{ {upstream} }} }}"),
+            ),
+            (
+                "policies",
+                format!("policies: {{ web-app: {{ {policy} }} }}"),
+            ),
+            ("routes", format!("routes: [{{ {route} }}]")),
+        ];
+        let is_replaced = |section: &str| row.section == Section::File && section == key;
+        let mut text: String = sections
+            .iter()
+            .filter(|(section, _)| !is_replaced(section))
+            .map(|(_, text)| format!("{text}\n"))
+            .collect();
+        if row.section == Section::File {
+            text += &form;
+        }
+        let environment = |_: &str| Some("https://a.example".to_owned());
+        let loaded = Config::parse_in(&text, Path::new("conf/x.yaml"), &environment);
+        assert!(loaded.is_ok(), "{form}:\n{text}\n{}", loaded.unwrap_err());
+    }
+}
+
+fn hint(section: Section, name: &str, value: Option<&str>) -> String {
+    for_key(name, &keys_of(section), value).hint
+}
+
+#[test]
+fn names_of_other_software_lead_to_a_key_with_its_form() {
+    use Section as S;
+    #[rustfmt::skip]
+    let cases = [
+        // Envoy, Istio, Gateway API
+        (S::Policy, "allow_origin_string_match", None, "write `allow_origins: [https://app.example.com]`"),
+        (S::Policy, "allow_private_network_access", Some("true"), "write `allow_private_network: true`"),
+        (S::Policy, "allowOrigins", None, "write `allow_origins: [https://app.example.com]`"),
+        (S::Policy, "maxAge", Some("24h"), "write `max_age: 24h`"),
+        (S::Policy, "unmatchedPreflights", Some("FORWARD"), "write `on_rejected_preflight: forward`"),
+        // nginx, ingress-nginx, Apache, CDNs: the header itself
+        (S::Policy, "Access-Control-Allow-Origin", Some("https://shop.example.com"), "write `allow_origins: [https://shop.example.com]`"),
+        (S::Policy, "Access-Control-Allow-Origin", Some("*"), "write `allow_origins: \"*\"`"),
+        (S::Policy, "access_control_max_age", Some("600"), "write `max_age: 600s`"),
+        (S::Policy, "nginx.ingress.kubernetes.io/cors-allow-origin", None, "write `allow_origins: [https://app.example.com]`"),
+        (S::Policy, "cors_allow_origin", None, "write `allow_origins: [https://app.example.com]`"),
+        (S::Policy, "Access-Control-Allow-Methods", Some("GET, POST, PUT"), "write `allow_methods: [GET, POST, PUT]`"),
+        // Traefik
+        (S::Policy, "accessControlAllowOriginList", None, "write `allow_origins: [https://app.example.com]`"),
+        (S::Policy, "accessControlAllowOriginListRegex", Some(r"^https://.*\.example\.com$"), r"write `allow_origins: [{ regex: 'https://.*\.example\.com' }]`"),
+        (S::Policy, "accessControlMaxAge", Some("100"), "write `max_age: 100s`"),
+        (S::Policy, "addVaryHeader", Some("true"), "remove it: the gateway adds Vary wherever an answer depends on the request"),
+        // Kong, APISIX, Tyk, KrakenD
+        (S::Policy, "origins", Some("https://a.example,https://b.example"), "write `allow_origins: [https://a.example, https://b.example]`"),
+        (S::Policy, "exposed_headers", None, "write `expose_headers: [x-request-id]`"),
+        (S::Policy, "allow_credential", Some("true"), "write `allow_credentials: true`"),
+        (S::Policy, "allow_origins_by_regex", None, r"write `allow_origins: [{ regex: 'https://pr-[0-9]+\.example\.com' }]`"),
+        (S::Policy, "options_passthrough", Some("true"), "remove it, and write `cors: passthrough` in the route if its upstream answers preflights"),
+        // AWS, Google Cloud, Azure
+        (S::Policy, "AllowedOrigins", None, "write `allow_origins: [https://app.example.com]`"),
+        (S::Policy, "MaxAgeSeconds", Some("3000"), "write `max_age: 3000s`"),
+        (S::Policy, "ExposeHeaders", None, "write `expose_headers: [x-request-id]`"),
+        (S::Policy, "responseHeader", None, "write `expose_headers: [x-request-id]`"),
+        (S::Policy, "supportCredentials", Some("false"), "write `allow_credentials: false`"),
+        // Spring, ASP.NET, Express, Flask, Django, Rack, Go
+        (S::Policy, "allowedOriginPatterns", None, "write `allow_origins: [\"https://*.example.com\"]`"),
+        (S::Policy, "SetPreflightMaxAge", None, "write `max_age: 2h`"),
+        (S::Policy, "origin", Some("https://app.example.com"), "write `allow_origins: [https://app.example.com]`"),
+        (S::Policy, "origin", Some("true"), "write `allow_origins: \"*\"`"),
+        (S::Policy, "optionsSuccessStatus", Some("200"), "write `preflight_status: 200`"),
+        (S::Policy, "supports_credentials", Some("true"), "write `allow_credentials: true`"),
+        (S::Policy, "with_credentials", Some("true"), "write `allow_credentials: true`"),
+        (S::Policy, "CORS_ALLOWED_ORIGINS", None, "write `allow_origins: [https://app.example.com]`"),
+        (S::Policy, "CORS_ALLOW_ALL_ORIGINS", Some("true"), "write `allow_origins: \"*\"`"),
+        (S::Policy, "CORS_ALLOWED_ORIGIN_REGEXES", None, r"write `allow_origins: [{ regex: 'https://pr-[0-9]+\.example\.com' }]`"),
+        (S::Policy, "allow_origin_regex", Some(r"https://.*\.example\.com"), r"write `allow_origins: [{ regex: 'https://.*\.example\.com' }]`"),
+        (S::Policy, "max_age_seconds", Some("86400"), "write `max_age: 86400s`"),
+        (S::Policy, "max_age_ms", Some("5000"), "write `max_age: 5000ms`"),
+        (S::Policy, "AllowOriginFunc", None, r"write `allow_origins: [{ regex: 'https://pr-[0-9]+\.example\.com' }]`"),
+        (S::Policy, "resource", Some("*"), "remove it: a route says where a policy holds, by `match: { path_prefix: /v1 }` and `cors: NAME`"),
+        (S::Policy, "http.cors.allow-origin", Some("*"), "write `allow_origins: \"*\"`"),
+        (S::Policy, "match_origins", None, r"write `allow_origins: [{ regex: 'https://pr-[0-9]+\.example\.com' }]`"),
+        (S::Policy, "cors_origin_hosts", None, "write `allow_origins: [https://app.example.com]`"),
+        (S::Policy, "Credentialed", Some("true"), "write `allow_credentials: true`"),
+        (S::Policy, "AccessControlMaxAgeSec", Some("600"), "write `max_age: 600s`"),
+        (S::Policy, "blocked_origin_list", None, "remove it: an origin that is not in `allow_origins` is not allowed"),
+        // Elements of `allow_origins`.
+        (S::Origin, "safe_regex", None, r"write `regex: 'https://pr-[0-9]+\.example\.com'`"),
+        (S::Origin, "exact", Some("https://a.example"), "write the origin alone, as in `- https://app.example.com`"),
+        (S::Origin, "prefix", Some("https://a.example"), "write `- https://*.example.com`: an attacker's name could begin or end like that, too"),
+        // Other sections.
+        (S::File, "servers", None, "write `upstreams: { api: { endpoints: [127.0.0.1:9000] } }`"),
+        (S::File, "clusters", None, "write `upstreams: { api: { endpoints: [127.0.0.1:9000] } }`"),
+        (S::File, "listen", None, "write `listeners: [{ address: 127.0.0.1:8080 }]`"),
+        (S::File, "cors", None, "write `policies: { web-app: { allow_origins: [https://app.example.com] } }`"),
+        (S::File, "paths", None, "write `routes: [{ match: { path_prefix: /v1 }, upstream: api, cors: web-app }]`"),
+        (S::File, "apiVersion", Some("v1"), "remove it: this file is not a Kubernetes object; keep it in a ConfigMap"),
+        (S::Listener, "port", Some("8081"), "write `address: 127.0.0.1:8081`"),
+        (S::Admin, "port", Some("9901"), "write `address: 127.0.0.1:9901`"),
+        (S::Server, "workers", Some("4"), "write `threads: 4`"),
+        (S::Limits, "client_max_body_size", Some("1m"), "remove it: this version has no limit for bodies yet"),
+        (S::Upstream, "servers", None, "write `endpoints: [127.0.0.1:9000]`"),
+        (S::Upstream, "url", Some("api:9000"), "write `endpoints: [api:9000]`"),
+        (S::Upstream, "timeout", Some("5s"), "write `read_timeout: 5s`"),
+        (S::Route, "backend", Some("books"), "write `upstream: books`"),
+        (S::Route, "cors_policy", Some("web"), "write `cors: web`"),
+        (S::Route, "enable_cors", Some("true"), "write `cors: web-app`"),
+        (S::Match, "host", Some("a.example"), "write `hosts: [a.example]`"),
+        (S::Match, "prefix", Some("/v2"), "write `path_prefix: /v2`"),
+        (S::Match, "query", None, "remove it: routes do not look at the query"),
+        // Keys of other sections.
+        (S::Route, "allow_origins", Some("*"), "it belongs in a policy: write `cors: { allow_origins: \"*\" }`"),
+        (S::Route, "supports_credentials", Some("true"), "it belongs in a policy: write `cors: { allow_credentials: true }`"),
+        (S::Route, "path_prefix", Some("/v1"), "it belongs in the route's `match`: write `match: { path_prefix: /v1 }`"),
+        (S::Route, "paths", None, "it belongs in the route's `match`: write `match: { path_prefix: /v1 }`"),
+        (S::Route, "host", Some("a.example"), "it belongs in the route's `match`: write `match: { hosts: [a.example] }`"),
+        (S::Route, "endpoints", None, "it belongs in an upstream: write `upstreams: { api: { endpoints: [127.0.0.1:9000] } }`"),
+        (S::Match, "upstream", Some("api"), "write `upstream: api` beside `match`, not in it"),
+        (S::File, "allow_origins", None, "it belongs in a policy: write `policies: { web-app: { allow_origins: [https://app.example.com] } }`"),
+        (S::File, "threads", Some("2"), "it belongs in `server`: write `server: { threads: 2 }`"),
+        (S::File, "keepalive_timeout", Some("5s"), "it belongs in `limits`: write `limits: { keepalive_timeout: 5s }`"),
+        (S::Server, "max_connections", Some("5"), "it belongs in `limits`: write `limits: { max_connections: 5 }`"),
+        (S::Server, "listeners", None, "write `listeners: [{ address: 127.0.0.1:8080 }]` at the top of the file, not in a section"),
+        (S::Route, "cors_allowed_origin_hosts", None, "it belongs in a policy: write `cors: { allow_origins: [https://app.example.com] }`"),
+        // Misspelt, and unknown.
+        (S::Policy, "alow_origins", None, "write `allow_origins: [https://app.example.com]`"),
+        (S::Policy, "max_aeg", None, "write `max_age`"),
+        (S::Match, "colour", None, "known here: headers, hosts, methods, path, path_prefix"),
+    ];
+    let mut wrong = String::new();
+    for (section, name, value, expected) in cases {
+        let hint = hint(section, name, value);
+        if hint != expected {
+            wrong += &format!("{name}:\n  {hint}\n  {expected}\n");
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn a_key_that_permits_a_danger_is_never_suggested() {
+    let names = ROWS.iter().flat_map(|row| row.names.iter().copied());
+    let near = [
+        "with_credentials",
+        "any_origin_with_credentials",
+        "allow_any_origin_with_credentials",
+        "null_with_credentials",
+        "allow_null_with_credentials",
+        "allow_insecure_origins",
+        "insecure_origins",
+        "public_suffix_wildcards",
+        "dangerously_allow_any_origin",
+        "dangerously_allow_any_origin_with_credential",
+        "dangerouslyAllowInsecureOrigins",
+        "dangerous",
+        "credentials_with",
+        "x",
+    ];
+    for (section, _) in SECTIONS {
+        let keys = keys_of(section);
+        for name in names.clone().chain(near) {
+            let advice = for_key(name, &keys, None);
+            assert!(!advice.hint.contains(DANGEROUS), "{name}: {}", advice.hint);
+        }
+    }
+}
