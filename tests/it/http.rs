@@ -133,7 +133,7 @@ fn pipelined_requests_are_answered_in_their_order() {
     let upstream = Upstream::start(Answer::ok());
     let gateway = gateway(&upstream);
     let mut client = Client::connect(gateway.address);
-    let rejected = PREFLIGHT.replace("PUT", "DELETE");
+    let rejected = PREFLIGHT.replace("https://app.example.com", "https://evil.test");
     let all = format!("{PREFLIGHT}{}{rejected}{PREFLIGHT}", get("/", ORIGIN));
     client.write(all.as_bytes());
     let statuses: Vec<u16> = (0..4)

@@ -111,11 +111,14 @@ fn only_denials_that_a_browser_enforces_are_counted() {
     let gateway = gateway(&upstream);
     let denied =
         || gateway.metric(r#"corsgate_cors_requests_total{outcome="denied",route="books"}"#);
-    for (origin, host, fields, counts) in cases {
+    let requests = r#"corsgate_requests_total{code="2xx",kind="request",route="books"}"#;
+    for ((origin, host, fields, counts), number) in cases.into_iter().zip(1_u8..) {
         let before = denied();
         let request =
             format!("GET /books HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\n{fields}\r\n");
         assert_eq!(gateway.send(&request).status, 200);
+        // It is counted after its answer.
+        gateway.wait_for_metric(requests, f64::from(number));
         let counted = denied() - before;
         assert_eq!(counted, f64::from(u8::from(counts)), "{request}");
     }
