@@ -34,7 +34,7 @@ fn flood(address: SocketAddr, mut each: impl FnMut(usize)) -> Vec<TcpStream> {
 }
 
 /// Whether a new client gets an answer.
-fn is_answered(address: SocketAddr) -> bool {
+fn gets_an_answer(address: SocketAddr) -> bool {
     let mut client = Client::connect(address);
     client.try_write(LIVEZ.as_bytes());
     client
@@ -60,7 +60,7 @@ fn ten_thousand_clients_of_the_admin_listener_leave_it_to_the_next() {
         if count % 500 == 0 {
             // One that is accepted amid a hundred others may have to make room for them. It asks again.
             let started = Instant::now();
-            while !is_answered(admin) {
+            while !gets_an_answer(admin) {
                 assert!(started.elapsed() < PATIENCE, "no answer");
             }
             // After the answer, so that it has had its turn with the clients before it.
