@@ -20,11 +20,12 @@ pub fn run(data: &[u8]) {
     };
     let none = Written::default();
     let request = match &twin {
-        naive::Rule::Policies(policies) => {
+        naive::Rule::Policies(policies) | naive::Rule::NoRoute(policies)
+            if !policies.is_empty() =>
+        {
             let near = choices.below(policies.len());
             request(choices, &policies[near])
         }
-        naive::Rule::NoRoute(Some(policy)) => request(choices, policy),
         _ => request(choices, &none),
     };
     let upstream = upstream(choices, &request);
@@ -103,11 +104,11 @@ fn rule(choices: &mut Bytes<'_>) -> Option<(Rule, naive::Rule)> {
     Some(match choices.below(16) {
         12 => (Rule::Passthrough, naive::Rule::Passthrough),
         13 => (Rule::Off, naive::Rule::Off),
-        14 => (Rule::NoRoute(None), naive::Rule::NoRoute(None)),
+        14 => (Rule::NoRoute(None), naive::Rule::NoRoute(Vec::new())),
         15 => {
             let (policy, written) = policy(choices)?;
             let rule = Rule::NoRoute(Some(Arc::new(PolicyList::from(Arc::new(policy)))));
-            (rule, naive::Rule::NoRoute(Some(written)))
+            (rule, naive::Rule::NoRoute(vec![written]))
         }
         9..12 => {
             let count = 2 + choices.below(2);

@@ -71,7 +71,10 @@ fn ten_thousand_clients_of_the_admin_listener_leave_it_to_the_next() {
     // They don't pile up. Those that make room end when their tasks get the processor, which other tests
     // want as well.
     if let Some((before, most)) = before.zip(most) {
-        assert!(most < before + CONNECTIONS / 4, "{before} descriptors, then {most}");
+        assert!(
+            most < before + CONNECTIONS / 4,
+            "{before} descriptors, then {most}"
+        );
         let started = Instant::now();
         while descriptors(process) > Some(before + 64) {
             assert!(started.elapsed() < PATIENCE, "they stay open");

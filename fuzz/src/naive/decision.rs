@@ -26,7 +26,8 @@ pub enum Rule {
     Policies(Vec<Written>),
     Passthrough,
     Off,
-    NoRoute(Option<Written>),
+    /// The policies of the gateway's own 404; maybe none.
+    NoRoute(Vec<Written>),
 }
 
 /// The lines of every field that CORS looks at.
@@ -89,22 +90,19 @@ pub fn decide(rule: &Rule, request: &Request, upstream: &Fields) -> Answer {
             how: How::Forwarded,
             fields: upstream.clone(),
         },
-        (Rule::NoRoute(None), false) if has_origin && !is_own(request) => {
-            actual("denied", upstream.clone())
+        (Rule::NoRoute(policies), false) if policies.is_empty() => {
+            let is_denied = has_origin && !is_own(request);
+            actual(if is_denied { "denied" } else { "none" }, upstream.clone())
         }
-        (Rule::NoRoute(None), false) => actual("none", upstream.clone()),
-        (Rule::NoRoute(policy), true) => {
+        (Rule::NoRoute(policies), true) => {
             // The gateway's own 404 has no fields before this.
             let own = Fields::new();
-            let mut fields = match policy {
-                Some(policy) => response(std::slice::from_ref(policy), request, &own).1,
-                None => own,
+            let mut fields = match policies.is_empty() {
+                true => own,
+                false => response(policies, request, &own).1,
             };
             add_vary(&mut fields, &PREFLIGHT_VARY);
-            if policy
-                .as_ref()
-                .is_some_and(|policy| policy.spec.private_network)
-            {
+            if policies.iter().any(|policy| policy.spec.private_network) {
                 add_vary(&mut fields, &["access-control-request-private-network"]);
             }
             Answer {
@@ -114,12 +112,7 @@ pub fn decide(rule: &Rule, request: &Request, upstream: &Fields) -> Answer {
                 fields,
             }
         }
-        (rule @ (Rule::Policies(_) | Rule::NoRoute(Some(_))), false) => {
-            let policies = match rule {
-                Rule::Policies(policies) => policies.as_slice(),
-                Rule::NoRoute(policy) => policy.as_slice(),
-                Rule::Passthrough | Rule::Off => &[],
-            };
+        (Rule::Policies(policies) | Rule::NoRoute(policies), false) => {
             let (is_allowed, fields) = response(policies, request, upstream);
             let outcome = match (has_origin, is_allowed) {
                 (false, _) => "none",
