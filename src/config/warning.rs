@@ -17,6 +17,8 @@ pub enum WarningName {
     PolicyNeverDecides,
     RegexMatchesNoOrigin,
     RegexMatchesTooMuch,
+    /// An origin with a scheme that no page has.
+    SchemeOfNoPage,
     TrustsEveryProxy,
     /// A word such as `ANY`, or several names in one, where one name stands.
     WordForSeveral,
@@ -28,7 +30,7 @@ pub enum WarningName {
 
 impl WarningName {
     /// The warnings that can be acknowledged.
-    pub(super) const ACKNOWLEDGEABLE: [Self; 14] = [
+    pub(super) const ACKNOWLEDGEABLE: [Self; 15] = [
         Self::CoveredOrigin,
         Self::DangerousKey,
         Self::DuplicateOrigin,
@@ -41,6 +43,7 @@ impl WarningName {
         Self::PolicyNeverDecides,
         Self::RegexMatchesNoOrigin,
         Self::RegexMatchesTooMuch,
+        Self::SchemeOfNoPage,
         Self::TrustsEveryProxy,
         Self::WordForSeveral,
     ];
@@ -59,6 +62,7 @@ impl WarningName {
             Self::PolicyNeverDecides => "policy_never_decides",
             Self::RegexMatchesNoOrigin => "regex_matches_no_origin",
             Self::RegexMatchesTooMuch => "regex_matches_too_much",
+            Self::SchemeOfNoPage => "scheme_of_no_page",
             Self::TrustsEveryProxy => "trusts_every_proxy",
             Self::WordForSeveral => "word_for_several",
             Self::UnusedAcknowledgement => "unused_acknowledgement",

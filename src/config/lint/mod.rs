@@ -43,6 +43,7 @@ pub(super) fn policy(report: &mut Report<'_>, policy: &PolicyDraft<'_>) {
     duplicates(report, policy.origins);
     dead::regexes(report, policy.origins);
     literals(report, policy.origins);
+    schemes(report, policy.origins);
 }
 
 fn max_age(report: &mut Report<'_>, policy: &PolicyDraft<'_>) {
@@ -233,6 +234,30 @@ fn duplicates(report: &mut Report<'_>, origins: &[At<OriginPattern>]) {
                 .hint("remove one of them")
                 .as_element();
         }
+    }
+}
+
+/// Warns of origins with a scheme that a page can be connected to, and not come from.
+fn schemes(report: &mut Report<'_>, origins: &[At<OriginPattern>]) {
+    for At { value, at } in origins {
+        let OriginPattern::Tuple(tuple) = value else {
+            continue;
+        };
+        let hint = match tuple.scheme() {
+            "ws" | "wss" => {
+                let page = tuple.text().replacen("ws", "http", 1);
+                format!("write `{page}`: a WebSocket's Origin is that of the page that opens it")
+            }
+            "ftp" => "remove it".to_owned(),
+            _ => continue,
+        };
+        let message = format!(
+            "no browser sends an origin with the scheme `{}`",
+            tuple.scheme()
+        );
+        report
+            .warn(WarningName::SchemeOfNoPage, at, message)
+            .hint(hint);
     }
 }
 
