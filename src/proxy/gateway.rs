@@ -247,7 +247,10 @@ impl ProxyHttp for Gateway {
         } else if !response.status.is_informational() {
             ctx.status = Some(response.status);
             match stream {
-                Some(s) => s.await_content(content_timeout(response, &ctx.route().timeouts)),
+                Some(stream) => {
+                    let timeouts = &ctx.route().timeouts;
+                    stream.await_content(content_timeout(response, timeouts), timeouts.read);
+                }
                 None => response_deadline::end(),
             }
             respond::edit(session, ctx, response);

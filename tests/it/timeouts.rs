@@ -156,6 +156,46 @@ fn a_tunnel_is_silent_for_as_long_as_its_upstream_or_its_route_says() {
     }
 }
 
+/// An upstream that sends a chunk every 100 ms, twenty in all.
+fn dripping(fields: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let answer = move |mut stream: TcpStream| {
+        read_head(&mut stream);
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\n{fields}Transfer-Encoding: chunked\r\n\r\n"
+        )?;
+        for _ in 0..20 {
+            stream.write_all(b"1\r\nx\r\n")?;
+            thread::sleep(Duration::from_millis(100));
+        }
+        stream.write_all(b"0\r\n\r\n")
+    };
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || answer(stream));
+        }
+    });
+    address
+}
+
+#[test]
+fn a_response_that_keeps_coming_is_never_late() {
+    let timeouts = "read_timeout: 1s, stream_timeout: 1s";
+    for fields in ["", "Content-Type: text/event-stream\r\n"] {
+        let busy = gateway(dripping(fields), timeouts);
+        for version in ["1.1", "1.0"] {
+            let request = get("/", "").replace("HTTP/1.1", &format!("HTTP/{version}"));
+            let all = everything(&busy, &request);
+            let (_, body) = all.split_once("\r\n\r\n").expect("a header");
+            assert_eq!(body.matches('x').count(), 20, "{version} {fields}: {all:?}");
+        }
+        let all = Http2Client::connect(busy.address).exchange("GET", &[]);
+        assert_eq!(all.expect("a response").body.len(), 20);
+    }
+}
+
 #[test]
 fn a_client_that_has_ended_its_side_waits_no_longer_than_others() {
     let silent = gateway(pausing("", SOON * 2, ""), READ);

@@ -61,9 +61,14 @@ enum Wait {
     Nothing,
     /// For the response's header, until this time.
     Header(Instant),
-    /// For the next piece of the content, until this time; each piece that is written to the client
-    /// moves it on by the duration.
-    Content(Instant, Duration),
+    /// For the next piece of the content.
+    Content {
+        /// The end of the wait; each piece that is written to the client moves it on by `timeout`.
+        at: Instant,
+        timeout: Duration,
+        /// The longest `timeout` for a client that has ended its side, and may be gone.
+        once_ended: Duration,
+    },
     /// In vain.
     Late,
 }
@@ -140,9 +145,41 @@ impl ClientStream {
         *self.wait.lock() = Wait::Header(by);
     }
 
-    /// Lets the request wait for each piece of its response's content for `timeout`.
-    pub(in crate::proxy) fn await_content(&self, timeout: Duration) {
-        *self.wait.lock() = Wait::Content(Instant::now() + timeout, timeout);
+    /// Lets the request wait for each piece of its response's content for `timeout`; for no longer than
+    /// `once_ended` if the client has ended its side, and may be gone.
+    pub(in crate::proxy) fn await_content(&self, timeout: Duration, once_ended: Duration) {
+        let timeout = match self.has_ended {
+            true => timeout.min(once_ended),
+            false => timeout,
+        };
+        *self.wait.lock() = Wait::Content {
+            at: Instant::now() + timeout,
+            timeout,
+            once_ended,
+        };
+    }
+
+    /// Notes that the client has ended its side.
+    fn end(&mut self) {
+        self.has_ended = true;
+        if let Wait::Content {
+            at,
+            timeout,
+            once_ended,
+        } = self.wait.get_mut()
+        {
+            *timeout = (*timeout).min(*once_ended);
+            *at = (*at).min(Instant::now() + *timeout);
+        }
+    }
+
+    /// Moves on the wait for content, a piece of which the client may just have taken.
+    fn note_written(&mut self, written: &Poll<io::Result<usize>>) {
+        if let (Poll::Ready(Ok(_)), Wait::Content { at, timeout, .. }) =
+            (written, self.wait.get_mut())
+        {
+            *at = Instant::now() + *timeout;
+        }
     }
 
     /// Whether the upstream has let the request wait for too long.
@@ -153,9 +190,13 @@ impl ClientStream {
     /// Ready once the upstream lets the request wait for too long. pingora reads from the client, or
     /// waits for it to go away, for as long as it waits for the upstream.
     fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let (Wait::Header(at) | Wait::Content(at, _)) = *self.wait.get_mut() else {
+        let (Wait::Header(at) | Wait::Content { at, .. }) = *self.wait.get_mut() else {
             return Poll::Pending;
         };
+        // The client is what holds the response up, and has a time of its own.
+        if self.timers.is_set(Timer::Write) {
+            return Poll::Pending;
+        }
         self.timers.set(Timer::Response, at);
         ready!(self.timers.poll(Timer::Response, cx));
         *self.wait.get_mut() = Wait::Late;
@@ -188,7 +229,7 @@ impl ClientStream {
         let mut chunk = [0; 512];
         while !self.has_ended && self.held.len() < MAX_AHEAD {
             match ready!(self.poll_receive(cx, &mut chunk))? {
-                0 => self.has_ended = true,
+                0 => self.end(),
                 n => self.held.extend_from_slice(&chunk[..n]),
             }
         }
@@ -309,9 +350,7 @@ impl AsyncWrite for ClientStream {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, buf);
-        if let (Poll::Ready(Ok(_)), Wait::Content(at, timeout)) = (&written, self.wait.get_mut()) {
-            *at = Instant::now() + *timeout;
-        }
+        self.note_written(&written);
         self.in_time(written, cx)
     }
 
@@ -332,6 +371,7 @@ impl AsyncWrite for ClientStream {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.note_written(&written);
         self.in_time(written, cx)
     }
 

@@ -74,6 +74,10 @@ impl Timers {
         self.at[timer as usize] = None;
     }
 
+    pub(super) fn is_set(&self, timer: Timer) -> bool {
+        self.at[timer as usize].is_some()
+    }
+
     /// Waits for a timer to fire. One that isn't set never does; one that has fired stays so until it
     /// is set again or stopped.
     pub(super) fn poll(&mut self, timer: Timer, cx: &mut Context<'_>) -> Poll<()> {

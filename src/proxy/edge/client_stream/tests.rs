@@ -128,12 +128,39 @@ async fn a_request_waits_for_its_upstream_and_not_for_ever() {
     stream.write_all(b"103").await.expect("there is room");
     assert_eq!(late_after(&mut stream).await, 10);
 
-    // Content is waited for piece by piece.
-    let (mut stream, _client) = waiting();
-    stream.await_content(30 * SECOND);
-    sleep(20 * SECOND).await;
-    stream.write_all(b"piece").await.expect("there is room");
+    // Content is waited for piece by piece, however it is written.
+    for is_vectored in [false, true] {
+        let (mut stream, _client) = waiting();
+        stream.await_content(30 * SECOND, 30 * SECOND);
+        sleep(20 * SECOND).await;
+        let piece = [io::IoSlice::new(b"pie"), io::IoSlice::new(b"ce")];
+        let written = match is_vectored {
+            true => stream.write_vectored(&piece).await,
+            false => stream.write(b"piece").await,
+        };
+        assert_eq!(written.expect("there is room"), 5);
+        assert_eq!(late_after(&mut stream).await, 30);
+    }
+
+    // A client that ends its side may be gone, and does not keep an event stream for as long.
+    let (mut stream, mut client) = waiting();
+    stream.await_content(300 * SECOND, 30 * SECOND);
+    let waited = tokio::time::timeout(20 * SECOND, stream.read(&mut [0])).await;
+    assert!(waited.is_err(), "it is not late yet");
+    AsyncWriteExt::shutdown(&mut client)
+        .await
+        .expect("it is connected");
     assert_eq!(late_after(&mut stream).await, 30);
+
+    // One that takes nothing is not the upstream's fault.
+    let (ours, _theirs) = duplex(64);
+    let mut stream = ClientStream::new(Box::new(ours), 300 * SECOND);
+    stream.start_request(Framing::Unstated, BytesMut::new());
+    stream.await_content(30 * SECOND, 30 * SECOND);
+    let sent = tokio::time::timeout(SECOND, stream.write_all(&[0; 65])).await;
+    assert!(sent.is_err(), "there is no room");
+    let waited = tokio::time::timeout(200 * SECOND, stream.read(&mut [0])).await;
+    assert!(waited.is_err() && !stream.is_upstream_late());
 
     // A client that has ended its side waits no longer than any other.
     let (mut stream, mut client) = waiting();
