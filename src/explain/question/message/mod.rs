@@ -230,13 +230,28 @@ fn is_of_web(url: &str) -> bool {
     schemes.iter().any(|start| url.starts_with(start))
 }
 
-/// Writes the parts of a message into its meaning.
+/// Writes the parts of a message into its meaning. A part is written as it is, whatever braces it has: it
+/// could make the text as long as it likes otherwise.
 fn filled(meaning: &str, parts: &Parts<'_>) -> String {
-    let mut meaning = meaning.to_owned();
-    for (name, part) in parts {
-        meaning = meaning.replace(&format!("{{{name}}}"), part);
+    let mut filled = String::with_capacity(meaning.len());
+    let mut rest = meaning;
+    while let Some((before, behind)) = rest.split_once('{') {
+        filled.push_str(before);
+        let known = behind
+            .split_once('}')
+            .and_then(|(name, behind)| Some((parts.get(name)?, behind)));
+        match known {
+            Some((part, behind)) => {
+                filled.push_str(part);
+                rest = behind;
+            }
+            None => {
+                filled.push('{');
+                rest = behind;
+            }
+        }
     }
-    meaning
+    filled + rest
 }
 
 // === impl Question ===
@@ -262,5 +277,17 @@ impl Question {
             self.headers.push(field);
         }
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_written_as_it_is() {
+        let parts: Parts<'_> = [("value", "{origin}{origin}"), ("origin", "{value}")].into();
+        let text = filled("`{value}` is not `{origin}`, {nothing} {", &parts);
+        assert_eq!(text, "`{origin}{origin}` is not `{value}`, {nothing} {");
     }
 }
