@@ -166,6 +166,10 @@ impl Reader<'_, '_> {
             too_many_regexes(self.report, path);
             return;
         }
+        if let Some(problem) = wildcard_as_regex(regex) {
+            self.report.error(&path, problem);
+            return;
+        }
         match RegexPattern::parse(regex) {
             Ok(pattern) if !self.inputs.take_regex(pattern.memory_usage()) => {
                 too_many_regexes(self.report, path);
@@ -304,6 +308,22 @@ fn problem(report: &Report<'_>, error: &PatternError) -> Problem {
         },
         false => "this is not an origin pattern".into(),
     }
+}
+
+/// Returns the problem of a regex that was meant as a plain pattern: its `*` repeats the `/` or the `:`
+/// before it, so that it matches other hosts than it seems to.
+fn wildcard_as_regex(regex: &str) -> Option<Problem> {
+    let repeated = ['/', ':']
+        .into_iter()
+        .find(|before| regex.contains(&format!("{before}*")))?;
+    let hint = match OriginPattern::parse(regex) {
+        Ok(_) => format!("write `{regex}` without `regex:`"),
+        Err(_) => "write `[a-z0-9-]+` for a label of a host, and `[0-9]+` for a port".to_owned(),
+    };
+    Some(Problem {
+        message: format!("`{regex}`: in a regex, this `*` repeats the `{repeated}` before it"),
+        hint: Some(hint),
+    })
 }
 
 /// Returns the remedy for a regex that can't be used, if it is known.
