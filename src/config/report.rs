@@ -8,7 +8,7 @@ use super::suggest::unknown_name;
 use super::variables;
 use super::warning::WarningName;
 use crate::cors::Probe;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -77,15 +77,14 @@ pub(super) struct Report<'a> {
     dropped_counts: [usize; Severity::ALL.len()],
     /// Whether the file was not read to its end, so that there may be more errors.
     is_cut: bool,
-    acknowledgements: Vec<Acknowledgement>,
+    /// By the path of their section, which is empty for the whole file.
+    acknowledgements: BTreeMap<String, Vec<Acknowledgement>>,
     /// The path of the section that is being compiled, for problems in files that it names.
     section: String,
 }
 
 /// A warning that the operator means: within the section, it is a note.
 struct Acknowledgement {
-    /// A path; empty for the whole file.
-    section: String,
     name: WarningName,
     /// The path of the acknowledgement itself.
     at: String,
@@ -139,7 +138,7 @@ impl<'a> Report<'a> {
             kept_counts: [0; Severity::ALL.len()],
             dropped_counts: [0; Severity::ALL.len()],
             is_cut: false,
-            acknowledgements: Vec::new(),
+            acknowledgements: BTreeMap::new(),
             section: String::new(),
         }
     }
@@ -179,8 +178,8 @@ impl<'a> Report<'a> {
 
     /// Notes that the operator means the warnings of this name in the section at this path.
     pub(super) fn acknowledge(&mut self, section: &str, name: WarningName, at: String) {
-        self.acknowledgements.push(Acknowledgement {
-            section: section.to_owned(),
+        let known = self.acknowledgements.entry(section.to_owned());
+        known.or_default().push(Acknowledgement {
             name,
             at,
             is_used: false,
@@ -198,8 +197,9 @@ impl<'a> Report<'a> {
             WrittenAt::File { .. } => &self.section,
         };
         let mut is_acknowledged = false;
-        for known in &mut self.acknowledgements {
-            if known.name == name && is_within(path, &known.section) {
+        for section in sections_around(path) {
+            let known = self.acknowledgements.get_mut(section).into_iter().flatten();
+            for known in known.filter(|known| known.name == name) {
                 known.is_used = true;
                 is_acknowledged = true;
             }
@@ -215,6 +215,8 @@ impl<'a> Report<'a> {
         for Acknowledgement {
             name, at, is_used, ..
         } in std::mem::take(&mut self.acknowledgements)
+            .into_values()
+            .flatten()
         {
             if !is_used {
                 let name = name.as_str();
@@ -243,11 +245,13 @@ impl<'a> Report<'a> {
             probes: Vec::new(),
         };
         let kept = &mut self.kept_counts[severity as usize];
-        if *kept == MAX_KEPT {
-            self.dropped_counts[severity as usize] += 1;
-            return self.dropped.insert(finding);
+        if !is_always_shown(name) {
+            if *kept == MAX_KEPT {
+                self.dropped_counts[severity as usize] += 1;
+                return self.dropped.insert(finding);
+            }
+            *kept += 1;
         }
-        *kept += 1;
         let index = self.found.len();
         self.found.push(finding);
         &mut self.found[index]
@@ -328,6 +332,9 @@ impl<'a> Report<'a> {
         });
         let mut shown = [0; Severity::ALL.len()];
         diagnostics.retain(|diagnostic| {
+            if is_always_shown(diagnostic.name) {
+                return true;
+            }
             let severity = diagnostic.severity as usize;
             let is_shown = shown[severity] < MAX_REPORTED;
             let counter = if is_shown { &mut shown } else { &mut more };
@@ -459,10 +466,23 @@ impl From<&Self> for WrittenAt {
     }
 }
 
-/// Whether the value at `path` is the one at `section`, or is in it; everything is in the section ``.
+/// Whether the value at `path` is the one at `section`, or is in it.
 fn is_within(path: &str, section: &str) -> bool {
     let rest = path.strip_prefix(section);
     rest.is_some_and(|rest| section.is_empty() || rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
+/// Whether a problem is shown however many there are: a danger must not be lost among what is meant.
+fn is_always_shown(name: Option<WarningName>) -> bool {
+    name == Some(WarningName::DangerousKey)
+}
+
+/// Returns the paths of the sections that the value at `path` may be in, its own and that of the whole
+/// file among them.
+fn sections_around(path: &str) -> impl Iterator<Item = &str> {
+    let ends = path.match_indices(['.', '[']).map(|(at, _)| at);
+    let around = ends.map(|end| &path[..end]);
+    [""].into_iter().chain(around).chain([path])
 }
 
 /// Keeps each problem once, however many aliases lead to it and however many policies read the file

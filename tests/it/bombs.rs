@@ -125,6 +125,15 @@ fn bombs() -> Vec<Bomb> {
             ),
             "MiB of text up to here",
         ),
+        // Work for each warning.
+        with(
+            "acknowledgements",
+            format!(
+                "acknowledged_warnings: [{}]\n{ROUTE}",
+                ["duplicate_origin"; 20_000].join(",")
+            ),
+            "there twice",
+        ),
         // Work for each request.
         with(
             "trusted proxies",

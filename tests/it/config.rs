@@ -315,6 +315,22 @@ fn an_acknowledged_danger_is_a_note_that_the_log_still_names() {
 }
 
 #[test]
+fn a_danger_is_not_lost_behind_a_thousand_other_notes() {
+    let origins = "https://a.example, ".repeat(2_000);
+    let text = format!(
+        "listeners: [{{ address: '127.0.0.1:0' }}]\nupstreams: {{ u: {{ echo: true }} }}\n\
+         acknowledged_warnings: [dangerous_key, duplicate_origin]\n\
+         policies:\n  a: {{ allow_origins: [{origins}] }}\n  b: {{ allow_origins: ['*'], \
+         allow_credentials: true, dangerously_allow_any_origin_with_credentials: true }}\n\
+         routes: [{{ upstream: u, cors: b }}]\n"
+    );
+    let config = Config::parse(&text, Path::new("x.yaml")).expect("it can be served");
+    let logged: Vec<&str> = config.logged().map(|d| d.path.as_str()).collect();
+    let key = "policies.b.dangerously_allow_any_origin_with_credentials";
+    assert_eq!(logged, [key]);
+}
+
+#[test]
 fn the_reference_names_every_key() {
     let reference = fs::read_to_string(root().join("conf/corsgate.yaml")).expect("readable");
     let raw = fs::read_to_string(root().join("src/config/raw.rs")).expect("readable");
