@@ -60,7 +60,9 @@ pub(super) fn for_key(name: &str, known: &[String], value: Option<&str>) -> KeyA
     if let Some(section) = section.filter(|_| name.len() <= MAX_NAME) {
         match row(section, name).map(|row| (row.form, row.key())) {
             Some((Form::Key(form), key)) => {
-                return advice(format!("write `{}`", filled(form, name, value)), key);
+                let hint = by_value(section, form, value);
+                let hint = hint.unwrap_or_else(|| format!("write `{}`", filled(form, name, value)));
+                return advice(hint, key);
             }
             Some((Form::Advice(hint), _)) => return advice(hint.to_owned(), None),
             None => {}
@@ -69,7 +71,9 @@ pub(super) fn for_key(name: &str, known: &[String], value: Option<&str>) -> KeyA
             return advice(within(section, other, &filled(form, name, value)), None);
         }
     }
-    match nearest(name, known()) {
+    let is_negative = says_no(name);
+    let alike = known().filter(|known| !(is_negative && known.starts_with("allow_")));
+    match nearest(name, alike) {
         Some(meant) => advice(format!("write `{meant}`"), Some(meant)),
         None => {
             let known: Vec<&str> = known().collect();
@@ -92,7 +96,9 @@ fn row(section: Section, name: &str) -> Option<&'static Row> {
     let by_words = || {
         let mut rows = WORDS.iter().filter(|(of, ..)| *of == section);
         let (_, _, known) = rows.find(|(_, words, _)| words.iter().all(|w| name.contains(w)))?;
-        row_called(section, &plain(known))
+        let row = row_called(section, &plain(known))?;
+        // A key would say the opposite.
+        (!says_no(&name) || row.key().is_none()).then_some(row)
     };
     row_called(section, &name).or_else(by_words)
 }
@@ -173,8 +179,44 @@ fn within(this: Section, other: Section, form: &str) -> String {
     format!("it belongs in {place}: write `{written}`")
 }
 
-/// Values that are any element of a list elsewhere, and values that are not names.
-const ANY: [&str; 2] = ["*", "true"];
+/// Starts of names that deny what the rest of the name says.
+const NEGATIONS: [&str; 9] = [
+    "no", "hide", "deny", "block", "strip", "remove", "disable", "disallow", "without",
+];
+
+/// Whether a name denies what the rest of it says.
+fn says_no(name: &str) -> bool {
+    let name = plain(name);
+    NEGATIONS.iter().any(|start| name.starts_with(start))
+}
+
+/// Values that deny what their key says.
+const NO: [&str; 5] = ["false", "no", "off", "none", "disabled"];
+
+/// Values by which other software asks for what `deny` is here.
+const DENY: [&str; 5] = ["deny", "block", "reject", "ignore", "forbid"];
+
+/// Returns the advice that the operator's value calls for, where the usual form would say the opposite.
+fn by_value(section: Section, form: &str, value: Option<&str>) -> Option<String> {
+    let value = value?.to_ascii_lowercase();
+    let (key, sample) = form.split_once(": ")?;
+    let says_no = NO.contains(&value.as_str());
+    match (section, key) {
+        (Section::Upstream, "protocol") if matches!(value.as_str(), "https" | "tls" | "grpcs") => {
+            Some("remove it: this version has no TLS to upstreams yet".to_owned())
+        }
+        (Section::Policy, "on_rejected_preflight") if DENY.contains(&value.as_str()) => {
+            Some("write `on_rejected_preflight: deny`".to_owned())
+        }
+        (Section::Policy, _) if says_no && sample == "true" => {
+            Some(format!("write `{key}: false`"))
+        }
+        (Section::Policy, _) if says_no => Some("remove it: it is off without it".to_owned()),
+        _ => None,
+    }
+}
+
+/// Values that are not names.
 const NO_NAMES: [&str; 5] = ["true", "false", "enabled", "disabled", "cors"];
 
 /// Returns the key with the regex that `text` is in the spelling of other software.
@@ -211,7 +253,9 @@ fn filled(form: &str, name: &str, value: Option<&str>) -> String {
             // The key itself, or one in an element of a list.
             _ if key == "regex" => return regex_key(value),
             _ if sample.contains("regex: '") => format!("[{{ {} }}]", regex_key(value)?),
-            _ if sample.starts_with('[') && ANY.contains(&value) => "\"*\"".to_owned(),
+            _ if sample.starts_with('[') && value == "*" => "\"*\"".to_owned(),
+            // That it is wanted, and not which.
+            _ if sample.starts_with('[') && NO_NAMES.contains(&value) => return None,
             _ if sample.starts_with('[') && !sample.contains('{') => list(key, value)?,
             _ if matches!(key, "upstream" | "name" | "cors")
                 && is_word(value)

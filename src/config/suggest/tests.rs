@@ -199,7 +199,8 @@ fn names_of_other_software_lead_to_a_key_with_its_form() {
         (S::Policy, "allowedOriginPatterns", None, "write `allow_origins: [\"https://*.example.com\"]`"),
         (S::Policy, "SetPreflightMaxAge", None, "write `max_age: 2h`"),
         (S::Policy, "origin", Some("https://app.example.com"), "write `allow_origins: [https://app.example.com]`"),
-        (S::Policy, "origin", Some("true"), "write `allow_origins: \"*\"`"),
+        // It says that some are allowed, and the widest is not to be proposed.
+        (S::Policy, "origin", Some("true"), "write `allow_origins: [https://app.example.com]`"),
         (S::Policy, "optionsSuccessStatus", Some("200"), "write `preflight_status: 200`"),
         (S::Policy, "supports_credentials", Some("true"), "write `allow_credentials: true`"),
         (S::Policy, "with_credentials", Some("true"), "write `allow_credentials: true`"),
