@@ -51,7 +51,7 @@ impl<'l> Earlier<'l> {
     }
 
     fn allow_all_of(&self, policy: &Policy, list: &PolicyList) -> bool {
-        let decide = |origin: &str| match list.find(origin.as_bytes()) {
+        let take = |origin: &str| match list.find(origin.as_bytes()) {
             Ok(Some((decides, _))) => {
                 let decides = std::ptr::from_ref(list.policy(decides));
                 self.policies.contains(&decides)
@@ -61,10 +61,10 @@ impl<'l> Earlier<'l> {
         policy.origins().patterns().all(|pattern| match pattern {
             // Its examples don't stand for all that it matches.
             PatternRef::Regex(regex) => self.has_any || self.regexes.contains(regex),
-            PatternRef::Text("*") => self.has_any && decide("null"),
+            PatternRef::Text("*") => self.has_any && take("null"),
             PatternRef::Text(_) | PatternRef::Literal(_) => pattern
                 .to_pattern()
-                .is_ok_and(|pattern| pattern.examples().iter().all(|example| decide(example))),
+                .is_ok_and(|pattern| pattern.examples().iter().all(|example| take(example))),
         })
     }
 }
