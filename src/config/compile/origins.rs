@@ -166,17 +166,19 @@ impl Reader<'_, '_> {
             too_many_regexes(self.report, path);
             return;
         }
-        if let Some(problem) = wildcard_as_regex(regex) {
-            self.report.error(&path, problem);
-            return;
-        }
         match RegexPattern::parse(regex) {
             Ok(pattern) if !self.inputs.take_regex(pattern.memory_usage()) => {
                 too_many_regexes(self.report, path);
             }
-            Ok(pattern) => {
-                self.push(OriginPattern::Regex(pattern), path.into());
-            }
+            Ok(pattern) => match pattern.repeated_separator() {
+                Some(separator) => {
+                    self.report
+                        .error(&path, wildcard_as_regex(regex, separator));
+                }
+                None => {
+                    self.push(OriginPattern::Regex(pattern), path.into());
+                }
+            },
             Err(error) => {
                 if let RegexError::TooLarge = error {
                     // It took the time of the largest.
@@ -310,20 +312,20 @@ fn problem(report: &Report<'_>, error: &PatternError) -> Problem {
     }
 }
 
-/// Returns the problem of a regex that was meant as a plain pattern: its `*` repeats the `/` or the `:`
-/// before it, so that it matches other hosts than it seems to.
-fn wildcard_as_regex(regex: &str) -> Option<Problem> {
-    let repeated = ['/', ':']
-        .into_iter()
-        .find(|before| regex.contains(&format!("{before}*")))?;
+/// Returns the problem of a regex that was meant as a plain pattern: it repeats a separator, so that it
+/// matches other hosts than it seems to.
+fn wildcard_as_regex(regex: &str, separator: char) -> Problem {
     let hint = match OriginPattern::parse(regex) {
         Ok(_) => format!("write `{regex}` without `regex:`"),
         Err(_) => "write `[a-z0-9-]+` for a label of a host, and `[0-9]+` for a port".to_owned(),
     };
-    Some(Problem {
-        message: format!("`{regex}`: in a regex, this `*` repeats the `{repeated}` before it"),
+    let message = format!(
+        "`{regex}`: in a regex, `*`, `+`, `?` and `{{…}}` are about what is before them, here the `{separator}`"
+    );
+    Problem {
+        message,
         hint: Some(hint),
-    })
+    }
 }
 
 /// Returns the remedy for a regex that can't be used, if it is known.

@@ -7,6 +7,7 @@
 
 mod dead;
 mod examples;
+mod separator;
 mod set;
 
 pub use dead::DeadPart;
