@@ -64,11 +64,17 @@ pub(super) fn for_key(name: &str, known: &[String], value: Option<&str>) -> KeyA
                 let hint = hint.unwrap_or_else(|| format!("write `{}`", filled(form, name, value)));
                 return advice(hint, key);
             }
-            Some((Form::Advice(hint), _)) => return advice(hint.to_owned(), None),
+            Some((Form::Advice(hint), _)) => {
+                let is_denied = section == Section::Policy && value.is_some_and(is_no);
+                let hint = if is_denied { OFF_WITHOUT_IT } else { hint };
+                return advice(hint.to_owned(), None);
+            }
             None => {}
         }
         if let Some((other, form)) = elsewhere(section, name) {
-            return advice(within(section, other, &filled(form, name, value)), None);
+            let hint = by_value(other, form, value);
+            let hint = hint.unwrap_or_else(|| within(section, other, &filled(form, name, value)));
+            return advice(hint, None);
         }
     }
     let is_negative = says_no(name);
@@ -180,8 +186,9 @@ fn within(this: Section, other: Section, form: &str) -> String {
 }
 
 /// Starts of names that deny what the rest of the name says.
-const NEGATIONS: [&str; 9] = [
-    "no", "hide", "deny", "block", "strip", "remove", "disable", "disallow", "without",
+const NEGATIONS: [&str; 17] = [
+    "no", "never", "hide", "deny", "denied", "block", "forbid", "reject", "exclude", "ignore",
+    "omit", "skip", "strip", "remove", "disable", "disallow", "without",
 ];
 
 /// Whether a name denies what the rest of it says.
@@ -191,7 +198,24 @@ fn says_no(name: &str) -> bool {
 }
 
 /// Values that deny what their key says.
-const NO: [&str; 5] = ["false", "no", "off", "none", "disabled"];
+const NO: [&str; 9] = [
+    "false",
+    "no",
+    "off",
+    "none",
+    "never",
+    "disabled",
+    "deny",
+    "omit",
+    "same-origin",
+];
+
+/// Advice for a key that is denied by its value.
+const OFF_WITHOUT_IT: &str = "remove it: it is off without it";
+
+fn is_no(value: &str) -> bool {
+    NO.contains(&value.to_ascii_lowercase().as_str())
+}
 
 /// Values by which other software asks for what `deny` is here.
 const DENY: [&str; 5] = ["deny", "block", "reject", "ignore", "forbid"];
@@ -200,7 +224,9 @@ const DENY: [&str; 5] = ["deny", "block", "reject", "ignore", "forbid"];
 fn by_value(section: Section, form: &str, value: Option<&str>) -> Option<String> {
     let value = value?.to_ascii_lowercase();
     let (key, sample) = form.split_once(": ")?;
-    let says_no = NO.contains(&value.as_str());
+    // Of a switch; elsewhere it is a number.
+    let is_switch = sample == "true" || sample == "\"*\"";
+    let says_no = is_no(&value) || (is_switch && value == "0");
     match (section, key) {
         (Section::Upstream, "protocol") if matches!(value.as_str(), "https" | "tls" | "grpcs") => {
             Some("remove it: this version has no TLS to upstreams yet".to_owned())
@@ -211,7 +237,7 @@ fn by_value(section: Section, form: &str, value: Option<&str>) -> Option<String>
         (Section::Policy, _) if says_no && sample == "true" => {
             Some(format!("write `{key}: false`"))
         }
-        (Section::Policy, _) if says_no => Some("remove it: it is off without it".to_owned()),
+        (Section::Policy, _) if says_no => Some(OFF_WITHOUT_IT.to_owned()),
         _ => None,
     }
 }
