@@ -5,8 +5,8 @@ use super::RegexPattern;
 use regex_syntax::hir::{Hir, HirKind};
 
 impl RegexPattern {
-    /// Returns the `/` or the `:` that the regex repeats, or leaves out, amid an origin. Nobody means that,
-    /// whatever the operator and the groups around it. One `/` may be left out at the end, where it is in
+    /// Returns the `/` or the `:` that the regex repeats, or leaves out, amid an origin. No operator means that,
+    /// whatever the repetition and the groups around it. One `/` may be left out at the end, where it is in
     /// many regexes and never in an origin.
     pub fn repeated_separator(&self) -> Option<char> {
         repeated(&self.hir, true)
