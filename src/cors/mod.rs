@@ -80,6 +80,8 @@ pub use policy::{
 pub use policy_list::{PolicyIndex, PolicyList, PolicyListError};
 pub use preflight::PreflightAnswer;
 pub use remedy::{Remedy, remedies};
-pub use request::{CorsRequest, FieldLines, MAX_FIELD_LINES, RequestKind, SingleValue};
+pub use request::{
+    CorsRequest, FieldLines, MAX_FIELD_LINES, RequestKind, SingleValue, names_websocket,
+};
 pub use response_fields::{FieldName, FieldValue, RequestPart, VarySet};
 pub use rule::Rule;

@@ -63,7 +63,7 @@ pub enum RequestKind {
 // === impl CorsRequest ===
 
 impl<'a> CorsRequest<'a> {
-    /// Reads the facts out of a header map.
+    /// Reads the facts out of a header map; the authority is added with [`Self::at`].
     pub fn new(method: &'a http::Method, headers: &'a HeaderMap) -> Self {
         // A parsed name, because a look-up by text parses the text each time.
         const PRIVATE_NETWORK: HeaderName =
@@ -75,15 +75,11 @@ impl<'a> CorsRequest<'a> {
         let mut request = Self {
             method: method.as_str().as_bytes(),
             origin: lines(header::ORIGIN).collect(),
-            authority: headers
-                .get(header::HOST)
-                .map_or(b"", |host| host.as_bytes()),
             ..Self::default()
         };
         if request.origin != SingleValue::Absent {
-            let upgrade = headers.get(header::UPGRADE).map(HeaderValue::as_bytes);
-            request.is_websocket = method == http::Method::GET
-                && upgrade.is_some_and(|protocol| protocol.eq_ignore_ascii_case(b"websocket"));
+            request.is_websocket =
+                method == http::Method::GET && names_websocket(headers.get(header::UPGRADE));
         }
         if method == http::Method::OPTIONS {
             request.request_method = lines(header::ACCESS_CONTROL_REQUEST_METHOD).collect();
@@ -93,7 +89,7 @@ impl<'a> CorsRequest<'a> {
         request
     }
 
-    /// Replaces the Host field's authority by that of the request's target.
+    /// Adds the authority that the request is sent to.
     pub fn at(self, authority: &'a [u8]) -> Self {
         Self { authority, ..self }
     }
@@ -235,6 +231,11 @@ impl<'a> FieldLines<'a> {
         let bytes: usize = self.lines().iter().map(|line| line.len()).sum();
         !self.overflow && bytes <= MAX_REQUESTED_NAMES_BYTES
     }
+}
+
+/// Whether an Upgrade field's line names WebSockets and nothing else.
+pub fn names_websocket(protocol: Option<&HeaderValue>) -> bool {
+    protocol.is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
 /// Removes optional white space from both ends: RFC 9110 §5.6.3.

@@ -7,9 +7,9 @@ use super::report::{
     Author, Browser, Exchange, NearestRoute, ReadingReport, Response, RouteReport, StepOutcome,
     StepReport,
 };
-use crate::cors::{self, CorsRequest, HeaderPlan, Policy, Rule, StepResult, UpstreamCorsHeaders};
+use crate::cors::{self, HeaderPlan, Policy, Rule, StepResult, UpstreamCorsHeaders};
 use crate::proxy::answer::{Answer, CONTENT_TYPE, has_length, status_field};
-use crate::proxy::facts::{Facts, HeaderLength};
+use crate::proxy::facts::{Facts, HeaderLength, cors_request};
 use crate::proxy::respond;
 use crate::proxy::routed::{Routed, Step, readings, route_request};
 use crate::proxy::snapshot::{Route, Snapshot};
@@ -32,8 +32,7 @@ pub(super) fn exchange(
     header: &Parts,
     question: &Question,
 ) -> (Exchange, Option<Seen>) {
-    let authority = question.authority.as_bytes();
-    let request = CorsRequest::new(&header.method, &header.headers).at(authority);
+    let request = cors_request(header);
     let target = question.target.as_bytes();
     let facts = Facts::of(
         header,

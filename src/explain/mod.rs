@@ -20,8 +20,9 @@ pub use report::{
 };
 
 use crate::cors::browser::ScriptRequest;
-use crate::cors::{CorsRequest, RequestKind, default_port, host_and_port, origin_of};
+use crate::cors::{RequestKind, default_port, host_and_port, origin_of};
 use crate::proxy::Snapshot;
+use crate::proxy::facts::cors_request;
 use changes::Changes;
 use exchange::exchange;
 use http::request::Parts;
@@ -77,7 +78,7 @@ pub fn explain(snapshot: &Snapshot, question: &Question) -> Result<Report, Quest
 /// Explains a request, and nothing beside it.
 fn judge(snapshot: &Snapshot, question: &Question) -> Result<Report, QuestionError> {
     let header = question.header()?;
-    let kind = CorsRequest::new(&header.method, &header.headers).kind();
+    let kind = cors_request(&header).kind();
     let mut report = Report {
         method: question.method.clone(),
         url: question.url(),
@@ -160,7 +161,7 @@ impl Report {
         }
         let changes = Changes::of(snapshot);
         for (exchange, header) in requests {
-            let request = CorsRequest::new(&header.method, &header.headers);
+            let request = cors_request(header);
             for change in changes.for_request(exchange, &request, question.credentials, hidden) {
                 if !self.changes.contains(&change) {
                     self.changes.push(change);

@@ -3,8 +3,8 @@
 use crate::cors::{CorsRequest, RequestKind};
 use crate::framing::{Framing, FramingError, framing};
 use crate::routing::{RequestFields, RouteRequest, authority, normalized_path};
-use http::Version;
 use http::request::Parts;
+use http::{Version, header};
 use pingora_core::protocols::http::ServerSession;
 use std::borrow::Cow;
 
@@ -46,6 +46,18 @@ pub(crate) enum Target<'a> {
     Other,
 }
 
+/// Reads the facts that CORS depends on out of a parsed header.
+pub(crate) fn cors_request(request: &Parts) -> CorsRequest<'_> {
+    CorsRequest::new(&request.method, &request.headers)
+        .at(authority(&request.uri, &request.headers))
+}
+
+/// Returns the length that a request states for its body, if it states one.
+pub(super) fn content_length(request: &Parts) -> Option<u64> {
+    let length = request.headers.get(header::CONTENT_LENGTH)?;
+    length.to_str().ok()?.parse().ok()
+}
+
 // === impl Facts ===
 
 impl<'a> Facts<'a> {
@@ -61,7 +73,7 @@ impl<'a> Facts<'a> {
         let fields = fields.map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
         Self {
             target: Target::of(raw_target, path),
-            host: authority(&request.uri, &request.headers),
+            host: cors.authority,
             path: normalized_path(path),
             fields: &request.headers,
             cors,

@@ -5,7 +5,7 @@ use super::check::RequestError;
 use super::ctx::Ctx;
 use super::edge::client_stream::ClientStream;
 use super::edge::response_deadline;
-use super::facts::{Facts, HeaderLength};
+use super::facts::{Facts, HeaderLength, cors_request};
 use super::room::Room;
 use super::routed::{Routed, Step};
 use super::snapshot::Snapshot;
@@ -13,8 +13,6 @@ use super::upstream::exchange::{Expectation, content_timeout};
 use super::upstream::retry::{FailedTry, Failure, may_try_again};
 use super::upstream::{NoPeer, Try};
 use super::{adapt, forward, respond};
-use crate::cors::CorsRequest;
-use crate::routing::authority;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -74,8 +72,7 @@ impl Gateway {
     fn judge(&self, session: &Session, ctx: &mut Ctx) -> Result<Option<OwnAnswer>> {
         let downstream = session.as_downstream();
         let request = downstream.req_header();
-        let cors = CorsRequest::new(&request.method, &request.headers)
-            .at(authority(&request.uri, &request.headers));
+        let cors = cors_request(request);
         let length = HeaderLength::of(downstream);
         let facts = Facts::of(request, request.raw_path(), &cors, length);
         let mut routed = Routed::of(&ctx.snapshot, &facts);

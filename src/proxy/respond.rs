@@ -5,8 +5,9 @@
 
 use super::answer::Answer;
 use super::ctx::Ctx;
+use super::facts::{content_length, cors_request};
 use super::snapshot::Route;
-use crate::cors::{CorsRequest, HeaderPlan, ResponseFields, add_vary};
+use crate::cors::{HeaderPlan, ResponseFields, add_vary};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -57,8 +58,7 @@ pub(crate) async fn send(
 
 /// Whether the request has a short body on its way, which is worth reading to keep the connection.
 fn has_small_body(request: &RequestHeader) -> bool {
-    let length = request.headers.get(header::CONTENT_LENGTH);
-    let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let length = content_length(request);
     let waits = request.headers.contains_key(header::EXPECT);
     !waits && length.is_some_and(|length| (1..=MAX_DRAINED_BODY).contains(&length))
 }
@@ -78,8 +78,7 @@ pub(crate) async fn fail(session: &mut Session, ctx: &Ctx, status: StatusCode) {
 
 /// Makes the gateway's own answer to the request of `session`, by the plan in `ctx`.
 fn own_answer(session: &Session, ctx: &Ctx, status: StatusCode) -> Result<Box<ResponseHeader>> {
-    let request = session.req_header();
-    let request = CorsRequest::new(&request.method, &request.headers);
+    let request = cors_request(session.req_header());
     let vary = ctx.vary.clone();
     Answer::planned(status, &ctx.route().rule, ctx.plan, &request, vary).to_header()
 }

@@ -9,7 +9,7 @@ use super::inbox::Moment;
 use crate::cors::{CorsRequest, RequestKind};
 use crate::framing::Framing;
 use crate::proxy::answer::Answer;
-use crate::proxy::facts::{Facts, HeaderLength, Target};
+use crate::proxy::facts::{Facts, HeaderLength, Target, cors_request};
 use crate::proxy::record::Record;
 use crate::proxy::routed::{Routed, Step};
 use crate::proxy::snapshot::Snapshot;
@@ -111,7 +111,7 @@ pub(super) fn answer_http2(snapshot: &Snapshot, session: &mut HttpSession) -> bo
     if !is_connect && (!snapshot.express_lane || request.method != Method::OPTIONS) {
         return false;
     }
-    let cors = CorsRequest::new(&request.method, &request.headers);
+    let cors = cors_request(request);
     if !is_connect && cors.kind() != RequestKind::Preflight {
         return false;
     }

@@ -4,9 +4,8 @@
 use super::express::Answers;
 use super::head::WholeHead;
 use super::inbox::{Moment, Reply};
-use crate::cors::CorsRequest;
 use crate::proxy::check::RequestError;
-use crate::proxy::facts::{Facts, HeaderLength};
+use crate::proxy::facts::{Facts, HeaderLength, cors_request};
 use crate::proxy::routed::{Routed, Step};
 use crate::proxy::snapshot::Snapshot;
 use http::Method;
@@ -55,7 +54,7 @@ impl Answers {
         error: RequestError,
         moment: &Moment,
     ) {
-        let cors = CorsRequest::new(&request.method, &request.headers);
+        let cors = cors_request(request);
         let facts = Facts::of(request, request.raw_path(), &cors, length);
         let mut routed = Routed::of(snapshot, &facts);
         if routed.error().is_none() {

@@ -6,6 +6,8 @@
 //! passed on: RFC 9110 §15.2, RFC 9112 §6.
 
 use crate::config::Timeouts;
+use crate::cors::names_websocket;
+use crate::proxy::facts::content_length;
 use http::header::{
     ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, TRANSFER_ENCODING, UPGRADE,
 };
@@ -216,9 +218,7 @@ fn asks_for_websocket(request: &request::Parts, has_body: bool) -> bool {
 
 /// Whether a request's body is so short that it is sent at once.
 fn has_short_body(request: &request::Parts) -> bool {
-    let length = request.headers.get(CONTENT_LENGTH);
-    let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    length.is_some_and(|length| length <= MAX_SHORT_BODY)
+    content_length(request).is_some_and(|length| length <= MAX_SHORT_BODY)
 }
 
 /// Whether a request names event streams among the responses that it accepts, as browsers do for an
@@ -256,10 +256,6 @@ fn is_event_stream(media_type: &[u8]) -> bool {
 fn is_websocket(response: &ResponseHeader) -> bool {
     let mut lines = response.headers.get_all(UPGRADE).iter();
     response.version == Version::HTTP_11 && names_websocket(lines.next()) && lines.next().is_none()
-}
-
-fn names_websocket(protocol: Option<&HeaderValue>) -> bool {
-    protocol.is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
 /// Whether the content is in no transfer coding, or in the one that the gateway decodes.
