@@ -116,7 +116,7 @@ impl Rule {
     }
 
     /// Returns the policy that made the decision of `plan`.
-    fn deciding_policy(&self, plan: HeaderPlan) -> Option<&Policy> {
+    pub(super) fn deciding_policy(&self, plan: HeaderPlan) -> Option<&Policy> {
         Some(self.policies()?.policy(plan.policy()))
     }
 
@@ -166,7 +166,8 @@ impl HeaderPlan {
         }
     }
 
-    fn reason(self) -> Option<Reason> {
+    /// Returns the reason of a refusal.
+    pub fn reason(self) -> Option<Reason> {
         match self {
             Self::Untouched => None,
             Self::Preflight { reason, .. } | Self::Actual { reason, .. } => reason,

@@ -11,7 +11,7 @@ use super::record::Record;
 use super::snapshot::{Route, RouteId, Snapshot};
 use crate::cors::{
     ActualOutcome, CorsRequest, Decision, HeaderPlan, Outcome, PreflightDecision, Reason,
-    Rejection, RequestKind, Rule, SingleValue, decide,
+    Rejection, RequestKind, SingleValue, decide,
 };
 use crate::rejections::{Rejected, Rejections};
 use crate::routing::{RouteRequest, Search, TooManyReadings, each_reading};
@@ -175,11 +175,10 @@ impl<'a> Routed<'a> {
         match self.outcome() {
             Outcome::Preflight(_, Reason::Allowed | Reason::RoutePassthrough) => None,
             Outcome::Preflight(_, reason) => Some(reason),
-            Outcome::Actual(ActualOutcome::Denied) => Some(match self.route.rule {
-                Rule::NoRoute(None) => Reason::NoRoute,
-                _ if self.request.origin.one().is_none() => Reason::MalformedOrigin,
-                _ => Reason::OriginNotAllowed,
-            }),
+            // Where no policy gives a reason, no route is the reason.
+            Outcome::Actual(ActualOutcome::Denied) => {
+                Some(self.plan().reason().unwrap_or(Reason::NoRoute))
+            }
             Outcome::Actual(_) => None,
         }
     }

@@ -75,7 +75,7 @@ impl Default for Rejections {
 }
 
 impl Rejections {
-    /// Notes a request that came at `now`, and logs it unless another one was logged in this second.
+    /// Notes a request that came at `now`, and logs it unless another one was logged in this second or later.
     /// `headers` are the names that it was refused for.
     pub fn note<'a>(
         &self,
@@ -130,11 +130,11 @@ impl Rejections {
     ) {
         let (_, started) = self.started;
         let second = now.saturating_duration_since(started).as_secs() + 1;
-        if self.logged.load(Ordering::Relaxed) == second {
+        // In one step: of two that come at once, one finds the second of the other.
+        if self.logged.fetch_max(second, Ordering::Relaxed) >= second {
             self.unlogged.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        self.logged.store(second, Ordering::Relaxed);
         let left_out = self.unlogged.swap(0, Ordering::Relaxed);
         let header = match rejected.reason {
             Reason::HeadersNotAllowed | Reason::MalformedHeaders => headers.next(),

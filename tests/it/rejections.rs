@@ -168,6 +168,28 @@ fn the_most_frequent_origins_methods_and_headers_are_on_the_page_whatever_the_la
 }
 
 #[test]
+fn a_request_has_the_reason_that_its_preflight_has() {
+    let upstream = Upstream::start(Answer::ok());
+    let gateway = Gateway::start(&config(&upstream));
+    for (origin, reason) in [
+        ("https://evil.test/", "malformed_origin"),
+        ("https://evil.test", "origin_not_allowed"),
+    ] {
+        gateway.send(&preflight("/books", origin, "PUT", ""));
+        gateway.send(&get("/books", origin));
+        let page = page(&gateway);
+        let rows = rows(&page, "origins");
+        let is_it = |row: &&[Value; 7]| row[0] == origin;
+        let counts: Vec<_> = rows
+            .iter()
+            .filter(is_it)
+            .map(|row| (&row[2], &row[3]))
+            .collect();
+        assert_eq!(counts, [(&json!(reason), &json!(2))], "{page}");
+    }
+}
+
+#[test]
 fn what_clients_send_is_escaped_on_the_page_and_never_a_label() {
     let upstream = Upstream::start(Answer::ok());
     let gateway = Gateway::start(&config(&upstream));
