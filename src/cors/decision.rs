@@ -33,11 +33,11 @@ pub enum PreflightDecision<'a> {
 /// The answer to a preflight that is rejected.
 #[derive(Debug)]
 pub enum Rejection<'a> {
-    /// It lists what is allowed, and the browser names what is not.
+    /// The answer to an allowed one: it lists what is allowed, and the browser says what is missing.
     Answer(PreflightAnswer<'a>),
-    /// It has the fields of the plan.
+    /// An error without a body, with the fields of the plan.
     Deny,
-    /// The same, with a status and a body that the operator wrote.
+    /// The operator's status and body, with the fields of the plan.
     Respond(&'a WrittenAnswer),
 }
 

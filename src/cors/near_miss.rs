@@ -214,8 +214,9 @@ fn typo(patterns: &OriginMatcher, origin: &TupleOrigin<'_>) -> Option<OriginNear
         .filter(|(distance, _)| (1..=MAX_TYPOS).contains(distance))
         .min_by_key(|(distance, _)| *distance);
     let (_, pattern) = nearest?;
-    let words = format!("it is spelled almost like `{}`", pattern.text());
-    Some(OriginNearMiss::new(words, &pattern.text()))
+    let text = pattern.text();
+    let words = format!("it is spelled almost like `{text}`");
+    Some(OriginNearMiss::new(words, &text))
 }
 
 fn tuples(patterns: &OriginMatcher) -> impl Iterator<Item = TuplePattern> {

@@ -122,11 +122,11 @@ impl PolicyList {
     }
 
     /// Finds the policy that decides about an origin, and the pattern that matches. A policy that answers
-    /// `*` to every origin takes what is not a serialized origin as well, and has no pattern for it.
+    /// `*` whatever the origin is also does so for one that is malformed, which no pattern matches.
     ///
     /// # Errors
     ///
-    /// Fails if `origin` is not a serialized origin, and no policy takes such a one.
+    /// Fails if `origin` is not a serialized origin, and no policy answers `*` to all.
     pub fn find(
         &self,
         origin: &[u8],

@@ -57,14 +57,11 @@ pub fn remedies<'p>(
     if check_origin(policies, request).is_err() && (is_preflight || !is_any) {
         remedies.extend(origin.and_then(|origin| of_origin(policy, origin)));
     }
-    if is_preflight && check_method(policy, request).is_err() {
-        let method = request.request_method.one();
-        remedies.extend(
-            method
-                .map(|method| of_method(policy, method))
-                .into_iter()
-                .flatten(),
-        );
+    if is_preflight
+        && check_method(policy, request).is_err()
+        && let Some(method) = request.request_method.one()
+    {
+        remedies.extend(of_method(policy, method));
     }
     if is_preflight && check_headers(policy, request).is_err() {
         remedies.extend(of_headers(policy, request));

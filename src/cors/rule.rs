@@ -1,4 +1,4 @@
-//! The rule of a route for CORS: policies, or one of three ways to do without.
+//! The rule of a route for CORS: policies, or what there is without any.
 
 use super::header_plan::HeaderPlan;
 use super::outcome::{PreflightOutcome, Reason};
@@ -53,9 +53,7 @@ impl Rule {
         plan: HeaderPlan,
         request: &'a CorsRequest<'_>,
     ) -> impl Iterator<Item = &'a [u8]> + Clone {
-        let policy = self
-            .policies()
-            .map(|policies| policies.policy(plan.policy()));
+        let policy = self.deciding_policy(plan);
         let names = request.requested_names();
         names.filter(move |name| policy.is_some_and(|policy| !policy.allows_header(name)))
     }

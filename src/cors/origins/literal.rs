@@ -6,8 +6,7 @@
 //! *Invariant:* a literal is safe to echo (visible ASCII without quotes and separators), and is never a
 //! value that another kind of pattern is written for.
 
-use super::origin::MAX_ORIGIN_LEN;
-use super::origin::is_app_scheme;
+use super::origin::{MAX_ORIGIN_LEN, is_of_an_app};
 use super::pattern::TuplePattern;
 
 /// A validated literal.
@@ -65,8 +64,7 @@ impl LiteralPattern {
 
     /// Whether it has a scheme that pages on the web don't have.
     pub fn is_of_an_app(&self) -> bool {
-        let scheme = self.0.split_once("://").map(|(scheme, _)| scheme);
-        scheme.is_some_and(is_app_scheme)
+        is_of_an_app(&self.0)
     }
 }
 

@@ -219,6 +219,12 @@ pub(in crate::cors) fn is_app_scheme(scheme: &str) -> bool {
     default_port(&scheme.to_ascii_lowercase()).is_none()
 }
 
+/// Whether `text` begins with such a scheme.
+pub(in crate::cors) fn is_of_an_app(text: &str) -> bool {
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+    scheme.is_some_and(is_app_scheme)
+}
+
 fn ascii_text(value: &[u8]) -> Result<&str, OriginError> {
     // Nearly every value passes, and one table look-up is faster than three comparisons of ranges.
     if let Some(&byte) = value.iter().find(|byte| !GRAPHIC.contains(**byte)) {

@@ -5,7 +5,7 @@ use crate::cors::fetch_lists::{
     HEADERS_FORBIDDEN_BUT_HARMLESS, is_cors_field, is_forbidden_method,
     is_forbidden_request_header, is_token,
 };
-use crate::cors::origins::origin::is_app_scheme;
+use crate::cors::origins::origin::{is_app_scheme, is_of_an_app};
 use crate::cors::origins::pattern::{HostPattern, OriginPattern, TuplePattern, is_loopback_host};
 use crate::cors::origins::regex::RegexPattern;
 
@@ -109,16 +109,12 @@ fn unproven(text: &str, is_of_an_app: bool, allowed: Dangers) -> Option<PolicyEr
     }
 }
 
-/// Returns the danger of a regex's origins that no certificate proves, unless it is accepted. If some
-/// of them may be of a network, it is the greater one.
+/// Returns the danger of a regex's origins that no certificate proves, unless it is accepted. A regex that
+/// matches both kinds has the greater danger, that of pages without TLS.
 fn unproven_regex(regex: &RegexPattern, allowed: Dangers) -> Option<PolicyErrorKind> {
     if regex.all_start_with(is_secure_start) {
         return None;
     }
-    let is_of_an_app = |start: &str| {
-        let scheme = start.split_once("://").map(|(scheme, _)| scheme);
-        scheme.is_some_and(is_app_scheme)
-    };
     let are_apps = regex
         .all_start_with(|start, is_whole| is_of_an_app(start) || is_secure_start(start, is_whole));
     unproven(regex.text(), are_apps, allowed)

@@ -27,15 +27,11 @@ fn repeated(hir: &Hir, is_last: bool) -> Option<char> {
         }
         HirKind::Repetition(repetition) => {
             let sub = &repetition.sub;
-            match (repetition.max, sub.kind()) {
-                (Some(0 | 1), _) if is_last => repeated(sub, true),
+            match repetition.max {
+                Some(0 | 1) if is_last => repeated(sub, true),
                 _ if has_slash(sub) => Some('/'),
-                (None, HirKind::Literal(literal)) if *literal.0 == *b":" => Some(':'),
-                // A group of it, or one that is repeated itself, such as `:?*`.
-                _ => repeated(sub, false).or_else(|| {
-                    let is_colon = repetition.max.is_none() && is_colon(sub);
-                    is_colon.then_some(':')
-                }),
+                None if is_colon(sub) => Some(':'),
+                _ => repeated(sub, false),
             }
         }
     }
