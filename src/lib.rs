@@ -38,3 +38,4 @@ pub mod rejections;
 pub mod routing;
 #[cfg(feature = "gateway")]
 pub mod server;
+pub mod tls;

@@ -6,6 +6,7 @@ use super::warning::WarningName;
 use super::written::Written;
 use crate::cors::{PolicyList, Rule};
 use crate::routing::RouteMatch;
+use crate::tls::{ClientCertificate, Names, ServerTls};
 use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use std::time::Duration;
 pub struct Config {
     pub listeners: Vec<Listener>,
     pub admin: Option<Admin>,
-    pub metrics: Option<Listener>,
+    pub metrics: Option<ListenAddress>,
     /// Peers whose word about the client is believed.
     pub trusted_proxies: Vec<IpNet>,
     pub server: Server,
@@ -42,14 +43,45 @@ pub struct Config {
 /// The admin listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admin {
-    pub listener: Listener,
+    pub listener: ListenAddress,
     /// Host names that its clients may use beside addresses and `localhost`; in lower case.
     pub hosts: Vec<String>,
 }
 
+/// An address that clients connect to, and what is spoken there.
+#[derive(Debug, Clone)]
+pub struct Listener {
+    pub listen: ListenAddress,
+    /// The port of https that everything but preflights is redirected to.
+    pub https_redirect_port: Option<u16>,
+    /// Whether each connection begins with a header of the PROXY protocol.
+    pub proxy_protocol: bool,
+    pub tls: Option<ListenerTls>,
+}
+
+/// TLS of a listener.
+#[derive(Debug, Clone)]
+pub struct ListenerTls {
+    pub server: ServerTls,
+    pub client_certificate: ClientCertificate,
+    /// Whether upstreams are told the client's certificate.
+    pub forward_client_certificate: bool,
+    pub certificates: Vec<ServedCertificate>,
+}
+
+/// A certificate of a listener, as metrics and explain see it.
+#[derive(Debug, Clone)]
+pub struct ServedCertificate {
+    /// The path of its file, as it is written in the configuration.
+    pub path: String,
+    pub names: Names,
+    /// The end of its validity, in seconds since 1970.
+    pub not_after: i64,
+}
+
 /// An address to listen on, and its place in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listener {
+pub struct ListenAddress {
     pub address: SocketAddr,
     /// The path in the file, such as `listeners[0].address`, and its place.
     pub path: String,

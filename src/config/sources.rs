@@ -18,12 +18,20 @@ const MAX_ORIGINS_BYTES: u64 = 32 << 20;
 /// Maximum times that a configuration names a file of origins; one more is refused.
 const MAX_ORIGINS_FILES: usize = 1_000;
 
+/// Maximum bytes of a PEM file; a larger one is refused. A certificate with its chain has less than
+/// 16 KiB, and the authorities that browsers trust have less than 1 MiB together.
+const MAX_PEM_BYTES: u64 = 1 << 20;
+/// Maximum times that a configuration names a PEM file; one more is refused.
+const MAX_PEM_FILES: usize = 4_000;
+
 /// The files that were read, each with the fingerprint of its content at that time.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
     files: Vec<(PathBuf, Fingerprint)>,
     /// The number of times that a file of origins was read, and the bytes of all of them.
     origins: (usize, u64),
+    /// The number of times that a PEM file was read.
+    pem: usize,
 }
 
 /// The hash of a file's content; `None` if the file could not be read.
@@ -73,13 +81,33 @@ impl Sources {
         self.take(path, content)
     }
 
+    /// Reads a PEM file, and remembers its fingerprint.
+    ///
+    /// # Errors
+    ///
+    /// The same as [`Sources::read_config`]; a PEM file need not be text.
+    pub(super) fn read_pem(&mut self, path: &Path) -> io::Result<Vec<u8>> {
+        if self.pem == MAX_PEM_FILES {
+            let message = format!("PEM files are named more than {MAX_PEM_FILES} times");
+            return Err(io::Error::new(ErrorKind::QuotaExceeded, message));
+        }
+        self.pem += 1;
+        let content = content_of(path, MAX_PEM_BYTES);
+        self.remember(path, &content);
+        content
+    }
+
     fn take(&mut self, path: &Path, content: io::Result<Vec<u8>>) -> io::Result<String> {
+        self.remember(path, &content);
+        String::from_utf8(content?)
+            .map_err(|error| io::Error::new(ErrorKind::InvalidData, error.utf8_error()))
+    }
+
+    fn remember(&mut self, path: &Path, content: &io::Result<Vec<u8>>) {
         if !self.contains(path) {
             let fingerprint = content.as_deref().ok().map(fingerprint);
             self.files.push((path.to_owned(), fingerprint));
         }
-        String::from_utf8(content?)
-            .map_err(|error| io::Error::new(ErrorKind::InvalidData, error.utf8_error()))
     }
 
     /// Whether `path` was read.

@@ -178,7 +178,9 @@ fn within(this: Section, other: Section, form: &str) -> String {
         (_, S::Upstream) => ("an upstream", format!("upstreams: {{ api: {{ {form} }} }}")),
         (_, S::Limits) => ("`limits`", format!("limits: {{ {form} }}")),
         (_, S::Server) => ("`server`", format!("server: {{ {form} }}")),
-        (_, S::Listener | S::Admin | S::Origin | S::File) => {
+        (_, S::Tls) => ("a listener's `tls`", format!("tls: {{ {form} }}")),
+        (_, S::Certificate) => ("a certificate", format!("certificates: [{{ {form} }}]")),
+        (_, S::Listener | S::Admin | S::Metrics | S::Origin | S::File) => {
             return format!("write `{form}` at the top of the file, not in a section");
         }
     };

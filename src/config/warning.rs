@@ -3,6 +3,9 @@
 /// The name of a warning. Names are part of the file's format: they don't change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum WarningName {
+    /// A certificate that has expired, or is not valid yet.
+    CertificateNotValid,
+    CertificateWithoutName,
     CoveredOrigin,
     /// A `dangerously_` key that is set.
     DangerousKey,
@@ -14,12 +17,17 @@ pub enum WarningName {
     MaxAgeTooLong,
     MethodCase,
     MethodOfAnotherRoute,
+    /// Two certificates of a listener for one name.
+    OverlappingCertificates,
     PolicyNeverDecides,
     RegexMatchesNoOrigin,
     RegexMatchesTooMuch,
     /// An origin with a scheme that no page has.
     SchemeOfNoPage,
     TrustsEveryProxy,
+    /// A certificate that no client gets.
+    UnusedCertificate,
+    UnusedClientCa,
     /// A word such as `ANY`, or several names in one, where one name stands.
     WordForSeveral,
     /// An acknowledgement of a warning that is not there. It can't be acknowledged itself.
@@ -30,7 +38,9 @@ pub enum WarningName {
 
 impl WarningName {
     /// The warnings that can be acknowledged.
-    pub(super) const ACKNOWLEDGEABLE: [Self; 15] = [
+    pub(super) const ACKNOWLEDGEABLE: [Self; 20] = [
+        Self::CertificateNotValid,
+        Self::CertificateWithoutName,
         Self::CoveredOrigin,
         Self::DangerousKey,
         Self::DuplicateOrigin,
@@ -40,16 +50,21 @@ impl WarningName {
         Self::MaxAgeTooLong,
         Self::MethodCase,
         Self::MethodOfAnotherRoute,
+        Self::OverlappingCertificates,
         Self::PolicyNeverDecides,
         Self::RegexMatchesNoOrigin,
         Self::RegexMatchesTooMuch,
         Self::SchemeOfNoPage,
         Self::TrustsEveryProxy,
+        Self::UnusedCertificate,
+        Self::UnusedClientCa,
         Self::WordForSeveral,
     ];
 
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::CertificateNotValid => "certificate_not_valid",
+            Self::CertificateWithoutName => "certificate_without_name",
             Self::CoveredOrigin => "covered_origin",
             Self::DangerousKey => "dangerous_key",
             Self::DuplicateOrigin => "duplicate_origin",
@@ -59,11 +74,14 @@ impl WarningName {
             Self::MaxAgeTooLong => "max_age_too_long",
             Self::MethodCase => "method_case",
             Self::MethodOfAnotherRoute => "method_of_another_route",
+            Self::OverlappingCertificates => "overlapping_certificates",
             Self::PolicyNeverDecides => "policy_never_decides",
             Self::RegexMatchesNoOrigin => "regex_matches_no_origin",
             Self::RegexMatchesTooMuch => "regex_matches_too_much",
             Self::SchemeOfNoPage => "scheme_of_no_page",
             Self::TrustsEveryProxy => "trusts_every_proxy",
+            Self::UnusedCertificate => "unused_certificate",
+            Self::UnusedClientCa => "unused_client_ca",
             Self::WordForSeveral => "word_for_several",
             Self::UnusedAcknowledgement => "unused_acknowledgement",
         }

@@ -2,13 +2,14 @@
 //!
 //! *Invariant:* the route, the decision and the answer are those of [`Routed`], which traffic asks.
 
+use super::client;
 use super::question::{Question, browser_headers};
 use super::report::{
     Author, Browser, Exchange, NearestRoute, ReadingReport, Response, RouteReport, StepOutcome,
     StepReport,
 };
 use crate::cors::{self, HeaderPlan, Policy, Rule, StepResult, UpstreamCorsHeaders};
-use crate::proxy::answer::{Answer, CONTENT_TYPE, has_length, status_field};
+use crate::proxy::answer::{Answer, CONTENT_TYPE, has_length};
 use crate::proxy::facts::{Facts, HeaderLength, cors_request};
 use crate::proxy::respond;
 use crate::proxy::routed::{Routed, Step, readings, route_request};
@@ -33,8 +34,10 @@ pub(super) fn exchange(
     question: &Question,
 ) -> (Exchange, Option<Seen>) {
     let request = cors_request(header);
+    let client = client::assumed(snapshot, question, request.kind());
     let target = question.target.as_bytes();
     let facts = Facts::of(
+        &client,
         header,
         target,
         &request,
@@ -103,8 +106,10 @@ fn own_response(answer: &Answer<'_>) -> (Response, Option<Seen>) {
     if answer.body.is_some() {
         headers.push((CONTENT_TYPE.0.to_owned(), CONTENT_TYPE.1.to_owned()));
     }
-    let of_status = status_field(answer.status);
-    headers.extend(of_status.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    if let Some((name, value)) = answer.own_field() {
+        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        headers.push(((*name).to_owned(), value));
+    }
     headers.extend(shown(&fields));
     let response = Response {
         from: Author::Gateway,

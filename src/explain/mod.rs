@@ -5,6 +5,7 @@
 //! [`crate::cors::explain`], the predicates of routes in [`crate::routing`].
 
 mod changes;
+mod client;
 mod exchange;
 mod judgement;
 mod notes;
@@ -171,12 +172,14 @@ impl Report {
     }
 
     fn take_listener(&mut self, snapshot: &Snapshot, question: &Question) {
-        let port = question.port();
-        let mut listeners = snapshot.listeners.iter();
-        let found = listeners.find(|address| address.port() == port);
-        self.listener = found.map(ToString::to_string);
+        let found = client::listener(snapshot, question);
+        self.listener = found.map(|(_, listener)| listener.listen.address.to_string());
         if found.is_none() {
-            let all: Vec<String> = snapshot.listeners.iter().map(ToString::to_string).collect();
+            let port = question.port();
+            let listeners = snapshot.listeners.iter();
+            let all: Vec<String> = listeners
+                .map(|listener| listener.listen.address.to_string())
+                .collect();
             self.notes.push(format!(
                 "no listener has port {port}: a proxy in front must forward it to {}",
                 all.join(", ")

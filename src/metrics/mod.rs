@@ -8,11 +8,13 @@ mod connections;
 mod log;
 mod process;
 mod requests;
+mod tls;
 
 pub use config::ConfigMetrics;
 pub use connections::ConnectionMetrics;
 pub use log::LogMetrics;
 pub use requests::{RefusedFor, RouteMetrics};
+pub use tls::{Handshake, TlsMetrics};
 
 use crate::cors::Rule;
 use prometheus::core::Collector;
@@ -27,6 +29,7 @@ pub struct Metrics {
     connections: ConnectionMetrics,
     config: ConfigMetrics,
     log: LogMetrics,
+    tls: TlsMetrics,
 }
 
 // === impl Metrics ===
@@ -48,6 +51,7 @@ impl Metrics {
             connections: ConnectionMetrics::register(&registry)?,
             config: ConfigMetrics::register(&registry)?,
             log: LogMetrics::register(&registry)?,
+            tls: TlsMetrics::register(&registry)?,
             registry,
         })
     }
@@ -65,6 +69,11 @@ impl Metrics {
     /// Returns the handle for the program's own log.
     pub fn log(&self) -> &LogMetrics {
         &self.log
+    }
+
+    /// Returns the handles for TLS of the listeners.
+    pub fn tls(&self) -> &TlsMetrics {
+        &self.tls
     }
 
     /// Returns the handles for the route `name` with this rule.
@@ -120,6 +129,9 @@ mod tests {
         route.finished(RequestKind::NotCors, none, None, Some(200), Duration::ZERO);
         metrics.connections().refused();
         metrics.config().applied("h");
+        metrics.tls().finished(Handshake::Completed);
+        let ends = [("tls/a.crt", 3), ("tls/a.crt", 2)];
+        metrics.tls().serves(ends.into_iter());
         let page = String::from_utf8(metrics.page().expect("encodes")).expect("text");
         assert!(Metrics::CONTENT_TYPE.starts_with(TextEncoder::new().format_type()));
         for line in [
@@ -141,6 +153,9 @@ mod tests {
             "corsgate_config_last_reload_successful 1",
             r#"corsgate_config_info{hash="h"} 1"#,
             "corsgate_log_dropped_total 0",
+            r#"corsgate_tls_handshakes_total{result="completed"} 1"#,
+            r#"corsgate_tls_handshakes_total{result="client_certificate_refused"} 0"#,
+            r#"corsgate_tls_certificate_not_after_seconds{certificate="tls/a.crt"} 2"#,
             concat!(
                 "corsgate_build_info{version=\"",
                 env!("CARGO_PKG_VERSION"),

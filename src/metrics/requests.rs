@@ -44,6 +44,7 @@ pub enum RefusedFor {
     HeaderTooLarge,
     HeaderTimeout,
     AmbiguousPath,
+    ClientCertificateRequired,
     TooManyRequests,
 }
 
@@ -64,11 +65,12 @@ const CODE_CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 
 impl RefusedFor {
     /// All of them, in the order of their values.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Malformed,
         Self::HeaderTooLarge,
         Self::HeaderTimeout,
         Self::AmbiguousPath,
+        Self::ClientCertificateRequired,
         Self::TooManyRequests,
     ];
 
@@ -78,6 +80,7 @@ impl RefusedFor {
             Self::HeaderTooLarge => "header_too_large",
             Self::HeaderTimeout => "header_timeout",
             Self::AmbiguousPath => "ambiguous_path",
+            Self::ClientCertificateRequired => "client_certificate_required",
             Self::TooManyRequests => "too_many_requests",
         }
     }

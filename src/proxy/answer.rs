@@ -21,7 +21,12 @@ pub(crate) struct Answer<'a> {
     fields: Fields<'a>,
     /// JSON; `None` for an answer without a body.
     pub body: Option<&'a Bytes>,
+    /// The field that belongs to its status, with its value.
+    own_field: Option<OwnField>,
 }
+
+/// A field of an answer that neither CORS nor the length of its body asks for.
+type OwnField = (&'static str, HeaderValue);
 
 /// The type of the only bodies that there are.
 pub(crate) const CONTENT_TYPE: (&str, &str) = ("Content-Type", "application/json");
@@ -51,6 +56,7 @@ impl<'a> Answer<'a> {
             status: answer.status(),
             fields: Fields::Listed(answer),
             body: None,
+            own_field: None,
         }
     }
 
@@ -58,6 +64,14 @@ impl<'a> Answer<'a> {
     pub(crate) fn with_json(self, body: &'a Bytes) -> Self {
         Self {
             body: Some(body).filter(|body| !body.is_empty()),
+            ..self
+        }
+    }
+
+    /// Says where the resource is instead.
+    pub(crate) fn at(self, location: HeaderValue) -> Self {
+        Self {
+            own_field: Some(("Location", location)),
             ..self
         }
     }
@@ -80,6 +94,7 @@ impl<'a> Answer<'a> {
                 vary,
             }),
             body: None,
+            own_field: status_field(status),
         }
     }
 
@@ -89,7 +104,13 @@ impl<'a> Answer<'a> {
             status,
             fields: Fields::None,
             body: None,
+            own_field: status_field(status),
         }
+    }
+
+    /// Returns the field that belongs to the answer's status.
+    pub(crate) fn own_field(&self) -> Option<&(&'static str, HeaderValue)> {
+        self.own_field.as_ref()
     }
 
     /// Returns the CORS fields of the answer.
@@ -133,8 +154,8 @@ impl<'a> Answer<'a> {
         if self.body.is_some() {
             header.insert_header(CONTENT_TYPE.0, CONTENT_TYPE.1)?;
         }
-        if let Some((name, value)) = status_field(self.status) {
-            header.insert_header(name, value)?;
+        if let Some((name, value)) = &self.own_field {
+            header.insert_header(*name, value)?;
         }
         self.for_each_field(|name, value, request| {
             if let Some(value) = value.to_header_value(request) {
@@ -150,10 +171,10 @@ impl<'a> Answer<'a> {
         if has_length(self.status) {
             fields.insert(header::CONTENT_LENGTH, self.length_value());
         }
-        if let Some((name, value)) = status_field(self.status)
-            && let Ok(name) = HeaderName::try_from(name)
+        if let Some((name, value)) = &self.own_field
+            && let Ok(name) = HeaderName::try_from(*name)
         {
-            fields.insert(name, HeaderValue::from_static(value));
+            fields.insert(name, value.clone());
         }
         // A place for the date, which is written last.
         fields.insert(header::DATE, HeaderValue::from_static(""));
@@ -167,6 +188,11 @@ impl<'a> Answer<'a> {
     /// Writes the same answer as an HTTP/1.1 response, behind the bytes in `out`.
     pub(crate) fn write_http1(&self, date: &[u8], keep_alive: bool, out: &mut Vec<u8>) {
         write_start(self.status, self.length(), out);
+        if let Some((name, value)) = &self.own_field {
+            for part in [name.as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+                out.extend_from_slice(part);
+            }
+        }
         if self.body.is_some() {
             for part in [CONTENT_TYPE.0, ": ", CONTENT_TYPE.1, "\r\n"] {
                 out.extend_from_slice(part.as_bytes());
@@ -233,14 +259,15 @@ pub(crate) fn has_length(status: StatusCode) -> bool {
 }
 
 /// Returns the field that belongs to a status, with its value.
-pub(crate) fn status_field(status: StatusCode) -> Option<(&'static str, &'static str)> {
+fn status_field(status: StatusCode) -> Option<OwnField> {
     match status {
         // In seconds: there is too much to do now, and it may be less very soon.
-        StatusCode::SERVICE_UNAVAILABLE => Some(("Retry-After", "1")),
+        StatusCode::SERVICE_UNAVAILABLE => Some(("Retry-After", HeaderValue::from_static("1"))),
         // RFC 9110 §15.5.6 requires it. Which of them a resource knows is for the upstream to say.
-        StatusCode::METHOD_NOT_ALLOWED => {
-            Some(("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"))
-        }
+        StatusCode::METHOD_NOT_ALLOWED => Some((
+            "Allow",
+            HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+        )),
         _ => None,
     }
 }
@@ -258,10 +285,5 @@ fn write_start(status: StatusCode, length: usize, out: &mut Vec<u8>) {
     if has_length(status) {
         // The buffer takes all that is written.
         let _ = write!(out, "Content-Length: {length}\r\n");
-    }
-    if let Some((name, value)) = status_field(status) {
-        for part in [name, ": ", value, "\r\n"] {
-            out.extend_from_slice(part.as_bytes());
-        }
     }
 }

@@ -1,11 +1,12 @@
 //! Refuses requests that cannot be trusted to mean one thing, before their route counts.
 
 use super::facts::{Facts, HeaderLength, Target};
-use crate::config::Limits;
+use crate::config::{Limits, Listener};
 use crate::cors::is_forbidden_method;
 use crate::framing::FramingError;
 use crate::metrics::RefusedFor;
 use crate::routing::{has_dot_segment, is_authority};
+use crate::tls::ClientCertificate;
 use http::{StatusCode, Version};
 
 /// The reason for answering a request with an error before CORS and its route have a say.
@@ -17,6 +18,10 @@ pub(crate) enum RequestError {
     TooManyFields,
     #[error("the header took longer than `limits.header_timeout`")]
     HeaderTimeout,
+    #[error("the connection does not begin with a header of the PROXY protocol")]
+    ProxyHeader,
+    #[error("the client did not negotiate h2, and the listener speaks nothing else")]
+    HttpVersion,
     #[error("the header is not one of HTTP/1.0 or HTTP/1.1")]
     Unreadable,
     #[error("the HTTP/2 stream is malformed")]
@@ -39,6 +44,8 @@ pub(crate) enum RequestError {
         "servers read the path in several ways, which the routes treat by different CORS rules"
     )]
     AmbiguousPath,
+    #[error("the client shows no certificate, and this is not a preflight")]
+    ClientCertificateRequired,
     #[error("`limits.max_requests` requests are under way")]
     TooManyRequests,
 }
@@ -53,7 +60,9 @@ impl RequestError {
             }
             Self::HeaderTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Unreadable
+            Self::HttpVersion => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+            Self::ProxyHeader
+            | Self::Unreadable
             | Self::MalformedStream
             | Self::Framing(_)
             | Self::MalformedChunk
@@ -62,6 +71,7 @@ impl RequestError {
             | Self::BadTarget
             | Self::DotSegment
             | Self::AmbiguousPath => StatusCode::BAD_REQUEST,
+            Self::ClientCertificateRequired => StatusCode::FORBIDDEN,
             Self::TooManyRequests => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -71,7 +81,9 @@ impl RequestError {
         match self {
             Self::HeaderTooLarge | Self::TooManyFields => RefusedFor::HeaderTooLarge,
             Self::HeaderTimeout => RefusedFor::HeaderTimeout,
-            Self::Unreadable
+            Self::ProxyHeader
+            | Self::HttpVersion
+            | Self::Unreadable
             | Self::MalformedStream
             | Self::Framing(_)
             | Self::MalformedChunk
@@ -80,6 +92,7 @@ impl RequestError {
             | Self::BadHost
             | Self::BadTarget => RefusedFor::Malformed,
             Self::DotSegment | Self::AmbiguousPath => RefusedFor::AmbiguousPath,
+            Self::ClientCertificateRequired => RefusedFor::ClientCertificateRequired,
             Self::TooManyRequests => RefusedFor::TooManyRequests,
         }
     }
@@ -94,6 +107,27 @@ pub(super) fn check_length(header: HeaderLength, limits: &Limits) -> Result<(), 
         return Err(RequestError::TooManyFields);
     }
     Ok(())
+}
+
+/// Refuses a client without the certificate that its listener demands. A handshake without one has
+/// failed before where all clients need one, but for those of before a reload.
+pub(super) fn check_client(
+    facts: &Facts<'_>,
+    listener: Option<&Listener>,
+) -> Result<(), RequestError> {
+    let Some(tls) = listener.and_then(|listener| listener.tls.as_ref()) else {
+        return Ok(());
+    };
+    let is_let_by = match tls.client_certificate {
+        ClientCertificate::Never | ClientCertificate::Optional => true,
+        // A body could carry something to an upstream that answers its preflights itself.
+        ClientCertificate::ExceptPreflight => facts.is_bare_preflight(),
+        ClientCertificate::Always => false,
+    };
+    match is_let_by || facts.client.certificate().is_some() {
+        true => Ok(()),
+        false => Err(RequestError::ClientCertificateRequired),
+    }
 }
 
 /// Finds the first thing that is wrong with a request whose header is within its bounds.

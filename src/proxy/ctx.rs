@@ -1,5 +1,6 @@
 //! The state of one request between pingora's phases, from its header to its log line.
 
+use super::client::Client;
 use super::edge::backlog::Backlog;
 use super::record::Record;
 use super::room::Place;
@@ -14,6 +15,8 @@ use std::time::Instant;
 pub struct Ctx {
     /// Loaded once per request, so that a reload never mixes two configurations in one request.
     pub(super) snapshot: Arc<Snapshot>,
+    /// The client that sent it.
+    pub(super) client: Arc<Client>,
     /// Finished at the end of the request.
     pub(super) record: Record,
     is_finished: bool,
@@ -44,6 +47,7 @@ impl Ctx {
     pub(super) fn new(snapshot: Arc<Snapshot>) -> Self {
         Self {
             record: Record::unrouted(&snapshot, None, Instant::now()),
+            client: Client::current(),
             is_finished: false,
             status: None,
             snapshot,

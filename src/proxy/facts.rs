@@ -1,5 +1,6 @@
 //! The facts about a request that decisions are made on, borrowed from wherever the request lies.
 
+use super::client::Client;
 use crate::cors::{CorsRequest, RequestKind};
 use crate::framing::{Framing, FramingError, framing};
 use crate::routing::{RequestFields, RouteRequest, authority, normalized_path};
@@ -10,9 +11,12 @@ use std::borrow::Cow;
 
 /// One request, as every lane and explain can describe it.
 pub(crate) struct Facts<'a> {
+    pub client: &'a Client,
     pub target: Target<'a>,
     /// Where the request says it goes, with or without a port; empty where it does not say.
     pub host: &'a [u8],
+    /// The target's query, behind the question mark.
+    pub query: Option<&'a str>,
     /// The target's path in RFC 3986's normal form, by which routes are found.
     pub path: Cow<'a, [u8]>,
     pub fields: &'a dyn RequestFields,
@@ -63,6 +67,7 @@ pub(super) fn content_length(request: &Parts) -> Option<u64> {
 impl<'a> Facts<'a> {
     /// Reads the facts of a parsed header, whose target came as `raw_target`.
     pub(crate) fn of(
+        client: &'a Client,
         request: &'a Parts,
         raw_target: &[u8],
         cors: &'a CorsRequest<'a>,
@@ -72,8 +77,10 @@ impl<'a> Facts<'a> {
         let fields = request.headers.iter();
         let fields = fields.map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
         Self {
+            client,
             target: Target::of(raw_target, path),
             host: cors.authority,
+            query: request.uri.query(),
             path: normalized_path(path),
             fields: &request.headers,
             cors,
@@ -91,6 +98,12 @@ impl<'a> Facts<'a> {
             fields: is_within_bounds.then_some(self.fields),
             cors: self.cors,
         }
+    }
+
+    /// Whether this is a preflight as browsers send it: without a body.
+    pub(crate) fn is_bare_preflight(&self) -> bool {
+        let has_body = !matches!(self.framing, Ok(Framing::Unstated | Framing::Length(0)));
+        self.cors.kind() == RequestKind::Preflight && !has_body
     }
 
     /// Whether this is `OPTIONS *`, which asks about the server and not about a resource. A preflight

@@ -3,6 +3,10 @@
 //! The same fields of a request say something only if they come from a trusted proxy; every client can
 //! write them. From all others they are removed, in every spelling that a backend could take for them.
 
+mod client_certificate;
+
+use super::client::Client;
+use super::snapshot::Snapshot;
 use crate::routing::{authority, is_authority};
 use http::{HeaderMap, HeaderName, Version};
 use ipnet::IpNet;
@@ -23,20 +27,21 @@ const MAX_PROXIES: usize = 32;
 /// Edits a request to the upstream: what it says about the client, and its target, which becomes a path.
 pub(super) fn forward(
     session: &ServerSession,
-    trusted: &[IpNet],
+    client: &Client,
+    snapshot: &Snapshot,
     upstream: &mut RequestHeader,
 ) -> Result<()> {
     let request = session.req_header();
-    let peer = session.client_addr().and_then(|address| address.as_inet());
-    let peer = peer.map(|address| address.ip().to_canonical());
-    let is_believed = peer.is_some_and(|peer| is_in(trusted, peer));
+    let trusted = snapshot.trusted_proxies.as_slice();
+    let is_believed = client.peer.is_some_and(|peer| is_in(trusted, peer));
     remove_statements(is_believed, upstream);
-    if let Some(peer) = peer {
+    client_certificate::forward(client, snapshot, upstream)?;
+    if let Some(peer) = client.peer {
         let chain = forwarded_for(peer, &upstream.headers, trusted);
         upstream.insert_header("X-Forwarded-For", chain)?;
     }
     if !upstream.headers.contains_key(PROTO) {
-        upstream.insert_header("X-Forwarded-Proto", "http")?;
+        upstream.insert_header("X-Forwarded-Proto", client.scheme())?;
     }
     let host = authority(&request.uri, &request.headers);
     if host.is_empty() {

@@ -74,7 +74,8 @@ impl Gateway {
         let request = downstream.req_header();
         let cors = cors_request(request);
         let length = HeaderLength::of(downstream);
-        let facts = Facts::of(request, request.raw_path(), &cors, length);
+        let client = Arc::clone(&ctx.client);
+        let facts = Facts::of(&client, request, request.raw_path(), &cors, length);
         let mut routed = Routed::of(&ctx.snapshot, &facts);
         let mut step = routed.step();
         if let Step::Forward(_) = step {
@@ -203,8 +204,12 @@ impl ProxyHttp for Gateway {
         upstream_request: &mut RequestHeader,
         ctx: &mut Ctx,
     ) -> Result<()> {
-        let trusted = &ctx.snapshot.trusted_proxies;
-        forward::forward(session.as_downstream(), trusted, upstream_request)?;
+        forward::forward(
+            session.as_downstream(),
+            &ctx.client,
+            &ctx.snapshot,
+            upstream_request,
+        )?;
         adapt::request(session.req_header().version, upstream_request)?;
         note_sending(session, ctx);
         Ok(())

@@ -40,64 +40,61 @@ pub struct Bound {
     socket: TcpListener,
 }
 
-/// Starts a gateway's edge on these sockets.
+/// Starts a gateway's edge on these sockets, which are those of its listeners in their order.
 pub fn listen(
     name: &str,
     runtime: &Handle,
-    edge: Edge,
+    edge: &Edge,
     sockets: Vec<Bound>,
     stopped: &watch::Receiver<bool>,
 ) {
-    start(name, runtime, edge, sockets, stopped);
+    for (listener, socket) in sockets.into_iter().enumerate() {
+        start(name, runtime, edge.behind(listener), socket, stopped);
+    }
 }
 
-/// Starts a server of pages on these sockets.
+/// Starts a server of pages on a socket.
 pub fn listen_pages(
     name: &str,
     runtime: &Handle,
     pages: impl Pages + 'static,
     limits: PageLimits,
-    sockets: Vec<Bound>,
+    socket: Bound,
     stopped: &watch::Receiver<bool>,
 ) {
     let edge = PageEdge::new(pages, limits);
-    start(name, runtime, edge, sockets, stopped);
+    start(name, runtime, edge, socket, stopped);
 }
 
-/// Starts an application that accepts on these sockets. They are handed to pingora in its table of
-/// inherited sockets, because it would bind its own.
+/// Starts an application that accepts on a socket. It is handed to pingora in its table of inherited
+/// sockets, because it would bind its own.
 fn start<A>(
     name: &str,
     runtime: &Handle,
     app: A,
-    sockets: Vec<Bound>,
+    Bound { address, socket }: Bound,
     stopped: &watch::Receiver<bool>,
 ) where
     A: ServerApp + Send + Sync + 'static,
 {
-    if sockets.is_empty() {
-        return;
-    }
     let mut service = Service::new(name.to_owned(), app);
     let mut fds = Fds::new();
-    for Bound { address, socket } in sockets {
-        // At info level even though the file has the address, because its port may be 0. The address
-        // of the built-in upstream is of no use to an operator.
-        match name {
-            "echo" => debug!("{name}: listening on {address}"),
-            _ => info!("{name}: listening on {address}"),
-        }
-        let address = address.to_string();
-        let buffers = L4BufferSettings::new(READ_BUFFER, WRITE_BUFFER);
-        let mut options = TcpSocketOptions::default();
-        options.tcp_keepalive = Some(TCP_KEEPALIVE);
-        service.add_listener(
-            ListenerConfig::tcp(address.clone())
-                .l4_buffer(buffers)
-                .tcp_socket_options(options),
-        );
-        fds.add(address, socket.into_raw_fd());
+    // At info level even though the file has the address, because its port may be 0. The address of the
+    // built-in upstream is of no use to an operator.
+    match name {
+        "echo" => debug!("{name}: listening on {address}"),
+        _ => info!("{name}: listening on {address}"),
     }
+    let address = address.to_string();
+    let buffers = L4BufferSettings::new(READ_BUFFER, WRITE_BUFFER);
+    let mut options = TcpSocketOptions::default();
+    options.tcp_keepalive = Some(TCP_KEEPALIVE);
+    service.add_listener(
+        ListenerConfig::tcp(address.clone())
+            .l4_buffer(buffers)
+            .tcp_socket_options(options),
+    );
+    fds.add(address, socket.into_raw_fd());
     let fds = Arc::new(Mutex::new(fds));
     let stopped = stopped.clone();
     runtime.spawn(async move { service.start_service(Some(fds), stopped, 1).await });

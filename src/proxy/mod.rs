@@ -4,6 +4,7 @@
 mod adapt;
 pub(crate) mod answer;
 mod check;
+pub(crate) mod client;
 mod ctx;
 mod edge;
 pub(crate) mod facts;

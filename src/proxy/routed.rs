@@ -5,13 +5,13 @@
 //! values: a request can be refused, or forwarded, whatever its policy says.
 
 use super::answer::Answer;
-use super::check::{RequestError, check, check_length};
+use super::check::{RequestError, check, check_client, check_length};
 use super::facts::{Facts, Target};
 use super::record::Record;
 use super::snapshot::{Route, RouteId, Snapshot};
 use crate::cors::{
     ActualOutcome, CorsRequest, Decision, HeaderPlan, Outcome, PreflightDecision, Reason,
-    Rejection, RequestKind, SingleValue, decide,
+    Rejection, RequestKind, SingleValue, decide, default_port, host_and_port,
 };
 use crate::rejections::{Rejected, Rejections};
 use crate::routing::{RouteRequest, Search, TooManyReadings, each_reading};
@@ -41,11 +41,13 @@ pub(crate) enum Step<'a> {
 }
 
 /// An answer that neither CORS nor the route has a say in.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Settled {
     Refused(RequestError),
     /// `OPTIONS *`: RFC 9110 §9.3.7.
     AboutTheServer,
+    /// The listener sends everything but preflights to https.
+    Redirected(HeaderValue),
 }
 
 // === impl Routed ===
@@ -59,13 +61,21 @@ impl<'a> Routed<'a> {
         let found = search.find(&facts.path);
         let route_id = snapshot.found(found.route);
         let route = snapshot.route(route_id);
+        let listener = snapshot.listener(facts.client);
         let checked = bounded.and_then(|()| check(facts));
+        let checked = checked.and_then(|()| check_client(facts, listener));
         let checked = checked.and_then(|()| check_readings(snapshot, facts, &search, route));
-        let settled = match checked {
-            Err(error) => Some(Settled::Refused(error)),
-            Ok(()) => facts
-                .is_about_the_server()
-                .then_some(Settled::AboutTheServer),
+        let redirect = listener.and_then(|listener| listener.https_redirect_port);
+        let settled = match (checked, redirect) {
+            (Err(error), _) => Some(Settled::Refused(error)),
+            (Ok(()), _) if facts.is_about_the_server() => Some(Settled::AboutTheServer),
+            (Ok(()), Some(port)) if facts.cors.kind() != RequestKind::Preflight => {
+                Some(match https_location(facts, port) {
+                    Ok(location) => Settled::Redirected(location),
+                    Err(error) => Settled::Refused(error),
+                })
+            }
+            (Ok(()), _) => None,
         };
         Self {
             route_id,
@@ -96,7 +106,7 @@ impl<'a> Routed<'a> {
     pub(crate) fn error(&self) -> Option<RequestError> {
         match self.settled {
             Some(Settled::Refused(error)) => Some(error),
-            Some(Settled::AboutTheServer) | None => None,
+            Some(Settled::AboutTheServer | Settled::Redirected(_)) | None => None,
         }
     }
 
@@ -122,9 +132,14 @@ impl<'a> Routed<'a> {
 
     /// Says what is done with the request.
     pub(crate) fn step(&self) -> Step<'a> {
+        let mut location = None;
         let (status, written) = match (&self.settled, &self.decision) {
             (Some(Settled::Refused(error)), _) => (error.status(), None),
             (Some(Settled::AboutTheServer), _) => (StatusCode::NO_CONTENT, None),
+            (Some(Settled::Redirected(to)), _) => {
+                location = Some(to.clone());
+                (StatusCode::PERMANENT_REDIRECT, None)
+            }
             (None, Decision::Preflight(preflight)) => match preflight {
                 PreflightDecision::Handled(answer, _)
                 | PreflightDecision::Rejected(_, Rejection::Answer(answer), _) => {
@@ -149,9 +164,10 @@ impl<'a> Routed<'a> {
             self.request,
             self.vary(),
         );
-        Step::Answer(match written {
-            Some(body) => answer.with_json(body),
-            None => answer,
+        Step::Answer(match (written, location) {
+            (Some(body), _) => answer.with_json(body),
+            (None, Some(location)) => answer.at(location),
+            (None, None) => answer,
         })
     }
 
@@ -198,6 +214,29 @@ impl<'a> Routed<'a> {
         let names = self.route.rule.refused_names(self.plan(), request);
         self.rejections.note(&rejected, names, now);
     }
+}
+
+/// Returns the URL of https that has the resource that a request of http asks for.
+fn https_location(facts: &Facts<'_>, port: u16) -> Result<HeaderValue, RequestError> {
+    let Target::Path(path) = facts.target else {
+        return Err(RequestError::BadTarget);
+    };
+    let authority = str::from_utf8(facts.host).map_err(|_| RequestError::BadHost)?;
+    let (host, _) = host_and_port(authority);
+    if host.is_empty() {
+        // An HTTP/1.0 client need not say which.
+        return Err(RequestError::NoHost);
+    }
+    let mut location = format!("https://{host}");
+    if Some(port) != default_port("https") {
+        location.push_str(&format!(":{port}"));
+    }
+    location.push_str(path);
+    if let Some(query) = facts.query {
+        location.push('?');
+        location.push_str(query);
+    }
+    HeaderValue::try_from(location).map_err(|_| RequestError::BadTarget)
 }
 
 /// The facts by which `Routed` finds the route.

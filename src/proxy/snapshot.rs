@@ -1,7 +1,10 @@
 //! One compiled configuration as traffic sees it: immutable, and pinned by each request.
 
+use super::client::Client;
 use super::upstream::Cluster;
-use crate::config::{Config, Endpoint, Limits, Timeouts, UNMATCHED, UpstreamKind, Written};
+use crate::config::{
+    Config, Endpoint, Limits, Listener, Timeouts, UNMATCHED, UpstreamKind, Written,
+};
 use crate::cors::Rule;
 use crate::metrics::{Metrics, RouteMetrics};
 use crate::rejections::{Rejections, RejectionsPage};
@@ -18,8 +21,8 @@ pub struct Snapshot {
     pub(crate) express_lane: bool,
     /// Peers whose word about the client is believed.
     pub(super) trusted_proxies: Vec<IpNet>,
-    /// The addresses of the traffic listeners, for explain.
-    pub(crate) listeners: Vec<SocketAddr>,
+    /// The traffic listeners, in the order in which they were bound.
+    pub listeners: Vec<Listener>,
     /// The file that it was compiled from, for explain.
     pub(crate) written: Written,
     has_one_rule: bool,
@@ -97,7 +100,7 @@ impl Snapshot {
             limits: config.limits,
             express_lane: config.server.express_lane,
             trusted_proxies: config.trusted_proxies,
-            listeners: config.listeners.iter().map(|l| l.address).collect(),
+            listeners: config.listeners,
             written: config.written,
             has_one_rule,
             rejections: rejections.unwrap_or_default(),
@@ -105,6 +108,12 @@ impl Snapshot {
             routes,
             clusters,
         }
+    }
+
+    /// Returns the listener that a client came by; `None` for the client of an explained request that no
+    /// listener is for.
+    pub(crate) fn listener(&self, client: &Client) -> Option<&Listener> {
+        self.listeners.get(client.listener)
     }
 
     /// Returns the stand-in for requests that no route matches.
@@ -138,6 +147,14 @@ impl Snapshot {
     /// The names of all routes, as in metrics.
     pub fn route_names(&self) -> impl Iterator<Item = &str> {
         self.routes().map(|route| route.name.as_str())
+    }
+
+    /// Shows the certificates of the listeners in the metrics.
+    pub fn show_certificates(&self, metrics: &Metrics) {
+        let tls = self.listeners.iter().filter_map(|l| l.tls.as_ref());
+        let certificates = tls.flat_map(|tls| &tls.certificates);
+        let ends = certificates.map(|one| (one.path.as_str(), one.not_after));
+        metrics.tls().serves(ends);
     }
 
     /// Writes the page about rejected requests that a query asks for; an error is a message for the person

@@ -1,12 +1,12 @@
 //! Binds the configured listeners; an error names the line of the file that has the address.
 
 use super::StartError;
-use crate::config::{Diagnostic, Listener};
+use crate::config::{Diagnostic, ListenAddress};
 use crate::proxy::Bound;
 use std::io;
 use std::path::Path;
 
-pub(super) fn bind(listener: &Listener, file: &Path) -> Result<Bound, StartError> {
+pub(super) fn bind(listener: &ListenAddress, file: &Path) -> Result<Bound, StartError> {
     let address = listener.address;
     Bound::new(address).map_err(|error| {
         let hint = match error.kind() {

@@ -21,7 +21,7 @@ pub use process::Process;
 pub use signals::HeldHangups;
 
 use crate::admin::{Admin, Readiness};
-use crate::config::{self, Config, Diagnostic, Listener};
+use crate::config::{self, Config, Diagnostic, ListenAddress};
 use crate::metrics::Metrics;
 use crate::pages::{PageLimits, Pages};
 use crate::proxy::{Bound, Connections, Edge, listen, listen_pages};
@@ -109,11 +109,11 @@ impl Server {
         config: Config,
         file: &Path,
     ) -> Result<Self, StartError> {
-        let bind = |listener: &Listener| bind(listener, file);
+        let bind = |listen: &ListenAddress| bind(listen, file);
         let listeners = config
             .listeners
             .iter()
-            .map(bind)
+            .map(|listener| bind(&listener.listen))
             .collect::<Result<Vec<_>, _>>()?;
         let admin = config.admin.clone();
         let admin_bound = admin.as_ref().map(|admin| bind(&admin.listener));
@@ -154,9 +154,10 @@ impl Server {
         let reloader = Arc::new(reloader?);
         let snapshot = Arc::clone(reloader.snapshot());
         let pooled = descriptors.pooled_per_thread;
-        let edge = Edge::new(threads, pooled, snapshot, connections.clone(), leaving);
+        let tls = metrics.tls().clone();
+        let edge = Edge::new(threads, pooled, snapshot, connections.clone(), tls, leaving);
         let handle = traffic.handle();
-        listen("traffic", handle, edge, listeners, &traffic_stopped);
+        listen("traffic", handle, &edge, listeners, &traffic_stopped);
         let handle = control.handle();
         if let Some((bound, admin)) = admin_bound.zip(admin) {
             let (metrics, readiness) = (metrics.clone(), readiness.clone());
@@ -165,25 +166,11 @@ impl Server {
                 explaining: Background::start("explain")?,
             });
             let app = Admin::new(metrics, readiness, console, admin.hosts);
-            listen_pages(
-                "admin",
-                handle,
-                app,
-                PAGE_LIMITS,
-                vec![bound],
-                &control_stopped,
-            );
+            listen_pages("admin", handle, app, PAGE_LIMITS, bound, &control_stopped);
         }
         if let Some(bound) = metrics_bound {
             let app = Admin::for_metrics(metrics, readiness.clone());
-            listen_pages(
-                "metrics",
-                handle,
-                app,
-                PAGE_LIMITS,
-                vec![bound],
-                &control_stopped,
-            );
+            listen_pages("metrics", handle, app, PAGE_LIMITS, bound, &control_stopped);
         }
         if reloader.has_files() {
             control.spawn(watcher::watch(Arc::clone(&reloader)));
@@ -224,7 +211,7 @@ impl Server {
         let bound = Bound::of(socket)?;
         let handle = self.control.handle();
         let stopped = self.stop_control.subscribe();
-        listen_pages(name, handle, pages, PAGE_LIMITS, vec![bound], &stopped);
+        listen_pages(name, handle, pages, PAGE_LIMITS, bound, &stopped);
         Ok(())
     }
 

@@ -96,7 +96,7 @@ impl Reloader {
         descriptors: Descriptors,
     ) -> io::Result<Self> {
         let fixed = FixedSections::new(&config, bound);
-        let needs_restart = fixed.restore(&mut config);
+        let needs_restart = fixed.restore(&mut config, &[]);
         descriptors.report(&config.limits);
         let configured = config.limits;
         config.limits = descriptors.bound(&configured);
@@ -105,6 +105,7 @@ impl Reloader {
         metrics.config().serves(&config.hash);
         let echo_address = echo.address_for(&config.upstreams)?;
         let snapshot = Snapshot::new(config, &metrics, echo_address, None);
+        snapshot.show_certificates(&metrics);
         let resolver = tokio::spawn(snapshot.keep_resolved()).abort_handle();
         Ok(Self {
             file: file.to_owned(),
@@ -218,7 +219,9 @@ impl Reloader {
             let message = format!("the built-in upstream can't listen: {error}");
             self.failed(&sources, message)
         })?;
-        let needs_restart = self.fixed.restore(&mut config);
+        let serving = self.snapshot.load();
+        let needs_restart = self.fixed.restore(&mut config, &serving.listeners);
+        drop(serving);
         let configured = config.limits;
         config.limits = self.descriptors.bound(&configured);
         if config.limits != self.snapshot.load().limits {
@@ -264,6 +267,7 @@ impl Reloader {
         let snapshot = Arc::new(snapshot);
         let previous = self.snapshot.swap(Arc::clone(&snapshot));
         self.metrics.config().applied(&served.hash);
+        snapshot.show_certificates(&self.metrics);
         *self.served.lock() = served;
         let names: HashSet<&str> = snapshot.route_names().collect();
         for gone in previous.route_names().filter(|name| !names.contains(name)) {

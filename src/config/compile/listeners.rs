@@ -1,9 +1,11 @@
 //! `listeners`, `admin` and `metrics`: where the gateway listens.
 
+use super::inputs::Inputs;
 use super::matches::parse_host;
+use super::tls::{TlsCompiler, redirect};
 use super::values::{elements, required};
-use crate::config::compiled::{Admin, Listener};
-use crate::config::raw::{RawAdmin, RawListener, Seq};
+use crate::config::compiled::{Admin, ListenAddress, Listener};
+use crate::config::raw::{RawAdmin, RawListener, RawMetrics, Seq};
 use crate::config::report::Report;
 use crate::routing::HostMatch;
 use std::net::{IpAddr, SocketAddr};
@@ -12,12 +14,43 @@ use std::net::{IpAddr, SocketAddr};
 const MAX_LISTENERS: usize = 256;
 
 /// Compiles `listeners`, of which there must be one.
-pub(super) fn listeners(report: &mut Report<'_>, raw: Option<Seq<RawListener>>) -> Vec<Listener> {
+pub(super) fn listeners(
+    report: &mut Report<'_>,
+    inputs: &mut Inputs,
+    raw: Option<Seq<RawListener>>,
+) -> Vec<Listener> {
     let what = "the gateway must listen somewhere, such as `- address: 0.0.0.0:8080`";
-    required(report, "listeners", raw, MAX_LISTENERS, what)
-        .into_iter()
-        .filter_map(|(path, raw)| listener(report, &path, raw))
-        .collect()
+    let raw = required(report, "listeners", raw, MAX_LISTENERS, what);
+    let mut compiler = TlsCompiler::new(report, inputs);
+    let mut listeners = Vec::with_capacity(raw.len());
+    for (path, raw) in raw {
+        let RawListener {
+            address,
+            https_redirect_port,
+            proxy_protocol,
+            tls,
+        } = raw;
+        let has_tls = tls.is_some() || compiler.report.was_refused_within(&format!("{path}.tls"));
+        let tls = tls.map(|raw| compiler.tls(&format!("{path}.tls"), raw));
+        let https_redirect_port = redirect(compiler.report, &path, https_redirect_port, has_tls);
+        let listen = listen_address(compiler.report, &path, address);
+        // A listener without the TLS that it should have is never started: there was an error.
+        if let (Some(listen), Some(tls)) = (listen, tls.map_or(Some(None), |tls| tls.map(Some))) {
+            listeners.push(Listener {
+                listen,
+                https_redirect_port,
+                proxy_protocol: proxy_protocol.unwrap_or(false),
+                tls,
+            });
+        }
+    }
+    listeners
+}
+
+/// Compiles `metrics`.
+pub(super) fn metrics(report: &mut Report<'_>, raw: RawMetrics) -> Option<ListenAddress> {
+    let RawMetrics { address } = raw;
+    listen_address(report, "metrics", address)
 }
 
 /// Compiles `admin`.
@@ -38,20 +71,19 @@ pub(super) fn admin(report: &mut Report<'_>, raw: RawAdmin) -> Option<Admin> {
             }
         }
     }
-    let listener = listener(report, "admin", RawListener { address })?;
+    let listener = listen_address(report, "admin", address)?;
     Some(Admin {
         listener,
         hosts: names,
     })
 }
 
-/// Compiles one listener, the value at `parent`.
-pub(super) fn listener(
+/// Compiles the address of the listener at `parent`.
+fn listen_address(
     report: &mut Report<'_>,
     parent: &str,
-    raw: RawListener,
-) -> Option<Listener> {
-    let RawListener { address } = raw;
+    address: Option<String>,
+) -> Option<ListenAddress> {
     let path = format!("{parent}.address");
     let Some(address) = address else {
         if !report.was_refused(&path) {
@@ -63,7 +95,7 @@ pub(super) fn listener(
         return None;
     };
     match address.parse::<SocketAddr>() {
-        Ok(address) => Some(Listener {
+        Ok(address) => Some(ListenAddress {
             address,
             place: report.place_of(&path),
             path,
@@ -81,10 +113,11 @@ pub(super) fn listener(
 pub(super) fn check_apart(
     report: &mut Report<'_>,
     listeners: &[Listener],
-    admin: Option<&Listener>,
-    metrics: Option<&Listener>,
+    admin: Option<&ListenAddress>,
+    metrics: Option<&ListenAddress>,
 ) {
-    let all: Vec<&Listener> = listeners.iter().chain(admin).chain(metrics).collect();
+    let listeners = listeners.iter().map(|listener| &listener.listen);
+    let all: Vec<&ListenAddress> = listeners.chain(admin).chain(metrics).collect();
     for (index, later) in all.iter().enumerate() {
         if let Some(earlier) = all[..index]
             .iter()

@@ -11,6 +11,7 @@ mod routes;
 mod server;
 mod taken;
 mod timeouts;
+mod tls;
 mod trusted_proxies;
 mod upstreams;
 mod values;
@@ -30,19 +31,15 @@ use inputs::Inputs;
 use policies::Policies;
 use std::path::Path;
 use std::sync::Arc;
+pub(super) use tls::WrittenCertificate;
 
 /// Keys and values that the file format has and this version does not.
-const NOT_YET: [&str; 25] = [
+const NOT_YET: [&str; 20] = [
     "tls",
     "access_log",
     "health_check",
     "cors_mode",
     "block_disallowed_origins",
-    "client_ca",
-    "client_certificate",
-    "forward_client_certificate",
-    "https_redirect_port",
-    "proxy_protocol",
     "run_directory",
     "max_request_body_bytes",
     "body_timeout",
@@ -178,9 +175,9 @@ fn config(report: &mut Report<'_>, inputs: &mut Inputs, raw: RawConfig) -> Optio
         acknowledged_warnings,
     } = raw;
     acknowledge(report, "", acknowledged_warnings);
-    let listeners = listeners::listeners(report, listeners);
+    let listeners = listeners::listeners(report, inputs, listeners);
     let admin = admin.and_then(|raw| listeners::admin(report, raw));
-    let metrics = metrics.and_then(|raw| listeners::listener(report, "metrics", raw));
+    let metrics = metrics.and_then(|raw| listeners::metrics(report, raw));
     let admin_listener = admin.as_ref().map(|admin| &admin.listener);
     listeners::check_apart(report, &listeners, admin_listener, metrics.as_ref());
     let trusted_proxies = trusted_proxies::trusted_proxies(report, trusted_proxies);

@@ -1,6 +1,7 @@
 //! Warnings about policies that can be served but that the operator hardly means.
 
 pub(super) mod behind;
+pub(super) mod certificates;
 mod dead;
 pub(super) mod leaks;
 mod remark;

@@ -9,6 +9,9 @@
 pub(super) enum Section {
     File,
     Listener,
+    Tls,
+    Certificate,
+    Metrics,
     Admin,
     Server,
     Limits,
@@ -20,7 +23,7 @@ pub(super) enum Section {
 }
 
 /// Sections, each with a key that no other one has.
-pub(super) const SECTIONS: [(Section, &str); 10] = [
+pub(super) const SECTIONS: [(Section, &str); 13] = [
     (Section::File, "listeners"),
     (Section::Policy, "allow_origins"),
     (Section::Origin, "regex"),
@@ -29,9 +32,12 @@ pub(super) const SECTIONS: [(Section, &str); 10] = [
     (Section::Upstream, "endpoints"),
     (Section::Limits, "header_timeout"),
     (Section::Server, "threads"),
-    // An admin listener has an `address`, too.
+    // They have an `address`, all three.
     (Section::Admin, "hosts"),
-    (Section::Listener, "address"),
+    (Section::Listener, "proxy_protocol"),
+    (Section::Tls, "certificates"),
+    (Section::Certificate, "private_key"),
+    (Section::Metrics, "address"),
 ];
 
 /// A way to write a key, or advice in place of one.
@@ -146,13 +152,60 @@ pub(super) const ROWS: &[Row] = &[
         "log", "logging", "log_level", "logger", "loggers",
     ]),
 
-    // --- listeners, and `metrics`
+    // --- listeners
     key(S::Listener, "address: 127.0.0.1:8080", &[
         "listen", "bind", "bind_address", "host", "ip", "port", "addr", "socket", "socket_address", "endpoint", "url",
     ]),
-    advice(S::Listener, "remove it: this version has no TLS to clients yet", &["ssl", "https", "certificate", "cert"]),
-    advice(S::Listener, "remove it: each listener speaks HTTP/1.1, and HTTP/2 with prior knowledge", &[
+    key(S::Listener, "https_redirect_port: 443", &[
+        // Traefik, Caddy, Gateway API
+        "redirect", "redirections", "https_redirect", "redirect_to_https", "ssl_redirect", "force_https", "auto_https",
+        "request_redirect",
+    ]),
+    key(S::Listener, "proxy_protocol: true", &["accept_proxy", "send_proxy", "use_proxy_protocol", "proxy"]),
+    key(S::Listener, "tls: { certificates: [{ certificate: tls/api.crt, private_key: tls/api.key }] }", &[
+        "ssl", "https", "certificate", "cert", "crt", "tls_context", "transport_socket", "ssl_certificate",
+    ]),
+    advice(S::Listener, "remove it: HTTP/1.1 and HTTP/2 are spoken everywhere; over TLS, `tls: { alpn: … }` says which", &[
         "http2", "h2c", "protocol", "protocols", "alpn",
+    ]),
+
+    // --- a listener's tls
+    key(S::Tls, "certificates: [{ certificate: tls/api.crt, private_key: tls/api.key }]", &[
+        "certificate", "cert", "certs", "crt", "tls_certificates", "certificate_refs", "ssl_certificate", "cert_file", "private_key",
+        "key_file", "certificate_file",
+    ]),
+    key(S::Tls, "min_version: TLSv1.2", &[
+        // nginx, HAProxy, Envoy, Traefik
+        "ssl_protocols", "protocols", "ssl_min_ver", "tls_minimum_protocol_version", "minimum_version", "version", "versions",
+    ]),
+    key(S::Tls, "alpn: [h2, http/1.1]", &["alpn_protocols", "http2", "h2", "next_protos"]),
+    key(S::Tls, "client_ca: tls/clients.pem", &[
+        // nginx, HAProxy, Envoy, Traefik
+        "ssl_client_certificate", "ca_file", "ca", "trusted_ca", "validation_context", "ca_files", "client_cas", "ca_cert",
+    ]),
+    key(S::Tls, "client_certificate: except_preflight", &[
+        "ssl_verify_client", "verify", "verify_client", "client_auth", "client_auth_type", "require_client_certificate", "mtls",
+    ]),
+    key(S::Tls, "forward_client_certificate: true", &[
+        "forward_client_cert_details", "pass_tls_client_cert", "xfcc", "client_cert", "set_current_client_cert_details",
+    ]),
+    advice(S::Tls, "remove it: the suites are those of rustls, all of them with forward secrecy and authenticated", &[
+        "ciphers", "cipher_suites", "ssl_ciphers", "curves", "curve_preferences", "ecdh_curves", "ssl_ecdh_curve", "ciphersuites",
+    ]),
+    advice(S::Tls, "remove it: the certificate is chosen by the names in it", &["sni", "server_name", "domains", "hosts", "server_names"]),
+    advice(S::Tls, "remove it: name files, which are read again when they change", &["acme", "cert_resolver", "lets_encrypt", "ocsp", "ssl_stapling"]),
+
+    // --- a certificate
+    key(S::Certificate, "certificate: tls/api.crt", &[
+        "cert", "crt", "chain", "cert_file", "certificate_file", "certificate_chain", "certificate_path", "public_key", "fullchain", "pem",
+    ]),
+    key(S::Certificate, "private_key: tls/api.key", &[
+        "key", "key_file", "private_key_file", "private_key_path", "certificate_key", "ssl_certificate_key",
+    ]),
+
+    // --- metrics
+    key(S::Metrics, "address: 127.0.0.1:9902", &[
+        "listen", "bind", "bind_address", "host", "ip", "port", "addr", "socket", "socket_address", "endpoint", "url",
     ]),
 
     // --- admin

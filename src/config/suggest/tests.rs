@@ -10,6 +10,9 @@ fn name_in_schema(section: Section) -> Option<&'static str> {
     Some(match section {
         Section::File => return None,
         Section::Listener => "Listener",
+        Section::Tls => "Tls",
+        Section::Certificate => "Certificate",
+        Section::Metrics => "Metrics",
         Section::Admin => "Admin",
         Section::Server => "Server",
         Section::Limits => "Limits",

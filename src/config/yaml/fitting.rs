@@ -8,7 +8,8 @@ use super::paths::path_of;
 use super::{Misfit, wording};
 use crate::config::error::Firsts;
 use crate::config::raw::{
-    RawAdmin, RawConfig, RawLimits, RawListener, RawPolicy, RawRoute, RawServer, RawUpstream,
+    RawAdmin, RawConfig, RawLimits, RawListener, RawMetrics, RawPolicy, RawRoute, RawServer,
+    RawUpstream,
 };
 use serde_path_to_error::{Segment, deserialize};
 use serde_yaml::Value;
@@ -33,7 +34,7 @@ type Check = fn(&Value) -> Reading<()>;
 const SECTIONS: [(&str, Check); 4] = [
     ("admin", |value| deserialize::<_, RawAdmin>(value).map(drop)),
     ("metrics", |value| {
-        deserialize::<_, RawListener>(value).map(drop)
+        deserialize::<_, RawMetrics>(value).map(drop)
     }),
     ("server", |value| {
         deserialize::<_, RawServer>(value).map(drop)

@@ -6,15 +6,15 @@
 use super::frame_bounds::{Excess, FrameBounds};
 use super::read_allowance::ReadAllowance;
 use super::timers::{LINGER, Timer, Timers};
+use super::transport::{Socket, Transport};
 use crate::framing::{Framing, MalformedChunk};
 use async_trait::async_trait;
 use bytes::{Buf as _, BytesMut};
 use parking_lot::Mutex;
 use pingora_core::protocols::raw_connect::ProxyDigest;
-use pingora_core::protocols::tls::{SslDigest, TlsRef};
 use pingora_core::protocols::{
-    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl,
-    Stream, TimingDigest, UniqueID, UniqueIDType,
+    GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, Stream,
+    TimingDigest, UniqueID, UniqueIDType,
 };
 use pingora_proxy::Session;
 use std::io;
@@ -36,7 +36,7 @@ const MAX_DISCARDED: usize = 64 << 20;
 /// See the module's documentation.
 #[derive(Debug)]
 pub(in crate::proxy) struct ClientStream {
-    stream: Stream,
+    stream: Transport,
     pub(super) timers: Timers,
     /// Maximum time in which the client takes nothing of what is written to it.
     write_timeout: Duration,
@@ -76,7 +76,12 @@ enum Wait {
 // === impl ClientStream ===
 
 impl ClientStream {
-    pub(super) fn new(stream: Stream, write_timeout: Duration) -> Self {
+    /// Makes one of a socket that speaks HTTP from its first byte on.
+    pub(super) fn plain(stream: Stream, write_timeout: Duration) -> Self {
+        Self::new(Transport::Plain(Socket::new(stream)), write_timeout)
+    }
+
+    pub(super) fn new(stream: Transport, write_timeout: Duration) -> Self {
         Self {
             stream,
             timers: Timers::new(Instant::now()),
@@ -392,55 +397,44 @@ impl Shutdown for ClientStream {
 
 impl UniqueID for ClientStream {
     fn id(&self) -> UniqueIDType {
-        self.stream.id()
+        self.stream.socket().id()
     }
 }
 
-impl Ssl for ClientStream {
-    fn get_ssl(&self) -> Option<&TlsRef> {
-        self.stream.get_ssl()
-    }
-
-    fn get_ssl_digest(&self) -> Option<Arc<SslDigest>> {
-        self.stream.get_ssl_digest()
-    }
-
-    fn selected_alpn_proto(&self) -> Option<ALPN> {
-        self.stream.selected_alpn_proto()
-    }
-}
+/// TLS is below, and pingora need not know of it.
+impl Ssl for ClientStream {}
 
 impl GetTimingDigest for ClientStream {
     fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
-        self.stream.get_timing_digest()
+        self.stream.socket().get_timing_digest()
     }
 
     fn get_read_pending_time(&self) -> Duration {
-        self.stream.get_read_pending_time()
+        self.stream.socket().get_read_pending_time()
     }
 
     fn get_write_pending_time(&self) -> Duration {
-        self.stream.get_write_pending_time()
+        self.stream.socket().get_write_pending_time()
     }
 }
 
 impl GetProxyDigest for ClientStream {
     fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
-        self.stream.get_proxy_digest()
+        self.stream.socket().get_proxy_digest()
     }
 
     fn set_proxy_digest(&mut self, digest: ProxyDigest) {
-        self.stream.set_proxy_digest(digest);
+        self.stream.socket_mut().set_proxy_digest(digest);
     }
 }
 
 impl GetSocketDigest for ClientStream {
     fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
-        self.stream.get_socket_digest()
+        self.stream.socket().get_socket_digest()
     }
 
     fn set_socket_digest(&mut self, digest: SocketDigest) {
-        self.stream.set_socket_digest(digest);
+        self.stream.socket_mut().set_socket_digest(digest);
     }
 }
 

@@ -9,6 +9,7 @@ use super::inbox::Moment;
 use crate::cors::{CorsRequest, RequestKind};
 use crate::framing::Framing;
 use crate::proxy::answer::Answer;
+use crate::proxy::client::Client;
 use crate::proxy::facts::{Facts, HeaderLength, Target, cors_request};
 use crate::proxy::record::Record;
 use crate::proxy::routed::{Routed, Step};
@@ -51,6 +52,7 @@ impl Answers {
     pub(super) fn answer(
         &mut self,
         snapshot: &Snapshot,
+        client: &Client,
         head: &WholeHead<'_, '_>,
         moment: &Moment,
     ) -> bool {
@@ -62,8 +64,11 @@ impl Answers {
             return false;
         };
         let facts = Facts {
+            client,
             target: Target::Path(path),
             host,
+            // No route and no answer depends on it: a preflight is not redirected.
+            query: None,
             path: normalized_path(path),
             fields: &head.fields(),
             cors: &cors,
@@ -104,7 +109,11 @@ impl Answers {
 
 /// Answers a preflight that the gateway answers itself, and CONNECT, which pingora would answer by
 /// itself. Returns `false`, with nothing sent, for every other request.
-pub(super) fn answer_http2(snapshot: &Snapshot, session: &mut HttpSession) -> bool {
+pub(super) fn answer_http2(
+    snapshot: &Snapshot,
+    client: &Client,
+    session: &mut HttpSession,
+) -> bool {
     let started = Instant::now();
     let request = session.req_header();
     let is_connect = request.method == Method::CONNECT;
@@ -117,7 +126,7 @@ pub(super) fn answer_http2(snapshot: &Snapshot, session: &mut HttpSession) -> bo
     }
     let raw_target = request.raw_path();
     let length = HeaderLength::decoded(request, raw_target);
-    let facts = Facts::of(request, raw_target, &cors, length);
+    let facts = Facts::of(client, request, raw_target, &cors, length);
     let routed = Routed::of(snapshot, &facts);
     let Step::Answer(answer) = routed.step() else {
         return false;

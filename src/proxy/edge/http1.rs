@@ -14,6 +14,7 @@ use crate::config::Limits;
 use crate::framing::Framing;
 use crate::proxy::answer::Answer;
 use crate::proxy::check::RequestError;
+use crate::proxy::client::Client;
 use crate::proxy::record::Record;
 use crate::proxy::snapshot::Snapshot;
 use arc_swap::{ArcSwap, Guard};
@@ -47,14 +48,21 @@ struct Scratch {
 #[derive(Clone, Copy)]
 pub(super) enum Rules<'e> {
     /// Traffic: what the configuration says that is current when the bytes come.
-    Traffic(&'e ArcSwap<Snapshot>),
+    Traffic(&'e ArcSwap<Snapshot>, &'e Client),
     /// Pages: limits that never change. Requests have no route, and are not counted.
     Pages(&'e Limits),
 }
 
+/// What traffic's requests are served by, and whose they are.
+#[derive(Clone, Copy)]
+pub(super) struct Traffic<'t> {
+    pub snapshot: &'t Snapshot,
+    pub client: &'t Client,
+}
+
 /// The rules while bytes are looked at.
 enum Current<'e> {
-    Traffic(Guard<Arc<Snapshot>>),
+    Traffic(Guard<Arc<Snapshot>>, &'e Client),
     Pages(&'e Limits),
 }
 
@@ -74,14 +82,16 @@ struct Turn {
     next: Next,
 }
 
-/// Serves a connection. Returns one that speaks HTTP/2, with the bytes that were read of it.
+/// Serves a connection, which `inbox` knows the beginning of. Returns one that speaks HTTP/2, with the bytes
+/// that were read of it.
 pub(super) async fn serve<A: HttpServerApp>(
     app: &Arc<A>,
     rules: Rules<'_>,
     stream: Box<ClientStream>,
+    inbox: Inbox,
     ends: Ends<'_>,
 ) -> Option<(Box<ClientStream>, BytesMut)> {
-    let mut connection = Connection::new(app, rules, stream, ends);
+    let mut connection = Connection::new(app, rules, stream, inbox, ends);
     loop {
         let Turn { unsent, next } = poll_fn(|cx| connection.poll_turn(cx)).await;
         if let Some(unsent) = unsent
@@ -125,7 +135,7 @@ pub(super) async fn farewell(mut stream: Box<ClientStream>, status: StatusCode) 
 impl<'e> Rules<'e> {
     fn load(self) -> Current<'e> {
         match self {
-            Self::Traffic(snapshot) => Current::Traffic(snapshot.load()),
+            Self::Traffic(snapshot, client) => Current::Traffic(snapshot.load(), client),
             Self::Pages(limits) => Current::Pages(limits),
         }
     }
@@ -134,14 +144,14 @@ impl<'e> Rules<'e> {
 impl Current<'_> {
     fn limits(&self) -> &Limits {
         match self {
-            Self::Traffic(snapshot) => &snapshot.limits,
+            Self::Traffic(snapshot, _) => &snapshot.limits,
             Self::Pages(limits) => limits,
         }
     }
 
-    fn snapshot(&self) -> Option<&Snapshot> {
+    fn traffic(&self) -> Option<Traffic<'_>> {
         match self {
-            Self::Traffic(snapshot) => Some(snapshot),
+            Self::Traffic(snapshot, client) => Some(Traffic { snapshot, client }),
             Self::Pages(_) => None,
         }
     }
@@ -150,12 +160,18 @@ impl Current<'_> {
 // === impl Connection ===
 
 impl<'e, A: HttpServerApp> Connection<'e, A> {
-    fn new(app: &'e Arc<A>, rules: Rules<'e>, stream: Box<ClientStream>, ends: Ends<'_>) -> Self {
+    fn new(
+        app: &'e Arc<A>,
+        rules: Rules<'e>,
+        stream: Box<ClientStream>,
+        inbox: Inbox,
+        ends: Ends<'_>,
+    ) -> Self {
         let mut connection = Self {
             app,
             rules,
             stream,
-            inbox: Inbox::new(Instant::now()),
+            inbox,
             draining: Draining::new(ends),
         };
         connection.set_timer(rules.load().limits());
@@ -192,17 +208,17 @@ impl<'e, A: HttpServerApp> Connection<'e, A> {
             is_stopping: self.draining.leaving.is_set(),
         };
         let rules = self.rules.load();
-        let (limits, snapshot) = (rules.limits(), rules.snapshot());
+        let (limits, traffic) = (rules.limits(), rules.traffic());
         answers.clear();
         let next = self.inbox.receive(received, &moment, limits, |head| {
-            answers.reply(snapshot, head, &moment)
+            answers.reply(traffic, head, &moment)
         });
         self.set_timer(limits);
         let unsent = match answers.output.is_empty() {
             true => Ok(None),
             false => self.start_sending(&answers.output, cx),
         };
-        if let Some(snapshot) = snapshot
+        if let Some(Traffic { snapshot, .. }) = traffic
             && answers.has_answered()
         {
             answers.finish(snapshot);
@@ -270,7 +286,7 @@ impl<'e, A: HttpServerApp> Connection<'e, A> {
     /// Answers a header that came too slowly, is too long, or can't be read.
     async fn refuse(self, error: RequestError) {
         let since = self.inbox.header_since().unwrap_or_else(Instant::now);
-        if let Rules::Traffic(snapshot) = self.rules {
+        if let Rules::Traffic(snapshot, _) = self.rules {
             Record::refused(
                 &snapshot.load(),
                 error,

@@ -12,6 +12,7 @@ use super::timers::{Timer, Timers};
 use super::{Edge, HEADER_ROOM, response_deadline};
 use crate::config::Limits;
 use crate::proxy::check::RequestError;
+use crate::proxy::client::Client;
 use crate::proxy::record::Record;
 use bytes::{Bytes, BytesMut};
 use h2::Reason;
@@ -23,7 +24,7 @@ use pingora_core::protocols::http::v2::server::{
     H2Accept, H2Options, HttpSession, default_h2_options, handshake,
 };
 use pingora_core::protocols::{
-    Digest, GetProxyDigest as _, GetSocketDigest as _, GetTimingDigest as _, Ssl as _, Stream,
+    Digest, GetProxyDigest as _, GetSocketDigest as _, GetTimingDigest as _, Stream,
 };
 use pingora_core::server::ShutdownWatch;
 use std::future::{Future as _, poll_fn};
@@ -63,6 +64,7 @@ struct OpenStream(Arc<Mutex<Streams>>);
 /// Serves a connection to its end.
 pub(super) async fn serve(
     edge: &Arc<Edge>,
+    client: &Arc<Client>,
     mut stream: Box<ClientStream>,
     held: BytesMut,
     ends: Ends<'_>,
@@ -71,7 +73,7 @@ pub(super) async fn serve(
     let excess = Excess::default();
     stream.start_http2(held, limits.header_timeout, excess.clone());
     let digest = Arc::new(Digest {
-        ssl_digest: stream.get_ssl_digest(),
+        ssl_digest: None,
         timing_digest: stream.get_timing_digest(),
         proxy_digest: stream.get_proxy_digest(),
         socket_digest: stream.get_socket_digest(),
@@ -122,7 +124,7 @@ pub(super) async fn serve(
         for mut accepted in accepted {
             // By reference: a session is large, and most are answered here.
             if let Ok(Some(H2Accept::Session(session))) = &mut accepted
-                && answer_http2(&edge.snapshot.load(), session)
+                && answer_http2(&edge.snapshot.load(), client, session)
             {
                 continue;
             }
@@ -138,6 +140,7 @@ pub(super) async fn serve(
                         session,
                         backlog,
                         OpenStream::new(&streams),
+                        Arc::clone(client),
                         ends.leaving,
                     );
                 }
@@ -216,6 +219,7 @@ fn hand_over(
     session: HttpSession,
     backlog: Arc<Backlog>,
     open: OpenStream,
+    client: Arc<Client>,
     leaving: &ShutdownWatch,
 ) {
     let edge = Arc::clone(edge);
@@ -228,7 +232,7 @@ fn hand_over(
         }
         drop(open);
     };
-    tokio::spawn(backlog.bound(serve));
+    tokio::spawn(backlog.bound(client.serve(serve)));
 }
 
 // === impl OpenStream ===

@@ -26,7 +26,7 @@ pub(super) struct Inbox {
     header_since: Option<Instant>,
     /// Start of the client's silence: when the connection began, or the last request ended.
     silent_since: Instant,
-    /// Whether no request has come yet. Only then the bytes can be HTTP/2's preface.
+    /// Whether the bytes can be HTTP/2's preface: no request has come yet.
     is_first: bool,
 }
 
@@ -70,6 +70,14 @@ pub(super) enum Reply {
 // === impl Inbox ===
 
 impl Inbox {
+    /// Begins with a new connection that can't become one of HTTP/2: TLS has settled the protocol.
+    pub(super) fn of_http1(now: Instant) -> Self {
+        Self {
+            is_first: false,
+            ..Self::new(now)
+        }
+    }
+
     /// Begins with a new connection.
     pub(super) fn new(now: Instant) -> Self {
         Self {

@@ -17,33 +17,37 @@ mod head;
 mod http1;
 mod http2;
 mod inbox;
+mod open;
 pub(super) mod page_connections;
 mod pages;
+mod proxy_protocol;
 mod read_allowance;
 mod refusal;
 pub(super) mod response_deadline;
 mod timers;
+mod transport;
 
 pub use admission::Connections;
 pub(super) use pages::PageEdge;
 
 use super::snapshot::Snapshot;
+use crate::metrics::TlsMetrics;
 use crate::proxy::gateway::{Gateway, MAX_TRIES};
-use admission::Admission;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use backlog::Account;
 use bytes::BytesMut;
-use client_stream::ClientStream;
 use draining::Ends;
-use http::StatusCode;
 use http1::Rules;
+use inbox::Inbox;
+use open::{Opened, Speaks};
 use pingora_core::apps::{HttpServerApp as _, ServerApp};
-use pingora_core::protocols::{ALPN, Ssl as _, Stream};
+use pingora_core::protocols::Stream;
 use pingora_core::server::ShutdownWatch;
 use pingora_core::server::configuration::ServerConf;
 use pingora_proxy::{HttpProxy, http_proxy};
 use std::sync::Arc;
+use tokio::time::Instant;
 
 /// Multiple of their limit up to which headers are read: a page's script then learns, with the CORS
 /// headers it needs, what was wrong with the request. Beyond it, a client gets a bare answer on
@@ -51,10 +55,14 @@ use std::sync::Arc;
 const HEADER_ROOM: u32 = 4;
 
 /// The application behind a traffic listener.
+#[derive(Clone)]
 pub struct Edge {
+    /// The index of the listener.
+    listener: usize,
     proxy: Arc<HttpProxy<Gateway>>,
     snapshot: Arc<ArcSwap<Snapshot>>,
     connections: Connections,
+    tls: TlsMetrics,
     /// Says that the process is leaving, which it may do long before the listeners are closed.
     leaving: ShutdownWatch,
     /// Room for responses that HTTP/2 clients have yet to take.
@@ -71,6 +79,7 @@ impl Edge {
         pooled: usize,
         snapshot: Arc<ArcSwap<Snapshot>>,
         connections: Connections,
+        tls: TlsMetrics,
         leaving: ShutdownWatch,
     ) -> Self {
         let conf = ServerConf {
@@ -82,11 +91,21 @@ impl Edge {
         let gateway = Gateway::new(Arc::clone(&snapshot), leaving.clone());
         let proxy = http_proxy(&Arc::new(conf), gateway);
         Self {
+            listener: 0,
             proxy: Arc::new(proxy),
             snapshot,
             connections,
+            tls,
             leaving,
             backlog: Account::of_process(),
+        }
+    }
+
+    /// Returns the same application behind another listener.
+    pub(super) fn behind(&self, listener: usize) -> Self {
+        Self {
+            listener,
+            ..self.clone()
         }
     }
 }
@@ -98,27 +117,28 @@ impl ServerApp for Edge {
         stream: Stream,
         shutdown: &ShutdownWatch,
     ) -> Option<Stream> {
-        let limits = self.snapshot.load().limits;
-        let stream = Box::new(ClientStream::new(stream, limits.write_timeout));
-        let _open = match self.connections.admit(limits.max_connections) {
-            Admission::Open(open) => open,
-            Admission::Refused(_refused) => {
-                http1::farewell(stream, StatusCode::SERVICE_UNAVAILABLE).await;
-                return None;
-            }
-            Admission::Dropped => return None,
-        };
+        let Opened {
+            stream,
+            client,
+            speaks,
+            open: _open,
+        } = open::open(self, stream).await?;
         let ends = Ends {
             leaving: &self.leaving,
             stopped: shutdown,
         };
-        let is_http2 = stream.selected_alpn_proto() == Some(ALPN::H2);
-        let http2 = match is_http2 {
-            true => Some((stream, BytesMut::new())),
-            false => http1::serve(&self.proxy, Rules::Traffic(&self.snapshot), stream, ends).await,
+        let inbox = match speaks {
+            Speaks::Any => Inbox::new(Instant::now()),
+            Speaks::Http1 => Inbox::of_http1(Instant::now()),
+            Speaks::Http2 => {
+                http2::serve(self, &client, stream, BytesMut::new(), ends).await;
+                return None;
+            }
         };
-        if let Some((stream, held)) = http2 {
-            http2::serve(self, stream, held, ends).await;
+        let rules = Rules::Traffic(&self.snapshot, &client);
+        let http1 = http1::serve(&self.proxy, rules, stream, inbox, ends);
+        if let Some((stream, held)) = Arc::clone(&client).serve(http1).await {
+            http2::serve(self, &client, stream, held, ends).await;
         }
         None
     }

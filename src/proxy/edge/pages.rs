@@ -4,6 +4,7 @@
 use super::client_stream::ClientStream;
 use super::draining::Ends;
 use super::http1::{self, Rules};
+use super::inbox::Inbox;
 use super::page_connections::PageConnections;
 use crate::config::Limits;
 use crate::pages::{PageLimits, Pages};
@@ -14,6 +15,7 @@ use pingora_core::protocols::Stream;
 use pingora_core::server::ShutdownWatch;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Maximum time that a connection stays idle between two requests; beyond it, it is closed. It is longer
 /// than the gateway itself keeps one to its built-in upstream.
@@ -55,7 +57,7 @@ impl<P: Pages + 'static> ServerApp for PageEdge<P> {
         stream: Stream,
         shutdown: &ShutdownWatch,
     ) -> Option<Stream> {
-        let stream = Box::new(ClientStream::new(stream, self.limits.write_timeout));
+        let stream = Box::new(ClientStream::plain(stream, self.limits.write_timeout));
         let (connection, closed) = self.connections.open();
         let (pages, limits) = (Arc::clone(&self.pages), self.limits);
         let app = Arc::new(PageServer::new(pages, limits, connection));
@@ -68,7 +70,7 @@ impl<P: Pages + 'static> ServerApp for PageEdge<P> {
             // A request that is here is answered, also if its connection has to make room.
             biased;
             // One that begins as HTTP/2 is closed.
-            _ = http1::serve(&app, rules, stream, ends) => {}
+            _ = http1::serve(&app, rules, stream, Inbox::new(Instant::now()), ends) => {}
             _ = closed => {}
         }
         None

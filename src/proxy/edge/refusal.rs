@@ -3,11 +3,11 @@
 
 use super::express::Answers;
 use super::head::WholeHead;
+use super::http1::Traffic;
 use super::inbox::{Moment, Reply};
 use crate::proxy::check::RequestError;
 use crate::proxy::facts::{Facts, HeaderLength, cors_request};
 use crate::proxy::routed::{Routed, Step};
-use crate::proxy::snapshot::Snapshot;
 use http::Method;
 use pingora_http::RequestHeader;
 
@@ -15,14 +15,15 @@ use pingora_http::RequestHeader;
 
 impl Answers {
     /// Answers a request that is answered here, and says what is to be done with every other one. Pages
-    /// have no `snapshot`.
+    /// have no `traffic`.
     pub(super) fn reply(
         &mut self,
-        snapshot: Option<&Snapshot>,
+        traffic: Option<Traffic<'_>>,
         head: &WholeHead<'_, '_>,
         moment: &Moment,
     ) -> Reply {
-        if snapshot.is_some_and(|snapshot| self.answer(snapshot, head, moment)) {
+        let answered = |Traffic { snapshot, client }| self.answer(snapshot, client, head, moment);
+        if traffic.is_some_and(answered) {
             return Reply::Answered;
         }
         let is_connect = head.method() == Method::CONNECT.as_str();
@@ -36,9 +37,9 @@ impl Answers {
             Ok(_) => RequestError::MethodNotAllowed,
             Err(error) => RequestError::Framing(error),
         };
-        match (snapshot, head.to_request()) {
-            (Some(snapshot), Some(request)) => {
-                self.refuse(snapshot, &request, head.length(), error, moment);
+        match (traffic, head.to_request()) {
+            (Some(traffic), Some(request)) => {
+                self.refuse(traffic, &request, head.length(), error, moment);
                 Reply::AnsweredLast
             }
             _ => Reply::Refuse(error),
@@ -48,14 +49,14 @@ impl Answers {
     /// Writes the answer to a request that is refused, under its route.
     fn refuse(
         &mut self,
-        snapshot: &Snapshot,
+        Traffic { snapshot, client }: Traffic<'_>,
         request: &RequestHeader,
         length: HeaderLength,
         error: RequestError,
         moment: &Moment,
     ) {
         let cors = cors_request(request);
-        let facts = Facts::of(request, request.raw_path(), &cors, length);
+        let facts = Facts::of(client, request, request.raw_path(), &cors, length);
         let mut routed = Routed::of(snapshot, &facts);
         if routed.error().is_none() {
             // Never: `check` finds the same.

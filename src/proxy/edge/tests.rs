@@ -66,6 +66,7 @@ fn edge(lane: bool) -> Arc<Edge> {
         1,
         Arc::new(ArcSwap::from_pointee(snapshot)),
         Connections::new(metrics.connections()),
+        metrics.tls().clone(),
         RUNNING.subscribe(),
     ))
 }

@@ -1,0 +1,92 @@
+//! Certificates of a listener that can be served, and that clients will not accept or never get.
+
+use crate::config::compile::WrittenCertificate;
+use crate::config::report::Report;
+use crate::config::warning::WarningName;
+use crate::tls::CertificateName;
+use std::collections::HashMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Warns about the certificates of one listener.
+pub(in crate::config) fn certificates(report: &mut Report<'_>, all: &[WrittenCertificate]) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
+    for written in all {
+        validity(report, written, now);
+    }
+    names(report, all);
+}
+
+fn validity(report: &mut Report<'_>, written: &WrittenCertificate, now: i64) {
+    let certificate = &written.certificate;
+    let problem = if certificate.not_after < now {
+        Some((certificate.not_after, "expired", "renew it"))
+    } else if certificate.not_before > now {
+        let hint = "check this machine's clock, and the certificate";
+        Some((certificate.not_before, "becomes valid only", hint))
+    } else {
+        None
+    };
+    if let Some((at, what, hint)) = problem {
+        let at = UNIX_EPOCH + std::time::Duration::from_secs(at.max(0).unsigned_abs());
+        let at = humantime::format_rfc3339_seconds(at);
+        let message = format!(
+            "the certificate in `{}` {what} at {at}, and clients refuse it",
+            written.file
+        );
+        report
+            .warn(WarningName::CertificateNotValid, &written.path, message)
+            .hint(hint);
+    }
+}
+
+/// Warns of names that two certificates have, and of certificates that no client gets.
+fn names(report: &mut Report<'_>, all: &[WrittenCertificate]) {
+    // Two of one name with keys of two kinds are for two kinds of clients.
+    let mut owners: HashMap<(&CertificateName, _), &WrittenCertificate> = HashMap::new();
+    for (index, written) in all.iter().enumerate() {
+        let certificate = &written.certificate;
+        let algorithm = u8::from(certificate.algorithm());
+        let (mut own, mut shared) = (0, None);
+        for name in &certificate.names.dns {
+            match owners.get(&(name, algorithm)) {
+                Some(owner) => shared = shared.or(Some((name, *owner))),
+                None => {
+                    owners.insert((name, algorithm), written);
+                    own += 1;
+                }
+            }
+        }
+        if index == 0 && certificate.names.is_empty() {
+            let message = format!(
+                "the certificate in `{}` has no name in subjectAltName, and browsers refuse it",
+                written.file
+            );
+            report
+                .warn(WarningName::CertificateWithoutName, &written.path, message)
+                .hint("request one with the names that clients use");
+        } else if index > 0 && own == 0 {
+            let message = match shared {
+                Some((name, owner)) => format!(
+                    "no client gets the certificate in `{}`: {} comes first for `{name}`",
+                    written.file, owner.path
+                ),
+                None => format!(
+                    "no client gets the certificate in `{}`: it has no name that clients could ask for",
+                    written.file
+                ),
+            };
+            report
+                .warn(WarningName::UnusedCertificate, &written.path, message)
+                .hint("remove it, or put it first if it is the one that is meant");
+        } else if let Some((name, owner)) = shared {
+            let message = format!(
+                "clients that ask for `{name}` get {}, not the certificate in `{}`",
+                owner.path, written.file
+            );
+            report
+                .warn(WarningName::OverlappingCertificates, &written.path, message)
+                .hint("keep each name in one certificate; of two, the first is served");
+        }
+    }
+}

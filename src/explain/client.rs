@@ -1,0 +1,31 @@
+//! The client that a question is taken to come from: the listener that it comes by, and whether it
+//! shows a certificate there.
+
+use super::question::Question;
+use crate::config::Listener;
+use crate::cors::RequestKind;
+use crate::proxy::client::Client;
+use crate::proxy::snapshot::Snapshot;
+
+/// Returns the listener that a question's URL leads to, with its index; `None` where a proxy in front
+/// must lead there.
+pub(super) fn listener<'s>(
+    snapshot: &'s Snapshot,
+    question: &Question,
+) -> Option<(usize, &'s Listener)> {
+    let port = question.port();
+    let mut listeners = snapshot.listeners.iter().enumerate();
+    listeners.find(|(_, listener)| listener.listen.address.port() == port)
+}
+
+/// Returns the client of a request of this kind. Client certificates are credentials (Fetch §2.1): a
+/// browser shows one with a request that has credentials, and never with a preflight.
+pub(super) fn assumed(snapshot: &Snapshot, question: &Question, kind: RequestKind) -> Client {
+    let Some((index, listener)) = listener(snapshot, question) else {
+        // Behind a proxy, that one asks for certificates.
+        return Client::explained(usize::MAX, false, false);
+    };
+    let shows = question.credentials || question.is_as_sent();
+    let has_certificate = shows && kind != RequestKind::Preflight;
+    Client::explained(index, listener.tls.is_some(), has_certificate)
+}

@@ -1,0 +1,256 @@
+//! The opening of a connection: admission, the PROXY protocol, TLS, and the protocol that is spoken then.
+//!
+//! The order is the same on every listener, and each step has a deadline of its own,
+//! `limits.header_timeout`. A connection counts as open from its first byte on, so that handshakes are
+//! among `limits.max_connections`.
+
+use super::Edge;
+use super::admission::{Admission, OpenConnection};
+use super::client_stream::ClientStream;
+use super::http1;
+use super::proxy_protocol::{Parsed, take};
+use super::transport::{Socket, Transport};
+use crate::config::{Limits, Listener};
+use crate::metrics::Handshake;
+use crate::proxy::check::RequestError;
+use crate::proxy::client::{Client, ClientTls};
+use crate::proxy::record::Record;
+use crate::proxy::snapshot::Snapshot;
+use crate::tls::{Alpn, ServerTls};
+use bytes::BytesMut;
+use http::StatusCode;
+use pingora_core::protocols::Stream;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tracing::debug;
+
+/// Bytes that are read at once before it is known what a client speaks: more than a handshake's first
+/// message has, in nearly every case.
+const FIRST_READ: usize = 2048;
+
+/// The answer to plain HTTP where TLS is spoken. Its body is for the person who wrote the URL.
+const PLAIN_HTTP: &str = "HTTP/1.1 400 Bad Request\r\n\
+    Content-Type: text/plain; charset=utf-8\r\n\
+    Content-Length: 43\r\n\
+    Connection: close\r\n\r\n\
+    This port speaks TLS: use https, not http.\n";
+
+/// A connection that is ready for HTTP.
+pub(super) struct Opened {
+    pub stream: Box<ClientStream>,
+    pub client: Arc<Client>,
+    pub speaks: Speaks,
+    /// Counts the connection as open.
+    pub open: OpenConnection,
+}
+
+/// The versions of HTTP that a connection can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Speaks {
+    /// Its first bytes tell.
+    Any,
+    Http1,
+    Http2,
+}
+
+/// Reason for which a connection ends before HTTP.
+enum Ended {
+    /// The client has gone, or the socket fails.
+    Gone,
+    ProxyHeader(RequestError),
+    /// It speaks HTTP without TLS. Holds the socket, for the answer.
+    PlainHttp(Socket),
+    Handshake(Handshake, io::Error),
+    /// The handshake has taken too long.
+    HandshakeTimeout,
+    /// The client wants HTTP/1.1, and the listener speaks HTTP/2 alone.
+    NoProtocol(Box<TlsStream<Socket>>),
+}
+
+/// Opens a connection; `None` if it has ended.
+pub(super) async fn open(edge: &Edge, stream: Stream) -> Option<Opened> {
+    let snapshot = edge.snapshot.load_full();
+    let limits = &snapshot.limits;
+    let listener = snapshot.listeners.get(edge.listener)?;
+    let started = Instant::now();
+    let open = match edge.connections.admit(limits.max_connections) {
+        Admission::Open(open) => open,
+        // A handshake for a refusal would cost more than most requests do.
+        Admission::Refused(_) if listener.tls.is_some() => return None,
+        Admission::Refused(_refused) => {
+            let stream = Box::new(ClientStream::plain(stream, limits.write_timeout));
+            http1::farewell(stream, StatusCode::SERVICE_UNAVAILABLE).await;
+            return None;
+        }
+        Admission::Dropped => return None,
+    };
+    match handshakes(edge, stream, listener, limits).await {
+        Ok((transport, client, speaks)) => Some(Opened {
+            stream: Box::new(ClientStream::new(transport, limits.write_timeout)),
+            client: Arc::new(client),
+            speaks,
+            open,
+        }),
+        Err(ended) => {
+            end(edge, ended, &snapshot, started).await;
+            None
+        }
+    }
+}
+
+/// Goes through the steps after admission.
+async fn handshakes(
+    edge: &Edge,
+    stream: Stream,
+    listener: &Listener,
+    limits: &Limits,
+) -> Result<(Transport, Client, Speaks), Ended> {
+    let mut client = Client {
+        listener: edge.listener,
+        peer: address_of(&stream),
+        tls: None,
+    };
+    let mut socket = Socket::new(stream);
+    let mut held = BytesMut::new();
+    if listener.proxy_protocol {
+        let header = proxy_header(&mut socket, &mut held);
+        let named = match timeout(limits.header_timeout, header).await {
+            Ok(named) => named?,
+            Err(_) => return Err(Ended::ProxyHeader(RequestError::HeaderTimeout)),
+        };
+        client.peer = named.or(client.peer);
+    }
+    let Some(tls) = &listener.tls else {
+        socket.unread(held.freeze());
+        return Ok((Transport::Plain(socket), client, Speaks::Any));
+    };
+    let accepted = accept(&tls.server, socket, held);
+    let stream = match timeout(limits.header_timeout, accepted).await {
+        Ok(accepted) => accepted?,
+        Err(_) => return Err(Ended::HandshakeTimeout),
+    };
+    edge.tls.finished(Handshake::Completed);
+    let (_, session) = stream.get_ref();
+    client.tls = Some(ClientTls {
+        version: session.protocol_version(),
+        certificates: session.peer_certificates().unwrap_or_default().into(),
+    });
+    let speaks = match session.alpn_protocol() {
+        Some(protocol) if protocol == Alpn::H2.as_str().as_bytes() => Speaks::Http2,
+        // RFC 9113 §3.3: over TLS, HTTP/2 is negotiated.
+        _ if tls.server.speaks(Alpn::Http11) => Speaks::Http1,
+        _ => return Err(Ended::NoProtocol(stream)),
+    };
+    Ok((Transport::Tls(stream), client, speaks))
+}
+
+/// Reads the PROXY protocol's header, and leaves in `held` what came behind it.
+async fn proxy_header(socket: &mut Socket, held: &mut BytesMut) -> Result<Option<IpAddr>, Ended> {
+    loop {
+        match take(held) {
+            Parsed::Whole(header) => return Ok(header.client),
+            Parsed::Malformed => return Err(Ended::ProxyHeader(RequestError::ProxyHeader)),
+            Parsed::Partial => {}
+        }
+        held.reserve(FIRST_READ);
+        match socket.read_buf(held).await {
+            Ok(1..) => {}
+            // Load balancers look whether a port is open.
+            Ok(0) | Err(_) if held.is_empty() => return Err(Ended::Gone),
+            Ok(_) | Err(_) => return Err(Ended::ProxyHeader(RequestError::ProxyHeader)),
+        }
+    }
+}
+
+/// Takes a TLS handshake from a client whose first bytes may be in `held`.
+async fn accept(
+    tls: &ServerTls,
+    mut socket: Socket,
+    mut held: BytesMut,
+) -> Result<Box<TlsStream<Socket>>, Ended> {
+    if held.is_empty() {
+        held.reserve(FIRST_READ);
+        let read = socket.read_buf(&mut held).await;
+        if !matches!(read, Ok(1..)) {
+            return Err(Ended::Gone);
+        }
+    }
+    // A handshake begins with a byte that is not a letter, and a request with a method.
+    if held.first().is_some_and(u8::is_ascii_uppercase) {
+        return Err(Ended::PlainHttp(socket));
+    }
+    socket.unread(held.freeze());
+    let acceptor = TlsAcceptor::from(Arc::clone(tls.config()));
+    match acceptor.accept(socket).await {
+        Ok(stream) => Ok(Box::new(stream)),
+        Err(error) => Err(Ended::Handshake(result_of(&error), error)),
+    }
+}
+
+/// Returns the result that a failed handshake is counted under.
+fn result_of(error: &io::Error) -> Handshake {
+    let cause = error.get_ref();
+    match cause.and_then(|cause| cause.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::NoCertificatesPresented | rustls::Error::InvalidCertificate(_)) => {
+            Handshake::ClientCertificateRefused
+        }
+        _ => Handshake::Failed,
+    }
+}
+
+/// Ends a connection, with an answer where the protocol lets it, and counts that.
+async fn end(edge: &Edge, ended: Ended, snapshot: &Snapshot, started: Instant) {
+    let count = |error, status| Record::refused(snapshot, error, started, status);
+    let write_timeout = snapshot.limits.write_timeout;
+    match ended {
+        Ended::Gone => {}
+        Ended::ProxyHeader(error) => {
+            debug!(%error, "a connection ended before its first request");
+            count(error, None);
+        }
+        Ended::PlainHttp(socket) => {
+            edge.tls.finished(Handshake::Failed);
+            let mut stream = ClientStream::new(Transport::Plain(socket), write_timeout);
+            // The connection ends either way.
+            if stream.write_all(PLAIN_HTTP.as_bytes()).await.is_ok() {
+                let _ = stream.shutdown().await;
+            }
+        }
+        Ended::Handshake(result, error) => {
+            debug!(%error, "a handshake failed");
+            edge.tls.finished(result);
+        }
+        Ended::HandshakeTimeout => edge.tls.finished(Handshake::Timeout),
+        Ended::NoProtocol(stream) => {
+            let error = RequestError::HttpVersion;
+            count(error, Some(error.status()));
+            let stream = ClientStream::new(Transport::Tls(stream), write_timeout);
+            http1::farewell(Box::new(stream), error.status()).await;
+        }
+    }
+}
+
+/// Returns the address at the other end of a socket.
+fn address_of(stream: &Stream) -> Option<IpAddr> {
+    let digest = stream.get_socket_digest()?;
+    let address = digest.peer_addr()?.as_inet()?;
+    Some(address.ip().to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_to_plain_http_has_the_length_that_it_says() {
+        let (head, body) = PLAIN_HTTP.split_once("\r\n\r\n").expect("a header");
+        let length = format!("Content-Length: {}\r\n", body.len());
+        assert!(head.contains(&length), "{length}");
+    }
+}
