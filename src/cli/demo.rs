@@ -1,5 +1,7 @@
 //! `corsgate demo`: a gateway to try, with an upstream and a page, from nothing.
 
+mod certificate;
+
 use super::CommandError;
 use super::log::{Log, run_logged};
 use super::output::print;
@@ -7,6 +9,7 @@ use crate::config::Config;
 use crate::pages::{Pages, RequestBody, empty, with_body};
 use crate::server::{HeldHangups, Process};
 use async_trait::async_trait;
+use certificate::{AUTHORITY, CERTIFICATE, CertificateFolder, KEY};
 use clap::Args;
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode, header};
@@ -27,6 +30,23 @@ pub(super) struct Options {
     /// Address of the page: another origin than the gateway's.
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8081")]
     page: SocketAddr,
+    /// Serve https as well, with a certificate that is made now.
+    #[arg(long)]
+    tls: bool,
+    /// Address of the gateway's https.
+    #[arg(
+        long,
+        value_name = "IP:PORT",
+        default_value = "127.0.0.1:8443",
+        requires = "tls"
+    )]
+    tls_gateway: SocketAddr,
+}
+
+/// The gateway's https.
+struct Https {
+    address: SocketAddr,
+    certificate: CertificateFolder,
 }
 
 pub(super) fn run(held: HeldHangups, options: Options) -> Result<ExitCode, CommandError> {
@@ -38,33 +58,88 @@ fn serve(options: Options, process: Process, log: &Log) -> Result<(), CommandErr
         gateway,
         admin,
         page,
+        tls,
+        tls_gateway,
     } = options;
+    let https = tls.then(|| Https::new(tls_gateway)).transpose()?;
     let socket = TcpListener::bind(page)
         .map_err(|error| format!("can't listen on {page} (--page): {error}"))?;
     let page = socket.local_addr()?;
     // The configuration is text, so that it is read as an operator's would be.
-    let text = configuration(gateway, admin, page);
+    let text = configuration(gateway, https.as_ref(), admin, page);
     let config = Config::parse(&text, Path::new("demo"))?;
     log.subscribe()?;
     process.serve(config, Path::new("demo"), |server| {
         let addresses = server.addresses();
-        let (gateway, admin) = match (addresses.listeners.as_slice(), addresses.admin) {
-            ([gateway], Some(admin)) => (*gateway, admin),
-            _ => return Err("the demo's configuration has one listener and an admin".into()),
+        let (gateway, tls_gateway, admin) = match (addresses.listeners.as_slice(), addresses.admin)
+        {
+            ([gateway, tls @ ..], Some(admin)) => (*gateway, tls.first(), admin),
+            _ => return Err("the demo's configuration has a listener and an admin".into()),
         };
         let html = PAGE
             .replace("{{GATEWAY}}", &format!("http://{gateway}"))
             .replace("{{ADMIN}}", &format!("http://{admin}"));
         server.add_pages("page", DemoApp { html }, socket)?;
-        Ok(print(&introduction(gateway, admin, page))?)
+        let mut introduction = introduction(gateway, admin, page);
+        if let (Some(https), Some(address)) = (&https, tls_gateway) {
+            introduction.push_str(&https.introduction(*address, page));
+        }
+        introduction.push_str("  Ctrl-C ends it.\n\n");
+        Ok(print(&introduction)?)
     })
 }
 
-fn configuration(gateway: SocketAddr, admin: SocketAddr, page: SocketAddr) -> String {
+// === impl Https ===
+
+impl Https {
+    fn new(address: SocketAddr) -> Result<Self, CommandError> {
+        let certificate = CertificateFolder::new(address.ip())
+            .map_err(|error| format!("can't make a certificate (--tls): {error}"))?;
+        Ok(Self {
+            address,
+            certificate,
+        })
+    }
+
+    /// Returns the listener, as a line of a configuration.
+    fn listener(&self) -> String {
+        let file = |name: &str| {
+            let path = self.certificate.path().join(name).display().to_string();
+            serde_json::Value::from(path).to_string()
+        };
+        let (certificate, key) = (file(CERTIFICATE), file(KEY));
+        format!(
+            "- {{ address: '{}', tls: {{ certificates: [{{ certificate: {certificate}, private_key: {key} }}] }} }}\n",
+            self.address
+        )
+    }
+
+    fn introduction(&self, gateway: SocketAddr, page: SocketAddr) -> String {
+        let authority = self.certificate.path().join(AUTHORITY);
+        let authority = authority.display();
+        format!(
+            "    # the same over TLS, HTTP/2; this file is the authority to trust, and is gone with the demo
+    curl -i --cacert '{authority}' -X OPTIONS https://{gateway}/allowed -H 'Origin: http://{page}' \\
+      -H 'Access-Control-Request-Method: PUT'
+
+"
+        )
+    }
+}
+
+fn configuration(
+    gateway: SocketAddr,
+    https: Option<&Https>,
+    admin: SocketAddr,
+    page: SocketAddr,
+) -> String {
     let port = page.port();
+    let https = https.map_or(String::new(), Https::listener);
     format!(
         "\
-listeners: [{{ address: '{gateway}' }}]
+listeners:
+- {{ address: '{gateway}' }}
+{https}\
 admin: {{ address: '{admin}' }}
 upstreams:
   echo: {{ echo: true }}
@@ -126,8 +201,6 @@ corsgate demo
 
     # who was rejected, and why
     curl -s http://{admin}/rejections
-
-  Ctrl-C ends it.
 
 "
     )

@@ -13,6 +13,8 @@ pub enum WarningName {
     /// An endpoint on a port where servers speak TLS.
     EndpointWithoutTls,
     HeaderNeverAsked,
+    /// A host of a route that no certificate has.
+    HostWithoutCertificate,
     LiteralOfAPage,
     MaxAgeTooLong,
     MethodCase,
@@ -20,6 +22,8 @@ pub enum WarningName {
     /// Two certificates of a listener for one name.
     OverlappingCertificates,
     PolicyNeverDecides,
+    /// A listener whose handshakes need a certificate, which preflights never have.
+    PreflightWithoutCertificate,
     RegexMatchesNoOrigin,
     RegexMatchesTooMuch,
     /// An origin with a scheme that no page has.
@@ -38,7 +42,7 @@ pub enum WarningName {
 
 impl WarningName {
     /// The warnings that can be acknowledged.
-    pub(super) const ACKNOWLEDGEABLE: [Self; 20] = [
+    pub(super) const ACKNOWLEDGEABLE: [Self; 22] = [
         Self::CertificateNotValid,
         Self::CertificateWithoutName,
         Self::CoveredOrigin,
@@ -46,12 +50,14 @@ impl WarningName {
         Self::DuplicateOrigin,
         Self::EndpointWithoutTls,
         Self::HeaderNeverAsked,
+        Self::HostWithoutCertificate,
         Self::LiteralOfAPage,
         Self::MaxAgeTooLong,
         Self::MethodCase,
         Self::MethodOfAnotherRoute,
         Self::OverlappingCertificates,
         Self::PolicyNeverDecides,
+        Self::PreflightWithoutCertificate,
         Self::RegexMatchesNoOrigin,
         Self::RegexMatchesTooMuch,
         Self::SchemeOfNoPage,
@@ -70,12 +76,14 @@ impl WarningName {
             Self::DuplicateOrigin => "duplicate_origin",
             Self::EndpointWithoutTls => "endpoint_without_tls",
             Self::HeaderNeverAsked => "header_never_asked",
+            Self::HostWithoutCertificate => "host_without_certificate",
             Self::LiteralOfAPage => "literal_of_a_page",
             Self::MaxAgeTooLong => "max_age_too_long",
             Self::MethodCase => "method_case",
             Self::MethodOfAnotherRoute => "method_of_another_route",
             Self::OverlappingCertificates => "overlapping_certificates",
             Self::PolicyNeverDecides => "policy_never_decides",
+            Self::PreflightWithoutCertificate => "preflight_without_certificate",
             Self::RegexMatchesNoOrigin => "regex_matches_no_origin",
             Self::RegexMatchesTooMuch => "regex_matches_too_much",
             Self::SchemeOfNoPage => "scheme_of_no_page",

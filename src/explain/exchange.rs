@@ -82,6 +82,10 @@ pub(super) fn exchange(
 fn before_cors(routed: &Routed<'_>, facts: &Facts<'_>) -> Option<StepReport> {
     let (result, finding) = match routed.error() {
         Some(error) => (StepOutcome::No, error.to_string()),
+        None if routed.is_redirected() => {
+            let finding = "the listener sends everything but preflights to https";
+            (StepOutcome::Yes, finding.to_owned())
+        }
         None if facts.is_about_the_server() => {
             let finding = "`OPTIONS *` is about the server: answered, whatever CORS says";
             (StepOutcome::Yes, finding.to_owned())

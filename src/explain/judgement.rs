@@ -56,6 +56,17 @@ pub(super) fn ruling(judged: &[(&Exchange, &Judgement)]) -> (Ruling, String) {
         let why = "the browser sees the upstream's answer".to_owned();
         return (Ruling::DependsOnUpstream, why);
     }
+    if let Some((exchange, _)) = judged.last()
+        && let Some(to) = exchange.redirect()
+    {
+        return (
+            Ruling::Fails,
+            format!(
+                "the listener sends everything but preflights to https, here to {to}; a browser follows with \
+                 `Origin: null`, which is another origin: let the script request the URL of https"
+            ),
+        );
+    }
     // An error with the right headers is still an error.
     if let Some((exchange, _)) = judged.last()
         && let Some(status @ 400..) = exchange.response.status
@@ -77,6 +88,16 @@ pub(super) fn ruling(judged: &[(&Exchange, &Judgement)]) -> (Ruling, String) {
 // === impl Exchange ===
 
 impl Exchange {
+    /// Returns the URL that the gateway redirects to.
+    fn redirect(&self) -> Option<&str> {
+        let is_redirect = matches!(self.response.status, Some(300..=399));
+        let mut headers = self.response.headers.iter();
+        let location = headers.find(|(name, _)| name == "Location");
+        location
+            .filter(|_| is_redirect)
+            .map(|(_, url)| url.as_str())
+    }
+
     /// Returns the gateway's reason for saying no, if the gateway is what says it.
     pub(super) fn cause(&self) -> Option<String> {
         let mut noes = self

@@ -8,6 +8,7 @@ mod changes;
 mod client;
 mod exchange;
 mod judgement;
+mod listener;
 mod notes;
 mod question;
 mod report;
@@ -69,6 +70,9 @@ pub fn explain(snapshot: &Snapshot, question: &Question) -> Result<Report, Quest
             .push_str("; other headers or credentials can change that, see the notes");
         report.notes.insert(0, open);
     }
+    report
+        .notes
+        .extend(listener::notes(snapshot, question, &report));
     report.notes.extend(notes::of_request(question, &report));
     if let Source::Message(message) = &question.source {
         notes::of_message(message, &mut report);

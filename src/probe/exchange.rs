@@ -91,6 +91,12 @@ impl ExchangeError {
                 "use --ca-file FILE for a private CA, or --insecure to accept any certificate",
             );
         }
+        if reason.contains("CertificateRequired") {
+            return Some(
+                "the server demands a certificate of every client; browsers show none with a preflight, so that \
+                 every request that needs one fails: let preflights by without",
+            );
+        }
         // A server that speaks plain HTTP answers a handshake with text.
         reason
             .contains("InvalidContentType")

@@ -44,7 +44,7 @@ pub(crate) enum RequestError {
         "servers read the path in several ways, which the routes treat by different CORS rules"
     )]
     AmbiguousPath,
-    #[error("the client shows no certificate, and this is not a preflight")]
+    #[error("the client shows no certificate, which its listener asks for")]
     ClientCertificateRequired,
     #[error("`limits.max_requests` requests are under way")]
     TooManyRequests,

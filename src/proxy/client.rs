@@ -1,6 +1,5 @@
 //! The client of a connection: who it is, and how it came.
 
-use rustls::ProtocolVersion;
 use rustls::pki_types::CertificateDer;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -20,7 +19,6 @@ pub(crate) struct Client {
 /// The part of a handshake that requests depend on.
 #[derive(Debug, Clone)]
 pub(crate) struct ClientTls {
-    pub version: Option<ProtocolVersion>,
     /// The client's certificate and those of its issuers, verified; empty without one.
     pub certificates: Arc<[CertificateDer<'static>]>,
 }
@@ -49,7 +47,6 @@ impl Client {
             listener,
             peer: None,
             tls: has_tls.then(|| ClientTls {
-                version: None,
                 certificates: certificate.into_iter().collect(),
             }),
         }

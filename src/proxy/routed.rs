@@ -110,6 +110,11 @@ impl<'a> Routed<'a> {
         }
     }
 
+    /// Whether the request is sent to https.
+    pub(crate) fn is_redirected(&self) -> bool {
+        matches!(self.settled, Some(Settled::Redirected(_)))
+    }
+
     /// The plan for the CORS headers of the response, the upstream's or the gateway's own.
     pub(crate) fn plan(&self) -> HeaderPlan {
         self.decision.plan()

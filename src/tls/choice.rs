@@ -68,3 +68,6 @@ impl ResolvesServerCert for Choice {
         self.choose(hello.server_name(), hello.signature_schemes())
     }
 }
+
+#[cfg(test)]
+mod tests;

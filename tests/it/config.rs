@@ -261,7 +261,10 @@ fn variables_stand_for_strings_numbers_and_truth_values_and_never_for_structure(
     let path = Path::new("x.yaml");
     let config = Config::parse_in(WITH_VARIABLES, path, &environment).expect("it is right");
     assert_eq!(config.routes[0].name, "a: [b] # ${HOST}");
-    assert_eq!(config.listeners[0].address.to_string(), "127.0.0.1:0");
+    assert_eq!(
+        config.listeners[0].listen.address.to_string(),
+        "127.0.0.1:0"
+    );
     assert_eq!(
         (config.server.threads, config.server.express_lane),
         (3, false)

@@ -18,6 +18,7 @@ mod values;
 
 use super::compiled::Config;
 use super::error::{ConfigError, Diagnostic, Severity};
+use super::lint;
 use super::raw::RawConfig;
 use super::report::Report;
 use super::sources::Sources;
@@ -34,8 +35,7 @@ use std::sync::Arc;
 pub(super) use tls::WrittenCertificate;
 
 /// Keys and values that the file format has and this version does not.
-const NOT_YET: [&str; 20] = [
-    "tls",
+const NOT_YET: [&str; 19] = [
     "access_log",
     "health_check",
     "cors_mode",
@@ -186,6 +186,9 @@ fn config(report: &mut Report<'_>, inputs: &mut Inputs, raw: RawConfig) -> Optio
     let upstreams = upstreams::upstreams(report, upstreams);
     let policies = Policies::compile(report, inputs, policies);
     let routes = routes::routes(report, inputs, routes, &upstreams, &policies);
+    if let Some(routes) = &routes {
+        lint::certificates::listeners(report, &listeners, routes);
+    }
     let default_policy = default_policy
         .and_then(|name| policies.named(report, "default_policy", &name))
         .map(|policy| Arc::new(PolicyList::from(policy)));

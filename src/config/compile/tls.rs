@@ -104,13 +104,6 @@ impl<'r, 'a> TlsCompiler<'r, 'a> {
         let path = format!("{parent}.certificates");
         let what = "a listener with TLS needs one, such as \
                     `- { certificate: tls/api.crt, private_key: tls/api.key }`";
-        if raw.is_none() {
-            if !self.report.was_refused(&path) {
-                let message = format!("`certificates` is missing: {what}");
-                self.report.error(parent, message);
-            }
-            return Vec::new();
-        }
         let raw = required(self.report, &path, raw, MAX_CERTIFICATES, what);
         raw.into_iter()
             .filter_map(|(path, raw)| self.certificate(path, raw))

@@ -42,19 +42,20 @@ pub(super) fn required<T>(
     most: usize,
     what: &str,
 ) -> Vec<(String, T)> {
+    let (parent, name) = key.rsplit_once('.').unwrap_or(("", key));
     match list {
         Some(list) if list.len() > most => {
-            let message = format!("`{key}` has {} elements, more than {most}", list.len());
+            let message = format!("`{name}` has {} elements, more than {most}", list.len());
             report.error(key, message).hint("remove some of them");
         }
         Some(list) if !list.is_empty() => return elements(report, key, list),
         Some(_) if report.was_refused_within(key) => {}
         Some(_) => {
-            report.error(key, format!("`{key}` is empty: {what}"));
+            report.error(key, format!("`{name}` is empty: {what}"));
         }
         None if report.was_refused(key) => {}
         None => {
-            report.error("", format!("`{key}` is missing: {what}"));
+            report.error(parent, format!("`{name}` is missing: {what}"));
         }
     }
     Vec::new()

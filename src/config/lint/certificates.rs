@@ -1,9 +1,12 @@
 //! Certificates of a listener that can be served, and that clients will not accept or never get.
 
 use crate::config::compile::WrittenCertificate;
+use crate::config::compiled::{Listener, Route};
 use crate::config::report::Report;
 use crate::config::warning::WarningName;
-use crate::tls::CertificateName;
+use crate::cors::Rule;
+use crate::routing::HostMatch;
+use crate::tls::{CertificateName, ClientCertificate};
 use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -89,4 +92,62 @@ fn names(report: &mut Report<'_>, all: &[WrittenCertificate]) {
                 .hint("keep each name in one certificate; of two, the first is served");
         }
     }
+}
+
+/// Warns of listeners whose handshakes keep browsers from what the routes are for.
+pub(in crate::config) fn listeners(report: &mut Report<'_>, all: &[Listener], routes: &[Route]) {
+    let has_policies = routes
+        .iter()
+        .any(|route| matches!(route.rule, Rule::Policies(_)));
+    for listener in all {
+        let Some(tls) = &listener.tls else { continue };
+        if has_policies && tls.client_certificate == ClientCertificate::Always {
+            let path = listener.listen.path.trim_end_matches("address");
+            let message = "browsers show no certificate with a preflight: with `always`, the handshake of \
+                           each of them fails";
+            report
+                .warn(
+                    WarningName::PreflightWithoutCertificate,
+                    format!("{path}tls.client_certificate"),
+                    message,
+                )
+                .hint("write `except_preflight`, unless no browser comes to this listener");
+        }
+    }
+    hosts(report, all, routes);
+}
+
+/// Warns of hosts of routes that browsers can reach by TLS alone, and that no certificate is for.
+fn hosts(report: &mut Report<'_>, all: &[Listener], routes: &[Route]) {
+    let tls: Option<Vec<_>> = all.iter().map(|listener| listener.tls.as_ref()).collect();
+    // Behind a plain listener there may be a proxy that has the certificate.
+    let Some(tls) = tls else { return };
+    let certificates = tls.iter().flat_map(|tls| &tls.certificates);
+    let names: Vec<&CertificateName> = certificates.flat_map(|one| &one.names.dns).collect();
+    for (index, route) in routes.iter().enumerate() {
+        for host in &route.matches.hosts {
+            // Of a wildcard's names, a certificate may have some, and none has all.
+            let HostMatch::Exact(host) = host else {
+                continue;
+            };
+            let is_covered = names.iter().any(|name| name.covers(host));
+            if !is_covered && !is_address(host) {
+                let message = format!(
+                    "no certificate has the name `{host}`, and browsers refuse the others for it"
+                );
+                report
+                    .warn(
+                        WarningName::HostWithoutCertificate,
+                        format!("routes[{index}].match.hosts"),
+                        message,
+                    )
+                    .hint("add a certificate for it to a listener");
+            }
+        }
+    }
+}
+
+fn is_address(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare.parse::<std::net::IpAddr>().is_ok()
 }

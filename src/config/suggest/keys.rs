@@ -190,7 +190,7 @@ pub(super) const ROWS: &[Row] = &[
         "forward_client_cert_details", "pass_tls_client_cert", "xfcc", "client_cert", "set_current_client_cert_details",
     ]),
     advice(S::Tls, "remove it: the suites are those of rustls, all of them with forward secrecy and authenticated", &[
-        "ciphers", "cipher_suites", "ssl_ciphers", "curves", "curve_preferences", "ecdh_curves", "ssl_ecdh_curve", "ciphersuites",
+        "ciphers", "cipher_suites", "ssl_ciphers", "curves", "curve_preferences", "ecdh_curves", "ssl_ecdh_curve",
     ]),
     advice(S::Tls, "remove it: the certificate is chosen by the names in it", &["sni", "server_name", "domains", "hosts", "server_names"]),
     advice(S::Tls, "remove it: name files, which are read again when they change", &["acme", "cert_resolver", "lets_encrypt", "ocsp", "ssl_stapling"]),
@@ -203,7 +203,8 @@ pub(super) const ROWS: &[Row] = &[
         "key", "key_file", "private_key_file", "private_key_path", "certificate_key", "ssl_certificate_key",
     ]),
 
-    // --- metrics
+    // --- metrics, and admin further below
+    advice(S::Metrics, "remove it: this listener speaks plain HTTP, and serves no client; let only Prometheus reach it", &["tls", "ssl"]),
     key(S::Metrics, "address: 127.0.0.1:9902", &[
         "listen", "bind", "bind_address", "host", "ip", "port", "addr", "socket", "socket_address", "endpoint", "url",
     ]),
@@ -212,6 +213,7 @@ pub(super) const ROWS: &[Row] = &[
     key(S::Admin, "address: 127.0.0.1:9901", &[
         "listen", "bind", "bind_address", "ip", "port", "addr", "socket", "socket_address",
     ]),
+    advice(S::Admin, "remove it: this listener speaks plain HTTP; keep it on loopback, or behind a proxy of yours", &["tls", "ssl"]),
     key(S::Admin, "hosts: [corsgate-admin.internal]", &["allowed_hosts", "server_name", "domains", "hostnames"]),
 
     // --- server
@@ -270,6 +272,7 @@ pub(super) const ROWS: &[Row] = &[
         "socket_address", "origin", "origins", "ip", "port",
     ]),
     key(S::Upstream, "echo: true", &["demo", "mock"]),
+    advice(S::Upstream, "remove it: this version has no TLS to upstreams yet", &["tls"]),
     key(S::Upstream, "protocol: h2c", &[
         "http_version", "http2", "h2c", "version", "proto", "scheme", "http2_protocol_options", "app_protocol", "grpc",
     ]),

@@ -77,6 +77,7 @@ fn every_form_is_one_that_loads() {
             continue;
         };
         let form = form.replace("origins.txt", "examples/tenants.txt");
+        let form = form.replace("tls/", "../tests/bad_conf/tls/");
         let with = |section: Section, other: &'static str| match row.section == section {
             true => form.clone(),
             false => other.to_owned(),
@@ -114,12 +115,38 @@ fn every_form_is_one_that_loads() {
             (Section::Admin, "hosts") => format!("address: 127.0.0.1:9901, {form}"),
             _ => with(Section::Admin, "address: 127.0.0.1:9901"),
         };
+        let certificate = [
+            "certificate: ../tests/bad_conf/tls/api.crt",
+            "private_key: ../tests/bad_conf/tls/api.key",
+        ]
+        .join(", ");
+        let tls = match (row.section, key) {
+            (Section::Tls, "certificates") => form.clone(),
+            // Each of these needs the others.
+            (Section::Tls, "client_ca" | "client_certificate" | "forward_client_certificate") => {
+                let others = [
+                    "client_ca: ../tests/bad_conf/tls/clients.pem",
+                    "client_certificate: always",
+                ];
+                let others = others.into_iter().filter(|other| !other.starts_with(key));
+                let others: Vec<&str> = others.chain([form.as_str()]).collect();
+                format!("certificates: [{{ {certificate} }}], {}", others.join(", "))
+            }
+            (Section::Tls, _) => format!("certificates: [{{ {certificate} }}], {form}"),
+            _ => format!("certificates: [{{ {certificate} }}]"),
+        };
+        let listener = match (row.section, key) {
+            (Section::Listener, "address") => form.clone(),
+            (Section::Listener, _) => format!("address: 127.0.0.1:80, {form}"),
+            _ => format!("address: 127.0.0.1:80, tls: {{ {tls} }}"),
+        };
         let sections = [
+            ("listeners", format!("listeners: [{{ {listener} }}]")),
             (
-                "listeners",
+                "metrics",
                 format!(
-                    "listeners: [{{ {} }}]",
-                    with(Section::Listener, "address: 127.0.0.1:80")
+                    "metrics: {{ {} }}",
+                    with(Section::Metrics, "address: 127.0.0.1:9902")
                 ),
             ),
             ("admin", format!("admin: {{ {admin} }}")),

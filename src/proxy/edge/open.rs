@@ -138,7 +138,6 @@ async fn handshakes(
     edge.tls.finished(Handshake::Completed);
     let (_, session) = stream.get_ref();
     client.tls = Some(ClientTls {
-        version: session.protocol_version(),
         certificates: session.peer_certificates().unwrap_or_default().into(),
     });
     let speaks = match session.alpn_protocol() {

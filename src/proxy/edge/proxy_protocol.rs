@@ -86,3 +86,6 @@ pub(super) fn take(held: &mut BytesMut) -> Parsed {
     }
     parsed
 }
+
+#[cfg(test)]
+mod tests;
