@@ -109,6 +109,11 @@ impl Client {
         self.buffer.is_empty() && !self.fill()
     }
 
+    /// Reads to the end of the connection.
+    pub(crate) fn drain(&mut self) {
+        while self.fill() {}
+    }
+
     fn read_body(&mut self, response: &Response) -> String {
         let body = match (
             response.get("content-length"),
@@ -167,6 +172,13 @@ impl Client {
 }
 
 impl Response {
+    /// Reads a whole response without chunks; `None` if its header has no end.
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+        let (response, head) = parse_head(bytes)?;
+        let body = String::from_utf8_lossy(&bytes[head..]).into_owned();
+        Some(Self { body, ..response })
+    }
+
     /// The field's value, repeated lines joined with commas.
     pub(crate) fn get(&self, name: &str) -> Option<String> {
         super::joined(&self.headers, name)

@@ -5,6 +5,7 @@ mod client;
 mod http2;
 mod process;
 mod recorder;
+mod tls;
 mod transcript;
 mod upstream;
 
@@ -12,6 +13,7 @@ pub(crate) use client::{Client, Response, is_cors_field};
 pub(crate) use http2::{HTTP2_START, Http2Client, frame, http2, http2_with, run};
 pub(crate) use process::{File, Folder, Running, within};
 pub(crate) use recorder::Recorder;
+pub(crate) use tls::{Authority, Pair, TlsClient};
 pub(crate) use transcript::{Masks, hide_unknown, transcript};
 pub(crate) use upstream::{Answer, Received, Upstream, read_head, read_request};
 
@@ -100,6 +102,12 @@ impl Gateway {
             admin: addresses.admin.expect("there is one"),
             server: Some(server),
         }
+    }
+
+    /// The addresses of all listeners, in the order of the configuration.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        let server = self.server.as_ref().expect("it runs");
+        server.addresses().listeners.clone()
     }
 
     /// One request on a connection of its own.
