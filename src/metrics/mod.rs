@@ -129,7 +129,7 @@ mod tests {
         route.finished(RequestKind::NotCors, none, None, Some(200), Duration::ZERO);
         metrics.connections().refused();
         metrics.config().applied("h");
-        metrics.tls().finished(Handshake::Completed);
+        metrics.tls().handshake(Handshake::Completed);
         let ends = [("tls/a.crt", 3), ("tls/a.crt", 2)];
         metrics.tls().serves(ends.into_iter());
         let page = String::from_utf8(metrics.page().expect("encodes")).expect("text");

@@ -64,7 +64,7 @@ impl TlsMetrics {
     }
 
     /// Counts a handshake.
-    pub fn finished(&self, result: Handshake) {
+    pub fn handshake(&self, result: Handshake) {
         self.handshakes[result as usize].inc();
     }
 

@@ -3,12 +3,12 @@
 //! The only file that names the client's crate.
 
 use super::exchange::{Answer, ExchangeError, Transport};
+use crate::tls::provider;
 use http::{Request, Uri};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 use ureq::config::Config;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
@@ -127,8 +127,7 @@ impl Resolver for FixedResolver {
 }
 
 fn tls(roots: &Roots) -> Result<TlsConfig, RootsError> {
-    let provider = rustls::crypto::ring::default_provider();
-    let builder = TlsConfig::builder().unversioned_rustls_crypto_provider(Arc::new(provider));
+    let builder = TlsConfig::builder().unversioned_rustls_crypto_provider(provider());
     let builder = match roots {
         Roots::Machine => builder.root_certs(RootCerts::new_with_certs(&machine_roots()?)),
         Roots::File(file) => builder.root_certs(RootCerts::new_with_certs(&roots_in(file)?)),

@@ -24,6 +24,8 @@ pub(crate) struct Facts<'a> {
     pub version: Version,
     /// Where the body ends, if that is certain.
     pub framing: Result<Framing, FramingError>,
+    /// Whether there is a body, or may be one: on HTTP/2 no field has to state it.
+    pub has_body: bool,
     pub header: HeaderLength,
 }
 
@@ -76,6 +78,7 @@ impl<'a> Facts<'a> {
         let path = request.uri.path();
         let fields = request.headers.iter();
         let fields = fields.map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
+        let framing = framing(request.version, fields);
         Self {
             client,
             target: Target::of(raw_target, path),
@@ -85,7 +88,8 @@ impl<'a> Facts<'a> {
             fields: &request.headers,
             cors,
             version: request.version,
-            framing: framing(request.version, fields),
+            framing,
+            has_body: !matches!(framing, Ok(Framing::Unstated | Framing::Length(0))),
             header,
         }
     }
@@ -102,8 +106,7 @@ impl<'a> Facts<'a> {
 
     /// Whether this is a preflight as browsers send it: without a body.
     pub(crate) fn is_bare_preflight(&self) -> bool {
-        let has_body = !matches!(self.framing, Ok(Framing::Unstated | Framing::Length(0)));
-        self.cors.kind() == RequestKind::Preflight && !has_body
+        self.cors.kind() == RequestKind::Preflight && !self.has_body
     }
 
     /// Whether this is `OPTIONS *`, which asks about the server and not about a resource. A preflight

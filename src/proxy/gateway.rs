@@ -69,13 +69,15 @@ impl Gateway {
 
     /// Finds the route and decides. The record and the plan for the response's headers wait in `ctx`.
     /// Returns the gateway's own answer; `None` where the upstream is asked.
-    fn judge(&self, session: &Session, ctx: &mut Ctx) -> Result<Option<OwnAnswer>> {
+    fn judge(&self, session: &mut Session, ctx: &mut Ctx) -> Result<Option<OwnAnswer>> {
+        let is_bodiless = session.as_downstream_mut().is_body_empty();
         let downstream = session.as_downstream();
         let request = downstream.req_header();
         let cors = cors_request(request);
         let length = HeaderLength::of(downstream);
         let client = Arc::clone(&ctx.client);
-        let facts = Facts::of(&client, request, request.raw_path(), &cors, length);
+        let mut facts = Facts::of(&client, request, request.raw_path(), &cors, length);
+        facts.has_body |= !is_bodiless;
         let mut routed = Routed::of(&ctx.snapshot, &facts);
         let mut step = routed.step();
         if let Step::Forward(_) = step {

@@ -46,12 +46,13 @@ fn is_test_file(file: &str) -> bool {
 }
 
 /// The rooms, and for each the rooms that it may import. A room that is not listed fails the test.
-const IMPORTS: [(&str, &[&str]); 14] = [
+const IMPORTS: [(&str, &[&str]); 15] = [
     ("cors", &[]),
     ("framing", &["cors"]),
     ("routing", &["cors"]),
     ("metrics", &["cors"]),
-    ("config", &["cors", "routing"]),
+    ("tls", &[]),
+    ("config", &["cors", "routing", "tls"]),
     ("pages", &[]),
     ("rejections", &["cors"]),
     (
@@ -64,11 +65,12 @@ const IMPORTS: [(&str, &[&str]); 14] = [
             "pages",
             "rejections",
             "routing",
+            "tls",
         ],
     ),
-    ("explain", &["config", "cors", "proxy", "routing"]),
+    ("explain", &["config", "cors", "proxy", "routing", "tls"]),
     ("admin", &["cors", "metrics", "pages", "routing"]),
-    ("probe", &["cors"]),
+    ("probe", &["cors", "tls"]),
     (
         "server",
         &[

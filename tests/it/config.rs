@@ -336,7 +336,9 @@ fn a_danger_is_not_lost_behind_a_thousand_other_notes() {
 #[test]
 fn the_reference_names_every_key() {
     let reference = fs::read_to_string(root().join("conf/corsgate.yaml")).expect("readable");
-    let raw = fs::read_to_string(root().join("src/config/raw.rs")).expect("readable");
+    let raw = ["src/config/raw.rs", "src/config/raw/tls.rs"]
+        .map(|file| fs::read_to_string(root().join(file)).expect("readable"));
+    let raw = raw.concat();
     let fields = raw
         .lines()
         .filter_map(|line| line.strip_prefix("    pub ")?.split(':').next());
@@ -347,6 +349,38 @@ fn the_reference_names_every_key() {
             "conf/corsgate.yaml does not show `{key}`"
         );
     }
+}
+
+/// The lines of the reference that are commented out, because their files are the operator's.
+#[test]
+fn what_is_commented_out_in_the_reference_loads() {
+    let reference = fs::read_to_string(root().join("conf/corsgate.yaml")).expect("readable");
+    let mut is_written = 0;
+    let whole: String = reference
+        .lines()
+        .map(
+            |line| match line.strip_prefix("# - ").or(line.strip_prefix("#   ")) {
+                Some(_) if is_key(line) => {
+                    is_written += 1;
+                    format!(" {}\n", &line[1..])
+                }
+                _ => format!("{line}\n"),
+            },
+        )
+        .collect();
+    assert!(is_written > 8, "{is_written} lines");
+    let whole = whole.replace("tls/", "../tests/bad_conf/tls/");
+    let config = Config::parse(&whole, &root().join("conf/x.yaml"));
+    let config = config.unwrap_or_else(|error| panic!("{error}\n{whole}"));
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+    assert!(config.listeners[1].tls.is_some());
+}
+
+/// Whether a comment of the reference is a line of YAML.
+fn is_key(line: &str) -> bool {
+    let text = line.trim_start_matches(['#', ' ', '-', '{']);
+    let key = text.split(':').next().unwrap_or_default();
+    text.contains(": ") || text.ends_with(':') && !key.contains(' ')
 }
 
 #[test]

@@ -75,6 +75,7 @@ impl Answers {
             version: Version::HTTP_11,
             // A plain one has no field that states it.
             framing: Ok(Framing::Unstated),
+            has_body: false,
             header: head.length(),
         };
         let routed = Routed::of(snapshot, &facts);

@@ -135,7 +135,7 @@ async fn handshakes(
         Ok(accepted) => accepted?,
         Err(_) => return Err(Ended::HandshakeTimeout),
     };
-    edge.tls.finished(Handshake::Completed);
+    edge.tls.handshake(Handshake::Completed);
     let (_, session) = stream.get_ref();
     client.tls = Some(ClientTls {
         certificates: session.peer_certificates().unwrap_or_default().into(),
@@ -214,7 +214,7 @@ async fn end(edge: &Edge, ended: Ended, snapshot: &Snapshot, started: Instant) {
             count(error, None);
         }
         Ended::PlainHttp(socket) => {
-            edge.tls.finished(Handshake::Failed);
+            edge.tls.handshake(Handshake::Failed);
             let mut stream = ClientStream::new(Transport::Plain(socket), write_timeout);
             // The connection ends either way.
             if stream.write_all(PLAIN_HTTP.as_bytes()).await.is_ok() {
@@ -223,9 +223,9 @@ async fn end(edge: &Edge, ended: Ended, snapshot: &Snapshot, started: Instant) {
         }
         Ended::Handshake(result, error) => {
             debug!(%error, "a handshake failed");
-            edge.tls.finished(result);
+            edge.tls.handshake(result);
         }
-        Ended::HandshakeTimeout => edge.tls.finished(Handshake::Timeout),
+        Ended::HandshakeTimeout => edge.tls.handshake(Handshake::Timeout),
         Ended::NoProtocol(stream) => {
             let error = RequestError::HttpVersion;
             count(error, Some(error.status()));

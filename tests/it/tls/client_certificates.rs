@@ -147,6 +147,40 @@ fn only_a_preflight_as_browsers_send_it_needs_no_certificate() {
 }
 
 #[test]
+fn a_preflight_with_a_body_that_no_field_states_needs_a_certificate() {
+    // The upstream answers preflights itself.
+    let asking = Asking::start(WITH_LANE, "except_preflight", "");
+    let text = std::fs::read_to_string(asking.site.folder.path("corsgate.yaml")).expect("readable");
+    let text = text.replace("cors: p", "cors: passthrough");
+    asking.site.folder.write("corsgate.yaml", &text);
+    let applied = "corsgate_config_reloads_total{result=\"applied\"}";
+    super::wait_until("it is applied", || {
+        asking.site.gateway.metric(applied) > 0.0
+    });
+    let client = asking.client("h2", None);
+    for (has_body, expected) in [(false, 200), (true, 403)] {
+        let status = run(async {
+            let stream = client
+                .connect(asking.site.gateway.address)
+                .await
+                .expect("TLS");
+            let (mut sender, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
+            tokio::spawn(connection);
+            let request = http::Request::options("https://a.test/");
+            let request = PREFLIGHT.iter().fold(request, |r, (n, v)| r.header(*n, *v));
+            let request = request.body(()).expect("a request");
+            let (response, mut body) = sender.send_request(request, !has_body).expect("sent");
+            if has_body {
+                body.send_data("a body".into(), true).expect("sent");
+            }
+            response.await.expect("an answer").status().as_u16()
+        });
+        assert_eq!(status, expected, "{has_body}");
+    }
+    assert_eq!(asking.site.upstream.received().len(), 1);
+}
+
+#[test]
 fn upstreams_learn_a_certificate_from_the_gateway_alone() {
     let claims = [
         ("Client-Cert", ":AAAA:"),
