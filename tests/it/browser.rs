@@ -7,6 +7,7 @@ mod chromium;
 mod departures;
 mod gateway;
 mod messages;
+mod tls;
 
 use crate::support::{Answer, Received, Upstream};
 use cases::{Case, Reply};

@@ -1,9 +1,12 @@
 //! The commands, as somebody at a shell has them.
 
 use crate::expect;
-use crate::support::{Client, File, Masks, PATIENCE, Running, corsgate, transcript};
+use crate::support::{
+    Client, File, Masks, PATIENCE, Running, TlsClient, corsgate, run, transcript,
+};
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
@@ -362,6 +365,40 @@ fn the_demo_shows_all_three_outcomes() {
         html.contains("data-run=\"all\"") && !html.contains("{{"),
         "{html}"
     );
+}
+
+#[test]
+fn the_demo_serves_https_with_a_certificate_that_is_gone_with_it() {
+    let zero = "127.0.0.1:0";
+    let addresses = ["--gateway", "--tls-gateway", "--admin", "--page"];
+    let addresses = addresses.into_iter().flat_map(|name| [name, zero]);
+    let arguments: Vec<&str> = ["demo", "--tls"].into_iter().chain(addresses).collect();
+    let mut running = Running::start(&arguments);
+    let stdout = running.0.stdout.as_mut().expect("piped");
+    let lines = BufReader::new(stdout).lines().map_while(Result::ok);
+    let text: Vec<String> = lines.take_while(|line| !line.contains("Ctrl-C")).collect();
+    let text = text.join(" ");
+    let between = |start: &str, end: &str| {
+        let (_, rest) = text.split_once(start).expect(start);
+        rest.split_once(end).expect(end).0.to_owned()
+    };
+    let file = between("--cacert '", "'");
+    let authority = std::fs::read_to_string(&file).expect("it is there");
+    let address: SocketAddr = between("https://", "/").parse().expect("an address");
+    let origin = between("Origin: ", "'");
+    for (name, alpn) in [("localhost", "h2"), ("127.0.0.1", "http/1.1")] {
+        let client = TlsClient::with(&authority, name, &[alpn], rustls::ALL_VERSIONS, None);
+        let fields = [
+            ("Origin", origin.as_str()),
+            ("Access-Control-Request-Method", "PUT"),
+        ];
+        // The route is for `/allowed`; this is none.
+        let response = run(client.exchange(address, "OPTIONS", &fields)).expect("an answer");
+        assert_eq!(response.status, 404, "{name}");
+    }
+    running.signal("TERM");
+    assert!(running.0.wait().expect("it ends").success());
+    assert!(!Path::new(&file).exists());
 }
 
 /// The words of a line as a shell splits them, for the quotes that the demo uses.

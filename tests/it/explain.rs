@@ -89,6 +89,11 @@ fn what_is_pasted_asked_wrongly_or_wanted_as_json_is_told() {
 }
 
 #[test]
+fn what_a_connection_meets_before_its_request_is_told() {
+    transcript("explain/tls.txt", &Masks::default());
+}
+
+#[test]
 fn the_request_is_the_one_that_a_browser_would_send() {
     let file = File::new(&CONFIG.replace(
         "{ path_prefix: /web, hosts: [api.example.com] }",

@@ -56,13 +56,6 @@ impl Authority {
             key: key.serialize_pem(),
         }
     }
-
-    pub(crate) fn roots(&self) -> RootCertStore {
-        let mut roots = RootCertStore::empty();
-        let certificate = CertificateDer::from_pem_slice(self.pem.as_bytes()).expect("PEM");
-        roots.add(certificate).expect("an authority");
-        roots
-    }
 }
 
 impl Pair {
@@ -88,11 +81,12 @@ pub(crate) struct TlsClient {
 
 impl TlsClient {
     pub(crate) fn new(authority: &Authority, name: &str, alpn: &[&str]) -> Self {
-        Self::with(authority, name, alpn, rustls::ALL_VERSIONS, None)
+        Self::with(&authority.pem, name, alpn, rustls::ALL_VERSIONS, None)
     }
 
+    /// `authority` is the PEM of the one that it trusts.
     pub(crate) fn with(
-        authority: &Authority,
+        authority: &str,
         name: &str,
         alpn: &[&str],
         versions: &[&'static SupportedProtocolVersion],
@@ -101,7 +95,7 @@ impl TlsClient {
         let builder = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(versions)
             .expect("versions")
-            .with_root_certificates(authority.roots());
+            .with_root_certificates(roots(authority));
         let mut config = match certificate {
             None => builder.with_no_client_auth(),
             Some(pair) => {
@@ -198,6 +192,13 @@ impl TlsClient {
             None => Err(read.err().map_or("nothing".to_owned(), |e| e.to_string())),
         }
     }
+}
+
+fn roots(pem: &str) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).expect("PEM");
+    roots.add(certificate).expect("an authority");
+    roots
 }
 
 async fn exchange_http2(

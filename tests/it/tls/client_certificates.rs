@@ -30,7 +30,7 @@ impl Asking {
     fn client(&self, alpn: &str, certificate: Option<&Pair>) -> TlsClient {
         let versions = rustls::ALL_VERSIONS;
         TlsClient::with(
-            &self.site.authority,
+            &self.site.authority.pem,
             "a.test",
             &[alpn],
             versions,

@@ -4,6 +4,7 @@
 mod bad_input;
 mod client_certificates;
 mod proxy_protocol;
+mod real_clients;
 mod redirect;
 mod reload;
 
@@ -156,7 +157,7 @@ fn a_client_and_a_listener_agree_on_a_version_and_a_protocol_or_there_is_no_conn
     ] {
         let listeners = format!("- {{ address: '127.0.0.1:0', tls: {{ {{tls}}, {settings} }} }}");
         let site = Site::start(&listeners);
-        let client = TlsClient::with(&site.authority, "a.test", alpn, versions, None);
+        let client = TlsClient::with(&site.authority.pem, "a.test", alpn, versions, None);
         let address = site.gateway.address;
         let got = run(async {
             let stream = client.connect(address).await?;
@@ -258,7 +259,7 @@ fn the_certificate_is_chosen_by_name() {
 fn sessions_are_resumed_with_either_version() {
     let site = Site::start(PLAIN_TLS);
     for versions in [&[&TLS12][..], &[&TLS13][..]] {
-        let client = TlsClient::with(&site.authority, "a.test", &BOTH[1..], versions, None);
+        let client = TlsClient::with(&site.authority.pem, "a.test", &BOTH[1..], versions, None);
         let resumed = [(); 3].map(|()| {
             run(async {
                 let stream = client.connect(site.gateway.address).await.expect("TLS");
