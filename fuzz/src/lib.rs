@@ -6,6 +6,7 @@
 //! from the tables of the README, and slow and plain on purpose.
 
 pub mod bytes;
+pub mod client_hello;
 pub mod config;
 pub mod decision;
 pub mod frames;
@@ -14,17 +15,20 @@ pub mod grammar;
 pub mod naive;
 pub mod origin;
 pub mod pattern;
+pub mod proxy_protocol;
 pub mod seeds;
 
 /// The body of a target, called with one input.
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 8] = [
+    ("client_hello", client_hello::run),
     ("config", config::run),
     ("decision", decision::run),
     ("frames", frames::run),
     ("framing", framing::run),
     ("origin", origin::run),
     ("pattern", pattern::run),
+    ("proxy_protocol", proxy_protocol::run),
 ];

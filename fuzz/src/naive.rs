@@ -5,4 +5,5 @@ pub mod frames;
 pub mod framing;
 pub mod origin;
 pub mod pattern;
+pub mod proxy_protocol;
 pub mod regex;

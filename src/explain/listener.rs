@@ -2,11 +2,26 @@
 
 use super::client;
 use super::question::Question;
-use super::report::Report;
+use super::report::{Report, Ruling};
 use crate::config::ListenerTls;
 use crate::cors::host_and_port;
 use crate::proxy::snapshot::Snapshot;
 use crate::tls::ClientCertificate;
+
+/// Overrules a verdict on a request that never gets that far: it is plain HTTP, and the listener speaks TLS.
+pub(super) fn rule(snapshot: &Snapshot, question: &Question, report: &mut Report) {
+    let tls = client::listener(snapshot, question).and_then(|(_, l)| l.tls.as_ref());
+    if tls.is_some() && !speaks_tls(question) && report.verdict != Ruling::NoCors {
+        report.verdict = Ruling::Blocked;
+        report.changes.clear();
+        "the listener speaks TLS, and answers plain HTTP with 400: use https in the URL"
+            .clone_into(&mut report.why);
+    }
+}
+
+fn speaks_tls(question: &Question) -> bool {
+    matches!(question.scheme.as_str(), "https" | "wss")
+}
 
 /// Says what a client meets at the listener that a question's URL leads to.
 pub(super) fn notes(snapshot: &Snapshot, question: &Question, report: &Report) -> Vec<String> {
@@ -14,14 +29,11 @@ pub(super) fn notes(snapshot: &Snapshot, question: &Question, report: &Report) -
         return Vec::new();
     };
     let address = listener.listen.address;
-    let speaks_tls = matches!(question.scheme.as_str(), "https" | "wss");
+    let speaks_tls = speaks_tls(question);
     let mut notes = Vec::new();
     match &listener.tls {
         None if speaks_tls => notes.push(format!(
             "{address} has no `tls`: a handshake fails there, unless a proxy in front ends TLS"
-        )),
-        Some(_) if !speaks_tls => notes.push(format!(
-            "{address} speaks TLS: a request without gets 400, and not this answer"
         )),
         None | Some(_) => {}
     }

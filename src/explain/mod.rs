@@ -114,6 +114,7 @@ fn judge(snapshot: &Snapshot, question: &Question) -> Result<Report, QuestionErr
         }
         RequestKind::Actual => explain_script(snapshot, question, &mut report)?,
     }
+    listener::rule(snapshot, question, &mut report);
     Ok(report)
 }
 

@@ -20,7 +20,6 @@ mod inbox;
 mod open;
 pub(super) mod page_connections;
 mod pages;
-mod proxy_protocol;
 mod read_allowance;
 mod refusal;
 pub(super) mod response_deadline;

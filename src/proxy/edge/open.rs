@@ -8,9 +8,9 @@ use super::Edge;
 use super::admission::{Admission, OpenConnection};
 use super::client_stream::ClientStream;
 use super::http1;
-use super::proxy_protocol::{Parsed, take};
 use super::transport::{Socket, Transport};
 use crate::config::{Limits, Listener};
+use crate::framing::ProxyHeader;
 use crate::metrics::Handshake;
 use crate::proxy::check::RequestError;
 use crate::proxy::client::{Client, ClientTls};
@@ -152,10 +152,10 @@ async fn handshakes(
 /// Reads the PROXY protocol's header, and leaves in `held` what came behind it.
 async fn proxy_header(socket: &mut Socket, held: &mut BytesMut) -> Result<Option<IpAddr>, Ended> {
     loop {
-        match take(held) {
-            Parsed::Whole(header) => return Ok(header.client),
-            Parsed::Malformed => return Err(Ended::ProxyHeader(RequestError::ProxyHeader)),
-            Parsed::Partial => {}
+        match ProxyHeader::take(held) {
+            ProxyHeader::Whole(header) => return Ok(header.client),
+            ProxyHeader::Malformed => return Err(Ended::ProxyHeader(RequestError::ProxyHeader)),
+            ProxyHeader::Partial => {}
         }
         held.reserve(FIRST_READ);
         match socket.read_buf(held).await {

@@ -76,19 +76,19 @@ fn a_header_names_the_client_or_leaves_it_who_it_was() {
         let length = header.len();
         let bytes = [header, b"GET / HTTP/1.1\r\n".to_vec()].concat();
         assert_eq!(
-            parse(&bytes),
-            Parsed::Whole(Header { client, length }),
+            ProxyHeader::parse(&bytes),
+            ProxyHeader::Whole(Addressed { client, length }),
             "{name}"
         );
         for cut in 0..length {
             assert_eq!(
-                parse(&bytes[..cut]),
-                Parsed::Partial,
+                ProxyHeader::parse(&bytes[..cut]),
+                ProxyHeader::Partial,
                 "{name}, {cut} bytes of it"
             );
         }
         let mut held = BytesMut::from(&bytes[..]);
-        take(&mut held);
+        ProxyHeader::take(&mut held);
         assert_eq!(&held[..], b"GET / HTTP/1.1\r\n", "{name}");
     }
 }
@@ -136,7 +136,7 @@ fn anything_else_is_malformed_as_soon_as_that_is_certain() {
         ),
         ("too short for its sockets", v2(1, 0x31, &[0; 100], 0)),
     ] {
-        assert_eq!(parse(&bytes), Parsed::Malformed, "{name}");
+        assert_eq!(ProxyHeader::parse(&bytes), ProxyHeader::Malformed, "{name}");
     }
 }
 
@@ -148,17 +148,17 @@ proptest! {
         rest in prop::collection::vec(any::<u8>(), 0..200),
     ) {
         let bytes = [start, rest].concat();
-        let at_once = parse(&bytes);
+        let at_once = ProxyHeader::parse(&bytes);
         for cut in 0..=bytes.len() {
-            match parse(&bytes[..cut]) {
-                Parsed::Partial => {}
+            match ProxyHeader::parse(&bytes[..cut]) {
+                ProxyHeader::Partial => {}
                 parsed => {
                     prop_assert_eq!(&parsed, &at_once);
                     break;
                 }
             }
         }
-        if let Parsed::Whole(header) = at_once {
+        if let ProxyHeader::Whole(header) = at_once {
             prop_assert!(header.length <= bytes.len());
         }
     }
