@@ -392,7 +392,7 @@ fn the_demo_serves_https_with_a_certificate_that_is_gone_with_it() {
             ("Origin", origin.as_str()),
             ("Access-Control-Request-Method", "PUT"),
         ];
-        // The route is for `/allowed`; this is none.
+        // No route is for this path.
         let response = run(client.exchange(address, "OPTIONS", &fields)).expect("an answer");
         assert_eq!(response.status, 404, "{name}");
     }

@@ -53,7 +53,7 @@ pub(super) enum Rules<'e> {
     Pages(&'e Limits),
 }
 
-/// What traffic's requests are served by, and whose they are.
+/// The snapshot that traffic's requests are served by, and their client.
 #[derive(Clone, Copy)]
 pub(super) struct Traffic<'t> {
     pub snapshot: &'t Snapshot,

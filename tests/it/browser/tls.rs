@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-/// Returns the argument by which a browser trusts this key alone, whoever has signed its certificate.
+/// Returns the argument by which a browser trusts this key alone, without an authority.
 fn trusting(certificate: &CertificateDer<'_>) -> String {
     let (_, parsed) = X509Certificate::from_der(certificate).expect("a certificate");
     let provider = corsgate::tls::provider();

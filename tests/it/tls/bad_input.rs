@@ -1,4 +1,4 @@
-//! What comes instead of a handshake: a clean end, a count, and nothing else harmed.
+//! Bytes that are not a handshake: a clean end, a count, and nothing else harmed.
 
 use super::{ACTUAL, PLAIN_TLS, PREFLIGHT, Site, assert_allowed, run, wait_until};
 use crate::support::{Client, WITH_LANE};

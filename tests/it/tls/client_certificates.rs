@@ -39,7 +39,7 @@ impl Asking {
     }
 }
 
-/// What becomes of a request.
+/// The end of a request.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum End {
     NoConnection,
@@ -90,7 +90,7 @@ fn each_mode_lets_by_whom_it_says() {
                         );
                         match (run(client.exchange(address, method, fields)), expected) {
                             (Ok(response), Status(status)) => {
-                                assert_allowed(&name, &response, status)
+                                assert_allowed(&name, &response, status);
                             }
                             (Err(_), NoConnection) => {}
                             (got, _) => panic!("{name}: {got:?}, not {expected:?}"),
