@@ -164,8 +164,10 @@ mod tests {
         ] {
             assert!(page.lines().any(|l| l == line), "{line} is not in\n{page}");
         }
+        metrics.tls().serves([("tls/b.crt", 9)].into_iter());
         metrics.forget_route("r");
         let page = String::from_utf8(metrics.page().expect("encodes")).expect("text");
         assert!(!page.contains(r#"route="r""#), "{page}");
+        assert!(!page.contains("tls/a.crt") && page.contains("tls/b.crt"));
     }
 }

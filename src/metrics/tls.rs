@@ -2,13 +2,16 @@
 
 use super::register;
 use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The handles for TLS.
 #[derive(Debug, Clone)]
 pub struct TlsMetrics {
     handshakes: [IntCounter; Handshake::ALL.len()],
     not_after: IntGaugeVec,
+    /// The certificates that are shown.
+    shown: Arc<Mutex<BTreeSet<String>>>,
 }
 
 /// The result of a handshake.
@@ -60,6 +63,7 @@ impl TlsMetrics {
             handshakes: Handshake::ALL
                 .map(|result| handshakes.with_label_values(&[result.as_str()])),
             not_after: register(registry, IntGaugeVec::new(not_after, &["certificate"]))?,
+            shown: Arc::default(),
         })
     }
 
@@ -76,9 +80,18 @@ impl TlsMetrics {
             let end = ends.entry(path).or_insert(not_after);
             *end = not_after.min(*end);
         }
-        self.not_after.reset();
-        for (path, not_after) in ends {
-            self.not_after.with_label_values(&[path]).set(not_after);
+        for (path, not_after) in &ends {
+            self.not_after.with_label_values(&[path]).set(*not_after);
         }
+        // Afterwards, so that no scrape in between misses one that stays.
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        for gone in shown
+            .iter()
+            .filter(|path| !ends.contains_key(path.as_str()))
+        {
+            // It is there, since it was shown.
+            let _ = self.not_after.remove_label_values(&[gone]);
+        }
+        *shown = ends.into_keys().map(str::to_owned).collect();
     }
 }

@@ -2,7 +2,12 @@
 //! CORS wrong, over sockets.
 
 use crate::expect;
-use crate::support::{Answer, Gateway, Masks, Refusing, Upstream, transcript, without_proxies};
+use crate::support::{
+    Answer, Authority, Gateway, Masks, Refusing, Upstream, transcript, without_proxies,
+};
+use corsgate::tls::provider;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject as _;
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -476,23 +481,12 @@ impl TlsServer {
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("bound");
-        let names = vec!["127.0.0.1".to_owned()];
-        let key = rcgen::KeyPair::generate().expect("a key");
-        let ca_key = rcgen::KeyPair::generate().expect("a key");
-        let mut ca = rcgen::CertificateParams::default();
-        ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        // CAs differ by their names, as two of the same name differ by their signatures only.
-        ca.distinguished_name
-            .push(rcgen::DnType::CommonName, format!("CA {}", address.port()));
-        let ca_pem = ca.self_signed(&ca_key).expect("a CA").pem();
-        let issuer = rcgen::Issuer::new(ca, ca_key);
-        let leaf = rcgen::CertificateParams::new(names).expect("a name");
-        let leaf = leaf.signed_by(&key, &issuer).expect("a certificate");
-
-        let chain = vec![leaf.der().clone()];
-        let secret = rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der()).into();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
+        // Authorities differ by their names, as two of the same name differ by their signatures only.
+        let authority = Authority::new(&format!("CA {}", address.port()));
+        let pair = authority.issue(&["127.0.0.1"]);
+        let chain = vec![pair.der()];
+        let secret = PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).expect("a key");
+        let config = rustls::ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .expect("versions")
             .with_no_client_auth()
@@ -502,7 +496,7 @@ impl TlsServer {
 
         let name = format!("corsgate-ca-{}-{}.pem", std::process::id(), address.port());
         let path = std::env::temp_dir().join(name);
-        std::fs::write(&path, ca_pem).expect("written");
+        std::fs::write(&path, authority.pem).expect("written");
         // The thread ends with the process.
         thread::spawn(move || {
             for mut stream in listener.incoming().flatten() {

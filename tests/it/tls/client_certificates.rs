@@ -1,7 +1,7 @@
 //! Client certificates: whom each mode lets by, and what upstreams are told.
 
 use super::{ACTUAL, BOTH, PREFLIGHT, Site, assert_allowed};
-use crate::support::{Authority, Folder, Pair, TlsClient, WITH_LANE, WITHOUT_LANE, run};
+use crate::support::{Authority, Folder, Pair, TlsClient, WITH_LANE, WITHOUT_LANE, corsgate, run};
 use base64::Engine as _;
 
 /// A gateway that asks for certificates in this mode, and the certificates of two clients.
@@ -144,6 +144,35 @@ fn only_a_preflight_as_browsers_send_it_needs_no_certificate() {
         );
     }
     assert!(asking.site.upstream.received().is_empty());
+}
+
+#[test]
+fn probe_says_what_a_demand_for_certificates_does_to_browsers() {
+    let asking = Asking::start(WITH_LANE, "always", "");
+    asking
+        .site
+        .folder
+        .write("servers.pem", &asking.site.authority.pem);
+    let roots = asking.site.folder.path("servers.pem");
+    let port = asking.site.gateway.address.port();
+    let url = format!("https://a.test:{port}/");
+    let output = corsgate(&[
+        "probe",
+        &url,
+        "--origin",
+        "https://app.example.com",
+        "--method",
+        "PUT",
+        "--resolve",
+        &format!("a.test:{port}:127.0.0.1"),
+        "--ca-file",
+        &roots.display().to_string(),
+    ]);
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(
+        text.contains("demands a certificate of every client"),
+        "{text}"
+    );
 }
 
 #[test]
