@@ -17,6 +17,8 @@ pub(crate) enum RequestError {
     TooManyFields,
     #[error("the header took longer than `limits.header_timeout`")]
     HeaderTimeout,
+    #[error("the body paused for longer than `limits.body_timeout`")]
+    BodyTimeout,
     #[error("the header is not one of HTTP/1.0 or HTTP/1.1")]
     Unreadable,
     #[error("the HTTP/2 stream is malformed")]
@@ -51,7 +53,7 @@ impl RequestError {
             Self::HeaderTooLarge | Self::TooManyFields => {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
             }
-            Self::HeaderTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::HeaderTimeout | Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Unreadable
             | Self::MalformedStream
@@ -71,6 +73,7 @@ impl RequestError {
         match self {
             Self::HeaderTooLarge | Self::TooManyFields => RefusedFor::HeaderTooLarge,
             Self::HeaderTimeout => RefusedFor::HeaderTimeout,
+            Self::BodyTimeout => RefusedFor::BodyTimeout,
             Self::Unreadable
             | Self::MalformedStream
             | Self::Framing(_)

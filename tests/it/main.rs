@@ -31,4 +31,5 @@ mod schema;
 mod shutdown;
 mod support;
 mod timeouts;
+mod uploads;
 mod upstreams;

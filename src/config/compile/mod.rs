@@ -32,7 +32,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Keys and values that the file format has and this version does not.
-const NOT_YET: [&str; 25] = [
+const NOT_YET: [&str; 23] = [
     "tls",
     "access_log",
     "health_check",
@@ -45,8 +45,6 @@ const NOT_YET: [&str; 25] = [
     "proxy_protocol",
     "run_directory",
     "max_request_body_bytes",
-    "body_timeout",
-    "max_concurrent_streams",
     "rate_limit",
     "resolve_interval",
     "hash_key",

@@ -9,7 +9,7 @@ use super::draining::{Draining, Ends};
 use super::express::answer_http2;
 use super::frame_bounds::Excess;
 use super::timers::{Timer, Timers};
-use super::{Edge, HEADER_ROOM, response_deadline};
+use super::{Edge, HEADER_ROOM, response_deadline, upload};
 use crate::config::Limits;
 use crate::proxy::check::RequestError;
 use crate::proxy::record::Record;
@@ -35,9 +35,9 @@ use tokio::task::unconstrained;
 use tokio::time::Instant;
 use tracing::debug;
 
-/// Maximum number of streams that pingora serves at once: twice as many as may be open, because one that
-/// the client has reset may not have noticed yet. One more is refused.
-const MAX_OPEN: usize = 200;
+/// Maximum number of streams that pingora serves at once, for each one that may be open: one that the
+/// client has reset may not have noticed yet. One more is refused.
+const SERVED_PER_OPEN: usize = 2;
 
 /// Maximum that h2 holds of one response, which is a part of what its backlog counts.
 const SEND_BUFFER: usize = 64 << 10;
@@ -93,6 +93,7 @@ pub(super) async fn serve(
     // A connection that comes while the process is leaving has at least one stream.
     let mut is_used = false;
     let mut malformed = 0;
+    let max_served = limits.max_concurrent_streams as usize * SERVED_PER_OPEN;
     let backlog = Account::of_connection();
     loop {
         let accepted = tokio::select! {
@@ -128,7 +129,7 @@ pub(super) async fn serve(
             }
             match accepted {
                 // Those that wait for room do not learn that they were reset.
-                Ok(Some(H2Accept::Session(session))) if streams.lock().open >= MAX_OPEN => {
+                Ok(Some(H2Accept::Session(session))) if streams.lock().open >= max_served => {
                     refuse_stream(edge, session);
                 }
                 Ok(Some(H2Accept::Session(session))) => {
@@ -182,6 +183,7 @@ fn options(limits: &Limits) -> H2Options {
     let header_bytes = u32::try_from(limits.max_request_header_bytes).unwrap_or(u32::MAX);
     let mut options = default_h2_options();
     options.max_header_list_size(header_bytes.saturating_mul(HEADER_ROOM));
+    options.max_concurrent_streams(limits.max_concurrent_streams);
     options.max_send_buffer_size(SEND_BUFFER);
     options
 }
@@ -223,8 +225,8 @@ fn hand_over(
     let serve = async move {
         let session = ServerSession::new_http2(session);
         let request = edge.proxy.process_new_http(session, &leaving);
-        if !response_deadline::hold(request).await {
-            debug!("a stream is reset: the header of the upstream's response is late");
+        if !upload::hold(response_deadline::hold(request)).await {
+            debug!("a stream is reset: its body, or the header of its response, is late");
         }
         drop(open);
     };

@@ -23,6 +23,7 @@ mod read_allowance;
 mod refusal;
 pub(super) mod response_deadline;
 mod timers;
+pub(super) mod upload;
 
 pub use admission::Connections;
 pub(super) use pages::PageEdge;
