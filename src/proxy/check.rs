@@ -15,6 +15,10 @@ pub(crate) enum RequestError {
     HeaderTooLarge,
     #[error("the header has more fields than `limits.max_request_headers`")]
     TooManyFields,
+    #[error(
+        "there are too many HTTP/2 frames beside the requests, or too many that break its rules"
+    )]
+    TooManyFrames,
     #[error("the header took longer than `limits.header_timeout`")]
     HeaderTimeout,
     #[error("the body paused for longer than `limits.body_timeout`")]
@@ -64,7 +68,7 @@ impl RequestError {
             | Self::BadTarget
             | Self::DotSegment
             | Self::AmbiguousPath => StatusCode::BAD_REQUEST,
-            Self::TooManyRequests => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManyRequests | Self::TooManyFrames => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -83,7 +87,7 @@ impl RequestError {
             | Self::BadHost
             | Self::BadTarget => RefusedFor::Malformed,
             Self::DotSegment | Self::AmbiguousPath => RefusedFor::AmbiguousPath,
-            Self::TooManyRequests => RefusedFor::TooManyRequests,
+            Self::TooManyRequests | Self::TooManyFrames => RefusedFor::TooManyRequests,
         }
     }
 }

@@ -129,8 +129,8 @@ impl ClientStream {
         self.timers.stop(Timer::Response);
     }
 
-    /// Lets the connection be read as HTTP/2: to its end, no frame slower than `timeout`, and no
-    /// header block of too many fields, which would be an `excess`.
+    /// Lets the connection be read as HTTP/2: to its end, no frame slower than `timeout`, and neither a
+    /// header block of too many fields nor too many frames without a request, which would be an `excess`.
     pub(super) fn start_http2(&mut self, held: BytesMut, timeout: Duration, excess: Excess) {
         self.timers.stop(Timer::Request);
         self.held = held;
@@ -202,6 +202,9 @@ impl ClientStream {
     /// Moves on the wait for content, a piece of which the client may just have taken. One that takes
     /// content may leave the rest of its body for later.
     fn note_written(&mut self, written: &Poll<io::Result<usize>>) {
+        if let (Some(frames), Poll::Ready(Ok(bytes))) = (&mut self.frames, written) {
+            frames.note_written(*bytes);
+        }
         if let (Poll::Ready(Ok(_)), Wait::Content { at, timeout, .. }) =
             (written, self.wait.get_mut())
         {
