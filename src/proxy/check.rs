@@ -31,6 +31,8 @@ pub(crate) enum RequestError {
     Framing(FramingError),
     #[error("a chunk of the body is malformed")]
     MalformedChunk,
+    #[error("a field's value begins or ends with a blank")]
+    PaddedValue,
     #[error("no request with the method CONNECT, TRACE or TRACK is forwarded")]
     MethodNotAllowed,
     #[error("the request does not say which host it is for")]
@@ -63,6 +65,7 @@ impl RequestError {
             | Self::MalformedStream
             | Self::Framing(_)
             | Self::MalformedChunk
+            | Self::PaddedValue
             | Self::NoHost
             | Self::BadHost
             | Self::BadTarget
@@ -82,6 +85,7 @@ impl RequestError {
             | Self::MalformedStream
             | Self::Framing(_)
             | Self::MalformedChunk
+            | Self::PaddedValue
             | Self::MethodNotAllowed
             | Self::NoHost
             | Self::BadHost
@@ -106,6 +110,10 @@ pub(super) fn check_length(header: HeaderLength, limits: &Limits) -> Result<(), 
 /// Finds the first thing that is wrong with a request whose header is within its bounds.
 pub(super) fn check(facts: &Facts<'_>) -> Result<(), RequestError> {
     facts.framing.map_err(RequestError::Framing)?;
+    // RFC 9113 §8.2.1. An upstream of HTTP/1.1 would read another value than routes and policies did.
+    if facts.has_padding {
+        return Err(RequestError::PaddedValue);
+    }
     // CONNECT asks for a tunnel, and the others have a server repeat cookies and credentials.
     if is_forbidden_method(facts.cors.method) {
         return Err(RequestError::MethodNotAllowed);

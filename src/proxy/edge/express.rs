@@ -70,6 +70,7 @@ impl Answers {
             version: Version::HTTP_11,
             // A plain one has no field that states it.
             framing: Ok(Framing::Unstated),
+            has_padding: false,
             header: head.length(),
         };
         let routed = Routed::of(snapshot, &facts);
