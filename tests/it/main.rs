@@ -16,6 +16,7 @@ mod forwarded;
 mod framing;
 mod fuzz;
 mod http;
+mod http2_conformance;
 mod http2_floods;
 mod lanes;
 mod limits;
