@@ -118,10 +118,15 @@ pub struct Limits {
     /// Maximum time from a request's first byte to the end of its header; beyond it, the answer is
     /// 408.
     pub header_timeout: Duration,
+    /// Maximum pause while a request's body is sent; beyond it, the answer is 408, or the end of the
+    /// request.
+    pub body_timeout: Duration,
     /// Maximum time that a connection stays idle between two requests; beyond it, it is closed.
     pub keepalive_timeout: Duration,
     /// Maximum time that a client takes none of the bytes written to it; beyond it, it is cut off.
     pub write_timeout: Duration,
+    /// Maximum number of streams that an HTTP/2 connection has open at once; one more is refused.
+    pub max_concurrent_streams: u32,
 }
 
 /// A backend.
@@ -240,8 +245,10 @@ impl Default for Limits {
             max_request_header_bytes: 64 << 10,
             max_request_headers: 100,
             header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(60),
             keepalive_timeout: Duration::from_secs(60),
             write_timeout: Duration::from_secs(60),
+            max_concurrent_streams: 100,
         }
     }
 }

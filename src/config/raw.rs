@@ -166,10 +166,15 @@ pub(super) struct RawLimits {
     pub max_request_headers: Option<usize>,
     /// Maximum time from a request's first byte to the end of its header; beyond it, the answer is 408. Default 10s.
     pub header_timeout: Option<RawDuration>,
+    /// Maximum pause while a request's body is sent to the gateway; beyond it, the answer is 408, or the end of the request. Default 60s.
+    pub body_timeout: Option<RawDuration>,
     /// Maximum time that a client connection stays idle; beyond it, it is closed. Default 60s.
     pub keepalive_timeout: Option<RawDuration>,
     /// Maximum time that a client takes nothing of a response; beyond it, it is cut off. Default 60s.
     pub write_timeout: Option<RawDuration>,
+    /// Maximum number of requests that an HTTP/2 connection has open at once, from 1 to 1000; one more is refused, and its client may send it again. Default 100.
+    #[schemars(range(min = 1, max = 1000))]
+    pub max_concurrent_streams: Option<u32>,
 }
 
 /// A backend: either `endpoints`, or `echo: true`.

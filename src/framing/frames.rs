@@ -1,5 +1,5 @@
-//! The outlines of HTTP/2's frames: where one ends, and how many fields a header block has. RFC 9113
-//! §4.1.
+//! The outlines of HTTP/2's frames: where one ends, how many fields a header block has, and what a frame
+//! costs that carries no request. RFC 9113 §4.1, §10.5.
 
 use super::header_block::HeaderBlock;
 
@@ -9,7 +9,9 @@ const FRAME_HEADER: usize = 9;
 
 const DATA: u8 = 0x0;
 const HEADERS: u8 = 0x1;
+const RST_STREAM: u8 = 0x3;
 const CONTINUATION: u8 = 0x9;
+const END_STREAM: u8 = 0x1;
 const END_HEADERS: u8 = 0x4;
 const PADDED: u8 = 0x8;
 const PRIORITY: u8 = 0x20;
@@ -18,6 +20,14 @@ const PRIORITY: u8 = 0x20;
 const PAD_LENGTH: u32 = 1;
 /// Bytes of the priority in a HEADERS frame: RFC 9113 §6.2.
 const PRIORITY_LENGTH: u32 = 5;
+
+/// Cost of a request that the client takes back. Its upstream may have been asked already.
+const RESET_COST: i64 = 10;
+/// Length of a frame's payload that costs as much as the frame itself.
+const COSTLY_LENGTH: u32 = 64;
+/// Cost that a request makes up for: of the frames that clients send with it, such as its priority, two
+/// windows, and a ping.
+const REQUEST_CREDIT: i64 = 4;
 
 /// The place of a connection in its sequence of frames.
 #[derive(Debug)]
@@ -33,6 +43,8 @@ pub struct Frames {
     /// Maximum number of fields of a header block.
     max_fields: usize,
     has_excess: bool,
+    /// Cost of the frames that have begun since it was taken last.
+    cost: i64,
 }
 
 /// The frame whose payload is read.
@@ -70,6 +82,7 @@ impl Frames {
             block: None,
             max_fields,
             has_excess: false,
+            cost: 0,
         }
     }
 
@@ -83,6 +96,12 @@ impl Frames {
     /// Whether a header block had too many fields.
     pub fn has_excess(&self) -> bool {
         self.has_excess
+    }
+
+    /// Takes the cost of the frames that have begun since the last call: 1 for one that carries neither a
+    /// request nor a part of its body, more for a long one and for a reset, less for requests.
+    pub fn take_cost(&mut self) -> i64 {
+        std::mem::take(&mut self.cost)
     }
 
     /// Goes on by `bytes`; returns whether something was finished on the way.
@@ -113,6 +132,7 @@ impl Frames {
         let [a, b, c, kind, flags, ..] = self.header;
         self.header_len = 0;
         self.payload = u32::from_be_bytes([0, a, b, c]);
+        self.cost += cost(kind, flags, self.payload);
         self.frame = match kind {
             DATA => Frame::Data,
             HEADERS | CONTINUATION => Frame::Fragment(Fragment::new(kind, flags)),
@@ -135,6 +155,17 @@ impl Frames {
         if fragment.ends_block && self.payload == 0 {
             self.block = None;
         }
+    }
+}
+
+/// Returns the cost of a frame.
+fn cost(kind: u8, flags: u8, payload: u32) -> i64 {
+    match kind {
+        // Small ones are bounded by the h2 crate.
+        DATA if payload > 0 || flags & END_STREAM != 0 => 0,
+        HEADERS => -REQUEST_CREDIT,
+        RST_STREAM => RESET_COST,
+        _ => 1 + i64::from(payload / COSTLY_LENGTH),
     }
 }
 
@@ -222,6 +253,53 @@ mod tests {
                 outline.advance(&bytes[..cut]);
                 outline.advance(&bytes[cut..]);
                 assert!(outline.is_idle(), "{name}, cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn frames_that_carry_no_request_cost_something() {
+        let (settings, priority, ping, window_update) = (0x4, 0x2, 0x6, 0x8);
+        for (name, frames, expected) in [
+            ("nothing but the preface", vec![], 0),
+            (
+                "a request",
+                frame(HEADERS, END_HEADERS | END_STREAM, 30),
+                -4,
+            ),
+            (
+                "a request with a body",
+                [
+                    frame(HEADERS, 0, 3),
+                    frame(CONTINUATION, END_HEADERS, 3),
+                    frame(DATA, 0, 9),
+                ]
+                .concat(),
+                -3,
+            ),
+            ("a ping", frame(ping, 0, 8), 1),
+            ("settings", frame(settings, 0, 36), 1),
+            ("many settings", frame(settings, 0, 6 * 1000), 94),
+            ("a priority", frame(priority, 0, 5), 1),
+            ("a window", frame(window_update, 0, 4), 1),
+            ("a frame of an unknown kind", frame(0xbe, 0, 640), 11),
+            ("a part of a body", frame(DATA, 0, 1), 0),
+            ("an empty one", frame(DATA, 0, 0), 1),
+            ("the end of a body", frame(DATA, END_STREAM, 0), 0),
+            (
+                "a request that is taken back",
+                [frame(HEADERS, END_HEADERS, 30), frame(RST_STREAM, 0, 4)].concat(),
+                6,
+            ),
+        ] {
+            let bytes = [PREFACE.as_bytes(), &frames].concat();
+            for step in [1, 7, bytes.len()] {
+                let mut outline = Frames::new(MOST);
+                for piece in bytes.chunks(step) {
+                    outline.advance(piece);
+                }
+                assert_eq!(outline.take_cost(), expected, "{name}, in pieces of {step}");
+                assert_eq!(outline.take_cost(), 0, "{name}: it is taken once");
             }
         }
     }

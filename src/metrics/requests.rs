@@ -43,6 +43,7 @@ pub enum RefusedFor {
     Malformed,
     HeaderTooLarge,
     HeaderTimeout,
+    BodyTimeout,
     AmbiguousPath,
     ClientCertificateRequired,
     TooManyRequests,
@@ -65,10 +66,11 @@ const CODE_CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 
 impl RefusedFor {
     /// All of them, in the order of their values.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Malformed,
         Self::HeaderTooLarge,
         Self::HeaderTimeout,
+        Self::BodyTimeout,
         Self::AmbiguousPath,
         Self::ClientCertificateRequired,
         Self::TooManyRequests,
@@ -79,6 +81,7 @@ impl RefusedFor {
             Self::Malformed => "malformed",
             Self::HeaderTooLarge => "header_too_large",
             Self::HeaderTimeout => "header_timeout",
+            Self::BodyTimeout => "body_timeout",
             Self::AmbiguousPath => "ambiguous_path",
             Self::ClientCertificateRequired => "client_certificate_required",
             Self::TooManyRequests => "too_many_requests",

@@ -16,12 +16,18 @@ pub(crate) enum RequestError {
     HeaderTooLarge,
     #[error("the header has more fields than `limits.max_request_headers`")]
     TooManyFields,
+    #[error(
+        "there are too many HTTP/2 frames beside the requests, or too many that break its rules"
+    )]
+    TooManyFrames,
     #[error("the header took longer than `limits.header_timeout`")]
     HeaderTimeout,
     #[error("the connection does not begin with a header of the PROXY protocol")]
     ProxyHeader,
     #[error("the client did not negotiate h2, and the listener speaks nothing else")]
     HttpVersion,
+    #[error("the body paused for longer than `limits.body_timeout`")]
+    BodyTimeout,
     #[error("the header is not one of HTTP/1.0 or HTTP/1.1")]
     Unreadable,
     #[error("the HTTP/2 stream is malformed")]
@@ -30,6 +36,8 @@ pub(crate) enum RequestError {
     Framing(FramingError),
     #[error("a chunk of the body is malformed")]
     MalformedChunk,
+    #[error("a field's value begins or ends with a blank")]
+    PaddedValue,
     #[error("no request with the method CONNECT, TRACE or TRACK is forwarded")]
     MethodNotAllowed,
     #[error("the request does not say which host it is for")]
@@ -58,7 +66,7 @@ impl RequestError {
             Self::HeaderTooLarge | Self::TooManyFields => {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
             }
-            Self::HeaderTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::HeaderTimeout | Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::HttpVersion => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::ProxyHeader
@@ -66,13 +74,14 @@ impl RequestError {
             | Self::MalformedStream
             | Self::Framing(_)
             | Self::MalformedChunk
+            | Self::PaddedValue
             | Self::NoHost
             | Self::BadHost
             | Self::BadTarget
             | Self::DotSegment
             | Self::AmbiguousPath => StatusCode::BAD_REQUEST,
             Self::ClientCertificateRequired => StatusCode::FORBIDDEN,
-            Self::TooManyRequests => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManyRequests | Self::TooManyFrames => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -81,19 +90,21 @@ impl RequestError {
         match self {
             Self::HeaderTooLarge | Self::TooManyFields => RefusedFor::HeaderTooLarge,
             Self::HeaderTimeout => RefusedFor::HeaderTimeout,
+            Self::BodyTimeout => RefusedFor::BodyTimeout,
             Self::ProxyHeader
             | Self::HttpVersion
             | Self::Unreadable
             | Self::MalformedStream
             | Self::Framing(_)
             | Self::MalformedChunk
+            | Self::PaddedValue
             | Self::MethodNotAllowed
             | Self::NoHost
             | Self::BadHost
             | Self::BadTarget => RefusedFor::Malformed,
             Self::DotSegment | Self::AmbiguousPath => RefusedFor::AmbiguousPath,
             Self::ClientCertificateRequired => RefusedFor::ClientCertificateRequired,
-            Self::TooManyRequests => RefusedFor::TooManyRequests,
+            Self::TooManyRequests | Self::TooManyFrames => RefusedFor::TooManyRequests,
         }
     }
 }
@@ -133,6 +144,10 @@ pub(super) fn check_client(
 /// Finds the first thing that is wrong with a request whose header is within its bounds.
 pub(super) fn check(facts: &Facts<'_>) -> Result<(), RequestError> {
     facts.framing.map_err(RequestError::Framing)?;
+    // RFC 9113 §8.2.1. An upstream of HTTP/1.1 would read another value than routes and policies did.
+    if facts.has_padding {
+        return Err(RequestError::PaddedValue);
+    }
     // CONNECT asks for a tunnel, and the others have a server repeat cookies and credentials.
     if is_forbidden_method(facts.cors.method) {
         return Err(RequestError::MethodNotAllowed);

@@ -1,7 +1,9 @@
 //! The state of one request between pingora's phases, from its header to its log line.
 
+use super::check::RequestError;
 use super::client::Client;
 use super::edge::backlog::Backlog;
+use super::edge::upload::Upload;
 use super::record::Record;
 use super::room::Place;
 use super::snapshot::{Route, Snapshot};
@@ -30,6 +32,8 @@ pub struct Ctx {
     pub(super) under_way: Option<Place>,
     /// Counts what the client has yet to take; `None` on HTTP/1.1.
     pub(super) backlog: Option<Arc<Backlog>>,
+    /// Bounds the client's pauses in the request's body; `None` without a body, and on HTTP/1.1.
+    pub(super) upload: Option<Arc<Upload>>,
     /// The turn that the request took in its upstream's rotation.
     pub(super) turn: Option<usize>,
     /// Number of endpoints that could not be connected to.
@@ -55,6 +59,7 @@ impl Ctx {
             vary: None,
             under_way: None,
             backlog: Backlog::current(),
+            upload: None,
             turn: None,
             failed_connects: 0,
             needs_fresh: false,
@@ -78,6 +83,9 @@ impl Ctx {
 impl Drop for Ctx {
     fn drop(&mut self) {
         if !self.is_finished {
+            if self.upload.as_ref().is_some_and(|upload| upload.is_late()) {
+                self.record.refuse(RequestError::BodyTimeout);
+            }
             self.finish(self.status);
         }
     }

@@ -5,7 +5,7 @@ use crate::cors::{CorsRequest, RequestKind};
 use crate::framing::{Framing, FramingError, framing};
 use crate::routing::{RequestFields, RouteRequest, authority, normalized_path};
 use http::request::Parts;
-use http::{Version, header};
+use http::{HeaderValue, Version, header};
 use pingora_core::protocols::http::ServerSession;
 use std::borrow::Cow;
 
@@ -26,6 +26,8 @@ pub(crate) struct Facts<'a> {
     pub framing: Result<Framing, FramingError>,
     /// Whether there is a body, or may be one: on HTTP/2 no field has to state it.
     pub has_body: bool,
+    /// Whether a value begins or ends with a blank, which HTTP/1.1 cuts off and HTTP/2 does not.
+    pub has_padding: bool,
     pub header: HeaderLength,
 }
 
@@ -64,6 +66,13 @@ pub(super) fn content_length(request: &Parts) -> Option<u64> {
     length.to_str().ok()?.parse().ok()
 }
 
+/// Whether a value begins or ends with a blank: RFC 9113 §8.2.1.
+fn is_padded(value: &HeaderValue) -> bool {
+    let bytes = value.as_bytes();
+    let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+    is_blank(bytes.first()) || is_blank(bytes.last())
+}
+
 // === impl Facts ===
 
 impl<'a> Facts<'a> {
@@ -90,6 +99,8 @@ impl<'a> Facts<'a> {
             version: request.version,
             framing,
             has_body: !matches!(framing, Ok(Framing::Unstated | Framing::Length(0))),
+            has_padding: request.version == Version::HTTP_2
+                && request.headers.values().any(is_padded),
             header,
         }
     }

@@ -5,18 +5,19 @@ use super::check::RequestError;
 use super::ctx::Ctx;
 use super::edge::client_stream::ClientStream;
 use super::edge::response_deadline;
+use super::edge::upload::Upload;
 use super::facts::{Facts, HeaderLength, cors_request};
 use super::room::Room;
 use super::routed::{Routed, Step};
 use super::snapshot::Snapshot;
-use super::upstream::exchange::{Expectation, content_timeout};
+use super::upstream::exchange::{Expectation, Piece, content_timeout, longest_pause};
 use super::upstream::retry::{FailedTry, Failure, may_try_again};
 use super::upstream::{NoPeer, Try};
 use super::{adapt, forward, respond};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Method, StatusCode, Version};
+use http::{Method, StatusCode, Version, header};
 use pingora_core::modules::http::HttpModules;
 use pingora_core::server::ShutdownWatch;
 use pingora_core::upstreams::peer::HttpPeer;
@@ -116,6 +117,8 @@ impl ProxyHttp for Gateway {
     async fn early_request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<()> {
         let downstream = session.as_downstream_mut();
         downstream.set_write_timeout(Some(ctx.snapshot.limits.write_timeout));
+        // The client's stream has the time for reading a body.
+        downstream.set_read_timeout(None);
         // A client that has sent its last request may still wait for the answer. From one that has gone it
         // can't be told by reading; the connection's reset is an error in any case.
         downstream.set_abort_on_close(false);
@@ -140,8 +143,14 @@ impl ProxyHttp for Gateway {
 
     async fn upstream_peer(&self, session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
         let has_body = !session.as_downstream_mut().is_body_empty();
-        let expects = Expectation::of(session.req_header(), has_body);
+        let request = session.req_header();
+        let expects = Expectation::of(request, has_body);
         ctx.exchange.expects = expects;
+        let body_timeout = ctx.snapshot.limits.body_timeout;
+        if has_body {
+            ctx.upload = Upload::start(body_timeout);
+        }
+        let pause = longest_pause(request, has_body, body_timeout);
         // A try that failed has made room.
         ctx.place = None;
         let route = ctx.route();
@@ -151,7 +160,7 @@ impl ProxyHttp for Gateway {
             cluster.peer(Try {
                 turn: turn.unwrap_or_default().wrapping_add(ctx.failed_connects),
                 connect_timeout: timeouts.connect,
-                silence: expects.silence(timeouts),
+                silence: expects.silence(timeouts, pause),
                 is_websocket: expects == Expectation::WebSocket,
                 is_fresh: ctx.needs_fresh,
             })
@@ -189,6 +198,15 @@ impl ProxyHttp for Gateway {
         if ClientStream::of(session).is_some_and(ClientStream::is_upstream_late) {
             return Error::explain(ErrorType::ReadTimedout, "the upstream is silent").into_up();
         }
+        if let Some(upload) = &ctx.upload
+            && (error.etype(), error.esource())
+                == (&ErrorType::ReadTimedout, &ErrorSource::Upstream)
+            && ctx.exchange.is_clients_turn()
+            && upload.is_pausing()
+        {
+            upload.give_up();
+            return Error::explain(ErrorType::ReadTimedout, "the client is silent").into_down();
+        }
         ctx.needs_fresh = may_try_again(&FailedTry {
             method: &session.req_header().method,
             is_reused: client_reused,
@@ -213,7 +231,13 @@ impl ProxyHttp for Gateway {
             upstream_request,
         )?;
         adapt::request(session.req_header().version, upstream_request)?;
-        note_sending(session, ctx);
+        let expects_word = upstream_request.headers.contains_key(header::EXPECT);
+        let piece = match session.as_downstream_mut().is_body_empty() {
+            true => Piece::Last,
+            false if expects_word => Piece::Announcement,
+            false => Piece::Part,
+        };
+        note_sending(session, ctx, piece);
         Ok(())
     }
 
@@ -224,7 +248,15 @@ impl ProxyHttp for Gateway {
         end_of_stream: bool,
         ctx: &mut Ctx,
     ) -> Result<()> {
-        note_sending(session, ctx);
+        let piece = if end_of_stream {
+            Piece::Last
+        } else {
+            Piece::Part
+        };
+        note_sending(session, ctx, piece);
+        if let Some(upload) = &ctx.upload {
+            upload.hold(body);
+        }
         if end_of_stream && body.as_ref().is_some_and(Bytes::is_empty) {
             // pingora would write it as the last chunk, and then the last chunk: the second one would be
             // the beginning of the next request.
@@ -260,6 +292,8 @@ impl ProxyHttp for Gateway {
             respond::edit(session, ctx, response);
             adapt::response(session, came_by_http2, response);
             self.end_where_last(session);
+        } else {
+            note_turn(session, ctx);
         }
         Ok(())
     }
@@ -274,6 +308,9 @@ impl ProxyHttp for Gateway {
         if ctx.exchange.drops_content() || session.req_header().method == Method::HEAD {
             *body = None;
         }
+        if let Some(upload) = &ctx.upload {
+            upload.respond();
+        }
         if let Some(backlog) = &ctx.backlog {
             backlog.hold(body, end_of_stream);
         }
@@ -282,8 +319,7 @@ impl ProxyHttp for Gateway {
 
     async fn fail_to_proxy(&self, session: &mut Session, e: &Error, ctx: &mut Ctx) -> FailToProxy {
         let mut status = status_of(e);
-        if ClientStream::of(session).is_some_and(ClientStream::is_malformed) {
-            let error = RequestError::MalformedChunk;
+        if let Some(error) = error_in_body(session, ctx) {
             ctx.record.refuse(error);
             status = Some(error.status());
         } else if *e.esource() == ErrorSource::Upstream
@@ -325,16 +361,39 @@ impl ProxyHttp for Gateway {
     }
 }
 
-/// Notes that a piece of the request is sent to the upstream now, which begins the wait for a response.
-fn note_sending(session: &Session, ctx: &mut Ctx) {
+/// Notes that a piece of the request is sent to the upstream now.
+fn note_sending(session: &Session, ctx: &mut Ctx, piece: Piece) {
     let timeout = ctx.route().timeouts.read;
-    ctx.exchange.sends(Instant::now(), timeout);
-    let Some(by) = ctx.exchange.respond_by() else {
-        return;
+    ctx.exchange.sends(piece, Instant::now(), timeout);
+    note_turn(session, ctx);
+}
+
+/// Begins the wait for the header of the response, or for the rest of the request.
+fn note_turn(session: &Session, ctx: &Ctx) {
+    let exchange = &ctx.exchange;
+    if let Some(upload) = &ctx.upload {
+        upload.set_turn(exchange.is_clients_turn());
+    }
+    match (ClientStream::of(session), exchange.respond_by()) {
+        (Some(stream), Some(by)) => stream.await_header(by),
+        (None, Some(by)) => response_deadline::set(by, exchange.expects.outlasts_the_header()),
+        // The wait for the content has begun.
+        (_, None) if exchange.has_response() => {}
+        (Some(stream), None) => stream.await_body(),
+        (None, None) => response_deadline::end(),
+    }
+}
+
+/// Returns what is wrong with the request's body: the reason why it could not be read.
+fn error_in_body(session: &Session, ctx: &Ctx) -> Option<RequestError> {
+    let stream = ClientStream::of(session);
+    let is_late = match &ctx.upload {
+        Some(upload) => upload.is_late(),
+        None => stream.is_some_and(ClientStream::is_body_late),
     };
-    match ClientStream::of(session) {
-        Some(stream) => stream.await_header(by),
-        None => response_deadline::set(by, ctx.exchange.expects.outlasts_the_header()),
+    match stream.is_some_and(ClientStream::is_malformed) {
+        true => Some(RequestError::MalformedChunk),
+        false => is_late.then_some(RequestError::BodyTimeout),
     }
 }
 

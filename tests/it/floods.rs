@@ -2,13 +2,12 @@
 //! served.
 
 use crate::support::{
-    Answer, Client, File, Gateway, HTTP2_START, PATIENCE, Response, Running, Upstream, WITH_LANE,
-    WITHOUT_LANE, frame, http2, http2_with, run,
+    Answer, Client, File, Gateway, PATIENCE, Response, Running, Upstream, WITH_LANE, WITHOUT_LANE,
+    http2, http2_with, run,
 };
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
@@ -231,92 +230,6 @@ fn a_header_of_too_many_fields_is_answered_with_431_that_a_script_can_read() {
     });
 }
 
-/// `:method: GET`, `:scheme: http`, `:path: /`, `:authority: a.test`.
-const GET_FIELDS: &[u8] = b"\x82\x86\x84\x41\x06a.test";
-
-/// Reads frames until the gateway closes; the payload of the last one of this kind.
-fn last_frame(stream: &mut TcpStream, wanted: u8) -> Option<Vec<u8>> {
-    let mut last = None;
-    let mut head = [0; 9];
-    while stream.read_exact(&mut head).is_ok() {
-        let [a, b, c, kind, ..] = head;
-        let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
-        if stream.read_exact(&mut payload).is_err() {
-            break;
-        }
-        if kind == wanted {
-            last = Some(payload);
-        }
-    }
-    last
-}
-
-#[test]
-fn an_http_2_header_of_endless_fields_ends_its_connection_before_they_are_kept() {
-    const HEADERS: u8 = 1;
-    const CONTINUATION: u8 = 9;
-    const GOAWAY: u8 = 7;
-    const REFUSED: &str =
-        r#"corsgate_requests_refused_total{reason="header_too_large",route="unmatched"} "#;
-    let upstream = Upstream::start(Answer::ok());
-    let gateway = Gateway::start(&config(&upstream, ""));
-    // `accept-encoding: gzip, deflate`, as one byte of the static table.
-    let field = [0x90];
-    let endless = [GET_FIELDS, &field.repeat(7600)].concat();
-    let pieces = |first: &[u8]| {
-        let mut frames = frame(HEADERS, 1, 1, first);
-        for _ in 0..30 {
-            frames.extend(frame(CONTINUATION, 0, 1, &field.repeat(10)));
-        }
-        frames
-    };
-    let attacks = [
-        frame(HEADERS, 5, 1, &endless),
-        pieces(GET_FIELDS),
-        // As trailers of a request with a body.
-        [
-            frame(HEADERS, 4, 1, GET_FIELDS),
-            frame(HEADERS, 5, 1, &field.repeat(7600)),
-        ]
-        .concat(),
-    ];
-    for (index, attack) in attacks.iter().enumerate() {
-        let mut stream = TcpStream::connect(gateway.address).expect("it listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
-        stream.write_all(HTTP2_START).expect("it reads");
-        stream.write_all(attack).expect("it reads");
-        let goaway = last_frame(&mut stream, GOAWAY).expect("a last word");
-        let enhance_your_calm = 0xb_u32.to_be_bytes();
-        assert_eq!(goaway[4..8], enhance_your_calm, "attack {index}");
-        assert_eq!(gateway.metric(REFUSED), index as f64 + 1.0);
-    }
-    assert_eq!(gateway.send(GET).status, 200, "it still serves");
-}
-
-#[test]
-fn pings_do_not_keep_an_http_2_connection_open() {
-    const PING: u8 = 6;
-    let upstream = Upstream::start(Answer::ok());
-    let gateway = Gateway::start(&config(&upstream, "keepalive_timeout: 500ms"));
-    let pings = frame(PING, 0, 0, &[0; 8]).repeat(1000);
-    for _ in 0..4 {
-        let mut stream = TcpStream::connect(gateway.address).expect("it listens");
-        let mut reader = stream.try_clone().expect("a socket");
-        let answers =
-            thread::spawn(move || while matches!(reader.read(&mut [0; 1 << 16]), Ok(1..)) {});
-        let started = Instant::now();
-        stream.write_all(HTTP2_START).expect("it reads");
-        while stream.write_all(&pings).is_ok() {
-            let open = started.elapsed();
-            assert!(
-                open < PATIENCE / 4,
-                "it is open for {open:?} with no request"
-            );
-        }
-        answers.join().expect("no panic");
-    }
-}
-
 /// Connects with HTTP/2 as a client that lets each response come this far before it reads.
 async fn http2_with_window(address: SocketAddr, stream: u32) -> SendRequest<Bytes> {
     let mut settings = h2::client::Builder::new();
@@ -354,25 +267,13 @@ fn responses_that_wait_for_their_client_take_little_memory_and_arrive_when_it_re
     ));
     let mut gateway = Running::start(&["serve", "--config", &file.path]);
     let address = gateway.log().listener();
-    let memory = || {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.0.id()));
-        let status = status.expect("it runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
-        kilobytes
-            .expect("Linux has it")
-            .trim()
-            .parse::<usize>()
-            .expect("a number")
-            << 10
-    };
     run(async {
         // What is allocated once.
         let mut client = http2(address).await;
         let first = get_http2(&mut client).await.expect("an answer");
         assert_eq!(read_all(first.into_body()).await.expect("all of it"), LARGE);
 
-        let before = memory();
+        let before = gateway.most_memory();
         let mut client = http2_with_window(address, 1000).await;
         let mut answers = Vec::new();
         for _ in 0..100 {
@@ -385,7 +286,7 @@ fn responses_that_wait_for_their_client_take_little_memory_and_arrive_when_it_re
             let body = get_http2(&mut other).await.expect("an answer").into_body();
             assert_eq!(read_all(body).await.expect("all of it"), LARGE);
         }
-        let taken = memory() - before;
+        let taken = gateway.most_memory() - before;
         assert!(
             taken < 20 << 20,
             "{} MiB for 100 responses of 1 MiB",

@@ -82,8 +82,10 @@ const ORIGIN: &str = "Origin: https://app.example.com\r\n";
 
 fn gateway(endpoints: &[SocketAddr], keys: &str) -> Gateway {
     let endpoints: Vec<String> = endpoints.iter().map(|e| format!("'{e}'")).collect();
+    // A request's body keeps its response waiting for as long as its client may pause.
     Gateway::start(&format!(
-        "upstreams: {{ u: {{ endpoints: [{}], {keys} }} }}\n\
+        "limits: {{ body_timeout: 1s }}\n\
+         upstreams: {{ u: {{ endpoints: [{}], {keys} }} }}\n\
          routes: [{{ upstream: u, cors: {{ allow_origins: ['https://app.example.com'] }} }}]\n",
         endpoints.join(", ")
     ))

@@ -16,6 +16,10 @@ const HEADER_BYTES: RangeInclusive<u64> = 256..=1 << 20;
 /// Bounds of `max_request_headers`. No room in the program reads a header with more fields.
 const HEADERS: RangeInclusive<usize> = 1..=256;
 
+/// Bounds of `max_concurrent_streams`. A browser has about a hundred requests open on a connection;
+/// with thousands, one connection could take the place of all others.
+const STREAMS: RangeInclusive<u32> = 1..=1000;
+
 /// Compiles `server`.
 pub(super) fn server(report: &mut Report<'_>, raw: RawServer) -> Server {
     let RawServer {
@@ -49,8 +53,10 @@ pub(super) fn limits(report: &mut Report<'_>, raw: RawLimits) -> Limits {
         max_request_header_bytes,
         max_request_headers,
         header_timeout,
+        body_timeout,
         keepalive_timeout,
         write_timeout,
+        max_concurrent_streams,
     } = raw;
     let defaults = Limits::default();
     if let Some(RawSize(size)) = max_request_header_bytes
@@ -68,6 +74,14 @@ pub(super) fn limits(report: &mut Report<'_>, raw: RawLimits) -> Limits {
         report
             .error(path, "a number of header fields that is out of range")
             .hint("write a number from 1 to 256; a browser sends about 20");
+    }
+    if let Some(count) = max_concurrent_streams
+        && !STREAMS.contains(&count)
+    {
+        let path = "limits.max_concurrent_streams";
+        report
+            .error(path, "a number of streams that is out of range")
+            .hint("write a number from 1 to 1000; most servers allow 100");
     }
     for (key, count, what) in [
         ("max_connections", max_connections, "connections"),
@@ -89,11 +103,13 @@ pub(super) fn limits(report: &mut Report<'_>, raw: RawLimits) -> Limits {
         max_request_header_bytes: max_request_header_bytes
             .map_or(defaults.max_request_header_bytes, |RawSize(size)| size),
         header_timeout: time_out("header_timeout", header_timeout, defaults.header_timeout),
+        body_timeout: time_out("body_timeout", body_timeout, defaults.body_timeout),
         keepalive_timeout: time_out(
             "keepalive_timeout",
             keepalive_timeout,
             defaults.keepalive_timeout,
         ),
         write_timeout: time_out("write_timeout", write_timeout, defaults.write_timeout),
+        max_concurrent_streams: max_concurrent_streams.unwrap_or(defaults.max_concurrent_streams),
     }
 }

@@ -255,8 +255,13 @@ pub(super) const ROWS: &[Row] = &[
         "read_header_timeout", "client_header_timeout", "request_headers_timeout", "request_timeout",
         "timeout_http_request", "http_request_timeout", "timeout", "read_timeout",
     ]),
+    key(S::Limits, "body_timeout: 60s", &["client_body_timeout", "read_body_timeout", "request_body_timeout"]),
     key(S::Limits, "keepalive_timeout: 60s", &["idle_timeout", "keepalive", "timeout_http_keep_alive"]),
     key(S::Limits, "write_timeout: 60s", &["send_timeout", "client_timeout", "timeout_client"]),
+    key(S::Limits, "max_concurrent_streams: 100", &[
+        // nginx, HAProxy, Envoy, Traefik
+        "max_streams", "http2_max_concurrent_streams", "tune_h2_max_concurrent_streams", "concurrent_streams",
+    ]),
     advice(S::Limits, "remove it: this version has no limit for bodies yet", &[
         "max_body", "max_body_size", "max_body_bytes", "client_max_body_size", "body_limit", "max_request_body_size",
     ]),

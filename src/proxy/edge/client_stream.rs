@@ -40,6 +40,8 @@ pub(in crate::proxy) struct ClientStream {
     pub(super) timers: Timers,
     /// Maximum time in which the client takes nothing of what is written to it.
     write_timeout: Duration,
+    /// Maximum pause while the client sends the body of a request.
+    body_timeout: Duration,
     /// Bytes read from the socket that pingora has not read, and may have to leave.
     held: BytesMut,
     /// Bytes that pingora may read. In a lock, which is never waited for, because pingora's phases
@@ -49,6 +51,8 @@ pub(in crate::proxy) struct ClientStream {
     wait: Mutex<Wait>,
     /// Whether the client has sent a chunk that pingora did not get.
     is_malformed: bool,
+    /// Whether the client has paused for too long in the body of its request.
+    is_body_late: bool,
     has_ended: bool,
     discarded: usize,
     /// The bounds of HTTP/2's frames; `None` on HTTP/1.1.
@@ -86,10 +90,13 @@ impl ClientStream {
             stream,
             timers: Timers::new(Instant::now()),
             write_timeout,
+            // No body is read before a request begins.
+            body_timeout: Duration::ZERO,
             held: BytesMut::new(),
             allowance: Mutex::new(ReadAllowance::NOTHING),
             wait: Mutex::new(Wait::Nothing),
             is_malformed: false,
+            is_body_late: false,
             has_ended: false,
             discarded: 0,
             frames: None,
@@ -110,17 +117,25 @@ impl ClientStream {
         is_at_end.then_some(stream)
     }
 
-    /// Lets pingora read the body of the request whose header it gets. `held` was read behind that.
-    pub(super) fn start_request(&mut self, framing: Framing, held: BytesMut) {
+    /// Lets pingora read the body of the request whose header it gets. `held` was read behind that. The
+    /// client pauses in the body for no longer than `body_timeout`.
+    pub(super) fn start_request(
+        &mut self,
+        framing: Framing,
+        held: BytesMut,
+        body_timeout: Duration,
+    ) {
         self.timers.stop(Timer::Request);
+        self.timers.stop(Timer::Body);
+        self.body_timeout = body_timeout;
         self.held = held;
         *self.allowance.get_mut() = framing.into();
         *self.wait.get_mut() = Wait::Nothing;
         self.timers.stop(Timer::Response);
     }
 
-    /// Lets the connection be read as HTTP/2: to its end, no frame slower than `timeout`, and no
-    /// header block of too many fields, which would be an `excess`.
+    /// Lets the connection be read as HTTP/2: to its end, no frame slower than `timeout`, and neither a
+    /// header block of too many fields nor too many frames without a request, which would be an `excess`.
     pub(super) fn start_http2(&mut self, held: BytesMut, timeout: Duration, excess: Excess) {
         self.timers.stop(Timer::Request);
         self.held = held;
@@ -132,6 +147,12 @@ impl ClientStream {
     /// read on.
     pub(in crate::proxy) fn is_malformed(&self) -> bool {
         self.is_malformed
+    }
+
+    /// Whether the client has paused for too long in the body of its request, of which pingora knows only
+    /// that it can't read on.
+    pub(in crate::proxy) fn is_body_late(&self) -> bool {
+        self.is_body_late
     }
 
     /// Whether the client has ended its side, and sent no further request.
@@ -148,6 +169,11 @@ impl ClientStream {
     /// Lets the request wait for the header of its response until `by`.
     pub(in crate::proxy) fn await_header(&self, by: Instant) {
         *self.wait.lock() = Wait::Header(by);
+    }
+
+    /// Lets the request wait for the rest of its body, and not for the header of its response.
+    pub(in crate::proxy) fn await_body(&self) {
+        *self.wait.lock() = Wait::Nothing;
     }
 
     /// Lets the request wait for each piece of its response's content for `timeout`; for no longer than
@@ -178,13 +204,39 @@ impl ClientStream {
         }
     }
 
-    /// Moves on the wait for content, a piece of which the client may just have taken.
+    /// Moves on the wait for content, a piece of which the client may just have taken. One that takes
+    /// content may leave the rest of its body for later.
     fn note_written(&mut self, written: &Poll<io::Result<usize>>) {
+        if let (Some(frames), Poll::Ready(Ok(bytes))) = (&mut self.frames, written) {
+            frames.note_written(*bytes);
+        }
         if let (Poll::Ready(Ok(_)), Wait::Content { at, timeout, .. }) =
             (written, self.wait.get_mut())
         {
             *at = Instant::now() + *timeout;
+            self.timers.stop(Timer::Body);
         }
+    }
+
+    /// Passes on what was `polled` of a request's body, or an error if the client has paused for too
+    /// long. The time in which pingora reads nothing, because the upstream takes nothing, never counts:
+    /// pingora stops reading with a piece that it got, and that ends a pause.
+    fn body_in_time(
+        &mut self,
+        polled: Poll<io::Result<()>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        let is_tunnel = *self.allowance.get_mut() == ReadAllowance::Everything;
+        // The client has announced its body, and waits for a word from the upstream.
+        let is_announced = matches!(self.wait.get_mut(), Wait::Header(_));
+        if polled.is_ready() || is_tunnel || is_announced {
+            self.timers.stop(Timer::Body);
+            return polled;
+        }
+        self.timers.start(Timer::Body, self.body_timeout);
+        ready!(self.timers.poll(Timer::Body, cx));
+        self.is_body_late = true;
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
     /// Whether the upstream has let the request wait for too long.
@@ -338,7 +390,7 @@ impl AsyncRead for ClientStream {
         let before = buf.filled().len();
         let polled = this.poll_request(cx, buf);
         let Some(frames) = &mut this.frames else {
-            return polled;
+            return this.body_in_time(polled, cx);
         };
         let polled = frames.poll(&mut this.timers, cx, polled, &buf.filled()[before..]);
         if polled.is_pending() {

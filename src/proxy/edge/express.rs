@@ -76,6 +76,7 @@ impl Answers {
             // A plain one has no field that states it.
             framing: Ok(Framing::Unstated),
             has_body: false,
+            has_padding: false,
             header: head.length(),
         };
         let routed = Routed::of(snapshot, &facts);

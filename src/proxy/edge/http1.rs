@@ -266,7 +266,9 @@ impl<'e, A: HttpServerApp> Connection<'e, A> {
             // With a task's budget used up, pingora would see the end before the request.
             tokio::task::yield_now().await;
         }
-        self.stream.start_request(framing, self.inbox.into_held());
+        let body_timeout = self.rules.load().limits().body_timeout;
+        let held = self.inbox.into_held();
+        self.stream.start_request(framing, held, body_timeout);
         let mut session = ServerSession::new_http1(self.stream);
         session.set_pipelined_prefix(header);
         let reused = self.app.process_new_http(session, leaving).await?;

@@ -9,7 +9,7 @@ use super::draining::{Draining, Ends};
 use super::express::answer_http2;
 use super::frame_bounds::Excess;
 use super::timers::{Timer, Timers};
-use super::{Edge, HEADER_ROOM, response_deadline};
+use super::{Edge, HEADER_ROOM, response_deadline, upload};
 use crate::config::Limits;
 use crate::proxy::check::RequestError;
 use crate::proxy::client::Client;
@@ -36,15 +36,19 @@ use tokio::task::unconstrained;
 use tokio::time::Instant;
 use tracing::debug;
 
-/// Maximum number of streams that pingora serves at once: twice as many as may be open, because one that
-/// the client has reset may not have noticed yet. One more is refused.
-const MAX_OPEN: usize = 200;
+/// Maximum number of streams that pingora serves at once, for each one that may be open: one that the
+/// client has reset may not have noticed yet. One more is refused.
+const SERVED_PER_OPEN: usize = 2;
 
 /// Maximum that h2 holds of one response, which is a part of what its backlog counts.
 const SEND_BUFFER: usize = 64 << 10;
 
-/// Maximum number of malformed requests on a connection; with that many, it is closed.
+/// Maximum number of malformed requests on a connection; with that many, it is ended.
 const MAX_MALFORMED: usize = 32;
+
+/// Maximum number of streams on a connection that are reset because of what the client sent, or that are
+/// beyond the number of those that it may open; with one more, the connection is ended.
+const MAX_ERRORS: usize = 256;
 
 /// Maximum number of streams that are taken before any of them is answered.
 const MAX_TAKEN: usize = 32;
@@ -95,6 +99,7 @@ pub(super) async fn serve(
     // A connection that comes while the process is leaving has at least one stream.
     let mut is_used = false;
     let mut malformed = 0;
+    let max_served = limits.max_concurrent_streams as usize * SERVED_PER_OPEN;
     let backlog = Account::of_connection();
     loop {
         let accepted = tokio::select! {
@@ -115,8 +120,8 @@ pub(super) async fn serve(
             }
             accepted = accept(&mut connection, &digest) => accepted,
             // Only the reading above finds one.
-            () = poll_fn(|_| if excess.is_found() { Poll::Ready(()) } else { Poll::Pending }) => {
-                return refuse(edge, connection).await;
+            error = poll_fn(|_| excess.found().map_or(Poll::Pending, Poll::Ready)) => {
+                return refuse(edge, connection, error).await;
             }
         };
         streams.lock().last = Instant::now();
@@ -130,7 +135,7 @@ pub(super) async fn serve(
             }
             match accepted {
                 // Those that wait for room do not learn that they were reset.
-                Ok(Some(H2Accept::Session(session))) if streams.lock().open >= MAX_OPEN => {
+                Ok(Some(H2Accept::Session(session))) if streams.lock().open >= max_served => {
                     refuse_stream(edge, session);
                 }
                 Ok(Some(H2Accept::Session(session))) => {
@@ -150,19 +155,34 @@ pub(super) async fn serve(
                     count(edge, error, Some(error.status()));
                     malformed += 1;
                     if malformed >= MAX_MALFORMED {
-                        return;
+                        return refuse(edge, connection, RequestError::TooManyFrames).await;
                     }
                 }
                 Ok(None) => return,
-                Err(error) => return debug!(%error, "an HTTP/2 connection ended"),
+                Err(error) => {
+                    if let Some(found) = found_by_h2(&error) {
+                        count(edge, found, None);
+                    }
+                    return debug!(%error, "an HTTP/2 connection ended");
+                }
             }
         }
     }
 }
 
-/// Ends a connection with a header block of too many fields: RFC 9113 §10.5.
-async fn refuse(edge: &Edge, mut connection: Connection) {
-    count(edge, RequestError::TooManyFields, None);
+/// Returns what h2 has found wrong with a connection, which it then ends; `None` if the client ended it.
+fn found_by_h2(error: &pingora_core::Error) -> Option<RequestError> {
+    let error = error.root_cause().downcast_ref::<h2::Error>()?;
+    let reason = error.reason().filter(|_| error.is_library())?;
+    Some(match reason {
+        Reason::ENHANCE_YOUR_CALM => RequestError::TooManyFrames,
+        _ => RequestError::MalformedStream,
+    })
+}
+
+/// Ends a connection that is beyond a bound: RFC 9113 §10.5.
+async fn refuse(edge: &Edge, mut connection: Connection, error: RequestError) {
+    count(edge, error, None);
     connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
     // The connection ends either way.
     let _ = poll_fn(|cx| connection.poll_closed(cx)).await;
@@ -185,7 +205,9 @@ fn options(limits: &Limits) -> H2Options {
     let header_bytes = u32::try_from(limits.max_request_header_bytes).unwrap_or(u32::MAX);
     let mut options = default_h2_options();
     options.max_header_list_size(header_bytes.saturating_mul(HEADER_ROOM));
+    options.max_concurrent_streams(limits.max_concurrent_streams);
     options.max_send_buffer_size(SEND_BUFFER);
+    options.max_local_error_reset_streams(Some(MAX_ERRORS));
     options
 }
 
@@ -227,8 +249,8 @@ fn hand_over(
     let serve = async move {
         let session = ServerSession::new_http2(session);
         let request = edge.proxy.process_new_http(session, &leaving);
-        if !response_deadline::hold(request).await {
-            debug!("a stream is reset: the header of the upstream's response is late");
+        if !upload::hold(response_deadline::hold(request)).await {
+            debug!("a stream is reset: its body, or the header of its response, is late");
         }
         drop(open);
     };

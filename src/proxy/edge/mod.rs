@@ -25,6 +25,7 @@ mod refusal;
 pub(super) mod response_deadline;
 mod timers;
 mod transport;
+pub(super) mod upload;
 
 pub use admission::Connections;
 pub(super) use pages::PageEdge;

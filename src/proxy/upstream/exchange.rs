@@ -24,6 +24,9 @@ const MAX_INTERIM: usize = 16;
 /// beyond it, the answer is 502.
 const MAX_FIELDS: usize = 256;
 
+/// Time by which pingora waits for longer than a client may pause.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// Maximum length of a request's body that does not keep its response waiting.
 const MAX_SHORT_BODY: u64 = 64 << 10;
 
@@ -31,7 +34,10 @@ const MAX_SHORT_BODY: u64 = 64 << 10;
 #[derive(Debug, Default)]
 pub(in crate::proxy) struct Exchange {
     pub expects: Expectation,
-    /// The time by which the response's header has to be there; it moves on with the request's body.
+    /// Whether there is more of the request's body to come.
+    has_more: bool,
+    /// The time by which the response's header has to be there; `None` while the upstream may wait for
+    /// the rest of the request.
     respond_by: Option<Instant>,
     /// Number of interim responses so far.
     interim: usize,
@@ -50,6 +56,16 @@ pub(in crate::proxy) enum Expectation {
     WebSocket,
     /// The response may turn out to be an event stream.
     EventStream,
+}
+
+/// The piece of a request that is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::proxy) enum Piece {
+    /// There is more behind it.
+    Part,
+    /// The header, if the client sends the body when it has the upstream's word: RFC 9110 §10.1.1.
+    Announcement,
+    Last,
 }
 
 /// The longest silences of an upstream.
@@ -92,8 +108,9 @@ impl Expectation {
         }
     }
 
-    /// Returns the silences for pingora to bound. It is told them once, before there is a response.
-    pub(in crate::proxy) fn silence(self, timeouts: &Timeouts) -> Silence {
+    /// Returns the silences for pingora to bound. It is told them once, before there is a response. An
+    /// upstream is silent while its client pauses, for as long as `pause`.
+    pub(in crate::proxy) fn silence(self, timeouts: &Timeouts, pause: Duration) -> Silence {
         let Timeouts {
             connect: _,
             read,
@@ -102,13 +119,16 @@ impl Expectation {
             tunnel,
         } = *timeouts;
         match self {
-            Self::Nothing => Silence { read, write },
+            Self::Nothing => Silence {
+                read: read.max(pause),
+                write,
+            },
             Self::WebSocket => Silence {
                 read: tunnel,
                 write: tunnel,
             },
             Self::EventStream => Silence {
-                read: read.max(stream),
+                read: read.max(stream).max(pause),
                 write,
             },
         }
@@ -120,19 +140,46 @@ impl Expectation {
     }
 }
 
+/// Returns the silence of an upstream that is its client's: a pause in the request's body. On HTTP/1.1 the
+/// client's stream ends it, before pingora does. On HTTP/2 pingora is to end it, which gives an answer; with
+/// a short body, it is more important that a late response is answered in time.
+pub(in crate::proxy) fn longest_pause(
+    request: &request::Parts,
+    has_body: bool,
+    body_timeout: Duration,
+) -> Duration {
+    let is_http2 = request.version == Version::HTTP_2;
+    match has_body {
+        true if !is_http2 => body_timeout.saturating_add(GRACE),
+        true if !has_short_body(request) => body_timeout,
+        _ => Duration::ZERO,
+    }
+}
+
 // === impl Exchange ===
 
 impl Exchange {
-    /// Notes that the request, or a piece of its body, is sent now.
-    pub(in crate::proxy) fn sends(&mut self, now: Instant, timeout: Duration) {
-        if !self.has_response {
-            self.respond_by = Some(now + timeout);
-        }
+    /// Notes that a piece of the request is sent now. Where it is the upstream's turn, the wait for the
+    /// response begins.
+    pub(in crate::proxy) fn sends(&mut self, piece: Piece, now: Instant, timeout: Duration) {
+        self.has_more = piece != Piece::Last;
+        let is_upstreams_turn = piece != Piece::Part && !self.has_response;
+        self.respond_by = is_upstreams_turn.then(|| now + timeout);
+    }
+
+    /// Whether the client is to send more of the request, and the upstream need not say anything before.
+    pub(in crate::proxy) fn is_clients_turn(&self) -> bool {
+        self.has_more && self.respond_by.is_none()
     }
 
     /// The time by which the response's header has to be there; `None` once it is.
     pub(in crate::proxy) fn respond_by(&self) -> Option<Instant> {
         self.respond_by.filter(|_| !self.has_response)
+    }
+
+    /// Whether the response's header has come.
+    pub(in crate::proxy) fn has_response(&self) -> bool {
+        self.has_response
     }
 
     /// Whether anything of a response has come.
@@ -197,6 +244,10 @@ impl Exchange {
         }
         if self.respond_by.is_some_and(|by| now > by) {
             return Err(ResponseError::Late);
+        }
+        if self.has_more {
+            // The word that the client may have waited for.
+            self.respond_by = None;
         }
         // It ends with its header, and the connection goes on: RFC 9112 §6.3, RFC 9110 §8.6.
         remove(response, &[CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION]);
@@ -309,214 +360,4 @@ impl From<ResponseError> for Box<Error> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: fn() -> Instant = Instant::now;
-
-    /// A response from its header's lines, in the form that it is passed on in.
-    fn received(
-        exchange: &mut Exchange,
-        status: u16,
-        fields: &[(&'static str, &str)],
-    ) -> Result<Vec<(String, String)>, ResponseError> {
-        let mut response = ResponseHeader::build(status, None).expect("a status");
-        for (name, value) in fields {
-            response.append_header(*name, *value).expect("a field");
-        }
-        exchange.receive(&mut response, NOW())?;
-        let fields = response.headers.iter();
-        let text = |value: &HeaderValue| value.to_str().expect("text").to_owned();
-        Ok(fields
-            .map(|(name, value)| (name.to_string(), text(value)))
-            .collect())
-    }
-
-    #[test]
-    fn a_response_has_one_length_or_none_at_all() {
-        use ResponseError::UnknownCoding;
-        let length = |length| ("content-length", length);
-        let coding = |coding| ("transfer-encoding", coding);
-        for (status, sent, expected) in [
-            (200, &[][..], Ok(&[][..])),
-            (200, &[length("5")], Ok(&[length("5")])),
-            (200, &[length("5"), length("5")], Ok(&[length("5")])),
-            (200, &[length("5, 5")], Ok(&[length("5")])),
-            (200, &[coding("chunked")], Ok(&[coding("chunked")])),
-            (200, &[coding("Chunked")], Ok(&[coding("Chunked")])),
-            (200, &[coding("gzip, chunked")], Err(UnknownCoding)),
-            (
-                200,
-                &[coding("gzip"), coding("chunked")],
-                Err(UnknownCoding),
-            ),
-            (
-                200,
-                &[coding("chunked"), coding("chunked")],
-                Err(UnknownCoding),
-            ),
-            (200, &[coding("identity")], Err(UnknownCoding)),
-            (200, &[coding("")], Err(UnknownCoding)),
-            (204, &[length("5")], Ok(&[])),
-            (204, &[coding("chunked")], Ok(&[])),
-            (205, &[length("5")], Ok(&[length("0")])),
-            (205, &[coding("chunked")], Ok(&[length("0")])),
-            (205, &[], Ok(&[length("0")])),
-            (304, &[length("5")], Ok(&[length("5")])),
-            (100, &[length("5"), ("connection", "close")], Ok(&[])),
-            (
-                103,
-                &[coding("chunked"), ("link", "</a>")],
-                Ok(&[("link", "</a>")]),
-            ),
-        ] {
-            let mut exchange = Exchange::default();
-            let passed_on = received(&mut exchange, status, sent);
-            let expected = expected.map(|fields: &[(&str, &str)]| {
-                let owned =
-                    |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-                fields.iter().map(owned).collect::<Vec<_>>()
-            });
-            assert_eq!(passed_on, expected, "{status} {sent:?}");
-            let has_none = [204, 205, 304].contains(&status);
-            assert_eq!(exchange.drops_content(), has_none, "{status}");
-        }
-    }
-
-    #[test]
-    fn only_a_websocket_that_was_asked_for_is_switched_to() {
-        use ResponseError::UnaskedSwitch;
-        for (asks, protocols, expected) in [
-            (true, &["websocket"][..], Ok(())),
-            (true, &["WebSocket"], Ok(())),
-            (false, &["websocket"], Err(UnaskedSwitch)),
-            (true, &[], Err(UnaskedSwitch)),
-            (true, &["h2c"], Err(UnaskedSwitch)),
-            (true, &["websocket, h2c"], Err(UnaskedSwitch)),
-            (true, &["websocket", "h2c"], Err(UnaskedSwitch)),
-        ] {
-            let mut exchange = Exchange {
-                expects: match asks {
-                    true => Expectation::WebSocket,
-                    false => Expectation::EventStream,
-                },
-                ..Exchange::default()
-            };
-            let fields: Vec<_> = protocols.iter().map(|p| ("upgrade", *p)).collect();
-            let switched = received(&mut exchange, 101, &fields).map(|_| ());
-            assert_eq!(switched, expected, "{asks} {protocols:?}");
-        }
-    }
-
-    #[test]
-    fn a_websocket_is_asked_for_in_one_way() {
-        let right = [
-            ("connection", "keep-alive, Upgrade"),
-            ("upgrade", "WebSocket"),
-        ];
-        for (method, version, fields, has_body, expected) in [
-            ("GET", Version::HTTP_11, &right[..], false, true),
-            ("GET", Version::HTTP_11, &right, true, false),
-            ("POST", Version::HTTP_11, &right, false, false),
-            ("GET", Version::HTTP_10, &right, false, false),
-            ("GET", Version::HTTP_2, &right, false, false),
-            ("GET", Version::HTTP_11, &right[..1], false, false),
-            ("GET", Version::HTTP_11, &right[1..], false, false),
-            (
-                "GET",
-                Version::HTTP_11,
-                &[right[0], ("upgrade", "x")],
-                false,
-                false,
-            ),
-            (
-                "GET",
-                Version::HTTP_11,
-                &[("connection", "upgrade-x"), right[1]],
-                false,
-                false,
-            ),
-        ] {
-            let mut request = http::Request::builder().method(method).version(version);
-            for (name, value) in fields {
-                request = request.header(*name, *value);
-            }
-            let (parts, ()) = request.body(()).expect("a request").into_parts();
-            let asks = asks_for_websocket(&parts, has_body);
-            assert_eq!(asks, expected, "{method} {version:?} {fields:?} {has_body}");
-        }
-    }
-
-    #[test]
-    fn the_response_that_a_request_may_get_decides_for_how_long_pingora_waits() {
-        use Expectation::{EventStream, Nothing, WebSocket};
-        let upgrade = [("connection", "upgrade"), ("upgrade", "websocket")];
-        let stream = [("accept", "application/json, Text/Event-Stream;q=0.9")];
-        let other = [("accept", "*/*, text/event-streams")];
-        for (version, fields, has_body, expected) in [
-            (Version::HTTP_11, &[][..], false, EventStream),
-            (
-                Version::HTTP_11,
-                &[("content-length", "65536")],
-                true,
-                EventStream,
-            ),
-            (
-                Version::HTTP_11,
-                &[("content-length", "65537")],
-                true,
-                Nothing,
-            ),
-            (
-                Version::HTTP_11,
-                &[("transfer-encoding", "chunked")],
-                true,
-                Nothing,
-            ),
-            (Version::HTTP_11, &stream, true, EventStream),
-            (Version::HTTP_11, &upgrade, false, WebSocket),
-            (Version::HTTP_2, &stream, false, EventStream),
-            (Version::HTTP_2, &other, false, Nothing),
-            (Version::HTTP_2, &[], false, Nothing),
-        ] {
-            let mut request = http::Request::builder().version(version);
-            for (name, value) in fields {
-                request = request.header(*name, *value);
-            }
-            let (parts, ()) = request.body(()).expect("a request").into_parts();
-            let expects = Expectation::of(&parts, has_body);
-            assert_eq!(expects, expected, "{version:?} {fields:?} {has_body}");
-        }
-    }
-
-    #[test]
-    fn interim_responses_are_bounded_in_number_and_time() {
-        let mut exchange = Exchange::default();
-        assert!(!exchange.has_answer());
-        exchange.sends(NOW(), Duration::from_secs(60));
-        for _ in 0..MAX_INTERIM {
-            assert_eq!(received(&mut exchange, 103, &[]), Ok(vec![]));
-        }
-        assert!(exchange.has_answer());
-        let one_more = received(&mut exchange, 103, &[]);
-        assert_eq!(one_more, Err(ResponseError::TooManyInterim));
-
-        let mut exchange = Exchange::default();
-        let long_ago = NOW() - Duration::from_secs(2);
-        exchange.sends(long_ago, Duration::from_secs(1));
-        assert_eq!(received(&mut exchange, 103, &[]), Err(ResponseError::Late));
-        // The rest of the request's body went out.
-        exchange.sends(NOW(), Duration::from_secs(60));
-        assert_eq!(received(&mut exchange, 103, &[]), Ok(vec![]));
-    }
-
-    #[test]
-    fn a_response_with_too_many_fields_is_refused() {
-        let mut exchange = Exchange::default();
-        let most = vec![("x", "y"); MAX_FIELDS];
-        assert!(received(&mut exchange, 200, &most).is_ok());
-        let one_more = vec![("x", "y"); MAX_FIELDS + 1];
-        let refused = received(&mut exchange, 200, &one_more);
-        assert_eq!(refused, Err(ResponseError::TooManyFields));
-    }
-}
+mod tests;

@@ -2,6 +2,7 @@
 //! every byte. No port is fixed, nothing sleeps: everything waits for what it is about.
 
 mod client;
+mod frames;
 mod http2;
 mod process;
 mod recorder;
@@ -10,6 +11,7 @@ mod transcript;
 mod upstream;
 
 pub(crate) use client::{Client, Response, is_cors_field};
+pub(crate) use frames::{Frame, Frames, codes, kinds};
 pub(crate) use http2::{HTTP2_START, Http2Client, frame, http2, http2_with, run};
 pub(crate) use process::{File, Folder, Running, within};
 pub(crate) use recorder::Recorder;

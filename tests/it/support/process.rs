@@ -99,6 +99,20 @@ impl Running {
         Self(child)
     }
 
+    /// The most memory that the process has had so far, in bytes.
+    pub(crate) fn most_memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id()));
+        let status = status.expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        let kilobytes: usize = kilobytes
+            .expect("Linux has it")
+            .trim()
+            .parse()
+            .expect("a number");
+        kilobytes << 10
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let id = self.0.id().to_string();
         let status = Command::new("kill")

@@ -5,6 +5,7 @@ use tokio::io::{AsyncReadExt, duplex};
 use tokio::time::sleep;
 
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_takes_nothing_is_given_up() {
@@ -55,7 +56,7 @@ async fn read(framing: Framing, sent: &[u8], size: usize) -> (Vec<u8>, bool) {
     let (ours, mut theirs) = duplex(1024);
     theirs.write_all(sent).await.expect("there is room");
     let mut stream = ClientStream::plain(Box::new(ours), WRITE_TIMEOUT);
-    stream.start_request(framing, BytesMut::new());
+    stream.start_request(framing, BytesMut::new(), BODY_TIMEOUT);
     let mut all = Vec::new();
     let mut piece = vec![0; size];
     loop {
@@ -100,7 +101,7 @@ async fn a_malformed_chunk_is_an_error_and_is_not_passed_on() {
 fn waiting() -> (ClientStream, tokio::io::DuplexStream) {
     let (ours, theirs) = duplex(1024);
     let mut stream = ClientStream::plain(Box::new(ours), WRITE_TIMEOUT);
-    stream.start_request(Framing::Unstated, BytesMut::new());
+    stream.start_request(Framing::Unstated, BytesMut::new(), BODY_TIMEOUT);
     (stream, theirs)
 }
 
@@ -155,7 +156,7 @@ async fn a_request_waits_for_its_upstream_and_not_for_ever() {
     // One that takes nothing is not the upstream's fault.
     let (ours, _theirs) = duplex(64);
     let mut stream = ClientStream::plain(Box::new(ours), 300 * SECOND);
-    stream.start_request(Framing::Unstated, BytesMut::new());
+    stream.start_request(Framing::Unstated, BytesMut::new(), BODY_TIMEOUT);
     stream.await_content(30 * SECOND, 30 * SECOND);
     let sent = tokio::time::timeout(SECOND, stream.write_all(&[0; 65])).await;
     assert!(sent.is_err(), "there is no room");
@@ -173,7 +174,9 @@ async fn a_request_waits_for_its_upstream_and_not_for_ever() {
     // In a tunnel, and with the next request, there is no end.
     for stop in [
         |stream: &mut ClientStream| stream.end_http(),
-        |stream: &mut ClientStream| stream.start_request(Framing::Unstated, BytesMut::new()),
+        |stream: &mut ClientStream| {
+            stream.start_request(Framing::Unstated, BytesMut::new(), BODY_TIMEOUT);
+        },
     ] {
         let (mut stream, _client) = waiting();
         stream.await_header(Instant::now() + 30 * SECOND);
@@ -183,4 +186,52 @@ async fn a_request_waits_for_its_upstream_and_not_for_ever() {
         let waited = tokio::time::timeout(300 * SECOND, stream.read(&mut [0])).await;
         assert!(waited.is_err() && !stream.is_upstream_late());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_may_pause_in_its_body_and_not_for_ever() {
+    const SECOND: Duration = Duration::from_secs(1);
+    let (ours, mut theirs) = duplex(1024);
+    let mut stream = ClientStream::plain(Box::new(ours), WRITE_TIMEOUT);
+    stream.start_request(Framing::Length(100), BytesMut::new(), 10 * SECOND);
+    let mut piece = [0; 5];
+
+    // Each pause has its own time.
+    for _ in 0..3 {
+        let (read, ()) = tokio::join!(stream.read(&mut piece), async {
+            sleep(9 * SECOND).await;
+            theirs.write_all(b"piece").await.expect("there is room");
+        });
+        assert_eq!(read.expect("it comes"), 5);
+    }
+
+    // For as long as pingora does not read, it is not the client that is waited for.
+    sleep(60 * SECOND).await;
+    theirs.write_all(b"piece").await.expect("there is room");
+    assert_eq!(stream.read(&mut piece).await.expect("it is here"), 5);
+
+    // The client waits for the upstream's word, or takes the response.
+    stream.await_header(Instant::now() + 60 * SECOND);
+    let waited = tokio::time::timeout(30 * SECOND, stream.read(&mut piece)).await;
+    assert!(waited.is_err(), "it is not late yet");
+    stream.await_content(60 * SECOND, 60 * SECOND);
+    for _ in 0..3 {
+        let waited = tokio::time::timeout(9 * SECOND, stream.read(&mut piece)).await;
+        assert!(waited.is_err(), "it is not late yet");
+        stream.write_all(b"piece").await.expect("there is room");
+    }
+
+    let began = Instant::now();
+    let error = stream.read(&mut piece).await.expect_err("nothing comes");
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    assert_eq!(began.elapsed(), 10 * SECOND);
+    assert!(stream.is_body_late() && !stream.is_upstream_late());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tunnel_has_no_body_that_could_pause() {
+    let (mut stream, _client) = waiting();
+    stream.end_http();
+    let waited = tokio::time::timeout(BODY_TIMEOUT * 10, stream.read(&mut [0])).await;
+    assert!(waited.is_err(), "it is silent");
 }

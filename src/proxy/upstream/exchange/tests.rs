@@ -1,0 +1,238 @@
+//! The forms of responses, and whose turn it is.
+
+use super::*;
+
+const NOW: fn() -> Instant = Instant::now;
+
+/// A response from its header's lines, in the form that it is passed on in.
+fn received(
+    exchange: &mut Exchange,
+    status: u16,
+    fields: &[(&'static str, &str)],
+) -> Result<Vec<(String, String)>, ResponseError> {
+    let mut response = ResponseHeader::build(status, None).expect("a status");
+    for (name, value) in fields {
+        response.append_header(*name, *value).expect("a field");
+    }
+    exchange.receive(&mut response, NOW())?;
+    let fields = response.headers.iter();
+    let text = |value: &HeaderValue| value.to_str().expect("text").to_owned();
+    Ok(fields
+        .map(|(name, value)| (name.to_string(), text(value)))
+        .collect())
+}
+
+#[test]
+fn a_response_has_one_length_or_none_at_all() {
+    use ResponseError::UnknownCoding;
+    let length = |length| ("content-length", length);
+    let coding = |coding| ("transfer-encoding", coding);
+    for (status, sent, expected) in [
+        (200, &[][..], Ok(&[][..])),
+        (200, &[length("5")], Ok(&[length("5")])),
+        (200, &[length("5"), length("5")], Ok(&[length("5")])),
+        (200, &[length("5, 5")], Ok(&[length("5")])),
+        (200, &[coding("chunked")], Ok(&[coding("chunked")])),
+        (200, &[coding("Chunked")], Ok(&[coding("Chunked")])),
+        (200, &[coding("gzip, chunked")], Err(UnknownCoding)),
+        (
+            200,
+            &[coding("gzip"), coding("chunked")],
+            Err(UnknownCoding),
+        ),
+        (
+            200,
+            &[coding("chunked"), coding("chunked")],
+            Err(UnknownCoding),
+        ),
+        (200, &[coding("identity")], Err(UnknownCoding)),
+        (200, &[coding("")], Err(UnknownCoding)),
+        (204, &[length("5")], Ok(&[])),
+        (204, &[coding("chunked")], Ok(&[])),
+        (205, &[length("5")], Ok(&[length("0")])),
+        (205, &[coding("chunked")], Ok(&[length("0")])),
+        (205, &[], Ok(&[length("0")])),
+        (304, &[length("5")], Ok(&[length("5")])),
+        (100, &[length("5"), ("connection", "close")], Ok(&[])),
+        (
+            103,
+            &[coding("chunked"), ("link", "</a>")],
+            Ok(&[("link", "</a>")]),
+        ),
+    ] {
+        let mut exchange = Exchange::default();
+        let passed_on = received(&mut exchange, status, sent);
+        let expected = expected.map(|fields: &[(&str, &str)]| {
+            let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+            fields.iter().map(owned).collect::<Vec<_>>()
+        });
+        assert_eq!(passed_on, expected, "{status} {sent:?}");
+        let has_none = [204, 205, 304].contains(&status);
+        assert_eq!(exchange.drops_content(), has_none, "{status}");
+    }
+}
+
+#[test]
+fn only_a_websocket_that_was_asked_for_is_switched_to() {
+    use ResponseError::UnaskedSwitch;
+    for (asks, protocols, expected) in [
+        (true, &["websocket"][..], Ok(())),
+        (true, &["WebSocket"], Ok(())),
+        (false, &["websocket"], Err(UnaskedSwitch)),
+        (true, &[], Err(UnaskedSwitch)),
+        (true, &["h2c"], Err(UnaskedSwitch)),
+        (true, &["websocket, h2c"], Err(UnaskedSwitch)),
+        (true, &["websocket", "h2c"], Err(UnaskedSwitch)),
+    ] {
+        let mut exchange = Exchange {
+            expects: match asks {
+                true => Expectation::WebSocket,
+                false => Expectation::EventStream,
+            },
+            ..Exchange::default()
+        };
+        let fields: Vec<_> = protocols.iter().map(|p| ("upgrade", *p)).collect();
+        let switched = received(&mut exchange, 101, &fields).map(|_| ());
+        assert_eq!(switched, expected, "{asks} {protocols:?}");
+    }
+}
+
+#[test]
+fn a_websocket_is_asked_for_in_one_way() {
+    let right = [
+        ("connection", "keep-alive, Upgrade"),
+        ("upgrade", "WebSocket"),
+    ];
+    for (method, version, fields, has_body, expected) in [
+        ("GET", Version::HTTP_11, &right[..], false, true),
+        ("GET", Version::HTTP_11, &right, true, false),
+        ("POST", Version::HTTP_11, &right, false, false),
+        ("GET", Version::HTTP_10, &right, false, false),
+        ("GET", Version::HTTP_2, &right, false, false),
+        ("GET", Version::HTTP_11, &right[..1], false, false),
+        ("GET", Version::HTTP_11, &right[1..], false, false),
+        (
+            "GET",
+            Version::HTTP_11,
+            &[right[0], ("upgrade", "x")],
+            false,
+            false,
+        ),
+        (
+            "GET",
+            Version::HTTP_11,
+            &[("connection", "upgrade-x"), right[1]],
+            false,
+            false,
+        ),
+    ] {
+        let mut request = http::Request::builder().method(method).version(version);
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        let (parts, ()) = request.body(()).expect("a request").into_parts();
+        let asks = asks_for_websocket(&parts, has_body);
+        assert_eq!(asks, expected, "{method} {version:?} {fields:?} {has_body}");
+    }
+}
+
+#[test]
+fn the_response_that_a_request_may_get_decides_for_how_long_pingora_waits() {
+    use Expectation::{EventStream, Nothing, WebSocket};
+    let upgrade = [("connection", "upgrade"), ("upgrade", "websocket")];
+    let stream = [("accept", "application/json, Text/Event-Stream;q=0.9")];
+    let other = [("accept", "*/*, text/event-streams")];
+    for (version, fields, has_body, expected) in [
+        (Version::HTTP_11, &[][..], false, EventStream),
+        (
+            Version::HTTP_11,
+            &[("content-length", "65536")],
+            true,
+            EventStream,
+        ),
+        (
+            Version::HTTP_11,
+            &[("content-length", "65537")],
+            true,
+            Nothing,
+        ),
+        (
+            Version::HTTP_11,
+            &[("transfer-encoding", "chunked")],
+            true,
+            Nothing,
+        ),
+        (Version::HTTP_11, &stream, true, EventStream),
+        (Version::HTTP_11, &upgrade, false, WebSocket),
+        (Version::HTTP_2, &stream, false, EventStream),
+        (Version::HTTP_2, &other, false, Nothing),
+        (Version::HTTP_2, &[], false, Nothing),
+    ] {
+        let mut request = http::Request::builder().version(version);
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        let (parts, ()) = request.body(()).expect("a request").into_parts();
+        let expects = Expectation::of(&parts, has_body);
+        assert_eq!(expects, expected, "{version:?} {fields:?} {has_body}");
+    }
+}
+
+#[test]
+fn interim_responses_are_bounded_in_number_and_time() {
+    let mut exchange = Exchange::default();
+    assert!(!exchange.has_answer());
+    exchange.sends(Piece::Last, NOW(), Duration::from_secs(60));
+    for _ in 0..MAX_INTERIM {
+        assert_eq!(received(&mut exchange, 103, &[]), Ok(vec![]));
+    }
+    assert!(exchange.has_answer());
+    let one_more = received(&mut exchange, 103, &[]);
+    assert_eq!(one_more, Err(ResponseError::TooManyInterim));
+
+    let mut exchange = Exchange::default();
+    let long_ago = NOW() - Duration::from_secs(2);
+    exchange.sends(Piece::Last, long_ago, Duration::from_secs(1));
+    assert_eq!(received(&mut exchange, 103, &[]), Err(ResponseError::Late));
+    // The rest of the request's body went out.
+    exchange.sends(Piece::Last, NOW(), Duration::from_secs(60));
+    assert_eq!(received(&mut exchange, 103, &[]), Ok(vec![]));
+}
+
+#[test]
+fn the_wait_for_a_response_begins_with_the_end_of_the_request() {
+    use Piece::{Announcement, Last, Part};
+    let minute = Duration::from_secs(60);
+    // The pieces; a 100 behind the first one; whether the response is waited for, or the client.
+    for (pieces, is_continued, expected) in [
+        (&[Last][..], false, (true, false)),
+        (&[Part], false, (false, true)),
+        (&[Part], true, (false, true)),
+        (&[Part, Part], false, (false, true)),
+        (&[Part, Part, Last], false, (true, false)),
+        (&[Announcement], false, (true, false)),
+        (&[Announcement], true, (false, true)),
+        (&[Announcement, Part], false, (false, true)),
+        (&[Announcement, Part, Last], true, (true, false)),
+    ] {
+        let mut exchange = Exchange::default();
+        for (index, piece) in pieces.iter().enumerate() {
+            exchange.sends(*piece, NOW(), minute);
+            if is_continued && index == 0 {
+                assert_eq!(received(&mut exchange, 100, &[]), Ok(vec![]));
+            }
+        }
+        let waits = (exchange.respond_by().is_some(), exchange.is_clients_turn());
+        assert_eq!(waits, expected, "{pieces:?} {is_continued}");
+    }
+}
+
+#[test]
+fn a_response_with_too_many_fields_is_refused() {
+    let mut exchange = Exchange::default();
+    let most = vec![("x", "y"); MAX_FIELDS];
+    assert!(received(&mut exchange, 200, &most).is_ok());
+    let one_more = vec![("x", "y"); MAX_FIELDS + 1];
+    let refused = received(&mut exchange, 200, &one_more);
+    assert_eq!(refused, Err(ResponseError::TooManyFields));
+}
