@@ -97,21 +97,17 @@ fn a_body_that_pauses_is_answered_with_408_that_a_script_can_read() {
 #[test]
 fn a_body_may_take_longer_than_any_pause_in_it() {
     let upstream = Upstream::start(Answer::ok());
-    let gateway = gateway(
-        upstream.address,
-        "body_timeout: 500ms",
-        "read_timeout: 300ms",
-    );
+    let gateway = gateway(upstream.address, "body_timeout: 2s", "read_timeout: 1500ms");
     let mut client = Client::connect(gateway.address);
-    client.write(post("Content-Length: 8\r\n").as_bytes());
-    for _ in 0..8 {
+    client.write(post("Content-Length: 24\r\n").as_bytes());
+    for _ in 0..24 {
         assert!(!client.has_news_within(DRIP), "the body is on its way");
         client.write(b"x");
     }
     assert_eq!(client.read(false).expect("the response").status, 200);
     run(async {
-        let (response, mut body) = begin(&gateway, Some(8)).await;
-        for left in (0..8).rev() {
+        let (response, mut body) = begin(&gateway, Some(24)).await;
+        for left in (0..24).rev() {
             tokio::time::sleep(DRIP).await;
             let piece = Bytes::from_static(b"x");
             body.send_data(piece, left == 0).expect("it is on its way");
