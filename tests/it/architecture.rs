@@ -54,10 +54,12 @@ const IMPORTS: [(&str, &[&str]); 15] = [
     ("tls", &[]),
     ("config", &["cors", "routing", "tls"]),
     ("pages", &[]),
+    ("buckets", &[]),
     ("rejections", &["cors"]),
     (
         "proxy",
         &[
+            "buckets",
             "config",
             "cors",
             "framing",
