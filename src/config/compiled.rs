@@ -122,6 +122,20 @@ pub struct Limits {
     pub keepalive_timeout: Duration,
     /// Maximum time that a client takes none of the bytes written to it; beyond it, it is cut off.
     pub write_timeout: Duration,
+    /// Maximum size of the body of a request whose route has none; `None` without a limit.
+    pub max_request_body_bytes: Option<u64>,
+    /// The limit of each client on all routes together that have none of their own.
+    pub rate_limit: Option<RateLimit>,
+}
+
+/// The requests that each client may send in a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Number of requests per period.
+    pub requests: u32,
+    pub period: Duration,
+    /// Number of requests that a client which has waited may send at once.
+    pub burst: u32,
 }
 
 /// A backend.
@@ -188,6 +202,10 @@ pub struct Route {
     pub rule: Rule,
     /// The upstream's time-outs, but for those that the route has itself.
     pub timeouts: Timeouts,
+    /// Instead of the limit of all routes; `None` if the route has none of its own.
+    pub max_request_body_bytes: Option<u64>,
+    /// Instead of the limit of all routes; `None` if the route has none of its own.
+    pub rate_limit: Option<RateLimit>,
 }
 
 /// The `route` label of requests that no route matches; a route can't have this name.
@@ -242,6 +260,8 @@ impl Default for Limits {
             header_timeout: Duration::from_secs(10),
             keepalive_timeout: Duration::from_secs(60),
             write_timeout: Duration::from_secs(60),
+            max_request_body_bytes: None,
+            rate_limit: None,
         }
     }
 }

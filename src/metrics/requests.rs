@@ -43,6 +43,8 @@ pub enum RefusedFor {
     Malformed,
     HeaderTooLarge,
     HeaderTimeout,
+    BodyTooLarge,
+    RateLimited,
     AmbiguousPath,
     ClientCertificateRequired,
     TooManyRequests,
@@ -65,10 +67,12 @@ const CODE_CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 
 impl RefusedFor {
     /// All of them, in the order of their values.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Malformed,
         Self::HeaderTooLarge,
         Self::HeaderTimeout,
+        Self::BodyTooLarge,
+        Self::RateLimited,
         Self::AmbiguousPath,
         Self::ClientCertificateRequired,
         Self::TooManyRequests,
@@ -79,6 +83,8 @@ impl RefusedFor {
             Self::Malformed => "malformed",
             Self::HeaderTooLarge => "header_too_large",
             Self::HeaderTimeout => "header_timeout",
+            Self::BodyTooLarge => "body_too_large",
+            Self::RateLimited => "rate_limited",
             Self::AmbiguousPath => "ambiguous_path",
             Self::ClientCertificateRequired => "client_certificate_required",
             Self::TooManyRequests => "too_many_requests",

@@ -79,17 +79,16 @@ impl Gateway {
         let mut facts = Facts::of(&client, request, request.raw_path(), &cors, length);
         facts.has_body |= !is_bodiless;
         let mut routed = Routed::of(&ctx.snapshot, &facts);
-        let mut step = routed.step();
-        if let Step::Forward(_) = step {
+        if let Step::Forward(_) = routed.step() {
             ctx.under_way = self.requests.take(ctx.snapshot.limits.max_requests);
             if ctx.under_way.is_none() {
                 routed.refuse(RequestError::TooManyRequests);
-                step = routed.step();
             }
         }
-        let record = routed.record(ctx.record.started);
-        let (plan, answer) = match step {
+        let record = routed.commit(ctx.record.started);
+        let (plan, answer) = match routed.step() {
             Step::Answer(answer) => {
+                ctx.under_way = None;
                 let body = answer.body.cloned();
                 let whole = answer.to_header().map(|header| (header, body));
                 (routed.plan(), Some(whole))
@@ -142,8 +141,9 @@ impl ProxyHttp for Gateway {
         let has_body = !session.as_downstream_mut().is_body_empty();
         let expects = Expectation::of(session.req_header(), has_body);
         ctx.exchange.expects = expects;
-        // A try that failed has made room.
+        // A try that failed has made room, and its body is sent again from the start.
         ctx.place = None;
+        ctx.body_bytes = 0;
         let route = ctx.route();
         let (cluster, timeouts) = (route.cluster.as_ref(), &route.timeouts);
         let turn = ctx.turn.or_else(|| Some(cluster?.take_turn()));
@@ -225,6 +225,7 @@ impl ProxyHttp for Gateway {
         ctx: &mut Ctx,
     ) -> Result<()> {
         note_sending(session, ctx);
+        count_body(session, ctx, body.as_ref())?;
         if end_of_stream && body.as_ref().is_some_and(Bytes::is_empty) {
             // pingora would write it as the last chunk, and then the last chunk: the second one would be
             // the beginning of the next request.
@@ -282,8 +283,7 @@ impl ProxyHttp for Gateway {
 
     async fn fail_to_proxy(&self, session: &mut Session, e: &Error, ctx: &mut Ctx) -> FailToProxy {
         let mut status = status_of(e);
-        if ClientStream::of(session).is_some_and(ClientStream::is_malformed) {
-            let error = RequestError::MalformedChunk;
+        if let Some(error) = error_in_body(session, ctx) {
             ctx.record.refuse(error);
             status = Some(error.status());
         } else if *e.esource() == ErrorSource::Upstream
@@ -336,6 +336,37 @@ fn note_sending(session: &Session, ctx: &mut Ctx) {
         Some(stream) => stream.await_header(by),
         None => response_deadline::set(by, ctx.exchange.expects.outlasts_the_header()),
     }
+}
+
+/// Counts a piece of the request's body, and ends the request where its route does not let it be longer.
+fn count_body(session: &Session, ctx: &mut Ctx, piece: Option<&Bytes>) -> Result<()> {
+    let Some(piece) = piece else { return Ok(()) };
+    // What a WebSocket carries is not a body.
+    if session.was_upgraded() {
+        return Ok(());
+    }
+    ctx.body_bytes = ctx.body_bytes.saturating_add(piece.len() as u64);
+    match is_body_too_large(ctx) {
+        false => Ok(()),
+        true => {
+            let error = RequestError::BodyTooLarge;
+            let status = ErrorType::HTTPStatus(error.status().as_u16());
+            Err(Error::explain(status, error.to_string()).into_down())
+        }
+    }
+}
+
+fn is_body_too_large(ctx: &Ctx) -> bool {
+    let most = ctx.route().limits.max_request_body_bytes;
+    most.is_some_and(|most| ctx.body_bytes > most)
+}
+
+/// Returns what is wrong with the body of a request that failed.
+fn error_in_body(session: &Session, ctx: &Ctx) -> Option<RequestError> {
+    if ClientStream::of(session).is_some_and(ClientStream::is_malformed) {
+        return Some(RequestError::MalformedChunk);
+    }
+    is_body_too_large(ctx).then_some(RequestError::BodyTooLarge)
 }
 
 /// Returns the status that tells the client what went wrong; `None` if the client has gone.
