@@ -10,12 +10,14 @@
 //! | [`metrics`] | the counters, their names and labels                                   |
 //!
 //! With the default feature `gateway` also `proxy` (the pingora adapter), `explain`, `admin`, `server` (which
-//! starts things), `rejections` (who is being rejected), `probe` (which asks other servers) and `cli`. Imports run downwards only:
+//! starts things), `rejections` (who is being rejected), `buckets` (who asks too often), `probe` (which asks other servers) and `cli`. Imports run downwards only:
 //! `cli → server → explain → proxy → {config, metrics} → routing → cors`, `proxy → framing → cors`, `server → admin`
 //! and `cli → probe`.
 
 #[cfg(feature = "gateway")]
 pub mod admin;
+#[cfg(feature = "gateway")]
+pub mod buckets;
 #[cfg(feature = "gateway")]
 pub mod cli;
 pub mod config;

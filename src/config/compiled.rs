@@ -127,6 +127,20 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// Maximum number of streams that an HTTP/2 connection has open at once; one more is refused.
     pub max_concurrent_streams: u32,
+    /// Maximum size of the body of a request whose route has none; `None` without a limit.
+    pub max_request_body_bytes: Option<u64>,
+    /// The limit of each client on all routes together that have none of their own.
+    pub rate_limit: Option<RateLimit>,
+}
+
+/// The requests that each client may send in a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Number of requests per period.
+    pub requests: u32,
+    pub period: Duration,
+    /// Number of requests that a client which has waited may send at once.
+    pub burst: u32,
 }
 
 /// A backend.
@@ -193,6 +207,10 @@ pub struct Route {
     pub rule: Rule,
     /// The upstream's time-outs, but for those that the route has itself.
     pub timeouts: Timeouts,
+    /// Instead of the limit of all routes; `None` if the route has none of its own.
+    pub max_request_body_bytes: Option<u64>,
+    /// Instead of the limit of all routes; `None` if the route has none of its own.
+    pub rate_limit: Option<RateLimit>,
 }
 
 /// The `route` label of requests that no route matches; a route can't have this name.
@@ -249,6 +267,8 @@ impl Default for Limits {
             keepalive_timeout: Duration::from_secs(60),
             write_timeout: Duration::from_secs(60),
             max_concurrent_streams: 100,
+            max_request_body_bytes: None,
+            rate_limit: None,
         }
     }
 }

@@ -22,8 +22,8 @@ mod written;
 mod yaml;
 
 pub use compiled::{
-    Admin, Config, Endpoint, Limits, ListenAddress, Listener, ListenerTls, Protocol, Route,
-    ServedCertificate, Server, Timeouts, UNMATCHED, Upstream, UpstreamKind,
+    Admin, Config, Endpoint, Limits, ListenAddress, Listener, ListenerTls, Protocol, RateLimit,
+    Route, ServedCertificate, Server, Timeouts, UNMATCHED, Upstream, UpstreamKind,
 };
 pub use error::{ConfigError, Diagnostic, Place, Severity, escaped};
 pub use schema::schema;

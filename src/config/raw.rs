@@ -175,6 +175,29 @@ pub(super) struct RawLimits {
     /// Maximum number of requests that an HTTP/2 connection has open at once, from 1 to 1000; one more is refused, and its client may send it again. Default 100.
     #[schemars(range(min = 1, max = 1000))]
     pub max_concurrent_streams: Option<u32>,
+    /// Maximum size of a request's body; beyond it, the answer is 413. Default: none.
+    pub max_request_body_bytes: Option<RawSize>,
+    /// Requests that each client may send in a time; beyond it, the answer is 429. Preflights count apart. Default: none.
+    pub rate_limit: Option<RawRateLimit>,
+}
+
+/// Requests that each client may send in a time. A client is an address; of IPv6, a /64.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a mapping such as `{ requests: 50, period: 1s, burst: 100 }`"
+)]
+#[schemars(rename = "RateLimit", extend("required" = ["requests"]))]
+pub(super) struct RawRateLimit {
+    /// Number of requests per period, from 1 to 100000.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub requests: Option<u32>,
+    /// The period, from 1s to 1day. Default 1s.
+    pub period: Option<RawDuration>,
+    /// Number of requests that a client which has waited may send at once, from 1 to 100000. Default: `requests`.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub burst: Option<u32>,
 }
 
 /// A backend: either `endpoints`, or `echo: true`.
@@ -381,6 +404,10 @@ pub(super) struct RawRoute {
     pub stream_timeout: Option<RawDuration>,
     /// Maximum time in which a WebSocket is silent in both directions, instead of the upstream's.
     pub tunnel_timeout: Option<RawDuration>,
+    /// Maximum size of a request's body, instead of the one in `limits`, larger or smaller.
+    pub max_request_body_bytes: Option<RawSize>,
+    /// Requests that each client may send to this route in a time, instead of those in `limits`.
+    pub rate_limit: Option<RawRateLimit>,
     /// Names of warnings about this route that are meant: `check --strict` takes them for notes. Default: none.
     pub acknowledged_warnings: Option<OneOrMany<String>>,
 }

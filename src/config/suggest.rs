@@ -177,6 +177,7 @@ fn within(this: Section, other: Section, form: &str) -> String {
         (_, S::Route) => ("a route", format!("routes: [{{ {form} }}]")),
         (_, S::Upstream) => ("an upstream", format!("upstreams: {{ api: {{ {form} }} }}")),
         (_, S::Limits) => ("`limits`", format!("limits: {{ {form} }}")),
+        (_, S::RateLimit) => ("a `rate_limit`", format!("rate_limit: {{ {form} }}")),
         (_, S::Server) => ("`server`", format!("server: {{ {form} }}")),
         (_, S::Tls) => ("a listener's `tls`", format!("tls: {{ {form} }}")),
         (_, S::Certificate) => ("a certificate", format!("certificates: [{{ {form} }}]")),
@@ -257,7 +258,8 @@ pub(super) fn regex_key(text: &str) -> Option<String> {
 fn filled(form: &str, name: &str, value: Option<&str>) -> String {
     let fitting = || {
         let (value, (key, sample)) = (value?, form.split_once(": ")?);
-        let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+        let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let is_number = !value.is_empty() && is_digits(value);
         let is_duration = |text: &str| {
             let has_unit = text.contains(|c: char| c.is_ascii_alphabetic());
             has_unit && humantime::parse_duration(text).is_ok()
@@ -266,6 +268,9 @@ fn filled(form: &str, name: &str, value: Option<&str>) -> String {
             let is_part = |c: char| c.is_ascii_alphanumeric() || "-._/".contains(c);
             !text.is_empty() && text.len() <= MAX_NAME && text.chars().all(is_part)
         };
+        // `1m` is a larger size in other software than it is here.
+        let is_size =
+            |text: &str| text.ends_with('B') && text.parse::<bytesize::ByteSize>().is_ok();
         let value = match sample {
             "true" | "false" if matches!(value, "true" | "false") => value.to_owned(),
             _ if is_duration(sample) && is_duration(value) => value.to_owned(),
@@ -276,8 +281,14 @@ fn filled(form: &str, name: &str, value: Option<&str>) -> String {
                 };
                 format!("{value}{unit}")
             }
-            _ if sample.bytes().all(|byte| byte.is_ascii_digit()) && is_number => value.to_owned(),
+            _ if is_digits(sample) && is_number => value.to_owned(),
+            _ if is_size(sample) && is_size(value) => value.to_owned(),
             _ if sample.starts_with("127.0.0.1:") && is_number => format!("127.0.0.1:{value}"),
+            // A number, and a key that belongs to it.
+            _ if is_number && sample.starts_with(|c: char| c.is_ascii_digit()) => {
+                let (_, rest) = sample.split_once(", ")?;
+                format!("{value}, {rest}")
+            }
             // The key itself, or one in an element of a list.
             _ if key == "regex" => return regex_key(value),
             _ if sample.contains("regex: '") => format!("[{{ {} }}]", regex_key(value)?),

@@ -74,6 +74,7 @@ pub fn explain(snapshot: &Snapshot, question: &Question) -> Result<Report, Quest
         .notes
         .extend(listener::notes(snapshot, question, &report));
     report.notes.extend(notes::of_request(question, &report));
+    report.notes.extend(notes::of_rate_limit(snapshot, &report));
     if let Source::Message(message) = &question.source {
         notes::of_message(message, &mut report);
     }

@@ -2,6 +2,7 @@
 
 use super::question::{About, Message, Question, QuestionError, Source};
 use super::report::{Report, Ruling};
+use crate::config::RateLimit;
 use crate::cors::{OPAQUE_ORIGINS, Origin, is_cors_response_field};
 use crate::proxy::Snapshot;
 
@@ -84,6 +85,29 @@ pub(super) fn of_request(question: &Question, report: &Report) -> Vec<String> {
         }
     }
     notes
+}
+
+/// Notes the rate limit of the route, which depends on the other requests of the client.
+pub(super) fn of_rate_limit(snapshot: &Snapshot, report: &Report) -> Option<String> {
+    let exchange = report.request.as_ref().or(report.preflight.as_ref())?;
+    let route = snapshot
+        .routes()
+        .find(|route| route.name == exchange.route.name)?;
+    let rate = route.limits.rate.as_ref()?;
+    let RateLimit {
+        requests,
+        period,
+        burst,
+    } = rate.limit;
+    let key = match rate.is_shared {
+        true => "`limits.rate_limit`",
+        false => "`rate_limit` of the route",
+    };
+    Some(format!(
+        "{key} lets each client send {requests} requests in {}, {burst} at once, and as many preflights beside them; \
+         beyond that, the answer is 429 with CORS headers",
+        humantime::format_duration(period)
+    ))
 }
 
 /// Notes the meaning of a browser's message, and what it leaves open.

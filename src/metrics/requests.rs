@@ -44,6 +44,8 @@ pub enum RefusedFor {
     HeaderTooLarge,
     HeaderTimeout,
     BodyTimeout,
+    BodyTooLarge,
+    RateLimited,
     AmbiguousPath,
     ClientCertificateRequired,
     TooManyRequests,
@@ -66,11 +68,13 @@ const CODE_CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 
 impl RefusedFor {
     /// All of them, in the order of their values.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Malformed,
         Self::HeaderTooLarge,
         Self::HeaderTimeout,
         Self::BodyTimeout,
+        Self::BodyTooLarge,
+        Self::RateLimited,
         Self::AmbiguousPath,
         Self::ClientCertificateRequired,
         Self::TooManyRequests,
@@ -82,6 +86,8 @@ impl RefusedFor {
             Self::HeaderTooLarge => "header_too_large",
             Self::HeaderTimeout => "header_timeout",
             Self::BodyTimeout => "body_timeout",
+            Self::BodyTooLarge => "body_too_large",
+            Self::RateLimited => "rate_limited",
             Self::AmbiguousPath => "ambiguous_path",
             Self::ClientCertificateRequired => "client_certificate_required",
             Self::TooManyRequests => "too_many_requests",

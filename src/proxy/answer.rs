@@ -76,6 +76,19 @@ impl<'a> Answer<'a> {
         }
     }
 
+    /// Says in how many seconds the client may ask again.
+    pub(crate) fn again_in(self, seconds: u64) -> Self {
+        let seconds = match seconds {
+            // Made from a number it would allocate, and this is by far the most frequent.
+            1 => HeaderValue::from_static("1"),
+            _ => HeaderValue::from(seconds),
+        };
+        Self {
+            own_field: Some(("Retry-After", seconds)),
+            ..self
+        }
+    }
+
     /// Makes any other answer to `request`; `plan` is of the decision that `rule` made about it, and
     /// `vary` has the headers that its route was chosen by.
     pub(crate) fn planned(

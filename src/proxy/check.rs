@@ -3,7 +3,7 @@
 use super::facts::{Facts, HeaderLength, Target};
 use crate::config::{Limits, Listener};
 use crate::cors::is_forbidden_method;
-use crate::framing::FramingError;
+use crate::framing::{Framing, FramingError};
 use crate::metrics::RefusedFor;
 use crate::routing::{has_dot_segment, is_authority};
 use crate::tls::ClientCertificate;
@@ -56,6 +56,13 @@ pub(crate) enum RequestError {
     ClientCertificateRequired,
     #[error("`limits.max_requests` requests are under way")]
     TooManyRequests,
+    #[error("the body is larger than `max_request_body_bytes`")]
+    BodyTooLarge,
+    #[error("the client sends more requests than `rate_limit` allows")]
+    RateLimited {
+        /// Seconds until it may send the next one.
+        retry_after: u64,
+    },
 }
 
 // === impl RequestError ===
@@ -82,6 +89,8 @@ impl RequestError {
             | Self::AmbiguousPath => StatusCode::BAD_REQUEST,
             Self::ClientCertificateRequired => StatusCode::FORBIDDEN,
             Self::TooManyRequests | Self::TooManyFrames => StatusCode::SERVICE_UNAVAILABLE,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
         }
     }
 
@@ -105,6 +114,8 @@ impl RequestError {
             Self::DotSegment | Self::AmbiguousPath => RefusedFor::AmbiguousPath,
             Self::ClientCertificateRequired => RefusedFor::ClientCertificateRequired,
             Self::TooManyRequests | Self::TooManyFrames => RefusedFor::TooManyRequests,
+            Self::BodyTooLarge => RefusedFor::BodyTooLarge,
+            Self::RateLimited { .. } => RefusedFor::RateLimited,
         }
     }
 }
@@ -138,6 +149,16 @@ pub(super) fn check_client(
     match is_let_by || facts.client.certificate().is_some() {
         true => Ok(()),
         false => Err(RequestError::ClientCertificateRequired),
+    }
+}
+
+/// Refuses a body that says that it is larger than `most`. One that does not say is counted as it comes.
+pub(super) fn check_body(facts: &Facts<'_>, most: Option<u64>) -> Result<(), RequestError> {
+    match (facts.framing, most) {
+        (Ok(Framing::Length(length)), Some(most)) if length > most => {
+            Err(RequestError::BodyTooLarge)
+        }
+        _ => Ok(()),
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Ctx {
     /// The place that the request takes at its endpoint, if the number of places is limited.
     pub(super) place: Option<Place>,
     pub(super) exchange: Exchange,
+    /// Number of bytes of the request's body that this try has sent on.
+    pub(super) body_bytes: u64,
 }
 
 // === impl Ctx ===
@@ -65,6 +67,7 @@ impl Ctx {
             needs_fresh: false,
             place: None,
             exchange: Exchange::default(),
+            body_bytes: 0,
         }
     }
 

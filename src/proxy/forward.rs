@@ -7,7 +7,7 @@ mod client_certificate;
 
 use super::client::Client;
 use super::snapshot::Snapshot;
-use crate::routing::{authority, is_authority};
+use crate::routing::{RequestFields, authority, is_authority};
 use http::{HeaderMap, HeaderName, Version};
 use ipnet::IpNet;
 use pingora_core::Result;
@@ -119,25 +119,52 @@ fn is_sound(fields: &HeaderMap, name: &HeaderName) -> bool {
 /// last that is not a trusted proxy. What the client itself wrote before it is gone.
 fn forwarded_for(peer: IpAddr, fields: &HeaderMap, trusted: &[IpNet]) -> String {
     let mut before = Vec::new();
-    let mut writer = peer;
-    let lines = fields.get_all(FOR).iter().rev();
-    let elements = lines.flat_map(|line| line.as_bytes().rsplit(|&byte| byte == b','));
-    let elements = elements.map(<[u8]>::trim_ascii).filter(|e| !e.is_empty());
-    for element in elements.take(MAX_PROXIES) {
-        // Whatever stands before something that is not an address may be forged.
-        let address = str::from_utf8(element).ok().and_then(address);
-        let Some(address) = address.filter(|_| is_in(trusted, writer)) else {
-            break;
-        };
-        before.push(address);
-        writer = address;
-    }
+    trace(peer, fields, trusted, |address| before.push(address));
     let mut chain = String::new();
     for address in before.iter().rev() {
         chain.push_str(&address.to_string());
         chain.push_str(", ");
     }
     chain + &peer.to_string()
+}
+
+/// Returns the address of the client behind `peer`: the first of those that [`forwarded_for`] returns.
+pub(super) fn client_address(
+    peer: IpAddr,
+    fields: &dyn RequestFields,
+    trusted: &[IpNet],
+) -> IpAddr {
+    trace(peer, fields, trusted, |_| {})
+}
+
+/// Follows X-Forwarded-For from the peer to the client, as far as it is believed. Calls `each` with every
+/// address before the peer's, and returns the last one.
+fn trace(
+    peer: IpAddr,
+    fields: &dyn RequestFields,
+    trusted: &[IpNet],
+    mut each: impl FnMut(IpAddr),
+) -> IpAddr {
+    let (mut writer, mut left) = (peer, MAX_PROXIES);
+    if !is_in(trusted, peer) {
+        return peer;
+    }
+    fields.for_each_line_reversed(FOR, &mut |line| {
+        let elements = line.rsplit(|&byte| byte == b',');
+        let mut elements = elements.map(<[u8]>::trim_ascii).filter(|e| !e.is_empty());
+        elements.all(|element| {
+            // Whatever stands before something that is not an address may be forged.
+            let address = str::from_utf8(element).ok().and_then(address);
+            let is_believed = left > 0 && is_in(trusted, writer);
+            let Some(address) = address.filter(|_| is_believed) else {
+                return false;
+            };
+            each(address);
+            (writer, left) = (address, left - 1);
+            true
+        })
+    });
+    writer
 }
 
 /// Parses an element of X-Forwarded-For: an address, which some proxies write with its port.

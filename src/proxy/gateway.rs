@@ -80,17 +80,16 @@ impl Gateway {
         let mut facts = Facts::of(&client, request, request.raw_path(), &cors, length);
         facts.has_body |= !is_bodiless;
         let mut routed = Routed::of(&ctx.snapshot, &facts);
-        let mut step = routed.step();
-        if let Step::Forward(_) = step {
+        if let Step::Forward(_) = routed.step() {
             ctx.under_way = self.requests.take(ctx.snapshot.limits.max_requests);
             if ctx.under_way.is_none() {
                 routed.refuse(RequestError::TooManyRequests);
-                step = routed.step();
             }
         }
-        let record = routed.record(ctx.record.started);
-        let (plan, answer) = match step {
+        let record = routed.commit(ctx.record.started);
+        let (plan, answer) = match routed.step() {
             Step::Answer(answer) => {
+                ctx.under_way = None;
                 let body = answer.body.cloned();
                 let whole = answer.to_header().map(|header| (header, body));
                 (routed.plan(), Some(whole))
@@ -151,8 +150,9 @@ impl ProxyHttp for Gateway {
             ctx.upload = Upload::start(body_timeout);
         }
         let pause = longest_pause(request, has_body, body_timeout);
-        // A try that failed has made room.
+        // A try that failed has made room, and its body is sent again from the start.
         ctx.place = None;
+        ctx.body_bytes = 0;
         let route = ctx.route();
         let (cluster, timeouts) = (route.cluster.as_ref(), &route.timeouts);
         let turn = ctx.turn.or_else(|| Some(cluster?.take_turn()));
@@ -254,6 +254,7 @@ impl ProxyHttp for Gateway {
             Piece::Part
         };
         note_sending(session, ctx, piece);
+        count_body(session, ctx, body.as_ref())?;
         if let Some(upload) = &ctx.upload {
             upload.hold(body);
         }
@@ -384,17 +385,43 @@ fn note_turn(session: &Session, ctx: &Ctx) {
     }
 }
 
-/// Returns what is wrong with the request's body: the reason why it could not be read.
+/// Returns what is wrong with the body of a request that failed.
 fn error_in_body(session: &Session, ctx: &Ctx) -> Option<RequestError> {
     let stream = ClientStream::of(session);
     let is_late = match &ctx.upload {
         Some(upload) => upload.is_late(),
         None => stream.is_some_and(ClientStream::is_body_late),
     };
-    match stream.is_some_and(ClientStream::is_malformed) {
-        true => Some(RequestError::MalformedChunk),
-        false => is_late.then_some(RequestError::BodyTimeout),
+    if stream.is_some_and(ClientStream::is_malformed) {
+        return Some(RequestError::MalformedChunk);
     }
+    if is_body_too_large(ctx) {
+        return Some(RequestError::BodyTooLarge);
+    }
+    is_late.then_some(RequestError::BodyTimeout)
+}
+
+/// Counts a piece of the request's body, and ends the request where its route does not let it be longer.
+fn count_body(session: &Session, ctx: &mut Ctx, piece: Option<&Bytes>) -> Result<()> {
+    let Some(piece) = piece else { return Ok(()) };
+    // What a WebSocket carries is not a body.
+    if session.was_upgraded() {
+        return Ok(());
+    }
+    ctx.body_bytes = ctx.body_bytes.saturating_add(piece.len() as u64);
+    match is_body_too_large(ctx) {
+        false => Ok(()),
+        true => {
+            let error = RequestError::BodyTooLarge;
+            let status = ErrorType::HTTPStatus(error.status().as_u16());
+            Err(Error::explain(status, error.to_string()).into_down())
+        }
+    }
+}
+
+fn is_body_too_large(ctx: &Ctx) -> bool {
+    let most = ctx.route().limits.max_request_body_bytes;
+    most.is_some_and(|most| ctx.body_bytes > most)
 }
 
 /// Returns the status that tells the client what went wrong; `None` if the client has gone.

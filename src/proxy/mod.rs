@@ -15,6 +15,7 @@ mod page_server;
 mod record;
 pub(crate) mod respond;
 mod room;
+pub(crate) mod route_limits;
 pub(crate) mod routed;
 pub(crate) mod snapshot;
 mod upstream;

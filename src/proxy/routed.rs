@@ -5,7 +5,7 @@
 //! values: a request can be refused, or forwarded, whatever its policy says.
 
 use super::answer::Answer;
-use super::check::{RequestError, check, check_client, check_length};
+use super::check::{RequestError, check, check_body, check_client, check_length};
 use super::facts::{Facts, Target};
 use super::record::Record;
 use super::snapshot::{Route, RouteId, Snapshot};
@@ -13,7 +13,7 @@ use crate::cors::{
     ActualOutcome, CorsRequest, Decision, HeaderPlan, Outcome, PreflightDecision, Reason,
     Rejection, RequestKind, SingleValue, decide, default_port, host_and_port,
 };
-use crate::rejections::{Rejected, Rejections};
+use crate::rejections::Rejected;
 use crate::routing::{RouteRequest, Search, TooManyReadings, each_reading};
 use http::{HeaderValue, StatusCode};
 use std::collections::BTreeMap;
@@ -24,8 +24,8 @@ pub(crate) struct Routed<'a> {
     route_id: RouteId,
     route: &'a Route,
     request: &'a CorsRequest<'a>,
-    path: &'a [u8],
-    rejections: &'a Rejections,
+    facts: &'a Facts<'a>,
+    snapshot: &'a Snapshot,
     decision: Decision<'a>,
     settled: Option<Settled>,
     /// The headers by which the route was chosen, which a cache has to know; see [`Routed::vary`].
@@ -65,6 +65,8 @@ impl<'a> Routed<'a> {
         let checked = bounded.and_then(|()| check(facts));
         let checked = checked.and_then(|()| check_client(facts, listener));
         let checked = checked.and_then(|()| check_readings(snapshot, facts, &search, route));
+        let most = route.limits.max_request_body_bytes;
+        let checked = checked.and_then(|()| check_body(facts, most));
         let redirect = listener.and_then(|listener| listener.https_redirect_port);
         let settled = match (checked, redirect) {
             (Err(error), _) => Some(Settled::Refused(error)),
@@ -81,8 +83,8 @@ impl<'a> Routed<'a> {
             route_id,
             route,
             request: facts.cors,
-            path: &facts.path,
-            rejections: &snapshot.rejections,
+            facts,
+            snapshot,
             // A request that is refused has a decision, too: its answer carries CORS headers.
             decision: decide(&route.rule, facts.cors),
             settled,
@@ -139,7 +141,9 @@ impl<'a> Routed<'a> {
     pub(crate) fn step(&self) -> Step<'a> {
         let mut location = None;
         let (status, written) = match (&self.settled, &self.decision) {
-            (Some(Settled::Refused(error)), _) => (error.status(), None),
+            (Some(Settled::Refused(error)), _) => {
+                return Step::Answer(self.refusal(*error));
+            }
             (Some(Settled::AboutTheServer), _) => (StatusCode::NO_CONTENT, None),
             (Some(Settled::Redirected(to)), _) => {
                 location = Some(to.clone());
@@ -176,9 +180,32 @@ impl<'a> Routed<'a> {
         })
     }
 
-    /// Makes the record of the request, whose header had come at `started`, and notes it among the
-    /// rejections if it is one: the record outlives what the client sent.
-    pub(crate) fn record(&self, started: Instant) -> Record {
+    /// Makes the answer to a request that is refused.
+    fn refusal(&self, error: RequestError) -> Answer<'a> {
+        let status = error.status();
+        let plan = self.plan();
+        let answer = Answer::planned(status, &self.route.rule, plan, self.request, self.vary());
+        match error {
+            RequestError::RateLimited { retry_after } => answer.again_in(retry_after),
+            _ => answer,
+        }
+    }
+
+    /// Takes the request on, in the lane that will answer or forward it: what the client may send is less
+    /// by one, which can be too much. Makes the record of the request, whose header had come at
+    /// `started`, and notes it among the rejections if it is one: the record outlives what the client
+    /// sent.
+    ///
+    /// Each request has one record, and so it counts once, however many lanes have looked at it.
+    pub(crate) fn commit(&mut self, started: Instant) -> Record {
+        if self.error().is_none()
+            && let Some(rate) = &self.route.limits.rate
+            && let Err(wait) = rate.take(self.facts, &self.snapshot.trusted_proxies, started)
+        {
+            self.refuse(RequestError::RateLimited {
+                retry_after: wait.seconds(),
+            });
+        }
         if let Some(reason) = self.reason_to_reject() {
             self.note_rejection(reason, started);
         }
@@ -214,10 +241,10 @@ impl<'a> Routed<'a> {
                 RequestKind::Preflight => request.request_method,
                 RequestKind::NotCors | RequestKind::Actual => SingleValue::One(request.method),
             },
-            path: self.path,
+            path: &self.facts.path,
         };
         let names = self.route.rule.refused_names(self.plan(), request);
-        self.rejections.note(&rejected, names, now);
+        self.snapshot.rejections.note(&rejected, names, now);
     }
 }
 

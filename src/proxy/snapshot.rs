@@ -1,9 +1,11 @@
 //! One compiled configuration as traffic sees it: immutable, and pinned by each request.
 
 use super::client::Client;
+use super::route_limits::{ClientRate, RouteLimits};
 use super::upstream::Cluster;
+use crate::buckets::Buckets;
 use crate::config::{
-    Config, Endpoint, Limits, Listener, Timeouts, UNMATCHED, UpstreamKind, Written,
+    Config, Endpoint, Limits, Listener, RateLimit, Timeouts, UNMATCHED, UpstreamKind, Written,
 };
 use crate::cors::Rule;
 use crate::metrics::{Metrics, RouteMetrics};
@@ -28,6 +30,8 @@ pub struct Snapshot {
     has_one_rule: bool,
     /// Kept from one snapshot to the next.
     pub(super) rejections: Arc<Rejections>,
+    /// Kept likewise, once there is a rate limit.
+    buckets: Option<Arc<Buckets>>,
     router: Router,
     /// The configured routes in their order, then the one for requests that none of them matches.
     routes: Vec<Route>,
@@ -43,6 +47,7 @@ pub(crate) struct Route {
     pub cluster: Option<Arc<Cluster>>,
     /// The longest waits of its requests for the upstream.
     pub timeouts: Timeouts,
+    pub limits: RouteLimits,
     /// `None` for the stand-in. The router has its own form of it; this one is for explain.
     pub matches: Option<RouteMatch>,
     pub metrics: RouteMetrics,
@@ -64,6 +69,16 @@ impl Snapshot {
         previous: Option<&Self>,
     ) -> Self {
         let rejections = previous.map(|previous| Arc::clone(&previous.rejections));
+        let mut buckets = previous.and_then(|previous| previous.buckets.clone());
+        let mut limits_of = |name: &str, body: Option<u64>, rate: Option<RateLimit>| {
+            let own_name = rate.map(|_| name);
+            RouteLimits {
+                max_request_body_bytes: body.or(config.limits.max_request_body_bytes),
+                rate: rate
+                    .or(config.limits.rate_limit)
+                    .map(|limit| ClientRate::new(limit, own_name, buckets.get_or_insert_default())),
+            }
+        };
         let previous = previous.map_or([].as_slice(), |previous| &previous.clusters);
         let clusters: Vec<Arc<Cluster>> = config
             .upstreams
@@ -87,6 +102,7 @@ impl Snapshot {
             .map(|route| Route {
                 cluster: Some(Arc::clone(&clusters[route.upstream])),
                 timeouts: route.timeouts,
+                limits: limits_of(&route.name, route.max_request_body_bytes, route.rate_limit),
                 matches: Some(route.matches),
                 ..Route::new(route.name, route.rule, metrics)
             })
@@ -95,7 +111,10 @@ impl Snapshot {
             .windows(2)
             .all(|pair| pair[0].rule.is_same(&pair[1].rule));
         let no_route = Rule::NoRoute(config.default_policy);
-        routes.push(Route::new(UNMATCHED.to_owned(), no_route, metrics));
+        routes.push(Route {
+            limits: limits_of(UNMATCHED, None, None),
+            ..Route::new(UNMATCHED.to_owned(), no_route, metrics)
+        });
         Self {
             limits: config.limits,
             express_lane: config.server.express_lane,
@@ -104,6 +123,7 @@ impl Snapshot {
             written: config.written,
             has_one_rule,
             rejections: rejections.unwrap_or_default(),
+            buckets,
             router,
             routes,
             clusters,
@@ -196,6 +216,7 @@ impl Route {
             rule,
             cluster: None,
             timeouts: Timeouts::default(),
+            limits: RouteLimits::default(),
             matches: None,
         }
     }

@@ -20,6 +20,10 @@ pub struct RouteRequest<'a> {
 pub trait RequestFields {
     /// Calls `each` with the name, in any case, and the value of every line.
     fn for_each(&self, each: &mut dyn FnMut(&[u8], &[u8]));
+
+    /// Calls `each` with the value of every line of the field `name`, the last one first, for as long as it
+    /// returns `true`.
+    fn for_each_line_reversed(&self, name: &str, each: &mut dyn FnMut(&[u8]) -> bool);
 }
 
 /// Returns the method by which a route is found; a preflight's is the one that it asks for.
@@ -37,5 +41,10 @@ impl RequestFields for HeaderMap {
         for (name, value) in self {
             each(name.as_str().as_bytes(), value.as_bytes());
         }
+    }
+
+    fn for_each_line_reversed(&self, name: &str, each: &mut dyn FnMut(&[u8]) -> bool) {
+        let mut lines = self.get_all(name).iter().rev();
+        while lines.next().is_some_and(|line| each(line.as_bytes())) {}
     }
 }

@@ -1,10 +1,13 @@
-//! Invariant: once a policy exists, deciding allocates nothing.
+//! Invariant: once a policy exists, deciding allocates nothing, and neither does counting a client's requests.
 
+use corsgate::buckets::{Buckets, Owner, Rate};
 use corsgate::cors::{
     CorsRequest, Decision, NameList, OriginPattern, Policy, PolicySpec, PreflightDecision,
     RegexPattern, Rule, decide,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
 
 fn policy(origins: &[&str], credentials: bool) -> Rule {
     let pattern = |text: &&str| match text.strip_prefix("regex:") {
@@ -125,4 +128,24 @@ fn neither_does_one_with_credentials_or_without_a_route() {
             &preflight
         ));
     }
+}
+
+#[test]
+fn taking_tokens_allocates_nothing_however_many_clients_there_are() {
+    let buckets = Buckets::default();
+    let rate = Rate::new(5, Duration::from_secs(1), 5);
+    let now = Instant::now();
+    let info = allocation_counter::measure(|| {
+        for number in 0..1_000_000 {
+            let owner = Owner {
+                scope: buckets.shared_scope(),
+                client: Ipv4Addr::from_bits(number % 300_000).into(),
+                is_preflight: false,
+            };
+            let _ = buckets.take(owner, rate, now);
+        }
+    });
+    assert_eq!(info.count_total, 0);
+    let info = allocation_counter::measure(|| drop(Buckets::default()));
+    assert!(info.bytes_max <= Buckets::BYTES as u64, "{info:?}");
 }

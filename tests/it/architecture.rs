@@ -46,7 +46,7 @@ fn is_test_file(file: &str) -> bool {
 }
 
 /// The rooms, and for each the rooms that it may import. A room that is not listed fails the test.
-const IMPORTS: [(&str, &[&str]); 15] = [
+const IMPORTS: [(&str, &[&str]); 16] = [
     ("cors", &[]),
     ("framing", &["cors"]),
     ("routing", &["cors"]),
@@ -54,10 +54,12 @@ const IMPORTS: [(&str, &[&str]); 15] = [
     ("tls", &[]),
     ("config", &["cors", "routing", "tls"]),
     ("pages", &[]),
+    ("buckets", &[]),
     ("rejections", &["cors"]),
     (
         "proxy",
         &[
+            "buckets",
             "config",
             "cors",
             "framing",

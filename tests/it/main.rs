@@ -2,6 +2,7 @@
 
 mod alloc;
 mod architecture;
+mod bodies;
 mod bombs;
 mod browser;
 mod cases;
@@ -26,6 +27,7 @@ mod odd_upstreams;
 mod pages;
 mod probe;
 mod process;
+mod rate_limits;
 mod rejections;
 mod reload;
 mod routes;

@@ -7,6 +7,7 @@ mod matches;
 mod origins;
 mod policies;
 mod policy_lists;
+mod rate_limits;
 mod routes;
 mod server;
 mod taken;
@@ -35,14 +36,12 @@ use std::sync::Arc;
 pub(super) use tls::WrittenCertificate;
 
 /// Keys and values that the file format has and this version does not.
-const NOT_YET: [&str; 17] = [
+const NOT_YET: [&str; 15] = [
     "access_log",
     "health_check",
     "cors_mode",
     "block_disallowed_origins",
     "run_directory",
-    "max_request_body_bytes",
-    "rate_limit",
     "resolve_interval",
     "hash_key",
     "retries",

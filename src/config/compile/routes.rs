@@ -5,11 +5,12 @@ use super::inputs::Inputs;
 use super::matches::{check_method, parse_host, parse_path, parse_prefix};
 use super::policies::Policies;
 use super::policy_lists::PolicyLists;
+use super::rate_limits::{body_bytes, rate_limit};
 use super::taken::{MAX_OF_PLACE, Taken};
 use super::timeouts::RawTimeouts;
 use super::upstreams::Upstreams;
 use super::values::{one_or_many, required};
-use crate::config::compiled::{Route, Timeouts, UNMATCHED};
+use crate::config::compiled::{RateLimit, Route, Timeouts, UNMATCHED};
 use crate::config::lint::is_word_for_all;
 use crate::config::lint::reuse::{self, RouteParts};
 use crate::config::raw::{OneOrMany, RawMatch, RawRoute, Seq};
@@ -76,6 +77,8 @@ struct RouteDraft {
     upstream: Option<usize>,
     rule: Option<Rule>,
     timeouts: Timeouts,
+    max_request_body_bytes: Option<u64>,
+    rate_limit: Option<RateLimit>,
     /// Whether it has a `cors`.
     says_cors: bool,
 }
@@ -100,6 +103,8 @@ impl RouteDraft {
             upstream: self.upstream?,
             rule: self.rule?,
             timeouts: self.timeouts,
+            max_request_body_bytes: self.max_request_body_bytes,
+            rate_limit: self.rate_limit,
         })
     }
 }
@@ -118,6 +123,8 @@ impl RouteCompiler<'_, '_> {
             write_timeout: write,
             stream_timeout: stream,
             tunnel_timeout: tunnel,
+            max_request_body_bytes: body,
+            rate_limit: rate,
             acknowledged_warnings,
         } = raw;
         acknowledge(self.report, &path, acknowledged_warnings);
@@ -155,6 +162,9 @@ impl RouteCompiler<'_, '_> {
         let defaults = upstream.and_then(|at| upstreams.get(at)?.1.as_ref());
         let defaults = defaults.map_or(Timeouts::default(), |upstream| upstream.timeouts);
         let timeouts = timeouts.over(self.report, &path, defaults);
+        let path_of_body = format!("{path}.max_request_body_bytes");
+        let max_request_body_bytes = body_bytes(self.report, &path_of_body, body);
+        let rate_limit = rate_limit(self.report, &format!("{path}.rate_limit"), rate);
         RouteDraft {
             path,
             name,
@@ -162,6 +172,8 @@ impl RouteCompiler<'_, '_> {
             upstream,
             rule,
             timeouts,
+            max_request_body_bytes,
+            rate_limit,
             says_cors,
         }
     }

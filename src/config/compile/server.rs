@@ -1,5 +1,6 @@
 //! `server` and `limits`: the threads and the end of the process, and what clients may take.
 
+use super::rate_limits::{body_bytes, rate_limit};
 use super::values::{duration, time_out};
 use crate::config::compiled::{Limits, Server};
 use crate::config::raw::{RawLimits, RawServer, RawSize};
@@ -57,6 +58,8 @@ pub(super) fn limits(report: &mut Report<'_>, raw: RawLimits) -> Limits {
         keepalive_timeout,
         write_timeout,
         max_concurrent_streams,
+        max_request_body_bytes: body,
+        rate_limit: rate,
     } = raw;
     let defaults = Limits::default();
     if let Some(RawSize(size)) = max_request_header_bytes
@@ -94,9 +97,13 @@ pub(super) fn limits(report: &mut Report<'_>, raw: RawLimits) -> Limits {
                 .hint("leave it out for the default");
         }
     }
+    let max_request_body_bytes = body_bytes(report, "limits.max_request_body_bytes", body);
+    let rate_limit = rate_limit(report, "limits.rate_limit", rate);
     let mut time_out =
         |key: &str, raw, default| time_out(report, &format!("limits.{key}"), raw, default);
     Limits {
+        max_request_body_bytes,
+        rate_limit,
         max_connections: max_connections.unwrap_or(defaults.max_connections),
         max_requests: max_requests.unwrap_or(defaults.max_requests),
         max_request_headers: max_request_headers.unwrap_or(defaults.max_request_headers),

@@ -15,6 +15,7 @@ pub(super) enum Section {
     Admin,
     Server,
     Limits,
+    RateLimit,
     Upstream,
     Policy,
     Origin,
@@ -23,7 +24,7 @@ pub(super) enum Section {
 }
 
 /// Sections, each with a key that no other one has.
-pub(super) const SECTIONS: [(Section, &str); 13] = [
+pub(super) const SECTIONS: [(Section, &str); 14] = [
     (Section::File, "listeners"),
     (Section::Policy, "allow_origins"),
     (Section::Origin, "regex"),
@@ -31,6 +32,7 @@ pub(super) const SECTIONS: [(Section, &str); 13] = [
     (Section::Match, "path_prefix"),
     (Section::Upstream, "endpoints"),
     (Section::Limits, "header_timeout"),
+    (Section::RateLimit, "burst"),
     (Section::Server, "threads"),
     // They have an `address`, all three.
     (Section::Admin, "hosts"),
@@ -262,12 +264,40 @@ pub(super) const ROWS: &[Row] = &[
         // nginx, HAProxy, Envoy, Traefik
         "max_streams", "http2_max_concurrent_streams", "tune_h2_max_concurrent_streams", "concurrent_streams",
     ]),
-    advice(S::Limits, "remove it: this version has no limit for bodies yet", &[
-        "max_body", "max_body_size", "max_body_bytes", "client_max_body_size", "body_limit", "max_request_body_size",
+    key(S::Limits, "max_request_body_bytes: 10MiB", &[
+        // nginx, ingress-nginx, Kong, Envoy, Caddy
+        "client_max_body_size", "proxy_body_size", "allowed_payload_size", "max_request_bytes", "request_body_max_size",
+        "max_body", "max_body_size", "max_body_bytes", "body_limit", "max_request_body_size", "max_upload_size", "request_body", "max_request_size",
     ]),
-    advice(S::Limits, "remove it: this version has no limit for the rate of requests yet", &[
-        "rate", "rate_limiting", "limit_req", "rps", "requests_per_second",
+    key(S::Limits, "rate_limit: { requests: 50, period: 1s, burst: 100 }", &[
+        // nginx, ingress-nginx, Envoy, Kong, APISIX
+        "limit_req", "limit_req_zone", "limit_rps", "local_rate_limit", "http_local_rate_limit", "rate_limiting", "limit_count",
+        "rate", "rps", "requests_per_second", "throttle", "throttling", "max_requests_per_second",
     ]),
+
+    // --- a rate limit
+    key(S::RateLimit, "requests: 50", &[
+        // nginx; Traefik; Envoy; APISIX; express-rate-limit
+        "rate", "average", "tokens_per_fill", "requests_per_unit", "count", "limit", "max", "max_requests", "requests_per_period",
+        "requests_per_second", "rps", "per_second", "events",
+    ]),
+    // Kong
+    key(S::RateLimit, "requests: 50, period: 1s", &["second"]),
+    key(S::RateLimit, "requests: 50, period: 1m", &["minute", "requests_per_minute", "rpm", "per_minute"]),
+    key(S::RateLimit, "requests: 50, period: 1h", &["hour", "requests_per_hour", "per_hour"]),
+    key(S::RateLimit, "period: 1s", &[
+        // Envoy, APISIX, Caddy
+        "fill_interval", "time_window", "window", "interval", "unit", "per", "duration", "window_ms", "time",
+    ]),
+    key(S::RateLimit, "burst: 100", &["max_tokens", "capacity", "bucket", "bucket_size", "burst_size", "peak"]),
+    advice(S::RateLimit, "remove it: a client is an address; list the proxies in front of the gateway in `trusted_proxies`", &[
+        "key", "zone", "source_criterion", "ip_strategy", "limit_by", "descriptors", "key_type", "by", "remote_ip", "header_name",
+    ]),
+    advice(S::RateLimit, "remove it: the answer is 429 with Retry-After and CORS headers", &[
+        "status", "status_code", "rejected_code", "limit_req_status", "error_code", "message", "response_headers_to_add",
+    ]),
+    // nginx
+    advice(S::RateLimit, "remove it: a request is answered at once, whatever its bucket holds", &["no_delay", "delay"]),
 
     // --- upstreams
     key(S::Upstream, "endpoints: [127.0.0.1:9000]", &[
@@ -484,6 +514,14 @@ pub(super) const ROWS: &[Row] = &[
     key(S::Route, "write_timeout: 30s", &["send_timeout", "proxy_send_timeout"]),
     key(S::Route, "stream_timeout: 5m", &["stream_idle_timeout", "sse_timeout", "event_stream_timeout"]),
     key(S::Route, "tunnel_timeout: 1h", &["timeout_tunnel", "websocket_timeout", "upgrade_timeout"]),
+    key(S::Route, "max_request_body_bytes: 1GiB", &[
+        "client_max_body_size", "proxy_body_size", "allowed_payload_size", "max_request_bytes", "max_body", "max_body_size",
+        "max_body_bytes", "body_limit", "max_request_body_size", "max_upload_size", "request_body", "max_request_size",
+    ]),
+    key(S::Route, "rate_limit: { requests: 5, period: 1m }", &[
+        "limit_req", "limit_rps", "local_rate_limit", "rate_limiting", "limit_count", "rate", "rps", "requests_per_second", "throttle",
+        "throttling",
+    ]),
     key(S::Route, "acknowledged_warnings: [method_of_another_route]", &[
         "ignore", "ignored", "ignore_warnings", "suppress", "suppress_warnings", "disable_warnings", "allow_warnings",
     ]),

@@ -16,6 +16,7 @@ fn name_in_schema(section: Section) -> Option<&'static str> {
         Section::Admin => "Admin",
         Section::Server => "Server",
         Section::Limits => "Limits",
+        Section::RateLimit => "RateLimit",
         Section::Upstream => "Upstream",
         Section::Policy => "Policy",
         Section::Origin => "OriginEntry",
@@ -140,6 +141,11 @@ fn every_form_is_one_that_loads() {
             (Section::Listener, _) => format!("address: 127.0.0.1:80, {form}"),
             _ => format!("address: 127.0.0.1:80, tls: {{ {tls} }}"),
         };
+        let limits = match (row.section, key) {
+            (Section::RateLimit, "requests") => format!("rate_limit: {{ {form} }}"),
+            (Section::RateLimit, _) => format!("rate_limit: {{ requests: 1, {form} }}"),
+            _ => with(Section::Limits, "header_timeout: 1s"),
+        };
         let sections = [
             ("listeners", format!("listeners: [{{ {listener} }}]")),
             (
@@ -154,13 +160,7 @@ fn every_form_is_one_that_loads() {
                 "server",
                 format!("server: {{ {} }}", with(Section::Server, "threads: 1")),
             ),
-            (
-                "limits",
-                format!(
-                    "limits: {{ {} }}",
-                    with(Section::Limits, "header_timeout: 1s")
-                ),
-            ),
+            ("limits", format!("limits: {{ {limits} }}")),
             (
                 "upstreams",
                 format!("upstreams: {{ api: {{ {upstream} }} }}"),
@@ -262,7 +262,22 @@ fn names_of_other_software_lead_to_a_key_with_its_form() {
         (S::Listener, "port", Some("8081"), "write `address: 127.0.0.1:8081`"),
         (S::Admin, "port", Some("9901"), "write `address: 127.0.0.1:9901`"),
         (S::Server, "workers", Some("4"), "write `threads: 4`"),
-        (S::Limits, "client_max_body_size", Some("1m"), "remove it: this version has no limit for bodies yet"),
+        (S::Limits, "client_max_body_size", Some("1MiB"), "write `max_request_body_bytes: 1MiB`"),
+        (S::Limits, "client_max_body_size", Some("1m"), "write `max_request_body_bytes: 10MiB`"),
+        (S::Limits, "limit_req", Some("zone=one burst=5"), "write `rate_limit: { requests: 50, period: 1s, burst: 100 }`"),
+        (S::Limits, "rate", Some("10"), "write `rate_limit: { requests: 50, period: 1s, burst: 100 }`"),
+        (S::Limits, "rate-limiting", None, "write `rate_limit: { requests: 50, period: 1s, burst: 100 }`"),
+        (S::Route, "throttling", None, "write `rate_limit: { requests: 5, period: 1m }`"),
+        (S::Route, "proxy-body-size", Some("8MiB"), "write `max_request_body_bytes: 8MiB`"),
+        (S::RateLimit, "average", Some("10"), "write `requests: 10`"),
+        (S::RateLimit, "minute", Some("5"), "write `requests: 5, period: 1m`"),
+        (S::RateLimit, "requests_per_unit", Some("5"), "write `requests: 5`"),
+        (S::RateLimit, "fill_interval", Some("60s"), "write `period: 60s`"),
+        (S::RateLimit, "max_tokens", Some("7"), "write `burst: 7`"),
+        (S::RateLimit, "nodelay", Some("true"), "remove it: a request is answered at once, whatever its bucket holds"),
+        (S::RateLimit, "sourceCriterion", None, "remove it: a client is an address; list the proxies in front of the gateway in `trusted_proxies`"),
+        (S::File, "rate_limit", None, "it belongs in `limits`: write `limits: { rate_limit: { requests: 50, period: 1s, burst: 100 } }`"),
+        (S::Server, "max_request_body_bytes", Some("1MiB"), "it belongs in `limits`: write `limits: { max_request_body_bytes: 1MiB }`"),
         (S::Upstream, "servers", None, "write `endpoints: [127.0.0.1:9000]`"),
         (S::Upstream, "url", Some("api:9000"), "write `endpoints: [api:9000]`"),
         (S::Upstream, "timeout", Some("5s"), "write `read_timeout: 5s`"),

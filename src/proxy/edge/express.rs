@@ -79,11 +79,11 @@ impl Answers {
             has_padding: false,
             header: head.length(),
         };
-        let routed = Routed::of(snapshot, &facts);
+        let mut routed = Routed::of(snapshot, &facts);
         let Step::Answer(answer) = routed.step() else {
             return false;
         };
-        let record = routed.record(moment.now.into_std());
+        let (record, answer) = commit(&mut routed, answer, moment.now.into_std());
         self.write(&answer, record, !moment.is_stopping, moment);
         true
     }
@@ -109,6 +109,21 @@ impl Answers {
     }
 }
 
+/// Commits to an answer, in place of which the client gets a refusal if it sends too many requests.
+fn commit<'a>(
+    routed: &mut Routed<'a>,
+    answer: Answer<'a>,
+    started: Instant,
+) -> (Record, Answer<'a>) {
+    let record = routed.commit(started);
+    if record.error.is_some()
+        && let Step::Answer(refusal) = routed.step()
+    {
+        return (record, refusal);
+    }
+    (record, answer)
+}
+
 /// Answers a preflight that the gateway answers itself, and CONNECT, which pingora would answer by
 /// itself. Returns `false`, with nothing sent, for every other request.
 pub(super) fn answer_http2(
@@ -129,7 +144,7 @@ pub(super) fn answer_http2(
     let raw_target = request.raw_path();
     let length = HeaderLength::decoded(request, raw_target);
     let facts = Facts::of(client, request, raw_target, &cors, length);
-    let routed = Routed::of(snapshot, &facts);
+    let mut routed = Routed::of(snapshot, &facts);
     let Step::Answer(answer) = routed.step() else {
         return false;
     };
@@ -137,7 +152,8 @@ pub(super) fn answer_http2(
     if answer.body.is_some() {
         return false;
     }
-    let (record, status) = (routed.record(started), answer.status);
+    let (record, answer) = commit(&mut routed, answer, started);
+    let status = answer.status;
     let header = answer.to_http2_header();
     if let Err(error) = session.write_response_header(header, true) {
         debug!(%error, "a client did not wait for its answer");

@@ -279,6 +279,12 @@ impl RequestFields for &[httparse::Header<'_>] {
             each(field.name.as_bytes(), field.value);
         }
     }
+
+    fn for_each_line_reversed(&self, name: &str, each: &mut dyn FnMut(&[u8]) -> bool) {
+        let lines = self.iter().rev();
+        let mut lines = lines.filter(|field| field.name.eq_ignore_ascii_case(name));
+        while lines.next().is_some_and(|field| each(field.value)) {}
+    }
 }
 
 #[cfg(test)]

@@ -62,8 +62,8 @@ impl Answers {
             // Never: `check` finds the same.
             routed.refuse(error);
         }
+        let record = routed.commit(moment.now.into_std());
         if let Step::Answer(answer) = routed.step() {
-            let record = routed.record(moment.now.into_std());
             self.write(&answer, record, false, moment);
         }
     }

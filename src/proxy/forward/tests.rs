@@ -97,6 +97,8 @@ fn the_client_is_the_last_address_that_is_not_a_trusted_proxy() {
         let peer = peer.parse().expect("an address");
         let chain = forwarded_for(peer, &fields(&lines), &trusted);
         assert_eq!(chain, expected, "{lines:?} from {peer}");
+        let client = client_address(peer, &fields(&lines), &trusted).to_string();
+        assert_eq!(chain.split(", ").next(), Some(client.as_str()), "{lines:?}");
     }
 }
 

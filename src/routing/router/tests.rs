@@ -203,6 +203,11 @@ impl RequestFields for Counted<'_> {
         self.1.set(self.1.get() + 1);
         self.0.for_each(each);
     }
+
+    fn for_each_line_reversed(&self, name: &str, each: &mut dyn FnMut(&[u8]) -> bool) {
+        self.1.set(self.1.get() + 1);
+        self.0.for_each_line_reversed(name, each);
+    }
 }
 
 #[test]

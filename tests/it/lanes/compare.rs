@@ -219,6 +219,7 @@ fn converse(gateway: SocketAddr, stream: &Stream, patience: Duration) -> Result<
     match end {
         Ok(()) => {
             mask_dates(&mut bytes);
+            mask_waits(&mut bytes);
             Ok(Answer {
                 bytes,
                 was_reset: conversation.was_reset,
@@ -340,6 +341,20 @@ impl Conversation {
             }
         }
         Ok(())
+    }
+}
+
+/// Seconds pass between the two answers.
+fn mask_waits(bytes: &mut [u8]) {
+    const NAME: &[u8] = b"\r\nretry-after: ";
+    let mut at = 0;
+    while let Some(rest) = bytes.get_mut(at..).filter(|rest| rest.len() > NAME.len()) {
+        let (name, value) = rest.split_at_mut(NAME.len());
+        if name.eq_ignore_ascii_case(NAME) {
+            let digits = value.iter_mut().take_while(|byte| byte.is_ascii_digit());
+            digits.for_each(|digit| *digit = b'0');
+        }
+        at += 1;
     }
 }
 

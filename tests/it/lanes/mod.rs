@@ -71,6 +71,8 @@ routes:
   - { name: keep, match: { hosts: [keep.test] }, upstream: u, cors: keep }
   - { name: pass, match: { hosts: [pass.test] }, upstream: u, cors: passthrough }
   - { name: off, match: { hosts: [off.test] }, upstream: u, cors: off }
+  - { name: limited, match: { hosts: [limited.test] }, upstream: u, cors: exact, rate_limit: { requests: 1, period: 1day } }
+  - { name: small, match: { hosts: [small.test] }, upstream: u, cors: exact, max_request_body_bytes: 4B }
   - { name: below, match: { hosts: ['*.sub.test'] }, upstream: u, cors: exact }
   - { name: v1, match: { hosts: [paths.test], path_prefix: /v1 }, upstream: u, cors: exact }
   - { name: v1-put, match: { hosts: [paths.test], path_prefix: /v1, methods: [PUT, GET] }, upstream: u, cors: any }
@@ -180,10 +182,20 @@ fn is_plain_preflight(bytes: &[u8]) -> bool {
 impl Twins {
     fn start(backend: SocketAddr, more: &str) -> Self {
         let config = CONFIG.replace("BACKEND", &backend.to_string()) + more;
-        Self {
+        let twins = Self {
             with: Gateway::start_with(WITH_LANE, &config),
             without: Gateway::start_with(WITHOUT_LANE, &config),
+        };
+        // The only tokens of the day: which of all streams got them would be chance.
+        for gateway in [&twins.with, &twins.without] {
+            let get = "GET / HTTP/1.1\r\nHost: limited.test\r\n\r\n";
+            let preflight = "OPTIONS / HTTP/1.1\r\nHost: limited.test\r\nOrigin: null\r\n\
+                             Access-Control-Request-Method: PUT\r\n\r\n";
+            for request in [get, preflight] {
+                assert_ne!(gateway.send(request).status, 429);
+            }
         }
+        twins
     }
 
     fn pair(&self) -> Pair {
@@ -285,5 +297,7 @@ const ANSWERS: &[(&str, &[u8])] = &[
     ("malformed", b"HTTP/1.1 400 "),
     ("too large", b"HTTP/1.1 431 "),
     ("CONNECT", b"HTTP/1.1 405 "),
+    ("too many", b"HTTP/1.1 429 "),
+    ("body too large", b"HTTP/1.1 413 "),
     ("from the upstream", backend::MARK),
 ];

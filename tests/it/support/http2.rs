@@ -63,9 +63,19 @@ impl Http2Client {
         method: &str,
         fields: &[(&str, &str)],
     ) -> Result<Response, h2::Error> {
+        self.exchange_at(method, "/", fields)
+    }
+
+    /// Does the same with a path.
+    pub(crate) fn exchange_at(
+        &mut self,
+        method: &str,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> Result<Response, h2::Error> {
         let mut request = http::Request::builder()
             .method(method)
-            .uri("http://a.test/");
+            .uri(format!("http://a.test{path}"));
         for (name, value) in fields {
             request = request.header(*name, *value);
         }
