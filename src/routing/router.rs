@@ -198,9 +198,12 @@ impl Router {
             place.candidates.push(Candidate { route, headers });
         }
         for (rank, ((_, matches), candidate)) in (0..).zip(routes.iter().zip(&place.candidates)) {
-            let headers = candidate.headers.iter();
-            let value = headers.clone().map(|p| p.value).min_by_key(|id| uses[id]);
-            let name = headers.map(|p| p.name).min_by_key(|id| uses[id]);
+            // The predicate that the fewest share, under its value and under its name: a preflight may meet
+            // it by either, whichever way it meets the others.
+            let rarest = candidate.headers.iter();
+            let rarest = rarest.min_by_key(|p| (uses[&p.value], uses[&p.name]));
+            let value = rarest.map(|p| p.value).unwrap_or_default();
+            let name = rarest.map(|p| p.name);
             let mut methods: Vec<Id> = Vec::new();
             for method in &matches.methods {
                 let next = Id::try_from(self.methods.len() + 1).unwrap_or_default();
@@ -211,7 +214,7 @@ impl Router {
                 methods.push(0);
             }
             for method in methods {
-                for header in std::iter::once(value.unwrap_or_default()).chain(name) {
+                for header in std::iter::once(value).chain(name) {
                     let groups = self.index.entry((at, header, method)).or_default();
                     Group::add(groups, rank, candidate);
                 }
@@ -340,7 +343,7 @@ impl Group {
 
     /// Returns the first candidate that is met. A preflight that asks for all the headers meets them
     /// all, and a request without one of them none. Between the two, the candidates share a value
-    /// that the request has, which few do.
+    /// that the request has, which few do, or a name that it asks for.
     fn find(&self, met: &Met, place: &Place) -> Option<u32> {
         let headers = |rank: &u32| &place.candidates[*rank as usize].headers;
         let first = self.candidates.first()?;

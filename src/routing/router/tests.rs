@@ -181,6 +181,33 @@ fn a_path_of_thousands_of_segments_is_looked_at_as_far_as_prefixes_go() {
 }
 
 #[test]
+fn a_preflight_may_have_one_header_of_a_route_and_ask_for_another() {
+    // The value that the fewest routes share is asked for, and so is the name that most of them share.
+    let routes = [
+        route(&[], "/*", &[], &[("x-a", "2"), ("x-b", "2")]),
+        route(&[], "/*", &[], &[("x-a", "2"), ("x-b", "1")]),
+    ];
+    for (value, asked, expected) in [
+        ("2", "x-b", Some(0)),
+        ("2", "x-a,x-b", Some(0)),
+        ("2", "x-a", None),
+        ("1", "x-b", None),
+    ] {
+        let fields = [
+            ("origin", "https://a.example"),
+            ("access-control-request-method", "GET"),
+            ("access-control-request-headers", asked),
+            ("x-a", value),
+        ];
+        assert_eq!(
+            find(&routes, "OPTIONS", "a/", &fields),
+            expected,
+            "{value}, {asked}"
+        );
+    }
+}
+
+#[test]
 fn a_header_that_a_proxy_adds_to_the_preflight_counts_by_its_value() {
     let routes = [
         route(&[], "/*", &[], &[("x-country", "de")]),
