@@ -2,10 +2,11 @@
 //! was cut off for a whole request. Each test runs with the express lane and without it.
 
 use crate::support::{
-    Answer, Client, Gateway, Recorder, Response, Upstream, WITH_LANE, WITHOUT_LANE, http2, run,
+    Answer, Client, Gateway, Recorder, Response, Upstream, WITH_LANE, WITHOUT_LANE, http2,
+    read_head, read_request, run,
 };
 use bytes::Bytes;
-use std::io::{Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -432,12 +433,39 @@ fn a_response_that_has_begun_ends_where_the_request_gets_too_large() {
 }
 
 #[test]
+fn a_body_that_is_sent_again_is_counted_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let backend = thread::spawn(move || {
+        let ok = Answer::ok().0;
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let mut reader = BufReader::new(stream.try_clone().expect("a socket"));
+        read_request(&mut reader).expect("the first request");
+        stream.write_all(&ok).expect("it reads");
+        // As it closes an idle connection, the second request comes.
+        read_request(&mut reader).expect("the second request");
+        drop((stream, reader));
+        let (mut stream, _) = listener.accept().expect("a fresh connection");
+        let again = read_request(&mut BufReader::new(stream.try_clone().expect("a socket")));
+        stream.write_all(&ok).expect("it reads");
+        again.expect("the second request").body
+    });
+    let gateway = Gateway::start(&config(address, "http1"));
+    let put = "PUT / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 8\r\n\r\n12345678";
+    let mut client = Client::connect(gateway.address);
+    for _ in 0..2 {
+        assert_eq!(client.exchange(put).status, 200);
+    }
+    assert_eq!(backend.join().expect("no panic"), b"12345678");
+}
+
+#[test]
 fn a_websocket_carries_more_than_a_body_may() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound");
     let backend = thread::spawn(move || {
         let (mut stream, _) = listener.accept().expect("a connection");
-        crate::support::read_head(&mut stream);
+        read_head(&mut stream);
         let switching = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
                           Connection: Upgrade\r\n\r\n";
         stream.write_all(switching).expect("it reads");
