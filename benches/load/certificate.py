@@ -6,8 +6,8 @@ from pathlib import Path
 from console import BenchError
 from traffic import HOST
 
-# What every connection has, so that no target is measured with a cheaper one: Chrome's first choice,
-# and the key exchange that all of them have.
+# What every connection has, so that no target is measured with a cheaper one: Chrome's first choice
+# of ciphers, and a key exchange that all targets have.
 CIPHER = "TLS_AES_128_GCM_SHA256"
 GROUP = "X25519"
 

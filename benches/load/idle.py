@@ -1,4 +1,4 @@
-"""The memory that an idle connection takes, of corsgate and of its peers, without TLS and with it."""
+"""The memory that an idle connection takes of corsgate and its peers, without TLS and with it."""
 
 import subprocess
 import time

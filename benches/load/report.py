@@ -72,15 +72,17 @@ def _head(results: Results) -> str:
         "",
         f"The server under load has core {SERVER_CORE} for itself, with one worker each. The load "
         f"generator and the backend (nginx, one worker) share core {LOAD_CORE}. Without "
-        "access logs; connections kept alive, and without TLS, where nothing else is said. The headers are those of Chrome. Targets "
+        "access logs; connections kept alive, and without TLS, where nothing else is said. The "
+        "headers are those of Chrome. Targets "
         f"take turns: {bench.rounds} rounds of {bench.seconds} s each after one to warm up, and "
         "again where other programs disturbed one. Before that each has answered every request of "
         "the load, and origins that are not allowed, as it should; under load no request failed. "
         "All have the same policy: `benches/load/templates`.",
         "",
-        f"All that is over TLS is TLS 1.3 with {CIPHER} and {GROUP}, an ECDSA P-256 key, and tickets "
-        "switched on. Each handshake of the generator for connections, `benches/load/handshakes.rs`, "
-        "was checked to be that, and full or resumed as the work says.",
+        f"All that is over TLS is TLS 1.3 with {CIPHER} and {GROUP}, an ECDSA P-256 key, and "
+        "tickets switched on. Each handshake of the generator for connections, "
+        "`benches/load/handshakes.rs`, was checked to be that, and full or resumed as the work "
+        "says.",
         "",
         "A ratio is corsgate's median by the target's: of requests/s, and of requests by the "
         "server's CPU time. Where one of the two kept clearly less than its core busy, it was not "
@@ -139,8 +141,8 @@ def _idle(idle: Idle) -> str:
         rows.append(row)
     about = (
         f"By how much resident memory grows for each of {IDLE_CONNECTIONS:,} connections that have "
-        "served one preflight over HTTP/1.1 and stay open. The ratio is corsgate's by the target's, "
-        "with TLS."
+        "served one preflight over HTTP/1.1 and stay open. The ratio is corsgate's by the "
+        "target's, with TLS."
     )
     columns = ("", "without TLS", "with TLS", "ratio", "expected", "met")
     lines = ["## idle", "", about, "", *_table(columns, rows)]

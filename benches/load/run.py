@@ -6,8 +6,9 @@
     python3 benches/load/run.py --only preflight-one,memory --targets corsgate,nginx
 
 The result goes to stdout as Markdown, progress to stderr; `--write` keeps the result under
-benches/results/. Needs two cores, Debian's wrk, nghttp2-client and openssl (installed if missing), and PyPI
-for the peers the first time. Leaves nothing running, and writes nothing outside its directory.
+benches/results/. Needs two cores, Debian's wrk, nghttp2-client and openssl (installed if missing),
+and PyPI for the peers the first time. Leaves nothing running, and writes nothing outside its
+directory.
 """
 
 import sys

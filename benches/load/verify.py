@@ -81,8 +81,8 @@ def _problem(answer: Answer, origin: str, preflight: bool) -> str | None:
 
 
 def _check_tls(server: Server, http2: bool) -> None:
-    """By openssl, with the settings that the load generators have from OPENSSL_CONF. It tells the
-    version, the cipher, the key exchange, the server's key and the protocol in lines of their own."""
+    """By openssl, with the settings that the load generators have from OPENSSL_CONF. It tells
+    version, cipher, key exchange, the server's key and the protocol in lines of their own."""
     alpn = "h2" if http2 else "http/1.1"
     connect = f"openssl s_client -connect 127.0.0.1:{server.port} -servername {traffic.HOST}"
     command = [*connect.split(), "-alpn", alpn]

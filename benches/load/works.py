@@ -112,8 +112,8 @@ WORKS = (
     ),
     Work(
         "tls-resumptions",
-        "The same, but each handshake resumes a session by the ticket that the connection before it "
-        "got. `handshakes rate resumed`, 32 at a time.",
+        "The same, but each handshake resumes a session by the ticket that the connection before "
+        "it got. `handshakes rate resumed`, 32 at a time.",
         origins.ONE,
         traffic.preflight,
         {"nginx": 1.0, "haproxy": 1.0, "envoy": 1.0},
