@@ -28,6 +28,10 @@ class Bench:
     seconds: int
     # How long to wait for a quiet machine, in seconds for each work.
     patience: int
+    # The generator for connections, handshakes.rs.
+    generator: Path
+    # The folder with what certificate.py has made.
+    certificate: Path
 
     @contextmanager
     def backend(self) -> Iterator[Server]:
@@ -38,12 +42,21 @@ class Bench:
             yield server
 
     def server(
-        self, name: str, policy: Policy, backend: Server, threads: int = 1, http2: bool = False
+        self,
+        name: str,
+        policy: Policy,
+        backend: Server,
+        threads: int = 1,
+        http2: bool = False,
+        tls: bool = False,
     ) -> Server:
         """To be entered with `with`. It gets as many cores as threads, the first one first."""
-        label = f"{name}-{policy.name}-{threads}{'-h2' if http2 else ''}"
+        label = f"{name}-{policy.name}-{threads}{'-h2' if http2 else ''}{'-tls' if tls else ''}"
         directory = self.fresh_directory(label)
-        setting = Setting(directory, policy, free_port(), backend.port, threads, http2)
+        certificate = self.certificate if tls else None
+        setting = Setting(
+            directory, policy, free_port(), backend.port, threads, http2, certificate
+        )
         argv = [str(self.programs[name]), *TARGETS[name].write(setting)]
         cores = ",".join(str(SERVER_CORE + n) for n in range(threads))
         return Server(name, argv, cores, directory, setting.port)
@@ -103,7 +116,7 @@ def run_work(bench: Bench, work: Work) -> WorkResult:
             if name not in bench.programs:
                 continue
             try:
-                server = bench.server(name, work.policy, backend, http2=work.http2)
+                server = bench.server(name, work.policy, backend, http2=work.http2, tls=work.tls)
                 stack.enter_context(server)
                 if name == "bare":
                     verify.bare(server)
@@ -117,9 +130,13 @@ def run_work(bench: Bench, work: Work) -> WorkResult:
         measure.write_requests(requests, file)
 
         def turn(name: str) -> Sample:
+            server = servers[name]
+            if work.connections:
+                command = [str(bench.generator), "rate", work.connections]
+                return measure.handshakes(server, command, file, bench.seconds)
             if work.http2:
-                return measure.h2load(servers[name], requests[0], bench.seconds)
-            return measure.wrk(servers[name], file, bench.seconds)
+                return measure.h2load(server, requests[0], bench.seconds, work.tls)
+            return measure.wrk(server, file, bench.seconds, tls=work.tls)
 
         summaries, failed = bench.take_turns(list(servers), turn)
     return WorkResult(work, summaries, excluded | failed)

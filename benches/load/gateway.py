@@ -1,6 +1,5 @@
 """What only corsgate is asked: how much memory it takes, and how it uses a second core."""
 
-import resource
 import socket
 import time
 from contextlib import ExitStack
@@ -13,7 +12,7 @@ from bench import Bench
 from console import BenchError, say
 from measure import Sample, Summary
 from origins import Policy
-from process import Server
+from process import Server, allow_files
 from traffic import Request
 
 REQUESTS = 10_000
@@ -37,7 +36,7 @@ class Memory:
 
 def memory(bench: Bench) -> Memory:
     say("memory:")
-    _allow_files(CONNECTIONS + _SPARE_FILES)
+    allow_files(CONNECTIONS + _SPARE_FILES)
     try:
         return _memory(bench)
     except OSError as error:
@@ -135,12 +134,3 @@ def _is_open(connection: socket.socket) -> bool:
         return True
     except OSError:
         return False
-
-
-def _allow_files(count: int) -> None:
-    """Servers inherit the limit."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < count:
-        raise BenchError(f"only {hard} open files are allowed; allow {count}: ulimit -Hn {count}")
-    soft = count if hard == resource.RLIM_INFINITY else hard
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -17,6 +17,7 @@ _TOOLS = {
     "wrk": "wrk",
     "h2load": "nghttp2-client",
     "nghttp": "nghttp2-client",
+    "openssl": "openssl",
 }
 
 
@@ -71,7 +72,7 @@ def peer(target: Target, directory: Path) -> Path:
 def versions(programs: dict[str, Path]) -> dict[str, str]:
     """What each program says about its version, the load generators and Python included."""
     found = {"Python": sys.version.split()[0]}
-    for tool, argument in (("wrk", "-v"), ("h2load", "--version")):
+    for tool, argument in (("wrk", "-v"), ("h2load", "--version"), ("openssl", "version")):
         found[tool] = _first_line([tool, argument])
     for name, program in programs.items():
         if arguments := TARGETS[name].version:

@@ -8,6 +8,7 @@ from statistics import median
 from typing import Self
 
 import traffic
+from certificate import CIPHER, GROUP
 from console import BenchError
 from process import Server, neighbours_cpu_seconds
 from traffic import Request
@@ -64,27 +65,39 @@ class Summary:
         )
 
 
-def wrk(server: Server, requests: Path, seconds: int, depth: int = 1) -> Sample:
+def wrk(
+    server: Server, requests: Path, seconds: int, depth: int = 1, tls: bool = False
+) -> Sample:
     """Load over HTTP/1.1 with what `write_requests` wrote, `depth` of them at once a connection."""
-    url = f"http://127.0.0.1:{server.port}{traffic.PATH}"
+    url = _url(server, tls)
     options = ["-t1", "-c64", f"-d{seconds}s", "-s", str(_SCRIPT)]
     command = ["wrk", *options, url, "--", str(requests), str(depth)]
     output, cpu_seconds, neighbours = _under_load(server, command, seconds)
-    found = dict(re.findall(r"(\w+)=(\d+)", output.rpartition("RESULT ")[2]))
-    result = {name: int(value) for name, value in found.items()}
-    if not result.get("requests"):
-        raise BenchError(f"wrk counts no requests to {server.name}")
+    result = _result(server, command, output)
     for error in ("connect", "read", "write", "status", "timeout"):
         if result[error]:
             raise BenchError(f"{server.name} had {result[error]} {error} errors under load")
     return Sample(result["requests"], result["microseconds"] / 1e6, cpu_seconds, neighbours)
 
 
-def h2load(server: Server, request: Request, seconds: int) -> Sample:
-    url = f"http://127.0.0.1:{server.port}{traffic.PATH}"
-    headers = [f"--header={field}" for field in request.http2()]
-    command = ["h2load", "-t1", "-c8", "-m16", f"--duration={seconds}", *headers, url]
+def handshakes(server: Server, command: list[str], requests: Path, seconds: int) -> Sample:
+    """Load with a connection for each request, by `command` of the generator, which ends with an
+    error if a handshake is not the one that is measured."""
+    command = [*command, str(server.port), str(requests), str(seconds)]
     output, cpu_seconds, neighbours = _under_load(server, command, seconds)
+    result = _result(server, command, output)
+    return Sample(result["requests"], result["microseconds"] / 1e6, cpu_seconds, neighbours)
+
+
+def h2load(server: Server, request: Request, seconds: int, tls: bool = False) -> Sample:
+    headers = [f"--header={field}" for field in request.http2()]
+    options = ["-t1", "-c8", "-m16", f"--duration={seconds}"]
+    # Its own settings go before those of OpenSSL's file.
+    options += [f"--tls13-ciphers={CIPHER}", f"--groups={GROUP}"] if tls else []
+    command = ["h2load", *options, *headers, _url(server, tls)]
+    output, cpu_seconds, neighbours = _under_load(server, command, seconds)
+    if tls and f"\nCipher: {CIPHER}\n" not in output:
+        raise BenchError(f"h2load speaks to {server.name} with another cipher: {output[:500]}")
     counts = re.search(r"(\d+) done, (\d+) succeeded, (\d+) failed, (\d+) errored", output)
     codes = re.search(r"(\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", output)
     if not counts or not codes or counts[1] == "0":
@@ -93,6 +106,18 @@ def h2load(server: Server, request: Request, seconds: int) -> Sample:
     if counts.groups() != (done, done, "0", "0") or codes.groups() != (done, "0", "0", "0"):
         raise BenchError(f"{server.name} had errors under load: {counts[0]}; {codes[0]}")
     return Sample(int(done), float(seconds), cpu_seconds, neighbours)
+
+
+def _url(server: Server, tls: bool) -> str:
+    return f"{'https' if tls else 'http'}://127.0.0.1:{server.port}{traffic.PATH}"
+
+
+def _result(server: Server, command: list[str], output: str) -> dict[str, int]:
+    found = dict(re.findall(r"(\w+)=(\d+)", output.rpartition("RESULT ")[2]))
+    result = {name: int(value) for name, value in found.items()}
+    if not result.get("requests"):
+        raise BenchError(f"{Path(command[0]).name} counts no requests to {server.name}")
+    return result
 
 
 def write_requests(requests: list[Request], file: Path) -> None:

@@ -1,6 +1,7 @@
 """Servers: started on given cores, watched by what the kernel says about them, and stopped."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -27,6 +28,15 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def allow_files(count: int) -> None:
+    """Lets this program, and the servers and generators that it starts, open so many files."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < count:
+        raise BenchError(f"only {hard} open files are allowed; allow {count}: ulimit -Hn {count}")
+    soft = count if hard == resource.RLIM_INFINITY else hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def neighbours_cpu_seconds() -> float:

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench import Bench, WorkResult
+from certificate import CIPHER, GROUP
 from gateway import CONNECTIONS, DEPTH, REQUESTS, Memory
+from idle import CONNECTIONS as IDLE_CONNECTIONS
+from idle import Idle
 from measure import Summary
 from patience import QUIET
 from process import LOAD_CORE, SERVER_CORE
@@ -16,6 +19,8 @@ from targets import TARGETS
 _MEMORY_MIB = 40
 _IDLE_KIB = 12
 _SCALING = 1.7
+# corsgate's memory for an idle TLS connection, by a peer's.
+_IDLE_RATIO = 1.0
 # Less than that of its core, and a server was not what limited the load.
 _SATURATED = 0.95
 
@@ -40,12 +45,15 @@ class Results:
     # Targets that could not be had at all, with the reason.
     unavailable: dict[str, str]
     works: list[WorkResult] = field(default_factory=list)
+    idle: Idle | None = None
     memory: Memory | None = None
     scaling: tuple[Summary, Summary] | None = None
 
 
 def markdown(results: Results) -> str:
     sections = [_head(results), *map(_work, results.works)]
+    if results.idle:
+        sections.append(_idle(results.idle))
     if results.memory:
         sections.append(_memory(results.memory))
     if results.scaling:
@@ -63,12 +71,18 @@ def _head(results: Results) -> str:
         f"Machine: {os.cpu_count()} cores of {_cpu_model()}; Linux {platform.release()}.",
         "",
         f"The server under load has core {SERVER_CORE} for itself, with one worker each. The load "
-        f"generator and the backend (nginx, one worker) share core {LOAD_CORE}. Without TLS, "
-        "without access logs, connections kept alive. The headers are those of Chrome. Targets "
+        f"generator and the backend (nginx, one worker) share core {LOAD_CORE}. Without "
+        "access logs; connections kept alive, and without TLS, where nothing else is said. The "
+        "headers are those of Chrome. Targets "
         f"take turns: {bench.rounds} rounds of {bench.seconds} s each after one to warm up, and "
         "again where other programs disturbed one. Before that each has answered every request of "
         "the load, and origins that are not allowed, as it should; under load no request failed. "
         "All have the same policy: `benches/load/templates`.",
+        "",
+        f"All that is over TLS is TLS 1.3 with {CIPHER} and {GROUP}, an ECDSA P-256 key, and "
+        "tickets switched on. Each handshake of the generator for connections, "
+        "`benches/load/handshakes.rs`, was checked to be that, and full or resumed as the work "
+        "says.",
         "",
         "A ratio is corsgate's median by the target's: of requests/s, and of requests by the "
         "server's CPU time. Where one of the two kept clearly less than its core busy, it was not "
@@ -112,6 +126,32 @@ def _work(result: WorkResult) -> str:
     lines += _neighbours(result.summaries.values())
     lines += [f"\nLeft out: {name}: {why}" for name, why in result.excluded.items()]
     return "\n".join(lines)
+
+
+def _idle(idle: Idle) -> str:
+    rows = []
+    for name, full in idle.grown["full"].items():
+        plain = idle.grown["plain"].get(name)
+        row = [TARGETS[name].title, "" if plain is None else _kib(plain), _kib(full)]
+        ours = idle.grown["full"].get("corsgate")
+        if ours and name != "corsgate":
+            row += [f"{ours / full:.2f}", f"≤ {_IDLE_RATIO:.2f}", _yes(ours <= full * _IDLE_RATIO)]
+        else:
+            row += [""] * 3
+        rows.append(row)
+    about = (
+        f"By how much resident memory grows for each of {IDLE_CONNECTIONS:,} connections that have "
+        "served one preflight over HTTP/1.1 and stay open. The ratio is corsgate's by the "
+        "target's, with TLS."
+    )
+    columns = ("", "without TLS", "with TLS", "ratio", "expected", "met")
+    lines = ["## idle", "", about, "", *_table(columns, rows)]
+    lines += [f"\nLeft out: {name}: {why}" for name, why in idle.excluded.items()]
+    return "\n".join(lines)
+
+
+def _kib(size: float) -> str:
+    return f"{size / 2**10:.1f} KiB"
 
 
 def _memory(memory: Memory) -> str:

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Loads corsgate and other gateways side by side, and says how they compare.
 
-    python3 benches/load/run.py            # all of it: about twelve minutes
+    python3 benches/load/run.py            # all of it: about twenty-two minutes
     python3 benches/load/run.py --quick    # short rounds, to see that everything works
     python3 benches/load/run.py --only preflight-one,memory --targets corsgate,nginx
 
 The result goes to stdout as Markdown, progress to stderr; `--write` keeps the result under
-benches/results/. Needs two cores, Debian's wrk and nghttp2-client (installed if missing), and PyPI
-for the peers the first time. Leaves nothing running, and writes nothing outside its directory.
+benches/results/. Needs two cores, Debian's wrk, nghttp2-client and openssl (installed if missing),
+and PyPI for the peers the first time. Leaves nothing running, and writes nothing outside its
+directory.
 """
 
 import sys
@@ -23,7 +24,9 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import certificate
 import gateway
+import idle
 import install
 import report
 from bench import Bench, run_work
@@ -33,12 +36,18 @@ from targets import TARGETS
 from works import WORKS
 
 _ROOT = Path(__file__).resolve().parents[2]
+# No target, but a program that --program can name.
+_GENERATOR = "handshakes"
 # Built here, not installed: where they are, and what builds them.
 _BUILT = {
     "corsgate": ("target/release/corsgate", "make build"),
     "bare": ("target/release/examples/bare", "cargo build --release --example bare"),
+    _GENERATOR: (
+        "target/release/examples/handshakes",
+        "cargo build --release --example handshakes",
+    ),
 }
-_JOBS = [*(work.name for work in WORKS), "memory", "scaling"]
+_JOBS = [*(work.name for work in WORKS), "idle", "memory", "scaling"]
 
 
 def main() -> int:
@@ -69,7 +78,20 @@ def _run(args: argparse.Namespace) -> report.Results:
     install.tools()
     programs, unavailable = _programs(args)
     backend = programs.get("nginx") or install.peer(TARGETS["nginx"], args.directory / "venv")
-    bench = Bench(programs, backend, args.directory, args.rounds, args.seconds, args.patience)
+    bench = Bench(
+        programs,
+        backend,
+        args.directory,
+        args.rounds,
+        args.seconds,
+        args.patience,
+        generator=_program(_GENERATOR, args),
+        certificate=args.directory / "certificate",
+    )
+    bench.certificate.mkdir(exist_ok=True)
+    certificate.make(bench.certificate)
+    # For the load generators. Servers don't inherit it.
+    os.environ["OPENSSL_CONF"] = str(bench.certificate / certificate.CLIENTS)
     results = report.Results(
         date=datetime.date.today().isoformat(),
         command=shlex.join(["python3", "benches/load/run.py", *sys.argv[1:]]),
@@ -80,6 +102,8 @@ def _run(args: argparse.Namespace) -> report.Results:
     for work in WORKS:
         if work.name in args.only:
             results.works.append(run_work(bench, work))
+    if "idle" in args.only:
+        results.idle = idle.idle(bench)
     if "memory" in args.only:
         results.memory = gateway.memory(bench)
     if "scaling" in args.only:
@@ -191,8 +215,8 @@ def _names(known: list[str]) -> Callable[[str], list[str]]:
 
 def _program_path(text: str) -> tuple[str, Path]:
     name, separator, path = text.partition("=")
-    if not separator or name not in TARGETS:
-        names = ", ".join(TARGETS)
+    if not separator or name not in (*TARGETS, _GENERATOR):
+        names = ", ".join((*TARGETS, _GENERATOR))
         raise argparse.ArgumentTypeError(f"`{text}` is not NAME=PATH with a NAME of {names}")
     return name, Path(path).resolve()
 

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import traffic
+from certificate import BOTH, CHAIN, CIPHER, GROUP, KEY
 from origins import Policy
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_ENVOY_TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3"
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class Setting:
     backend: int
     threads: int = 1
     http2: bool = False
+    # Where the certificate is, for listeners that speak TLS.
+    certificate: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,13 @@ def _write_corsgate(setting: Setting) -> list[str]:
     _file(setting, "exact.txt", setting.policy.exact)
     patterns = ["file: exact.txt", *(f"regex: '{regex}'" for regex in setting.policy.regexes)]
     origins = "\n".join(f"      - {pattern}" for pattern in patterns)
-    _template(setting, "corsgate.yaml", origins=origins, threads=setting.threads)
+    tls = ""
+    if setting.certificate:
+        # TLS 1.2 and HTTP/2 are offered as well, as by default; clients choose.
+        files = {"certificate": CHAIN, "private_key": KEY}
+        pair = {key: str(setting.certificate / name) for key, name in files.items()}
+        tls = f"tls: {json.dumps({'certificates': [pair]})}"
+    _template(setting, "corsgate.yaml", origins=origins, threads=setting.threads, tls=tls)
     return ["serve", "--config", "corsgate.yaml"]
 
 
@@ -57,8 +67,22 @@ def _write_nginx(setting: Setting) -> list[str]:
     entries += [f'"~^{regex}$" $http_origin;' for regex in setting.policy.regexes]
     _file(setting, "origins.map", entries)
     # Not the newer `http2 on`, which versions before 1.25.1 don't know.
-    http2 = "http2" if setting.http2 else ""
-    _template(setting, "nginx.conf", http2=http2, user=_nginx_user())
+    options = "http2" if setting.http2 else ""
+    tls = ""
+    if setting.certificate:
+        options += " ssl"
+        lines = (
+            f'ssl_certificate "{setting.certificate / CHAIN}";',
+            f'ssl_certificate_key "{setting.certificate / KEY}";',
+            "ssl_protocols TLSv1.3;",
+            f"ssl_conf_command Ciphersuites {CIPHER};",
+            f"ssl_ecdh_curve {GROUP};",
+            "ssl_session_tickets on;",
+            # Answers are small: no room for 16 KiB, its default, is needed.
+            "ssl_buffer_size 4k;",
+        )
+        tls = "\n        ".join(lines)
+    _template(setting, "nginx.conf", options=options, tls=tls, user=_nginx_user())
     return ["-p", str(setting.directory), "-c", "nginx.conf"]
 
 
@@ -76,7 +100,14 @@ def _nginx_user() -> str:
 def _write_haproxy(setting: Setting) -> list[str]:
     _file(setting, "exact.lst", setting.policy.exact)
     _file(setting, "regex.lst", [f"^{regex}$" for regex in setting.policy.regexes])
-    _template(setting, "haproxy.cfg")
+    tls = ""
+    if setting.certificate:
+        alpn = "h2" if setting.http2 else "http/1.1"
+        tls = (
+            f'ssl crt "{setting.certificate / BOTH}" alpn {alpn} '
+            f"ssl-min-ver TLSv1.3 ciphersuites {CIPHER} curves {GROUP}"
+        )
+    _template(setting, "haproxy.cfg", tls=tls)
     return ["-db", "-f", "haproxy.cfg"]
 
 
@@ -85,7 +116,26 @@ def _write_envoy(setting: Setting) -> list[str]:
     # safe_regex matches the whole origin.
     origins += [{"safe_regex": {"regex": regex}} for regex in setting.policy.regexes]
     codec = "HTTP2" if setting.http2 else "HTTP1"
-    _template(setting, "envoy.yaml", origins=json.dumps(origins), codec=codec)
+    tls = ""
+    if setting.certificate:
+        files = {"certificate_chain": CHAIN, "private_key": KEY}
+        pair = {key: {"filename": str(setting.certificate / name)} for key, name in files.items()}
+        context = {
+            "@type": f"{_ENVOY_TLS}.DownstreamTlsContext",
+            "common_tls_context": {
+                # BoringSSL chooses the cipher of TLS 1.3 by what the client offers.
+                "tls_params": {
+                    "tls_minimum_protocol_version": "TLSv1_3",
+                    "tls_maximum_protocol_version": "TLSv1_3",
+                    "ecdh_curves": [GROUP],
+                },
+                "tls_certificates": [pair],
+                "alpn_protocols": ["h2" if setting.http2 else "http/1.1"],
+            },
+        }
+        socket = {"name": "envoy.transport_sockets.tls", "typed_config": context}
+        tls = f"transport_socket: {json.dumps(socket)}"
+    _template(setting, "envoy.yaml", origins=json.dumps(origins), codec=codec, tls=tls)
     options = "--concurrency 1 --disable-hot-restart --log-level error"
     return ["--config-path", "envoy.yaml", *options.split()]
 

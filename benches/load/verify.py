@@ -1,6 +1,8 @@
 """Whether a target gives the right answers, asked over real sockets before anything is measured."""
 
 import http.client
+import re
+import ssl
 import subprocess
 import time
 from collections.abc import Callable
@@ -8,6 +10,7 @@ from dataclasses import dataclass
 
 import origins
 import traffic
+from certificate import CIPHER, GROUP
 from console import BenchError
 from process import Server
 from traffic import Request
@@ -28,12 +31,12 @@ class Answer:
         return members <= {member.strip() for member in self.fields.get(name, "").split(",")}
 
 
-Ask = Callable[[Server, list[Request]], list[Answer]]
+Ask = Callable[[Server, list[Request], bool], list[Answer]]
 
 
 def bare(server: Server) -> None:
     """The bare loop looks at nothing: it only has to answer."""
-    (answer,) = _ask(server, [traffic.preflight(origins.ONE.exact[0])])
+    (answer,) = _ask(server, [traffic.preflight(origins.ONE.exact[0])], tls=False)
     if answer.status != 204:
         raise BenchError(f"bare answers with {answer.status} instead of 204")
 
@@ -42,13 +45,16 @@ def target(server: Server, work: Work) -> None:
     """Every request that the load will send, and origins that no policy allows."""
     ask = _ask_http2 if work.http2 else _ask
     requests = work.requests()
-    _wait_until_ready(server, requests[0], ask)
-    for origin, answer in zip(origins.samples(work.policy), ask(server, requests), strict=True):
+    if work.tls:
+        _check_tls(server, work.http2)
+    _wait_until_ready(server, requests[0], ask, work.tls)
+    answers = ask(server, requests, work.tls)
+    for origin, answer in zip(origins.samples(work.policy), answers, strict=True):
         problem = _problem(answer, origin, preflight=work.request is traffic.preflight)
         if problem:
             raise BenchError(f"{server.name} answers {origin} with {problem}: {answer}")
     unknown = [work.request(origin) for origin in origins.UNKNOWN]
-    for origin, answer in zip(origins.UNKNOWN, ask(server, unknown), strict=True):
+    for origin, answer in zip(origins.UNKNOWN, ask(server, unknown, work.tls), strict=True):
         if "access-control-allow-origin" in answer.fields:
             raise BenchError(f"{server.name} allows {origin}, which is not in the policy: {answer}")
 
@@ -74,16 +80,34 @@ def _problem(answer: Answer, origin: str, preflight: bool) -> str | None:
     return None if answer.fields.get("access-control-max-age") == "7200" else "another max-age"
 
 
-def _wait_until_ready(server: Server, request: Request, ask: Ask) -> None:
+def _check_tls(server: Server, http2: bool) -> None:
+    """By openssl, with the settings that the load generators have from OPENSSL_CONF. It tells
+    version, cipher, key exchange, the server's key and the protocol in lines of their own."""
+    alpn = "h2" if http2 else "http/1.1"
+    connect = f"openssl s_client -connect 127.0.0.1:{server.port} -servername {traffic.HOST}"
+    command = [*connect.split(), "-alpn", alpn]
+    run = subprocess.run(command, input="", capture_output=True, text=True, timeout=10)
+    for expected in (
+        rf"^New, TLSv1\.3, Cipher is {CIPHER}$",
+        rf"^(Server|Peer) Temp Key: {GROUP}\b",
+        r"^Server public key is 256 bit$",
+        r"^Peer signature type: (ECDSA|ecdsa_secp256r1_sha256)$",
+        rf"^ALPN protocol: {alpn}$",
+    ):
+        if not re.search(expected, run.stdout, re.MULTILINE):
+            raise BenchError(f"{server.name} has no `{expected}` in its handshake: {run.stdout}")
+
+
+def _wait_until_ready(server: Server, request: Request, ask: Ask, tls: bool) -> None:
     """Traefik listens before it has read its routes, and answers with 404 until then."""
     deadline = time.monotonic() + _READY_SECONDS
-    while ask(server, [request])[0].status == 404 and time.monotonic() < deadline:
+    while ask(server, [request], tls)[0].status == 404 and time.monotonic() < deadline:
         time.sleep(0.1)
 
 
-def _ask(server: Server, requests: list[Request]) -> list[Answer]:
+def _ask(server: Server, requests: list[Request], tls: bool) -> list[Answer]:
     answers = []
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection = _connection(server, tls)
     try:
         for request in requests:
             headers = {"Host": traffic.HOST, **dict(request.fields)}
@@ -98,11 +122,22 @@ def _ask(server: Server, requests: list[Request]) -> list[Answer]:
     return answers
 
 
-def _ask_http2(server: Server, requests: list[Request]) -> list[Answer]:
+def _connection(server: Server, tls: bool) -> http.client.HTTPConnection:
+    if not tls:
+        return http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    # The certificate is signed by itself.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    return http.client.HTTPSConnection("127.0.0.1", server.port, timeout=10, context=context)
+
+
+def _ask_http2(server: Server, requests: list[Request], tls: bool) -> list[Answer]:
     """By nghttp, since Python has no HTTP/2. It tells every field received in a line of its own:
     `[  0.001] recv (stream_id=13) vary: Origin`."""
     answers = []
-    url = f"http://127.0.0.1:{server.port}{traffic.PATH}"
+    url = f"{'https' if tls else 'http'}://127.0.0.1:{server.port}{traffic.PATH}"
     for request in requests:
         headers = [f"--header={field}" for field in request.http2()]
         command = ["nghttp", "--verbose", "--null-out", "--timeout=10", *headers, url]

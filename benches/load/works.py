@@ -19,6 +19,9 @@ class Work:
     # must be at least this many times the target's.
     expected: dict[str, float]
     http2: bool = False
+    tls: bool = False
+    # Each request on a connection of its own, of this kind: see handshakes.rs.
+    connections: str = ""
 
     def requests(self) -> list[Request]:
         return [self.request(origin) for origin in origins.samples(self.policy)]
@@ -70,5 +73,51 @@ WORKS = (
         origins.ONE,
         traffic.get,
         {"nginx": 1.0, "haproxy": 0.7, "envoy": 2.0, "traefik": 3, "caddy": 3},
+    ),
+    Work(
+        "connections",
+        "Connections without TLS, with one preflight each, and closed by the client after it. "
+        "`handshakes rate plain`, 32 at a time.",
+        origins.ONE,
+        traffic.preflight,
+        {"nginx": 1.0, "haproxy": 1.0, "envoy": 1.0},
+        connections="plain",
+    ),
+    Work(
+        "tls-preflight",
+        "Preflights over TLS and HTTP/1.1, one allowed origin. `wrk -t1 -c64`.",
+        origins.ONE,
+        traffic.preflight,
+        {"nginx": 1.0, "haproxy": 1.0, "envoy": 1.0},
+        tls=True,
+    ),
+    Work(
+        "tls-preflight-h2",
+        "Preflights over TLS and HTTP/2, one allowed origin. `h2load -t1 -c8 -m16`.",
+        origins.ONE,
+        traffic.preflight,
+        {"nginx": 1.0, "haproxy": 1.0, "envoy": 1.0},
+        http2=True,
+        tls=True,
+    ),
+    Work(
+        "tls-handshakes",
+        "Connections with a full handshake, one preflight over HTTP/1.1 each, and closed by the "
+        "client after it. `handshakes rate full`, 32 at a time.",
+        origins.ONE,
+        traffic.preflight,
+        {"nginx": 1.0, "haproxy": 1.0, "envoy": 1.0},
+        tls=True,
+        connections="full",
+    ),
+    Work(
+        "tls-resumptions",
+        "The same, but each handshake resumes a session by the ticket that the connection before "
+        "it got. `handshakes rate resumed`, 32 at a time.",
+        origins.ONE,
+        traffic.preflight,
+        {"nginx": 1.0, "haproxy": 1.0, "envoy": 1.0},
+        tls=True,
+        connections="resumed",
     ),
 )
