@@ -6,6 +6,10 @@ pub enum WarningName {
     /// A certificate that has expired, or is not valid yet.
     CertificateNotValid,
     CertificateWithoutName,
+    /// A chain in which one certificate has not been issued by the next.
+    ChainWithGap,
+    /// A client_ca with a certificate that is not an authority's.
+    ClientCaWithoutAuthority,
     CoveredOrigin,
     /// A `dangerously_` key that is set.
     DangerousKey,
@@ -42,9 +46,11 @@ pub enum WarningName {
 
 impl WarningName {
     /// The warnings that can be acknowledged.
-    pub(super) const ACKNOWLEDGEABLE: [Self; 22] = [
+    pub(super) const ACKNOWLEDGEABLE: [Self; 24] = [
         Self::CertificateNotValid,
         Self::CertificateWithoutName,
+        Self::ChainWithGap,
+        Self::ClientCaWithoutAuthority,
         Self::CoveredOrigin,
         Self::DangerousKey,
         Self::DuplicateOrigin,
@@ -71,6 +77,8 @@ impl WarningName {
         match self {
             Self::CertificateNotValid => "certificate_not_valid",
             Self::CertificateWithoutName => "certificate_without_name",
+            Self::ChainWithGap => "chain_with_gap",
+            Self::ClientCaWithoutAuthority => "client_ca_without_authority",
             Self::CoveredOrigin => "covered_origin",
             Self::DangerousKey => "dangerous_key",
             Self::DuplicateOrigin => "duplicate_origin",

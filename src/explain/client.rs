@@ -4,7 +4,7 @@
 use super::question::Question;
 use crate::config::Listener;
 use crate::cors::RequestKind;
-use crate::proxy::client::Client;
+use crate::proxy::client::{Client, Via};
 use crate::proxy::snapshot::Snapshot;
 
 /// Returns the listener that a question's URL leads to, with its index; `None` where a proxy in front
@@ -23,9 +23,13 @@ pub(super) fn listener<'s>(
 pub(super) fn assumed(snapshot: &Snapshot, question: &Question, kind: RequestKind) -> Client {
     let Some((index, listener)) = listener(snapshot, question) else {
         // Behind a proxy, that one asks for certificates.
-        return Client::explained(usize::MAX, false, false);
+        return Client::explained(Via::Proxy, None, false);
     };
-    let shows = question.credentials || question.is_as_sent();
-    let has_certificate = shows && kind != RequestKind::Preflight;
-    Client::explained(index, listener.tls.is_some(), has_certificate)
+    let has_certificate = shows_certificate(question) && kind != RequestKind::Preflight;
+    Client::explained(Via::Listener(index), listener.tls.as_ref(), has_certificate)
+}
+
+/// Whether the request itself comes with a certificate, if one is asked for.
+pub(super) fn shows_certificate(question: &Question) -> bool {
+    question.credentials || question.is_as_sent()
 }

@@ -30,8 +30,20 @@ pub(super) fn judge_response(
     seen: Option<&Seen>,
     browser: &mut Browser,
 ) -> Judgement {
+    let is_redirect = seen.is_some_and(|seen| seen.status.is_redirection());
+    // Across origins, a browser follows with an opaque one: what the redirect says to that is what the response
+    // behind it will say.
+    let opaque = ScriptRequest {
+        origin: "null",
+        ..*script
+    };
+    let script = if is_redirect { &opaque } else { script };
     let permit = seen.map(|seen| script.judge_response(&seen.fields));
     let says = match &permit {
+        Some(Ok(_)) if is_redirect => "follows it, with `Origin: null`".to_owned(),
+        Some(Err(refusal)) if is_redirect => {
+            format!("follows it, with `Origin: null`, and keeps what it gets: {refusal}")
+        }
         Some(Ok(_)) => "lets the script read the response".to_owned(),
         Some(Err(refusal)) => format!("keeps the response from the script: {refusal}"),
         None => "does what the upstream's response says".to_owned(),
@@ -44,6 +56,13 @@ pub(super) fn judge_response(
 pub(super) fn ruling(judged: &[(&Exchange, &Judgement)]) -> (Ruling, String) {
     for (exchange, judgement) in judged {
         if let Some(Err(refusal)) = judgement {
+            if let Some(to) = exchange.redirect() {
+                let why = format!(
+                    "the listener sends everything but preflights to https, here to {to}; a browser follows with \
+                     `Origin: null`, which the policy does not allow: let the script request the URL of https"
+                );
+                return (Ruling::Blocked, why);
+            }
             // The gateway's own reason is nearer to the cause than the browser's.
             let cause = exchange.cause();
             return (
@@ -55,17 +74,6 @@ pub(super) fn ruling(judged: &[(&Exchange, &Judgement)]) -> (Ruling, String) {
     if judged.iter().any(|(_, judgement)| judgement.is_none()) {
         let why = "the browser sees the upstream's answer".to_owned();
         return (Ruling::DependsOnUpstream, why);
-    }
-    if let Some((exchange, _)) = judged.last()
-        && let Some(to) = exchange.redirect()
-    {
-        return (
-            Ruling::Fails,
-            format!(
-                "the listener sends everything but preflights to https, here to {to}; a browser follows with \
-                 `Origin: null`, which is another origin: let the script request the URL of https"
-            ),
-        );
     }
     // An error with the right headers is still an error.
     if let Some((exchange, _)) = judged.last()

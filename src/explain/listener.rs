@@ -8,15 +8,32 @@ use crate::cors::host_and_port;
 use crate::proxy::snapshot::Snapshot;
 use crate::tls::ClientCertificate;
 
-/// Overrules a verdict on a request that never gets that far: it is plain HTTP, and the listener speaks TLS.
+/// Overrules a verdict on requests that never come: the connection ends before.
 pub(super) fn rule(snapshot: &Snapshot, question: &Question, report: &mut Report) {
-    let tls = client::listener(snapshot, question).and_then(|(_, l)| l.tls.as_ref());
-    if tls.is_some() && !speaks_tls(question) && report.verdict != Ruling::NoCors {
-        report.verdict = Ruling::Blocked;
-        report.changes.clear();
+    let Some((_, listener)) = client::listener(snapshot, question) else {
+        return;
+    };
+    let Some(tls) = &listener.tls else { return };
+    let is_of_a_browser = report.preflight.is_some();
+    let why = if !speaks_tls(question) {
         "the listener speaks TLS, and answers plain HTTP with 400: use https in the URL"
-            .clone_into(&mut report.why);
+    } else if tls.client_certificate == ClientCertificate::Always
+        && (is_of_a_browser || !client::shows_certificate(question))
+    {
+        "the handshake fails: the listener demands a certificate in each of them, and browsers show none with a \
+         preflight, or without credentials"
+    } else {
+        return;
+    };
+    if report.verdict != Ruling::NoCors {
+        report.verdict = Ruling::Blocked;
+        why.clone_into(&mut report.why);
     }
+    report.changes.clear();
+    report
+        .notes
+        .push("there is no HTTP on such a connection: no request, and no answer".to_owned());
+    (report.preflight, report.request) = (None, None);
 }
 
 fn speaks_tls(question: &Question) -> bool {
@@ -68,13 +85,14 @@ fn of_name(tls: &ListenerTls, question: &Question) -> Option<String> {
 
 /// Says what becomes of a client that shows no certificate.
 fn of_client(tls: &ListenerTls, question: &Question, report: &Report) -> Option<String> {
+    if !speaks_tls(question) {
+        return None;
+    }
     let is_of_a_browser = report.preflight.is_some() || !question.is_as_sent();
     match tls.client_certificate {
         ClientCertificate::Never | ClientCertificate::Optional => None,
         ClientCertificate::Always => Some(
-            "the listener demands a certificate in every handshake, and browsers show none with a preflight: \
-             requests that need one fail before the gateway can answer. `client_certificate: except_preflight` \
-             lets preflights by"
+            "with `client_certificate: except_preflight`, the listener would answer preflights without a certificate"
                 .to_owned(),
         ),
         ClientCertificate::ExceptPreflight if question.credentials || !is_of_a_browser => Some(

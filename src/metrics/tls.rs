@@ -52,7 +52,7 @@ impl TlsMetrics {
     pub(super) fn register(registry: &Registry) -> prometheus::Result<Self> {
         let handshakes = Opts::new(
             "corsgate_tls_handshakes_total",
-            "TLS handshakes with clients that have begun, by their result.",
+            "TLS handshakes that clients have begun, by their result.",
         );
         let handshakes = register(registry, IntCounterVec::new(handshakes, &["result"]))?;
         let not_after = Opts::new(

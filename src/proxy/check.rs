@@ -1,5 +1,6 @@
 //! Refuses requests that cannot be trusted to mean one thing, before their route counts.
 
+use super::client::Via;
 use super::facts::{Facts, HeaderLength, Target};
 use crate::config::{Limits, Listener};
 use crate::cors::is_forbidden_method;
@@ -137,6 +138,9 @@ pub(super) fn check_client(
     facts: &Facts<'_>,
     listener: Option<&Listener>,
 ) -> Result<(), RequestError> {
+    if facts.client.via == Via::Unknown {
+        return Err(RequestError::ClientCertificateRequired);
+    }
     let Some(tls) = listener.and_then(|listener| listener.tls.as_ref()) else {
         return Ok(());
     };
@@ -146,7 +150,7 @@ pub(super) fn check_client(
         ClientCertificate::ExceptPreflight => facts.is_bare_preflight(),
         ClientCertificate::Always => false,
     };
-    match is_let_by || facts.client.certificate().is_some() {
+    match is_let_by || facts.client.certificate(tls).is_some() {
         true => Ok(()),
         false => Err(RequestError::ClientCertificateRequired),
     }

@@ -1,14 +1,16 @@
 //! The client of a connection: who it is, and how it came.
 
+use crate::config::ListenerTls;
+use crate::tls::{Authorities, not_after};
 use rustls::pki_types::CertificateDer;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A client, as far as its connection tells.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Client {
-    /// The index of the listener that it came by.
-    pub listener: usize,
+    pub via: Via,
     /// The address that it connected from, or that the PROXY protocol's header names. An IPv4 address
     /// is never written as an IPv6 one. `None` if the connection is not one of a network.
     pub peer: Option<IpAddr>,
@@ -16,11 +18,27 @@ pub(crate) struct Client {
     pub tls: Option<ClientTls>,
 }
 
+/// The way by which a client came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Via {
+    /// The listener with this index.
+    Listener(usize),
+    /// A proxy in front, by which only explained requests come: it has listeners of its own.
+    Proxy,
+    /// It is not known, which never happens: such a client is not let by.
+    #[default]
+    Unknown,
+}
+
 /// The part of a handshake that requests depend on.
 #[derive(Debug, Clone)]
 pub(crate) struct ClientTls {
     /// The client's certificate and those of its issuers, verified; empty without one.
-    pub certificates: Arc<[CertificateDer<'static>]>,
+    certificates: Arc<[CertificateDer<'static>]>,
+    /// The authorities that they were verified by.
+    authorities: Authorities,
+    /// The end of the certificate's validity, in seconds since 1970.
+    not_after: i64,
 }
 
 tokio::task_local! {
@@ -40,19 +58,22 @@ impl Client {
         CURRENT.scope(self, serve)
     }
 
-    /// Makes the client of a request that is only explained; with a `certificate` it shows one.
-    pub(crate) fn explained(listener: usize, has_tls: bool, has_certificate: bool) -> Self {
+    /// Makes the client of a request that is only explained. Over TLS it shows a certificate, if
+    /// `has_certificate`.
+    pub(crate) fn explained(via: Via, tls: Option<&ListenerTls>, has_certificate: bool) -> Self {
         let certificate = has_certificate.then(|| CertificateDer::from([].as_slice()));
         Self {
-            listener,
+            via,
             peer: None,
-            tls: has_tls.then(|| ClientTls {
+            tls: tls.map(|tls| ClientTls {
                 certificates: certificate.into_iter().collect(),
+                authorities: tls.server.authorities().clone(),
+                not_after: i64::MAX,
             }),
         }
     }
 
-    /// Returns the client that the task serves. Outside of such a task it is one that shows nothing.
+    /// Returns the client that the task serves. Outside of such a task it is one that is not known.
     pub(in crate::proxy) fn current() -> Arc<Self> {
         CURRENT.try_with(Arc::clone).unwrap_or_default()
     }
@@ -65,10 +86,40 @@ impl Client {
         }
     }
 
-    /// Returns the client's own certificate, and those of its issuers that came with it.
+    /// Returns the client's own certificate, and those of its issuers that came with it, if `listener`
+    /// would still accept it in a handshake: connections and sessions can outlive a certificate, and the
+    /// trust in its authority.
     pub(in crate::proxy) fn certificate(
         &self,
+        listener: &ListenerTls,
     ) -> Option<(&CertificateDer<'static>, &[CertificateDer<'static>])> {
-        self.tls.as_ref()?.certificates.split_first()
+        let tls = self.tls.as_ref()?;
+        let own = tls.certificates.split_first()?;
+        let is_trusted = tls.authorities.is_same(listener.server.authorities());
+        (is_trusted && now() <= tls.not_after).then_some(own)
     }
+}
+
+// === impl ClientTls ===
+
+impl ClientTls {
+    /// Notes what a handshake has shown, in which these `authorities` were trusted.
+    pub(in crate::proxy) fn new(
+        certificates: &[CertificateDer<'static>],
+        authorities: &Authorities,
+    ) -> Self {
+        Self {
+            not_after: certificates
+                .first()
+                .and_then(|own| not_after(own))
+                .unwrap_or_default(),
+            certificates: certificates.into(),
+            authorities: authorities.clone(),
+        }
+    }
+}
+
+fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX))
 }

@@ -63,7 +63,8 @@ fn remove_statements(is_believed: bool, upstream: &mut RequestHeader) {
     let fields = &upstream.headers;
     let is_kept = |name: &HeaderName| {
         // The addresses are read one by one, as far as they are believed.
-        is_believed && (name == FOR || !name.as_str().contains('_') && is_sound(fields, name))
+        let is_plain = spelled(name.as_str()).eq(name.as_str().bytes());
+        is_believed && (name == FOR || is_plain && is_sound(fields, name))
     };
     let statements = fields.keys().filter(|name| is_statement(name.as_str()));
     // No allocation where there are none, as in most requests.
@@ -73,19 +74,22 @@ fn remove_statements(is_believed: bool, upstream: &mut RequestHeader) {
     }
 }
 
-/// Whether a backend can take the field for a statement about the client. CGI, and the interfaces made
-/// after it, can't tell `X-Real-IP` from `X_Real_IP`.
+/// Returns the bytes of a field's name, in lower case, as CGI and the interfaces made after it tell names
+/// apart: to some of them, all that is not a letter or a digit is the same.
+fn spelled(name: &str) -> impl Iterator<Item = u8> {
+    name.bytes().map(|byte| match byte.is_ascii_alphanumeric() {
+        true => byte,
+        false => b'-',
+    })
+}
+
+/// Whether a backend can take the field for a statement about the client.
 fn is_statement(name: &str) -> bool {
-    let starts_with = |start: &str| {
-        let bytes = name
-            .bytes()
-            .map(|byte| if byte == b'_' { b'-' } else { byte });
-        bytes.take(start.len()).eq(start.bytes())
-    };
+    let starts_with = |start: &str| spelled(name).take(start.len()).eq(start.bytes());
     // Names are in lower case here.
     starts_with("x-forwarded")
-        || (name.len() == "forwarded".len() && starts_with("forwarded"))
-        || (name.len() == REAL_IP.len() && starts_with(REAL_IP))
+        || spelled(name).eq("forwarded".bytes())
+        || spelled(name).eq(REAL_IP.bytes())
 }
 
 /// Whether a statement of a trusted proxy has one value, and that makes sense.

@@ -1,6 +1,6 @@
 //! One compiled configuration as traffic sees it: immutable, and pinned by each request.
 
-use super::client::Client;
+use super::client::{Client, Via};
 use super::route_limits::{ClientRate, RouteLimits};
 use super::upstream::Cluster;
 use crate::buckets::Buckets;
@@ -130,10 +130,12 @@ impl Snapshot {
         }
     }
 
-    /// Returns the listener that a client came by; `None` for the client of an explained request that no
-    /// listener is for.
+    /// Returns the listener that a client came by, if it is one of these.
     pub(crate) fn listener(&self, client: &Client) -> Option<&Listener> {
-        self.listeners.get(client.listener)
+        match client.via {
+            Via::Listener(index) => self.listeners.get(index),
+            Via::Proxy | Via::Unknown => None,
+        }
     }
 
     /// Returns the stand-in for requests that no route matches.

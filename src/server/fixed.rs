@@ -18,7 +18,7 @@ pub(super) struct FixedSections {
 }
 
 /// The part of a listener that needs a restart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct FixedListener {
     address: SocketAddr,
     proxy_protocol: bool,
@@ -70,12 +70,14 @@ impl FixedSections {
         bound
             .filter_map(|(index, (fixed, address))| {
                 let is_it = |one: &&mut Option<Listener>| {
-                    one.as_ref().is_some_and(|l| FixedListener::of(l) == *fixed)
+                    one.as_ref()
+                        .is_some_and(|l| FixedListener::of(l).is_at(fixed))
                 };
                 // With port 0, several can be the same: then their order counts.
                 let new = configured.iter_mut().find(is_it).and_then(Option::take);
                 let mut listener = new.or_else(|| serving.get(index).cloned())?;
                 listener.listen.address = *address;
+                listener.proxy_protocol = fixed.proxy_protocol;
                 if let (Some(tls), Some(served)) = (&mut listener.tls, serving.get(index))
                     && let Some(served) = &served.tls
                 {
@@ -96,7 +98,10 @@ impl FixedSections {
             document: _,
         } = Self::of(config);
         [
-            ("listeners", listeners != self.listeners),
+            (
+                "listeners",
+                sorted(listeners) != sorted(self.listeners.clone()),
+            ),
             ("admin", admin != self.admin),
             ("metrics", metrics != self.metrics),
             ("server", server != self.server),
@@ -107,9 +112,20 @@ impl FixedSections {
     }
 }
 
+/// Puts listeners in an order of their own: that in the file changes nothing.
+fn sorted(mut listeners: Vec<FixedListener>) -> Vec<FixedListener> {
+    listeners.sort_unstable();
+    listeners
+}
+
 // === impl FixedListener ===
 
 impl FixedListener {
+    /// Whether the rest of the other one can be served on this one's socket.
+    fn is_at(&self, other: &Self) -> bool {
+        self.address == other.address && self.has_tls == other.has_tls
+    }
+
     fn of(listener: &Listener) -> Self {
         Self {
             address: listener.listen.address,

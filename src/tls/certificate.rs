@@ -17,6 +17,8 @@ pub struct Certificate {
     /// The validity, in seconds since 1970.
     pub not_before: i64,
     pub not_after: i64,
+    /// The number of the first certificate in the chain that the next one has not issued.
+    pub gap: Option<usize>,
 }
 
 /// Reason for which a certificate can't be served.
@@ -26,9 +28,10 @@ pub enum CertificateError {
     Certificate(PemError),
     #[error("{0}")]
     Key(PemError),
-    #[error("its first certificate is not an X.509 certificate")]
-    NotX509,
-    #[error("its key is not one of RSA, ECDSA (P-256, P-384, P-521) or Ed25519")]
+    /// Holds its number.
+    #[error("its certificate number {0} is not an X.509 certificate")]
+    NotX509(usize),
+    #[error("its key is not one of RSA (from 2048 bits), ECDSA (P-256, P-384, P-521) or Ed25519")]
     UnsupportedKey,
     #[error("its key does not belong to the first certificate of the chain")]
     KeyMismatch,
@@ -52,7 +55,7 @@ impl CertificateError {
     /// Returns the file that has to be changed.
     pub fn part(&self) -> CertificatePart {
         match self {
-            Self::Certificate(_) | Self::NotX509 | Self::LeafNotFirst(_) => {
+            Self::Certificate(_) | Self::NotX509(_) | Self::LeafNotFirst(_) => {
                 CertificatePart::Certificate
             }
             Self::Key(_) | Self::UnsupportedKey | Self::KeyMismatch | Self::Unusable => {
@@ -65,7 +68,7 @@ impl CertificateError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Certificate(error) | Self::Key(error) => error.hint(),
-            Self::NotX509 => "copy the file again, whole",
+            Self::NotX509(_) => "copy the file again, whole",
             Self::UnsupportedKey => "make a key of one of these kinds; ECDSA P-256 is the fastest",
             Self::KeyMismatch | Self::Unusable => {
                 "name the key that the certificate was requested with; \
@@ -88,26 +91,31 @@ impl Certificate {
     pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, CertificateError> {
         let chain = pem::certificates(chain).map_err(CertificateError::Certificate)?;
         let key = pem::private_key(key).map_err(CertificateError::Key)?;
-        let (names, not_before, not_after) = facts(&chain)?;
+        let parsed = parsed(&chain)?;
         let key = provider()
             .key_provider
             .load_private_key(key)
             .map_err(|_| CertificateError::UnsupportedKey)?;
         let public_key = key.public_key().ok_or(CertificateError::Unusable)?;
-        let owner = chain.iter().position(|certificate| {
-            X509Certificate::from_der(certificate)
-                .is_ok_and(|(_, certificate)| certificate.public_key().raw == public_key.as_ref())
-        });
+        let owner = parsed
+            .iter()
+            .position(|certificate| certificate.public_key().raw == public_key.as_ref());
         match owner {
             Some(0) => {}
             Some(index) => return Err(CertificateError::LeafNotFirst(index + 1)),
             None => return Err(CertificateError::KeyMismatch),
         }
+        // There is one: the owner of the key.
+        let own = parsed.first().ok_or(CertificateError::KeyMismatch)?;
+        let validity = own.validity();
+        let is_gap = |pair: &[X509Certificate<'_>]| pair[0].issuer() != pair[1].subject();
+        let gap = parsed.windows(2).position(is_gap);
         Ok(Self {
-            key: Arc::new(CertifiedKey::new(chain, key)),
-            names,
-            not_before,
-            not_after,
+            names: Names::of(own),
+            not_before: validity.not_before.timestamp(),
+            not_after: validity.not_after.timestamp(),
+            gap: gap.map(|index| index + 1),
+            key: Arc::new(CertifiedKey::new(chain.clone(), key)),
         })
     }
 
@@ -123,15 +131,23 @@ impl Certificate {
     }
 }
 
-/// Returns the names and the validity of the first certificate.
-fn facts(chain: &[CertificateDer<'_>]) -> Result<(Names, i64, i64), CertificateError> {
-    let first = chain.first().map_or([].as_slice(), |first| first);
-    let (_, first) = X509Certificate::from_der(first).map_err(|_| CertificateError::NotX509)?;
-    let validity = first.validity();
-    let (not_before, not_after) = (validity.not_before, validity.not_after);
-    Ok((
-        Names::of(&first),
-        not_before.timestamp(),
-        not_after.timestamp(),
-    ))
+/// Reads all certificates of a chain: a client gets them all, and refuses them if one can't be read.
+fn parsed<'c>(
+    chain: &'c [CertificateDer<'_>],
+) -> Result<Vec<X509Certificate<'c>>, CertificateError> {
+    let numbered = chain.iter().enumerate();
+    numbered
+        .map(
+            |(index, certificate)| match X509Certificate::from_der(certificate) {
+                Ok((_, certificate)) => Ok(certificate),
+                Err(_) => Err(CertificateError::NotX509(index + 1)),
+            },
+        )
+        .collect()
+}
+
+/// Returns the end of a certificate's validity, in seconds since 1970; `None` for what is not a certificate.
+pub fn not_after(certificate: &[u8]) -> Option<i64> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    Some(certificate.validity().not_after.timestamp())
 }

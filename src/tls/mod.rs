@@ -11,8 +11,8 @@ mod pem;
 mod provider;
 mod server;
 
-pub use certificate::{Certificate, CertificateError, CertificatePart};
+pub use certificate::{Certificate, CertificateError, CertificatePart, not_after};
 pub use names::{CertificateName, Names};
 pub use pem::{PemError, certificate_authorities};
 pub use provider::provider;
-pub use server::{Alpn, ClientCertificate, MinVersion, ServerTls, TlsSettings};
+pub use server::{Alpn, Authorities, ClientCertificate, MinVersion, ServerTls, TlsSettings};

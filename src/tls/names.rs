@@ -17,7 +17,7 @@ pub enum CertificateName {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Names {
     pub dns: BTreeSet<CertificateName>,
-    /// Whether it has an IP address, which browsers accept and no client asks for by name.
+    /// Whether it has an IP address. Browsers accept it, but no client asks for it in SNI.
     pub has_address: bool,
 }
 

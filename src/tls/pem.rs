@@ -6,10 +6,11 @@
 use rustls::RootCertStore;
 use rustls::pki_types::pem::{Error, PemObject as _, SectionKind};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use x509_parser::prelude::{FromDer as _, X509Certificate, X509Version};
 
 /// Maximum number of certificates in one file; a file with more is refused. All roots that browsers
 /// trust are fewer than two hundred.
-pub(super) const MAX_CERTIFICATES: usize = 1_000;
+const MAX_PER_FILE: usize = 1_000;
 
 /// Reason for which a PEM file is of no use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -28,7 +29,7 @@ pub enum PemError {
     Neither,
     #[error("its private key is encrypted")]
     EncryptedKey,
-    #[error("it has more than {MAX_CERTIFICATES} certificates")]
+    #[error("it has more than {MAX_PER_FILE} certificates")]
     TooMany,
     #[error("its certificate number {0} is not one that can be trusted: {1}")]
     BadAuthority(usize, &'static str),
@@ -77,13 +78,21 @@ impl Contents {
         if pem.trim_ascii().is_empty() {
             return Err(PemError::Empty);
         }
-        let mut contents = Self::default();
+        let mut contents = Self {
+            // An old one looks like a key that is not encrypted, but for a line above its content.
+            has_encrypted_key: has_line(pem, b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
+                || has_line(pem, b"Proc-Type: 4,ENCRYPTED"),
+            ..Self::default()
+        };
         let mut sections = 0;
         for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(pem) {
-            let (kind, der) = section.map_err(|error| PemError::Broken(phrase(&error)))?;
+            let (kind, der) = section.map_err(|error| match contents.has_encrypted_key {
+                true => PemError::EncryptedKey,
+                false => PemError::Broken(phrase(&error)),
+            })?;
             sections += 1;
             match kind {
-                SectionKind::Certificate if contents.certificates.len() == MAX_CERTIFICATES => {
+                SectionKind::Certificate if contents.certificates.len() == MAX_PER_FILE => {
                     return Err(PemError::TooMany);
                 }
                 SectionKind::Certificate => contents.certificates.push(der.into()),
@@ -95,8 +104,6 @@ impl Contents {
                 _ => {}
             }
         }
-        contents.has_encrypted_key = has_line(pem, b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
-            || has_line(pem, b"Proc-Type: 4,ENCRYPTED");
         match sections {
             0 if !contents.has_encrypted_key && !has_line(pem, b"-----BEGIN ") => {
                 Err(PemError::NotPem)
@@ -120,8 +127,6 @@ pub(super) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, P
 pub(super) fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, PemError> {
     let contents = Contents::of(pem)?;
     match contents.key {
-        // An old encrypted key looks like one that is not, but for a line above its content.
-        Some(_) if contents.has_encrypted_key => Err(PemError::EncryptedKey),
         Some(key) => Ok(key),
         None if contents.has_encrypted_key => Err(PemError::EncryptedKey),
         None if contents.certificates.is_empty() => Err(PemError::Neither),
@@ -129,18 +134,34 @@ pub(super) fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, PemError
     }
 }
 
-/// Reads a bundle of the authorities that may have signed clients' certificates.
+/// Reads a bundle of the authorities that may have signed clients' certificates. Returns the numbers of
+/// those that say they are not authorities, too.
 ///
 /// # Errors
 ///
 /// Fails if there is none, or if one of them is not a certificate.
-pub fn certificate_authorities(pem: &[u8]) -> Result<RootCertStore, PemError> {
+pub fn certificate_authorities(pem: &[u8]) -> Result<(RootCertStore, Vec<usize>), PemError> {
     let mut roots = RootCertStore::empty();
+    let mut others = Vec::new();
     for (index, certificate) in certificates(pem)?.into_iter().enumerate() {
+        if !is_authority(&certificate) {
+            others.push(index + 1);
+        }
         let bad = PemError::BadAuthority(index + 1, "it is not an X.509 certificate");
         roots.add(certificate).map_err(|_| bad)?;
     }
-    Ok(roots)
+    Ok((roots, others))
+}
+
+/// Whether a certificate may sign others, or is of a time when none said so.
+fn is_authority(certificate: &CertificateDer<'_>) -> bool {
+    let Ok((_, certificate)) = X509Certificate::from_der(certificate) else {
+        return false;
+    };
+    match certificate.basic_constraints() {
+        Ok(Some(constraints)) => constraints.value.ca,
+        _ => certificate.version() == X509Version::V1,
+    }
 }
 
 fn key(kind: SectionKind, der: Vec<u8>) -> Option<PrivateKeyDer<'static>> {
@@ -227,8 +248,8 @@ mod tests {
             (
                 "an old encrypted key",
                 old,
-                Some(Broken("a section is not Base64")),
-                Some(Broken("a section is not Base64")),
+                Some(EncryptedKey),
+                Some(EncryptedKey),
             ),
             (
                 "a request",
@@ -244,7 +265,7 @@ mod tests {
             ),
             (
                 "too many",
-                certificate.repeat(MAX_CERTIFICATES + 1),
+                certificate.repeat(MAX_PER_FILE + 1),
                 Some(TooMany),
                 Some(TooMany),
             ),

@@ -3,7 +3,7 @@
 use super::certificate::Certificate;
 use super::choice::Choice;
 use super::provider::provider;
-use rustls::pki_types::{CertificateDer, TrustAnchor};
+use rustls::pki_types::CertificateDer;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::version::{TLS12, TLS13};
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
@@ -55,8 +55,14 @@ pub struct TlsSettings {
 #[derive(Debug, Clone)]
 pub struct ServerTls {
     config: Arc<ServerConfig>,
+    authorities: Authorities,
     identity: Identity,
 }
+
+/// The authorities that clients' certificates are verified by. Those of a listener stay the same thing over
+/// reloads that don't change them.
+#[derive(Debug, Clone)]
+pub struct Authorities(Arc<RootCertStore>);
 
 /// Everything that handshakes depend on. A key belongs to its certificate, which stands for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +71,15 @@ struct Identity {
     min_version: MinVersion,
     alpn: Vec<Alpn>,
     client_certificate: ClientCertificate,
-    client_authorities: Vec<TrustAnchor<'static>>,
+}
+
+// === impl Authorities ===
+
+impl Authorities {
+    /// Whether these are the same, without a reload that has changed them.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 // === impl Alpn ===
@@ -99,8 +113,7 @@ impl ServerTls {
     ///
     /// # Errors
     ///
-    /// Fails if rustls refuses them, which settings that follow from `TlsSettings`' rules don't let
-    /// it do; the text is rustls's.
+    /// Fails if rustls refuses them, with rustls's text. It takes all that `TlsSettings` can say.
     pub fn new(settings: &TlsSettings) -> Result<Self, String> {
         let provider = provider();
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
@@ -133,6 +146,7 @@ impl ServerTls {
         config.ticketer = new_ticketer()?;
         Ok(Self {
             config: Arc::new(config),
+            authorities: Authorities(Arc::clone(&settings.client_authorities)),
             identity: Identity::of(settings),
         })
     }
@@ -142,11 +156,21 @@ impl ServerTls {
         &self.config
     }
 
-    /// Takes over the sessions of settings that are the same, so that clients can resume them.
+    /// Takes over the authorities and the sessions of settings in which they are the same, so that
+    /// certificates stay verified, and clients can resume.
     pub fn continue_from(&mut self, previous: &Self) {
+        if self.authorities.0.roots != previous.authorities.0.roots {
+            return;
+        }
+        self.authorities = previous.authorities.clone();
         if self.identity == previous.identity {
             self.config = Arc::clone(&previous.config);
         }
+    }
+
+    /// Returns the authorities that clients' certificates are verified by.
+    pub fn authorities(&self) -> &Authorities {
+        &self.authorities
     }
 
     /// Whether a client may speak this protocol.
@@ -168,7 +192,7 @@ impl Identity {
             min_version,
             alpn,
             client_certificate,
-            client_authorities,
+            client_authorities: _,
         } = settings;
         let chains = certificates.iter();
         Self {
@@ -176,7 +200,6 @@ impl Identity {
             min_version: *min_version,
             alpn: alpn.clone(),
             client_certificate: *client_certificate,
-            client_authorities: client_authorities.roots.clone(),
         }
     }
 }

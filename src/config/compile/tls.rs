@@ -21,7 +21,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Maximum number of certificates of one listener; more are refused.
-const MAX_CERTIFICATES: usize = 1_000;
+const MAX_PER_LISTENER: usize = 1_000;
 
 /// The context of all listeners.
 pub(super) struct TlsCompiler<'r, 'a> {
@@ -104,7 +104,7 @@ impl<'r, 'a> TlsCompiler<'r, 'a> {
         let path = format!("{parent}.certificates");
         let what = "a listener with TLS needs one, such as \
                     `- { certificate: tls/api.crt, private_key: tls/api.key }`";
-        let raw = required(self.report, &path, raw, MAX_CERTIFICATES, what);
+        let raw = required(self.report, &path, raw, MAX_PER_LISTENER, what);
         raw.into_iter()
             .filter_map(|(path, raw)| self.certificate(path, raw))
             .collect()
@@ -214,12 +214,13 @@ impl<'r, 'a> TlsCompiler<'r, 'a> {
         let of_mode = format!("{path}.client_certificate");
         let has_file = authorities.is_some() || self.report.was_refused(&of_file);
         let has_mode = mode.is_some() || self.report.was_refused(&of_mode);
+        let says_never = matches!(mode, Some(RawClientCertificate::Never));
         let mode = mode.map_or(ClientCertificate::Never, ClientCertificate::from);
         if has_file && !has_mode {
             self.report
                 .error(
                     &of_file,
-                    "`client_certificate` is missing: who must show one?",
+                    "`client_certificate` is missing, which says who must show one",
                 )
                 .hint(
                     "write `client_certificate: except_preflight` for browsers, which show none \
@@ -230,12 +231,12 @@ impl<'r, 'a> TlsCompiler<'r, 'a> {
             self.report
                 .error(
                     &of_mode,
-                    "`client_ca` is missing: whose certificates are believed?",
+                    "`client_ca` is missing, which says whose certificates are believed",
                 )
                 .hint("write `client_ca: tls/clients.pem`, the authority that signs them");
         }
         let roots = authorities.and_then(|name| {
-            if has_mode && mode == ClientCertificate::Never {
+            if says_never {
                 let message = "no client is asked for a certificate that it could have signed";
                 self.report
                     .warn(WarningName::UnusedClientCa, &of_file, message)
@@ -243,7 +244,17 @@ impl<'r, 'a> TlsCompiler<'r, 'a> {
             }
             let pem = self.read(&of_file, &name)?;
             match certificate_authorities(&pem) {
-                Ok(roots) => Some(roots),
+                Ok((roots, others)) => {
+                    if let Some(number) = others.first() {
+                        let message = format!(
+                            "certificate number {number} in `{name}` is not an authority's: it has signed no client"
+                        );
+                        self.report
+                            .warn(WarningName::ClientCaWithoutAuthority, &of_file, message)
+                            .hint("name the file of the authority that signs the clients' certificates");
+                    }
+                    Some(roots)
+                }
                 Err(error) => {
                     let message = format!("can't use `{name}`: {error}");
                     self.report.error(&of_file, message).hint(error.hint());

@@ -16,8 +16,22 @@ pub(in crate::config) fn certificates(report: &mut Report<'_>, all: &[WrittenCer
     let now = now.map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
     for written in all {
         validity(report, written, now);
+        gap(report, written);
     }
     names(report, all);
+}
+
+fn gap(report: &mut Report<'_>, written: &WrittenCertificate) {
+    if let Some(number) = written.certificate.gap {
+        let message = format!(
+            "the chain in `{}` has a gap: certificate number {} has not issued number {number}",
+            written.file,
+            number + 1
+        );
+        report
+            .warn(WarningName::ChainWithGap, &written.path, message)
+            .hint("put each certificate behind the one that it has issued, and remove others");
+    }
 }
 
 fn validity(report: &mut Report<'_>, written: &WrittenCertificate, now: i64) {

@@ -137,6 +137,10 @@ fn hint(path: &str, found: &str, expected: &str, elements: Option<&[String]>) ->
         }
         // A port alone, in quotes, would be the next mistake.
         ("a string", _) if path.ends_with(".address") => "write IP:PORT".to_owned(),
+        (_, _) if path.ends_with(".min_version") => "write `TLSv1.2` or `TLSv1.3`".to_owned(),
+        (_, _) if path.ends_with(".client_certificate") => {
+            "write `except_preflight`, `always`, `optional` or `never`".to_owned()
+        }
         ("a string", _) if path.contains(".endpoints") => "write HOST:PORT".to_owned(),
         ("a string", _) if path.ends_with(".upstream") && found == "a mapping" => {
             "write a name here, and the upstream of that name under `upstreams`".to_owned()

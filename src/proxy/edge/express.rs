@@ -143,7 +143,8 @@ pub(super) fn answer_http2(
     }
     let raw_target = request.raw_path();
     let length = HeaderLength::decoded(request, raw_target);
-    let facts = Facts::of(client, request, raw_target, &cors, length);
+    let mut facts = Facts::of(client, request, raw_target, &cors, length);
+    facts.has_body |= !session.is_body_empty();
     let mut routed = Routed::of(snapshot, &facts);
     let Step::Answer(answer) = routed.step() else {
         return false;

@@ -122,7 +122,7 @@ impl ServerApp for Edge {
             client,
             speaks,
             open: _open,
-        } = open::open(self, stream).await?;
+        } = open::open(self, stream, shutdown).await?;
         let ends = Ends {
             leaving: &self.leaving,
             stopped: shutdown,

@@ -13,13 +13,14 @@ use crate::config::{Limits, Listener};
 use crate::framing::ProxyHeader;
 use crate::metrics::Handshake;
 use crate::proxy::check::RequestError;
-use crate::proxy::client::{Client, ClientTls};
+use crate::proxy::client::{Client, ClientTls, Via};
 use crate::proxy::record::Record;
 use crate::proxy::snapshot::Snapshot;
 use crate::tls::{Alpn, ServerTls};
 use bytes::BytesMut;
 use http::StatusCode;
 use pingora_core::protocols::Stream;
+use pingora_core::server::ShutdownWatch;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -61,12 +62,13 @@ pub(super) enum Speaks {
 
 /// Reason for which a connection ends before HTTP.
 enum Ended {
-    /// The client has gone, or the socket fails.
+    /// The client has gone, or has sent nothing until its time was up, or the process ends.
     Gone,
     ProxyHeader(RequestError),
     /// It speaks HTTP without TLS. Holds the socket, for the answer.
     PlainHttp(Socket),
-    Handshake(Handshake, io::Error),
+    /// The client has to be told, and may have sent more than was read. Holds the socket, for a clean end.
+    Handshake(io::Error, Socket),
     /// The handshake has taken too long.
     HandshakeTimeout,
     /// The client wants HTTP/1.1, and the listener speaks HTTP/2 alone.
@@ -74,7 +76,7 @@ enum Ended {
 }
 
 /// Opens a connection; `None` if it has ended.
-pub(super) async fn open(edge: &Edge, stream: Stream) -> Option<Opened> {
+pub(super) async fn open(edge: &Edge, stream: Stream, stopped: &ShutdownWatch) -> Option<Opened> {
     let snapshot = edge.snapshot.load_full();
     let limits = &snapshot.limits;
     let listener = snapshot.listeners.get(edge.listener)?;
@@ -90,14 +92,21 @@ pub(super) async fn open(edge: &Edge, stream: Stream) -> Option<Opened> {
         }
         Admission::Dropped => return None,
     };
-    match handshakes(edge, stream, listener, limits).await {
-        Ok((transport, client, speaks)) => Some(Opened {
+    let mut client = Client {
+        via: Via::Listener(edge.listener),
+        peer: address_of(&stream),
+        tls: None,
+    };
+    match handshakes(edge, stream, listener, limits, &mut client, stopped).await {
+        Ok((transport, speaks)) => Some(Opened {
             stream: Box::new(ClientStream::new(transport, limits.write_timeout)),
             client: Arc::new(client),
             speaks,
             open,
         }),
         Err(ended) => {
+            let address = listener.listen.address;
+            debug!(%address, client = client.peer.map(tracing::field::display), end = ended.as_str(), "a connection ended before HTTP");
             end(edge, ended, &snapshot, started).await;
             None
         }
@@ -110,15 +119,13 @@ async fn handshakes(
     stream: Stream,
     listener: &Listener,
     limits: &Limits,
-) -> Result<(Transport, Client, Speaks), Ended> {
-    let mut client = Client {
-        listener: edge.listener,
-        peer: address_of(&stream),
-        tls: None,
-    };
+    client: &mut Client,
+    stopped: &ShutdownWatch,
+) -> Result<(Transport, Speaks), Ended> {
     let mut socket = Socket::new(stream);
     let mut held = BytesMut::new();
     if listener.proxy_protocol {
+        first_bytes(&mut socket, &mut held, limits, stopped).await?;
         let header = proxy_header(&mut socket, &mut held);
         let named = match timeout(limits.header_timeout, header).await {
             Ok(named) => named?,
@@ -128,8 +135,11 @@ async fn handshakes(
     }
     let Some(tls) = &listener.tls else {
         socket.unread(held.freeze());
-        return Ok((Transport::Plain(socket), client, Speaks::Any));
+        return Ok((Transport::Plain(socket), Speaks::Any));
     };
+    if held.is_empty() {
+        first_bytes(&mut socket, &mut held, limits, stopped).await?;
+    }
     let accepted = accept(&tls.server, socket, held);
     let stream = match timeout(limits.header_timeout, accepted).await {
         Ok(accepted) => accepted?,
@@ -137,19 +147,41 @@ async fn handshakes(
     };
     edge.tls.handshake(Handshake::Completed);
     let (_, session) = stream.get_ref();
-    client.tls = Some(ClientTls {
-        certificates: session.peer_certificates().unwrap_or_default().into(),
-    });
+    let certificates = session.peer_certificates().unwrap_or_default();
+    client.tls = Some(ClientTls::new(certificates, tls.server.authorities()));
     let speaks = match session.alpn_protocol() {
         Some(protocol) if protocol == Alpn::H2.as_str().as_bytes() => Speaks::Http2,
         // RFC 9113 §3.3: over TLS, HTTP/2 is negotiated.
         _ if tls.server.speaks(Alpn::Http11) => Speaks::Http1,
         _ => return Err(Ended::NoProtocol(stream)),
     };
-    Ok((Transport::Tls(stream), client, speaks))
+    Ok((Transport::Tls(stream), speaks))
 }
 
-/// Reads the PROXY protocol's header, and leaves in `held` what came behind it.
+/// Waits for a client to begin. Browsers connect before they need to, and balancers only look whether a port
+/// is open: those have nothing to be told, and hold up no end of the process.
+async fn first_bytes(
+    socket: &mut Socket,
+    held: &mut BytesMut,
+    limits: &Limits,
+    stopped: &ShutdownWatch,
+) -> Result<(), Ended> {
+    let mut stopped = stopped.clone();
+    held.reserve(FIRST_READ);
+    let read = async {
+        tokio::select! {
+            biased;
+            read = socket.read_buf(held) => matches!(read, Ok(1..)),
+            _ = stopped.wait_for(|&is_stopped| is_stopped) => false,
+        }
+    };
+    match timeout(limits.header_timeout, read).await {
+        Ok(true) => Ok(()),
+        Ok(false) | Err(_) => Err(Ended::Gone),
+    }
+}
+
+/// Reads the rest of the PROXY protocol's header, and leaves in `held` what came behind it.
 async fn proxy_header(socket: &mut Socket, held: &mut BytesMut) -> Result<Option<IpAddr>, Ended> {
     loop {
         match ProxyHeader::take(held) {
@@ -160,35 +192,26 @@ async fn proxy_header(socket: &mut Socket, held: &mut BytesMut) -> Result<Option
         held.reserve(FIRST_READ);
         match socket.read_buf(held).await {
             Ok(1..) => {}
-            // Load balancers look whether a port is open.
-            Ok(0) | Err(_) if held.is_empty() => return Err(Ended::Gone),
             Ok(_) | Err(_) => return Err(Ended::ProxyHeader(RequestError::ProxyHeader)),
         }
     }
 }
 
-/// Takes a TLS handshake from a client whose first bytes may be in `held`.
+/// Takes a TLS handshake from a client whose first bytes are `held`.
 async fn accept(
     tls: &ServerTls,
     mut socket: Socket,
-    mut held: BytesMut,
+    held: BytesMut,
 ) -> Result<Box<TlsStream<Socket>>, Ended> {
-    if held.is_empty() {
-        held.reserve(FIRST_READ);
-        let read = socket.read_buf(&mut held).await;
-        if !matches!(read, Ok(1..)) {
-            return Err(Ended::Gone);
-        }
-    }
     // A handshake begins with a byte that is not a letter, and a request with a method.
     if held.first().is_some_and(u8::is_ascii_uppercase) {
         return Err(Ended::PlainHttp(socket));
     }
     socket.unread(held.freeze());
     let acceptor = TlsAcceptor::from(Arc::clone(tls.config()));
-    match acceptor.accept(socket).await {
+    match acceptor.accept(socket).into_fallible().await {
         Ok(stream) => Ok(Box::new(stream)),
-        Err(error) => Err(Ended::Handshake(result_of(&error), error)),
+        Err((error, socket)) => Err(Ended::Handshake(error, socket)),
     }
 }
 
@@ -203,6 +226,20 @@ fn result_of(error: &io::Error) -> Handshake {
     }
 }
 
+impl Ended {
+    fn as_str(&self) -> &'static str {
+        match self {
+            Self::Gone => "gone",
+            Self::ProxyHeader(RequestError::HeaderTimeout) => "PROXY header too slow",
+            Self::ProxyHeader(_) => "no PROXY header",
+            Self::PlainHttp(_) => "plain HTTP",
+            Self::Handshake(..) => "handshake failed",
+            Self::HandshakeTimeout => "handshake too slow",
+            Self::NoProtocol(_) => "no protocol",
+        }
+    }
+}
+
 /// Ends a connection, with an answer where the protocol lets it, and counts that.
 async fn end(edge: &Edge, ended: Ended, snapshot: &Snapshot, started: Instant) {
     let count = |error, status| Record::refused(snapshot, error, started, status);
@@ -210,7 +247,6 @@ async fn end(edge: &Edge, ended: Ended, snapshot: &Snapshot, started: Instant) {
     match ended {
         Ended::Gone => {}
         Ended::ProxyHeader(error) => {
-            debug!(%error, "a connection ended before its first request");
             count(error, None);
         }
         Ended::PlainHttp(socket) => {
@@ -221,9 +257,12 @@ async fn end(edge: &Edge, ended: Ended, snapshot: &Snapshot, started: Instant) {
                 let _ = stream.shutdown().await;
             }
         }
-        Ended::Handshake(result, error) => {
+        Ended::Handshake(error, socket) => {
             debug!(%error, "a handshake failed");
-            edge.tls.handshake(result);
+            edge.tls.handshake(result_of(&error));
+            // The alert is sent. Were the socket closed with bytes unread, it would be lost.
+            let mut stream = ClientStream::new(Transport::Plain(socket), write_timeout);
+            let _ = stream.shutdown().await;
         }
         Ended::HandshakeTimeout => edge.tls.handshake(Handshake::Timeout),
         Ended::NoProtocol(stream) => {

@@ -1,5 +1,6 @@
 //! Tells upstreams the client's certificate: RFC 9440.
 
+use super::spelled;
 use crate::proxy::client::Client;
 use crate::proxy::snapshot::Snapshot;
 use base64::Engine as _;
@@ -25,10 +26,10 @@ pub(super) fn forward(
 ) -> Result<()> {
     remove(upstream);
     let tls = snapshot.listener(client).and_then(|l| l.tls.as_ref());
-    if !tls.is_some_and(|tls| tls.forward_client_certificate) {
+    let Some(tls) = tls.filter(|tls| tls.forward_client_certificate) else {
         return Ok(());
-    }
-    let Some((certificate, issuers)) = client.certificate() else {
+    };
+    let Some((certificate, issuers)) = client.certificate(tls) else {
         return Ok(());
     };
     upstream.insert_header("Client-Cert", byte_sequence(certificate))?;
@@ -42,15 +43,10 @@ pub(super) fn forward(
 
 fn remove(upstream: &mut RequestHeader) {
     let is_claim = |name: &&HeaderName| {
-        let spelled = name.as_str();
-        // CGI, and the interfaces made after it, can't tell `-` from `_`.
-        [CERTIFICATE, CHAIN, ENVOYS].iter().any(|known| {
-            spelled.len() == known.len()
-                && spelled
-                    .bytes()
-                    .map(|byte| if byte == b'_' { b'-' } else { byte })
-                    .eq(known.bytes())
-        })
+        let known = [CERTIFICATE, CHAIN, ENVOYS];
+        known
+            .iter()
+            .any(|known| spelled(name.as_str()).eq(known.bytes()))
     };
     // No allocation where there are none, as in most requests.
     let claims: Vec<HeaderName> = upstream.headers.keys().filter(is_claim).cloned().collect();

@@ -110,8 +110,9 @@ impl Client {
     }
 
     /// Reads to the end of the connection.
-    pub(crate) fn drain(&mut self) {
+    pub(crate) fn drain(&mut self) -> Vec<u8> {
         while self.fill() {}
+        std::mem::take(&mut self.buffer)
     }
 
     fn read_body(&mut self, response: &Response) -> String {

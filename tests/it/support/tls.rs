@@ -7,6 +7,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, HandshakeKind, RootCertStore, SupportedProtocolVersion};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -45,11 +46,25 @@ impl Authority {
 
     /// Signs one that is good until the beginning of a year.
     pub(crate) fn issue_until(&self, names: &[&str], year: i32) -> Pair {
+        self.issue_with(names, |params| {
+            params.not_after = rcgen::date_time_ymd(year, 1, 1)
+        })
+    }
+
+    /// Signs one that is good for so many seconds.
+    pub(crate) fn issue_for(&self, names: &[&str], seconds: u64) -> Pair {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let end = now.expect("it is later") + Duration::from_secs(seconds);
+        let end = rcgen::date_time_ymd(1970, 1, 1) + end;
+        self.issue_with(names, |params| params.not_after = end)
+    }
+
+    fn issue_with(&self, names: &[&str], set_end: impl FnOnce(&mut CertificateParams)) -> Pair {
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(names).expect("names");
         params.not_before = rcgen::date_time_ymd(2000, 1, 1);
-        params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        set_end(&mut params);
         let signed = params.signed_by(&key, &self.issuer).expect("signed");
         Pair {
             certificate: signed.pem(),
@@ -111,6 +126,11 @@ impl TlsClient {
             name: name.to_owned(),
             before: Vec::new(),
         }
+    }
+
+    /// The settings of its handshakes.
+    pub(crate) fn config(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.config)
     }
 
     /// Does not send the name.

@@ -1,4 +1,4 @@
-//! Client certificates: whom each mode lets by, and what upstreams are told.
+//! Client certificates: the clients that each mode accepts, and what upstreams are told.
 
 use super::{ACTUAL, BOTH, PREFLIGHT, Site, assert_allowed};
 use crate::support::{Authority, Folder, Pair, TlsClient, WITH_LANE, WITHOUT_LANE, corsgate, run};
@@ -92,7 +92,13 @@ fn each_mode_lets_by_whom_it_says() {
                             (Ok(response), Status(status)) => {
                                 assert_allowed(&name, &response, status);
                             }
-                            (Err(_), NoConnection) => {}
+                            // The alert, and not a reset.
+                            (Err(reason), NoConnection) => {
+                                assert!(
+                                    reason.contains("received fatal alert"),
+                                    "{name}: {reason}"
+                                );
+                            }
                             (got, _) => panic!("{name}: {got:?}, not {expected:?}"),
                         }
                     }
@@ -216,6 +222,8 @@ fn upstreams_learn_a_certificate_from_the_gateway_alone() {
         ("client_cert", ":AAAA:"),
         ("Client-Cert-Chain", ":AAAA:"),
         ("Client-Cert_Chain", ":AAAA:"),
+        ("Client.Cert", ":AAAA:"),
+        ("Client~Cert", ":AAAA:"),
         ("X-Forwarded-Client-Cert", "Hash=0"),
         ("X_Forwarded_Client_Cert", "Hash=0"),
     ];

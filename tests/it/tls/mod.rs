@@ -65,6 +65,18 @@ impl Site {
         TlsClient::new(&self.authority, "a.test", alpn)
     }
 
+    /// A client that shows a certificate, and speaks HTTP/1.1.
+    fn client_with(&self, certificate: &Pair) -> TlsClient {
+        let (versions, alpn) = (rustls::ALL_VERSIONS, &BOTH[1..]);
+        TlsClient::with(
+            &self.authority.pem,
+            "a.test",
+            alpn,
+            versions,
+            Some(certificate),
+        )
+    }
+
     /// The number of handshakes with this result.
     fn handshakes(&self, result: &str) -> f64 {
         let series = format!("corsgate_tls_handshakes_total{{result=\"{result}\"}}");

@@ -72,7 +72,7 @@ fn requests_are_sent_to_https_and_preflights_answered() {
 }
 
 #[test]
-fn a_script_can_read_the_redirect() {
+fn the_redirect_carries_cors_headers() {
     let site = Site::start("- { address: '127.0.0.1:0', https_redirect_port: 443 }");
     let request = format!("GET /x HTTP/1.1\r\nHost: a.test\r\nOrigin: {ORIGIN}\r\n\r\n");
     let http1 = Client::connect(site.gateway.address).exchange(&request);

@@ -154,6 +154,83 @@ fn a_connection_without_a_certificate_is_refused_once_the_listener_asks_for_one(
     assert_eq!(status("OPTIONS", &PREFLIGHT), 403);
 }
 
+#[test]
+fn a_certificate_is_good_for_as_long_as_its_authority_is_trusted() {
+    let clients = Authority::new("clients");
+    let site = Site::start(PLAIN_TLS);
+    site.folder.write("clients.pem", &clients.pem);
+    let mode = "client_ca: clients.pem, client_certificate: except_preflight, forward_client_certificate: true";
+    let listeners = format!("- {{ address: '127.0.0.1:0', tls: {{ {{tls}}, {mode} }} }}");
+    let applied = || {
+        let series = "corsgate_config_reloads_total{result=\"applied\"}";
+        site.gateway.metric(series)
+    };
+    let text = super::configuration(WITH_LANE, &listeners, "", site.upstream.address);
+    site.folder.write("corsgate.yaml", &text);
+    wait_until("it asks", || applied() == 1.0);
+    let known = clients.issue(&["client.test"]);
+    let client = site.client_with(&known);
+    let mut kept = Kept::connect_by(&site, &client);
+    assert_eq!(kept.status("GET", &ACTUAL), 200);
+    // The server's own certificate changes, and that of its clients stays good.
+    site.authority.issue(&["a.test"]).write(&site.folder, "api");
+    wait_until("the new certificate", || {
+        applied() >= 2.0 && serves(&site, "a.test")
+    });
+    assert_eq!(kept.status("GET", &ACTUAL), 200);
+    let before = applied();
+    site.folder
+        .write("clients.pem", &Authority::new("others").pem);
+    wait_until("it trusts others", || applied() > before);
+    assert_eq!(kept.status("GET", &ACTUAL), 403);
+    assert_eq!(kept.status("OPTIONS", &PREFLIGHT), 204);
+    let told = site.upstream.received();
+    assert_eq!(
+        told.iter()
+            .filter(|r| r.get("client-cert").is_some())
+            .count(),
+        2
+    );
+}
+
+#[test]
+fn a_certificate_that_expires_is_none_also_where_a_session_is_resumed() {
+    let clients = Authority::new("clients");
+    let (authority, folder) = (Authority::new("servers"), Folder::new());
+    authority.issue(&["a.test"]).write(&folder, "api");
+    folder.write("clients.pem", &clients.pem);
+    let listeners = "- { address: '127.0.0.1:0', tls: { {tls}, client_ca: clients.pem, client_certificate: except_preflight } }";
+    let site = Site::in_folder(authority, folder, WITH_LANE, listeners, "");
+    let client = site.client_with(&clients.issue_for(&["client.test"], 3));
+    let resumed = || {
+        run(async {
+            let stream = client.connect(site.gateway.address).await.expect("TLS");
+            let done = client.exchange_on(stream, "GET", &ACTUAL).await;
+            let (response, is_resumed) = done.expect("an answer");
+            (response.status, is_resumed)
+        })
+    };
+    let mut kept = Kept::connect_by(&site, &client);
+    assert_eq!(kept.status("GET", &ACTUAL), 200);
+    assert_eq!(resumed(), (200, true));
+    let began = std::time::Instant::now();
+    while kept.status("GET", &ACTUAL) == 200 {
+        assert!(began.elapsed() < crate::support::PATIENCE, "it expires");
+    }
+    assert_eq!(kept.status("GET", &ACTUAL), 403);
+    assert_eq!(resumed(), (403, true));
+}
+
+#[test]
+fn a_listener_that_needs_a_restart_for_one_thing_gets_the_rest() {
+    let site = Site::start(PLAIN_TLS);
+    site.authority.issue(&["b.test"]).write(&site.folder, "api");
+    let listeners = "- { address: '127.0.0.1:0', proxy_protocol: true, tls: { {tls} } }";
+    let text = super::configuration(WITH_LANE, listeners, "", site.upstream.address);
+    site.folder.write("corsgate.yaml", &text);
+    wait_until("the new certificate", || serves(&site, "b.test"));
+}
+
 /// An HTTP/1.1 connection over TLS that is kept.
 struct Kept {
     runtime: tokio::runtime::Runtime,
@@ -162,11 +239,15 @@ struct Kept {
 
 impl Kept {
     fn connect(site: &Site) -> Self {
+        Self::connect_by(site, &site.client(&["http/1.1"]))
+    }
+
+    fn connect_by(site: &Site, client: &TlsClient) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
         let runtime = runtime.expect("a runtime");
-        let stream = runtime.block_on(site.client(&["http/1.1"]).connect(site.gateway.address));
+        let stream = runtime.block_on(client.connect(site.gateway.address));
         Self {
             stream: stream.expect("TLS"),
             runtime,
