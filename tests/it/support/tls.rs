@@ -47,7 +47,7 @@ impl Authority {
     /// Signs one that is good until the beginning of a year.
     pub(crate) fn issue_until(&self, names: &[&str], year: i32) -> Pair {
         self.issue_with(names, |params| {
-            params.not_after = rcgen::date_time_ymd(year, 1, 1)
+            params.not_after = rcgen::date_time_ymd(year, 1, 1);
         })
     }
 
@@ -56,7 +56,9 @@ impl Authority {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let end = now.expect("it is later") + Duration::from_secs(seconds);
         let end = rcgen::date_time_ymd(1970, 1, 1) + end;
-        self.issue_with(names, |params| params.not_after = end)
+        self.issue_with(names, |params| {
+            params.not_after = end;
+        })
     }
 
     fn issue_with(&self, names: &[&str], set_end: impl FnOnce(&mut CertificateParams)) -> Pair {
