@@ -11,7 +11,9 @@
 //! Every handshake is checked: TLS 1.3, one cipher, one key exchange, and resumed where it has to be.
 
 use std::io::{self, Read as _, Write as _};
+use std::iter::Cycle;
 use std::net::{self, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,11 +28,15 @@ use rustls::{
     NamedGroup, ProtocolVersion, SignatureScheme,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::{JoinSet, LocalSet};
 
 /// Connections under way at once: enough that the server never waits for the generator.
-const CONCURRENCY: usize = 32;
+const CONCURRENCY: u8 = 32;
+
+/// Ports that connections are opened from, in turn. Linux keeps a closed one for a second; with those of
+/// one address, that would be the limit of what there is to measure.
+const PORTS: RangeInclusive<u16> = 32768..=60999;
 
 /// The name in the certificate of the benchmark.
 const NAME: &str = "api.example.com";
@@ -91,7 +97,7 @@ async fn rate(plan: Plan, duration: Duration) -> io::Result<()> {
 async fn hold(plan: Plan, count: usize) -> io::Result<()> {
     let held = spread(plan, move |mut client, first| async move {
         let mut held = Vec::new();
-        for _ in (first..count).step_by(CONCURRENCY) {
+        for _ in (first..count).step_by(CONCURRENCY.into()) {
             // Without the state of TLS, and not watched: a connection costs this program next to nothing.
             held.push(client.open().await?.stream.into_std()?);
         }
@@ -116,9 +122,11 @@ where
     let local = LocalSet::new();
     let mut tasks = JoinSet::new();
     for number in 0..CONCURRENCY {
-        let mut client = Client::new(plan.clone())?;
+        // An address for each task: all of 127.0.0.0/8 is this machine.
+        let address = Ipv4Addr::new(127, 0, 1, number);
+        let mut client = Client::new(plan.clone(), address)?;
         client.prepare().await?;
-        tasks.spawn_local_on(task(client, number), &local);
+        tasks.spawn_local_on(task(client, number.into()), &local);
     }
     let joined = local.run_until(async {
         let mut all = Vec::new();
@@ -159,6 +167,8 @@ struct Plan {
 /// The opener of one connection after the other.
 struct Client {
     plan: Plan,
+    address: Ipv4Addr,
+    ports: Cycle<RangeInclusive<u16>>,
     tls: Arc<ClientConfig>,
     name: ServerName<'static>,
     input: Box<[u8]>,
@@ -192,7 +202,7 @@ impl Kind {
 // === impl Client ===
 
 impl Client {
-    fn new(plan: Plan) -> io::Result<Self> {
+    fn new(plan: Plan, address: Ipv4Addr) -> io::Result<Self> {
         let provider = CryptoProvider {
             cipher_suites: vec![TLS13_AES_128_GCM_SHA256],
             kx_groups: vec![X25519],
@@ -212,6 +222,8 @@ impl Client {
         };
         Ok(Self {
             plan,
+            address,
+            ports: PORTS.cycle(),
             tls: Arc::new(tls),
             name: ServerName::try_from(NAME).map_err(io::Error::other)?,
             input: vec![0; INPUT].into(),
@@ -239,7 +251,7 @@ impl Client {
     }
 
     async fn connect(&mut self) -> io::Result<Connection> {
-        let mut stream = TcpStream::connect(self.plan.server).await?;
+        let mut stream = self.socket()?.connect(self.plan.server).await?;
         let tls = match self.plan.kind {
             Kind::Plain => {
                 self.plainly(&mut stream).await?;
@@ -248,6 +260,20 @@ impl Client {
             Kind::Full | Kind::Resumed => Some(self.over_tls(&mut stream).await?),
         };
         Ok(Connection { stream, tls })
+    }
+
+    /// Returns a socket with the next port that is free.
+    fn socket(&mut self) -> io::Result<TcpSocket> {
+        let socket = TcpSocket::new_v4()?;
+        // Closed ones may be used again.
+        socket.set_reuseaddr(true)?;
+        for port in self.ports.by_ref().take(100) {
+            match socket.bind((self.address, port).into()) {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+                bound => return bound.map(|()| socket),
+            }
+        }
+        Err(io::Error::other("no port is free"))
     }
 
     async fn plainly(&mut self, stream: &mut TcpStream) -> io::Result<()> {
