@@ -102,11 +102,13 @@ pub(super) async fn serve<A: HttpServerApp>(
         match next {
             Next::Read => {}
             Next::Request(header, framing) => {
-                connection = connection.hand_over(header, framing, ends.leaving).await?;
+                // An idle connection is not to hold the room for it.
+                let served = Box::pin(connection.hand_over(header, framing, ends.leaving));
+                connection = served.await?;
             }
             Next::Http2 => return Some((connection.stream, connection.inbox.into_held())),
             Next::Refuse(error) => {
-                connection.refuse(error).await;
+                Box::pin(connection.refuse(error)).await;
                 return None;
             }
             Next::Close => {

@@ -117,6 +117,8 @@ impl ServerApp for Edge {
         stream: Stream,
         shutdown: &ShutdownWatch,
     ) -> Option<Stream> {
+        // What is large and not of every connection has memory of its own: the future of a connection is as
+        // large as the largest that it waits for, and an idle one keeps that.
         let Opened {
             stream,
             client,
@@ -131,14 +133,14 @@ impl ServerApp for Edge {
             Speaks::Any => Inbox::new(Instant::now()),
             Speaks::Http1 => Inbox::of_http1(Instant::now()),
             Speaks::Http2 => {
-                http2::serve(self, &client, stream, BytesMut::new(), ends).await;
+                Box::pin(http2::serve(self, &client, stream, BytesMut::new(), ends)).await;
                 return None;
             }
         };
         let rules = Rules::Traffic(&self.snapshot, &client);
         let http1 = http1::serve(&self.proxy, rules, stream, inbox, ends);
         if let Some((stream, held)) = Arc::clone(&client).serve(http1).await {
-            http2::serve(self, &client, stream, held, ends).await;
+            Box::pin(http2::serve(self, &client, stream, held, ends)).await;
         }
         None
     }

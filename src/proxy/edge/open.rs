@@ -107,7 +107,7 @@ pub(super) async fn open(edge: &Edge, stream: Stream, stopped: &ShutdownWatch) -
         Err(ended) => {
             let address = listener.listen.address;
             debug!(%address, client = client.peer.map(tracing::field::display), end = ended.as_str(), "a connection ended before HTTP");
-            end(edge, ended, &snapshot, started).await;
+            Box::pin(end(edge, ended, &snapshot, started)).await;
             None
         }
     }
@@ -140,7 +140,7 @@ async fn handshakes(
     if held.is_empty() {
         first_bytes(&mut socket, &mut held, limits, stopped).await?;
     }
-    let accepted = accept(&tls.server, socket, held);
+    let accepted = Box::pin(accept(&tls.server, socket, held));
     let stream = match timeout(limits.header_timeout, accepted).await {
         Ok(accepted) => accepted?,
         Err(_) => return Err(Ended::HandshakeTimeout),
