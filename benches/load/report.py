@@ -20,7 +20,7 @@ _MEMORY_MIB = 40
 _IDLE_KIB = 12
 _SCALING = 1.7
 # corsgate's memory for an idle TLS connection, by a peer's.
-_IDLE_RATIO = 1.0
+_IDLE_RATIOS = {"nginx": 1.0, "envoy": 0.5}
 # Less than that of its core, and a server was not what limited the load.
 _SATURATED = 0.95
 
@@ -134,10 +134,11 @@ def _idle(idle: Idle) -> str:
         plain = idle.grown["plain"].get(name)
         row = [TARGETS[name].title, "" if plain is None else _kib(plain), _kib(full)]
         ours = idle.grown["full"].get("corsgate")
-        if ours and name != "corsgate":
-            row += [f"{ours / full:.2f}", f"≤ {_IDLE_RATIO:.2f}", _yes(ours <= full * _IDLE_RATIO)]
+        most = _IDLE_RATIOS.get(name)
+        if ours and most:
+            row += [f"{ours / full:.2f}", f"≤ {most:.2f}", _yes(ours <= full * most)]
         else:
-            row += [""] * 3
+            row += ["" if name == "corsgate" or not ours else f"{ours / full:.2f}", "", ""]
         rows.append(row)
     about = (
         f"By how much resident memory grows for each of {IDLE_CONNECTIONS:,} connections that have "
