@@ -201,7 +201,7 @@ fn a_certificate_that_expires_is_none_also_where_a_session_is_resumed() {
     folder.write("clients.pem", &clients.pem);
     let listeners = "- { address: '127.0.0.1:0', tls: { {tls}, client_ca: clients.pem, client_certificate: except_preflight } }";
     let site = Site::in_folder(authority, folder, WITH_LANE, listeners, "");
-    let client = site.client_with(&clients.issue_for(&["client.test"], 3));
+    let client = site.client_with(&clients.issue_for(&["client.test"], 10));
     let resumed = || {
         run(async {
             let stream = client.connect(site.gateway.address).await.expect("TLS");
