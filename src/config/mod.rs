@@ -34,6 +34,7 @@ pub use written::{Written, WrittenPlace, WrittenPlaces};
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 // === impl Config ===
 
@@ -105,6 +106,12 @@ impl Config {
 /// Returns a configuration's `document` with these sections taken from `other`.
 pub fn with_sections(document: &str, other: &str, sections: &[&str]) -> String {
     yaml::with_sections(document, other, sections)
+}
+
+/// Returns the time in seconds since 1970, as certificates state theirs.
+pub fn unix_time() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX))
 }
 
 /// Reads a variable of the process.

@@ -1,11 +1,10 @@
 //! The client of a connection: who it is, and how it came.
 
-use crate::config::ListenerTls;
+use crate::config::{ListenerTls, unix_time};
 use crate::tls::{Authorities, not_after};
 use rustls::pki_types::CertificateDer;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A client, as far as its connection tells.
 #[derive(Debug, Clone, Default)]
@@ -96,7 +95,7 @@ impl Client {
         let tls = self.tls.as_ref()?;
         let own = tls.certificates.split_first()?;
         let is_trusted = tls.authorities.is_same(listener.server.authorities());
-        (is_trusted && now() <= tls.not_after).then_some(own)
+        (is_trusted && unix_time() <= tls.not_after).then_some(own)
     }
 }
 
@@ -117,9 +116,4 @@ impl ClientTls {
             authorities: authorities.clone(),
         }
     }
-}
-
-fn now() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX))
 }

@@ -76,8 +76,7 @@ impl Gateway {
         let request = downstream.req_header();
         let cors = cors_request(request);
         let length = HeaderLength::of(downstream);
-        let client = Arc::clone(&ctx.client);
-        let mut facts = Facts::of(&client, request, request.raw_path(), &cors, length);
+        let mut facts = Facts::of(&ctx.client, request, request.raw_path(), &cors, length);
         facts.has_body |= !is_bodiless;
         let mut routed = Routed::of(&ctx.snapshot, &facts);
         if let Step::Forward(_) = routed.step() {

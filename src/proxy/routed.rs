@@ -139,52 +139,44 @@ impl<'a> Routed<'a> {
 
     /// Says what is done with the request.
     pub(crate) fn step(&self) -> Step<'a> {
-        let mut location = None;
-        let (status, written) = match (&self.settled, &self.decision) {
-            (Some(Settled::Refused(error)), _) => {
-                return Step::Answer(self.refusal(*error));
-            }
-            (Some(Settled::AboutTheServer), _) => (StatusCode::NO_CONTENT, None),
+        Step::Answer(match (&self.settled, &self.decision) {
+            (Some(Settled::Refused(error)), _) => self.refusal(*error),
+            (Some(Settled::AboutTheServer), _) => self.answer(StatusCode::NO_CONTENT),
             (Some(Settled::Redirected(to)), _) => {
-                location = Some(to.clone());
-                (StatusCode::PERMANENT_REDIRECT, None)
+                self.answer(StatusCode::PERMANENT_REDIRECT).at(to.clone())
             }
             (None, Decision::Preflight(preflight)) => match preflight {
                 PreflightDecision::Handled(answer, _)
                 | PreflightDecision::Rejected(_, Rejection::Answer(answer), _) => {
-                    return Step::Answer(Answer::to_preflight(*answer));
+                    Answer::to_preflight(*answer)
                 }
-                PreflightDecision::Rejected(Reason::NoRoute, ..) => (StatusCode::NOT_FOUND, None),
-                PreflightDecision::Rejected(_, Rejection::Deny, _) => (StatusCode::FORBIDDEN, None),
+                PreflightDecision::Rejected(Reason::NoRoute, ..) => {
+                    self.answer(StatusCode::NOT_FOUND)
+                }
+                PreflightDecision::Rejected(_, Rejection::Deny, _) => {
+                    self.answer(StatusCode::FORBIDDEN)
+                }
                 PreflightDecision::Rejected(_, Rejection::Respond(written), _) => {
-                    (written.status, Some(&written.body))
+                    self.answer(written.status).with_json(&written.body)
                 }
                 PreflightDecision::PassedThrough(_, plan) => return Step::Forward(*plan),
             },
             (None, Decision::Actual(actual)) if self.route.cluster.is_some() => {
                 return Step::Forward(actual.plan);
             }
-            (None, Decision::Actual(_)) => (StatusCode::NOT_FOUND, None),
-        };
-        let answer = Answer::planned(
-            status,
-            &self.route.rule,
-            self.plan(),
-            self.request,
-            self.vary(),
-        );
-        Step::Answer(match (written, location) {
-            (Some(body), _) => answer.with_json(body),
-            (None, Some(location)) => answer.at(location),
-            (None, None) => answer,
+            (None, Decision::Actual(_)) => self.answer(StatusCode::NOT_FOUND),
         })
+    }
+
+    /// Makes an answer with the CORS fields of the decision.
+    fn answer(&self, status: StatusCode) -> Answer<'a> {
+        let (rule, plan) = (&self.route.rule, self.plan());
+        Answer::planned(status, rule, plan, self.request, self.vary())
     }
 
     /// Makes the answer to a request that is refused.
     fn refusal(&self, error: RequestError) -> Answer<'a> {
-        let status = error.status();
-        let plan = self.plan();
-        let answer = Answer::planned(status, &self.route.rule, plan, self.request, self.vary());
+        let answer = self.answer(error.status());
         match error {
             RequestError::RateLimited { retry_after } => answer.again_in(retry_after),
             _ => answer,

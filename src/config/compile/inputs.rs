@@ -1,7 +1,11 @@
 //! The material of policies beside the configuration's own text: the files that it names, and room for
 //! patterns. The room is that of all policies together, because a small file may have many policies.
 
+use crate::config::error::Problem;
+use crate::config::report::Report;
 use crate::config::sources::Sources;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 
 /// Maximum number of patterns of all policies together, those in files included; more are refused.
 pub(super) const MAX_ORIGINS: usize = 500_000;
@@ -27,6 +31,39 @@ impl Inputs {
             origins: MAX_ORIGINS,
             policies: 0,
             regex_bytes: MAX_REGEX_BYTES,
+        }
+    }
+
+    /// Reads the file that the value at `path` names, relative to the configuration. If it can't, it reports
+    /// that, with the remedy that `hint` knows.
+    pub(super) fn read<T>(
+        &mut self,
+        report: &mut Report<'_>,
+        path: &str,
+        name: &str,
+        read: impl FnOnce(&mut Sources, &Path) -> io::Result<T>,
+        hint: impl FnOnce(&io::Error) -> Option<&'static str>,
+    ) -> Option<(PathBuf, T)> {
+        if name.is_empty() {
+            report.error(path, "the file's name is empty");
+            return None;
+        }
+        let folder = report.file().parent().unwrap_or(Path::new(""));
+        let file = folder.join(name);
+        match read(&mut self.sources, &file) {
+            Ok(content) => Some((file, content)),
+            Err(error) => {
+                let message = format!("can't read `{}`: {error}", file.display());
+                let hint = match error.kind() {
+                    ErrorKind::NotFound if Path::new(name).is_relative() => {
+                        Some("the path is relative to the configuration file")
+                    }
+                    _ => hint(&error),
+                };
+                let hint = hint.map(str::to_owned);
+                report.error(path, Problem { message, hint });
+                None
+            }
         }
     }
 

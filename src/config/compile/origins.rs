@@ -4,13 +4,11 @@ use super::inputs::{Inputs, MAX_ORIGINS, MAX_REGEX_BYTES};
 use crate::config::error::{MAX_REPORTED, Place, Problem};
 use crate::config::raw::{OneOrMany, RawOrigin, RawOriginEntry};
 use crate::config::report::{At, Report, WrittenAt};
-use crate::config::sources;
+use crate::config::sources::{self, Sources};
 use crate::cors::{
     LiteralPattern, OriginMatcher, OriginPattern, PatternError, PatternErrorKind, RegexError,
     RegexPattern,
 };
-use std::io::ErrorKind;
-use std::path::Path;
 use std::sync::Arc;
 
 /// Maximum bytes of a `list`, as of a variable on Linux; a longer one is refused.
@@ -193,26 +191,12 @@ impl Reader<'_, '_> {
 
     /// Reads a file of exact and wildcard patterns, one per line, with `#` comments.
     fn file(&mut self, path: &str, name: &str) {
-        if name.is_empty() {
-            self.report.error(path, "the file's name is empty");
+        let read = Sources::read_origins;
+        let Some((file, text)) = self
+            .inputs
+            .read(self.report, path, name, read, sources::hint)
+        else {
             return;
-        }
-        let folder = self.report.file().parent().unwrap_or(Path::new(""));
-        let file = folder.join(name);
-        let text = match self.inputs.sources.read_origins(&file) {
-            Ok(text) => text,
-            Err(error) => {
-                let message = format!("can't read `{}`: {error}", file.display());
-                let hint = match error.kind() {
-                    ErrorKind::NotFound if Path::new(name).is_relative() => {
-                        Some("the path is relative to the configuration file")
-                    }
-                    _ => sources::hint(&error),
-                };
-                let hint = hint.map(str::to_owned);
-                self.report.error(path, Problem { message, hint });
-                return;
-            }
         };
         let file = Arc::new(file);
         let mut patterns = 0;

@@ -3,21 +3,19 @@
 use super::inputs::Inputs;
 use super::values::{elements, required};
 use crate::config::compiled::{ListenerTls, ServedCertificate};
-use crate::config::error::Problem;
 use crate::config::lint::certificates as lint;
 use crate::config::raw::{
     RawAlpn, RawCertificate, RawClientCertificate, RawTls, RawTlsVersion, Seq,
 };
 use crate::config::report::Report;
-use crate::config::sources;
+use crate::config::sources::{self, Sources};
 use crate::config::warning::WarningName;
 use crate::tls::{
     Alpn, Certificate, CertificatePart, ClientCertificate, MinVersion, ServerTls, TlsSettings,
     certificate_authorities,
 };
 use rustls::RootCertStore;
-use std::io::ErrorKind;
-use std::path::Path;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 /// Maximum number of certificates of one listener; more are refused.
@@ -152,31 +150,15 @@ impl<'r, 'a> TlsCompiler<'r, 'a> {
 
     /// Reads a PEM file that the value at `path` names.
     fn read(&mut self, path: &str, name: &str) -> Option<Vec<u8>> {
-        if name.is_empty() {
-            self.report.error(path, "the file's name is empty");
-            return None;
-        }
-        let folder = self.report.file().parent().unwrap_or(Path::new(""));
-        let file = folder.join(name);
-        match self.inputs.sources.read_pem(&file) {
-            Ok(pem) => Some(pem),
-            Err(error) => {
-                let message = format!("can't read `{}`: {error}", file.display());
-                let hint = match error.kind() {
-                    ErrorKind::NotFound if Path::new(name).is_relative() => {
-                        Some("the path is relative to the configuration file")
-                    }
-                    ErrorKind::FileTooLarge => {
-                        Some("no certificate is that large: name a PEM file")
-                    }
-                    ErrorKind::PermissionDenied => Some("let the gateway's user read it"),
-                    _ => sources::hint(&error),
-                };
-                let hint = hint.map(str::to_owned);
-                self.report.error(path, Problem { message, hint });
-                None
-            }
-        }
+        let hint = |error: &io::Error| match error.kind() {
+            ErrorKind::FileTooLarge => Some("no certificate is that large: name a PEM file"),
+            ErrorKind::PermissionDenied => Some("let the gateway's user read it"),
+            _ => sources::hint(error),
+        };
+        let read = self
+            .inputs
+            .read(self.report, path, name, Sources::read_pem, hint);
+        read.map(|(_, pem)| pem)
     }
 
     fn alpn(&mut self, path: &str, raw: Option<Seq<RawAlpn>>) -> Vec<Alpn> {

@@ -3,17 +3,17 @@
 use crate::config::compile::WrittenCertificate;
 use crate::config::compiled::{Listener, Route};
 use crate::config::report::Report;
+use crate::config::unix_time;
 use crate::config::warning::WarningName;
 use crate::cors::Rule;
 use crate::routing::HostMatch;
 use crate::tls::{CertificateName, ClientCertificate};
 use std::collections::HashMap;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 /// Warns about the certificates of one listener.
 pub(in crate::config) fn certificates(report: &mut Report<'_>, all: &[WrittenCertificate]) {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now = now.map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
+    let now = unix_time();
     for written in all {
         validity(report, written, now);
         gap(report, written);
@@ -45,7 +45,7 @@ fn validity(report: &mut Report<'_>, written: &WrittenCertificate, now: i64) {
         None
     };
     if let Some((at, what, hint)) = problem {
-        let at = UNIX_EPOCH + std::time::Duration::from_secs(at.max(0).unsigned_abs());
+        let at = UNIX_EPOCH + Duration::from_secs(at.max(0).unsigned_abs());
         let at = humantime::format_rfc3339_seconds(at);
         let message = format!(
             "the certificate in `{}` {what} at {at}, and clients refuse it",

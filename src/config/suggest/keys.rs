@@ -76,6 +76,21 @@ const fn advice(section: Section, advice: &'static str, names: &'static [&'stati
 
 use Section as S;
 
+/// Names of the address that a listener has, whether for traffic or for metrics.
+const ADDRESS: &[&str] = &[
+    "listen",
+    "bind",
+    "bind_address",
+    "host",
+    "ip",
+    "port",
+    "addr",
+    "socket",
+    "socket_address",
+    "endpoint",
+    "url",
+];
+
 /// Words of names that are in no row, and a name with a row that they lead to. The first line whose words
 /// are all there is taken.
 pub(super) const WORDS: &[(Section, &[&str], &str)] = &[
@@ -155,9 +170,7 @@ pub(super) const ROWS: &[Row] = &[
     ]),
 
     // --- listeners
-    key(S::Listener, "address: 127.0.0.1:8080", &[
-        "listen", "bind", "bind_address", "host", "ip", "port", "addr", "socket", "socket_address", "endpoint", "url",
-    ]),
+    key(S::Listener, "address: 127.0.0.1:8080", ADDRESS),
     key(S::Listener, "https_redirect_port: 443", &[
         // Traefik, Caddy, Gateway API
         "redirect", "redirections", "https_redirect", "redirect_to_https", "ssl_redirect", "force_https", "auto_https",
@@ -207,9 +220,7 @@ pub(super) const ROWS: &[Row] = &[
 
     // --- metrics, and admin further below
     advice(S::Metrics, "remove it: this listener speaks plain HTTP, and serves no client; let only Prometheus reach it", &["tls", "ssl"]),
-    key(S::Metrics, "address: 127.0.0.1:9902", &[
-        "listen", "bind", "bind_address", "host", "ip", "port", "addr", "socket", "socket_address", "endpoint", "url",
-    ]),
+    key(S::Metrics, "address: 127.0.0.1:9902", ADDRESS),
 
     // --- admin
     key(S::Admin, "address: 127.0.0.1:9901", &[

@@ -61,17 +61,21 @@ pub(super) enum Speaks {
 }
 
 /// Reason for which a connection ends before HTTP.
+#[derive(Debug, thiserror::Error)]
 enum Ended {
-    /// The client has gone, or has sent nothing until its time was up, or the process ends.
+    #[error("the client has sent nothing until it went, its time was up, or the process ended")]
     Gone,
+    #[error("{0}")]
     ProxyHeader(RequestError),
-    /// It speaks HTTP without TLS. Holds the socket, for the answer.
+    /// Holds the socket, for the answer.
+    #[error("the client speaks HTTP without TLS")]
     PlainHttp(Socket),
     /// The client has to be told, and may have sent more than was read. Holds the socket, for a clean end.
+    #[error("the handshake failed: {0}")]
     Handshake(io::Error, Socket),
-    /// The handshake has taken too long.
+    #[error("the handshake took longer than `limits.header_timeout`")]
     HandshakeTimeout,
-    /// The client wants HTTP/1.1, and the listener speaks HTTP/2 alone.
+    #[error("{}", RequestError::HttpVersion)]
     NoProtocol(Box<TlsStream<Socket>>),
 }
 
@@ -106,7 +110,8 @@ pub(super) async fn open(edge: &Edge, stream: Stream, stopped: &ShutdownWatch) -
         }),
         Err(ended) => {
             let address = listener.listen.address;
-            debug!(%address, client = client.peer.map(tracing::field::display), end = ended.as_str(), "a connection ended before HTTP");
+            let client = client.peer.map(tracing::field::display);
+            debug!(%address, client, %ended, "a connection ended before its first request");
             Box::pin(end(edge, ended, &snapshot, started)).await;
             None
         }
@@ -226,29 +231,13 @@ fn result_of(error: &io::Error) -> Handshake {
     }
 }
 
-impl Ended {
-    fn as_str(&self) -> &'static str {
-        match self {
-            Self::Gone => "gone",
-            Self::ProxyHeader(RequestError::HeaderTimeout) => "PROXY header too slow",
-            Self::ProxyHeader(_) => "no PROXY header",
-            Self::PlainHttp(_) => "plain HTTP",
-            Self::Handshake(..) => "handshake failed",
-            Self::HandshakeTimeout => "handshake too slow",
-            Self::NoProtocol(_) => "no protocol",
-        }
-    }
-}
-
 /// Ends a connection, with an answer where the protocol lets it, and counts that.
 async fn end(edge: &Edge, ended: Ended, snapshot: &Snapshot, started: Instant) {
     let count = |error, status| Record::refused(snapshot, error, started, status);
     let write_timeout = snapshot.limits.write_timeout;
     match ended {
         Ended::Gone => {}
-        Ended::ProxyHeader(error) => {
-            count(error, None);
-        }
+        Ended::ProxyHeader(error) => count(error, None),
         Ended::PlainHttp(socket) => {
             edge.tls.handshake(Handshake::Failed);
             let mut stream = ClientStream::new(Transport::Plain(socket), write_timeout);
@@ -258,7 +247,6 @@ async fn end(edge: &Edge, ended: Ended, snapshot: &Snapshot, started: Instant) {
             }
         }
         Ended::Handshake(error, socket) => {
-            debug!(%error, "a handshake failed");
             edge.tls.handshake(result_of(&error));
             // The alert is sent. Were the socket closed with bytes unread, it would be lost.
             let mut stream = ClientStream::new(Transport::Plain(socket), write_timeout);
