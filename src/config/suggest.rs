@@ -4,7 +4,7 @@ mod keys;
 
 use super::error::Problem;
 use crate::cors::OriginPattern;
-use keys::{Form, ROWS, Row, SECTIONS, Section, WORDS};
+use keys::{Form, Row, SECTIONS, Section, WORDS, rows};
 
 /// Maximum number of known names that a hint lists; beyond it, the list ends with `…`.
 const MAX_SHOWN: usize = 10;
@@ -113,7 +113,7 @@ fn row(section: Section, name: &str) -> Option<&'static Row> {
 fn row_called(section: Section, name: &str) -> Option<&'static Row> {
     let find = |form: fn(String) -> String| {
         let name = form(name.to_owned());
-        let mut rows = ROWS.iter().filter(|row| row.section == section);
+        let mut rows = rows().filter(|row| row.section == section);
         rows.find(|row| row.all_names().any(|known| form(plain(known)) == name))
     };
     find(|name| name).or_else(|| find(|name| name.trim_end_matches('s').to_owned()))
