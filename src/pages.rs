@@ -45,6 +45,59 @@ pub trait RequestBody: Send {
 #[error("the request body breaks off or is malformed")]
 pub struct BrokenBody;
 
+/// A page for people or for programs, whole.
+#[derive(Debug)]
+pub struct WrittenPage {
+    pub content_type: &'static str,
+    pub text: String,
+}
+
+/// The form in which a page is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PageForm {
+    Text,
+    Json,
+}
+
+// === impl PageForm ===
+
+impl PageForm {
+    /// Reads it from a query; without one, the form is text.
+    ///
+    /// # Errors
+    ///
+    /// A message for the person who asked, if the query has anything but `format=text` or `format=json`.
+    pub fn of_query(query: &str) -> Result<Self, String> {
+        let mut form = Self::Text;
+        for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+            form = match (&*key, &*value) {
+                ("format", "json") => Self::Json,
+                ("format", "text") => Self::Text,
+                _ => {
+                    let (key, value) = (key.escape_debug(), value.escape_debug());
+                    let message = "is not known here: write `format=text` or `format=json`";
+                    return Err(format!("`{key}={value}` {message}"));
+                }
+            };
+        }
+        Ok(form)
+    }
+
+    /// Writes content in this form. Content that can't be written as JSON makes an empty page.
+    pub fn page<T: serde::Serialize>(self, content: &T, text: fn(&T) -> String) -> WrittenPage {
+        match self {
+            Self::Json => WrittenPage {
+                content_type: "application/json",
+                text: serde_json::to_string_pretty(content).unwrap_or_default() + "\n",
+            },
+            Self::Text => WrittenPage {
+                content_type: "text/plain; charset=utf-8",
+                text: text(content),
+            },
+        }
+    }
+}
+
 /// Makes a response with a body of `content_type`.
 pub(crate) fn with_body(
     status: StatusCode,
@@ -79,4 +132,27 @@ pub(crate) fn empty(status: StatusCode) -> Response<Vec<u8>> {
         response.headers_mut().insert(header::CONTENT_LENGTH, none);
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_has_two_forms_and_no_other() {
+        for (query, expected) in [
+            ("", Some(PageForm::Text)),
+            ("format=text", Some(PageForm::Text)),
+            ("format=json", Some(PageForm::Json)),
+            ("format=xml", None),
+            ("route=a", None),
+            ("%1b=%1b", None),
+        ] {
+            let form = PageForm::of_query(query);
+            assert_eq!(form.as_ref().ok(), expected.as_ref(), "{query}");
+            if let Err(message) = form {
+                assert!(!message.contains('\u{1b}'), "{message:?}");
+            }
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The requests that the admin listener makes of the gateway.
 
-use crate::pages::RequestBody;
+use crate::pages::{PageForm, RequestBody, WrittenPage};
 use async_trait::async_trait;
 
 /// The gateway behind an admin listener.
@@ -9,12 +9,11 @@ pub trait Console: Send + Sync {
     /// Returns the running configuration as YAML, with its state in comments before it.
     fn config(&self) -> String;
 
-    /// Returns the content type and the page of the most frequent rejections.
-    ///
-    /// # Errors
-    ///
-    /// A message for the person who asked, if the query asks for something else.
-    fn rejections(&self, query: &str) -> Result<(&'static str, String), String>;
+    /// Returns the page of the most frequent rejections.
+    fn rejections(&self, form: PageForm) -> WrittenPage;
+
+    /// Returns the page of the upstreams, with the state of each of their endpoints.
+    fn upstreams(&self, form: PageForm) -> WrittenPage;
 
     /// Explains what becomes of the request that a query, or the text sent with it, describes. Returns
     /// a content type and a page. Nothing is begun for a `client` that has gone.

@@ -8,9 +8,10 @@
 //! | `/config`        | the running configuration, its hash and its age                     |
 //! | `/explain`       | what would become of a request, and why                             |
 //! | `/rejections`    | the origins, methods and headers that are rejected most often       |
+//! | `/upstreams`     | the endpoints of each upstream, their state, and why                |
 //! | `POST /reload`   | 200 when the configuration was read again, 422 when it was rejected |
 //!
-//! The last four are on the admin listener alone. All its pages but `/livez` and `/readyz` answer 403
+//! The last five are on the admin listener alone. All its pages but `/livez` and `/readyz` answer 403
 //! to requests that a page of another site could have sent: see `guard`.
 
 mod console;
@@ -20,7 +21,7 @@ mod page;
 pub use console::{Console, ExplainError, ReloadError};
 
 use crate::metrics::Metrics;
-use crate::pages::{self, Pages, RequestBody};
+use crate::pages::{self, PageForm, Pages, RequestBody, WrittenPage};
 use async_trait::async_trait;
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode, header};
@@ -133,15 +134,14 @@ impl Admin {
                 explain(&**console, request, body).await
             }
             (Page::Rejections, Some(AdminOnly { console, .. })) => {
-                match console.rejections(request.uri.query().unwrap_or_default()) {
-                    Ok((content_type, page)) => {
-                        pages::with_body(StatusCode::OK, content_type, page.into_bytes())
-                    }
-                    Err(message) => pages::text(StatusCode::BAD_REQUEST, &message),
-                }
+                written(request, |form| console.rejections(form))
+            }
+            (Page::Upstreams, Some(AdminOnly { console, .. })) => {
+                written(request, |form| console.upstreams(form))
             }
             (Page::Reload, Some(AdminOnly { console, .. })) => reload(&**console).await,
-            (Page::Config | Page::Explain | Page::Rejections | Page::Reload, None) => {
+            (page, None) => {
+                debug_assert!(page.needs_console());
                 pages::empty(StatusCode::NOT_FOUND)
             }
         }
@@ -155,6 +155,17 @@ impl Admin {
                 pages::empty(StatusCode::INTERNAL_SERVER_ERROR)
             }
         }
+    }
+}
+
+/// Answers with a page in the form that its query asks for.
+fn written(request: &Parts, write: impl FnOnce(PageForm) -> WrittenPage) -> Response<Vec<u8>> {
+    match PageForm::of_query(request.uri.query().unwrap_or_default()) {
+        Ok(form) => {
+            let WrittenPage { content_type, text } = write(form);
+            pages::with_body(StatusCode::OK, content_type, text.into_bytes())
+        }
+        Err(message) => pages::text(StatusCode::BAD_REQUEST, &message),
     }
 }
 

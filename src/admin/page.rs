@@ -11,19 +11,21 @@ pub(super) enum Page {
     Config,
     Explain,
     Rejections,
+    Upstreams,
     Reload,
 }
 
 // === impl Page ===
 
 impl Page {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Metrics,
         Self::Livez,
         Self::Readyz,
         Self::Config,
         Self::Explain,
         Self::Rejections,
+        Self::Upstreams,
         Self::Reload,
     ];
 
@@ -35,6 +37,7 @@ impl Page {
             Self::Config => "/config",
             Self::Explain => "/explain",
             Self::Rejections => "/rejections",
+            Self::Upstreams => "/upstreams",
             Self::Reload => "/reload",
         }
     }
@@ -56,7 +59,7 @@ impl Page {
     pub(super) fn needs_console(self) -> bool {
         matches!(
             self,
-            Self::Config | Self::Explain | Self::Rejections | Self::Reload
+            Self::Config | Self::Explain | Self::Rejections | Self::Upstreams | Self::Reload
         )
     }
 

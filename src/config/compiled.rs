@@ -1,5 +1,12 @@
 //! A configuration that can be served: the compiled types, which mirror the raw ones.
 
+mod upstreams;
+
+pub use upstreams::{
+    Endpoint, HashKey, HealthCheck, LoadBalancing, OutlierDetection, Protocol, Timeouts, Upstream,
+    UpstreamKind,
+};
+
 use super::error::{Diagnostic, Place};
 use super::sources::Sources;
 use super::warning::WarningName;
@@ -143,59 +150,6 @@ pub struct RateLimit {
     pub burst: u32,
 }
 
-/// A backend.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Upstream {
-    pub name: String,
-    pub kind: UpstreamKind,
-    pub protocol: Protocol,
-    /// The time-outs of routes that have none of their own.
-    pub timeouts: Timeouts,
-    /// Maximum number of requests under way to each endpoint; `None` without a limit.
-    pub max_connections: Option<usize>,
-}
-
-/// The longest waits for an upstream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timeouts {
-    /// Maximum time to connect; beyond it, the answer is 504.
-    pub connect: Duration,
-    /// Maximum time to the end of the response's header, and then between two reads; beyond it, the
-    /// answer is 504.
-    pub read: Duration,
-    /// Maximum time in which the upstream takes nothing of a request; beyond it, the answer is 504.
-    pub write: Duration,
-    /// Maximum time between two reads of an event stream; beyond it, the stream is cut off.
-    pub stream: Duration,
-    /// Maximum time in which a WebSocket is silent in both directions; beyond it, it is cut off.
-    pub tunnel: Duration,
-}
-
-/// The servers behind an upstream.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum UpstreamKind {
-    /// The built-in upstream, which answers with the request that it was sent.
-    Echo,
-    /// Servers, used in turn.
-    Endpoints(Vec<Endpoint>),
-}
-
-/// A host and a port. The gateway resolves names while it runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Endpoint {
-    /// A name or an address; an IPv6 address has no brackets.
-    pub host: String,
-    pub port: u16,
-}
-
-/// The protocol that the gateway speaks to an upstream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
-    Http1,
-    /// HTTP/2 without TLS, with prior knowledge.
-    H2c,
-}
-
 /// Requests, the upstream that they go to, and the CORS rule that they are under.
 #[derive(Debug)]
 pub struct Route {
@@ -239,18 +193,6 @@ impl Default for Server {
             shutdown_delay: Duration::ZERO,
             grace_period: Duration::from_secs(5),
             shutdown_timeout: Duration::from_secs(30),
-        }
-    }
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(1),
-            read: Duration::from_secs(30),
-            write: Duration::from_secs(30),
-            stream: Duration::from_secs(5 * 60),
-            tunnel: Duration::from_secs(60 * 60),
         }
     }
 }

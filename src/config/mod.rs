@@ -21,9 +21,11 @@ mod warning;
 mod written;
 mod yaml;
 
+pub use compile::MAX_RETRIES;
 pub use compiled::{
-    Admin, Config, Endpoint, Limits, ListenAddress, Listener, ListenerTls, Protocol, RateLimit,
-    Route, ServedCertificate, Server, Timeouts, UNMATCHED, Upstream, UpstreamKind,
+    Admin, Config, Endpoint, HashKey, HealthCheck, Limits, ListenAddress, Listener, ListenerTls,
+    LoadBalancing, OutlierDetection, Protocol, RateLimit, Route, ServedCertificate, Server,
+    Timeouts, UNMATCHED, Upstream, UpstreamKind,
 };
 pub use error::{ConfigError, Diagnostic, Place, Severity, escaped};
 pub use schema::schema;

@@ -17,7 +17,10 @@ pub(super) use policies::{
 pub(super) use routes::{RawCors, RawMatch, RawPolicyRef, RawRoute};
 pub(super) use scalars::{RawDuration, RawScalar, RawSize};
 pub(super) use tls::{RawAlpn, RawCertificate, RawClientCertificate, RawTls, RawTlsVersion};
-pub(super) use upstreams::{RawLoadBalancing, RawProtocol, RawUpstream};
+pub(super) use upstreams::{
+    RawHashKey, RawHashKeyField, RawHashKeyWord, RawHealthCheck, RawLoadBalancing,
+    RawOutlierDetection, RawProtocol, RawUpstream, RawUpstreamTls,
+};
 
 use schemars::JsonSchema;
 use serde::Deserialize;

@@ -5,8 +5,9 @@
 //! file that loads without an error is valid.
 
 use super::raw::{
-    NotEmpty, OneOrMany, RawConfig, RawCors, RawDuration, RawOnRejectedPreflight, RawOrigin,
-    RawOriginEntry, RawPolicy, RawRejection, RawScalar, RawSize, RawWrittenAnswer,
+    NotEmpty, OneOrMany, RawConfig, RawCors, RawDuration, RawHashKey, RawHashKeyField,
+    RawHashKeyWord, RawOnRejectedPreflight, RawOrigin, RawOriginEntry, RawPolicy, RawRejection,
+    RawScalar, RawSize, RawWrittenAnswer,
 };
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform, transform_subschemas};
@@ -163,6 +164,12 @@ inline_schema!(RawOnRejectedPreflight, "OnRejectedPreflight", |generator| {
     let word = generator.subschema_for::<RawRejection>();
     let written = generator.subschema_for::<RawWrittenAnswer>();
     json_schema!({ "anyOf": [word, written] })
+});
+
+inline_schema!(RawHashKey, "HashKey", |generator| {
+    let word = generator.subschema_for::<RawHashKeyWord>();
+    let field = generator.subschema_for::<RawHashKeyField>();
+    json_schema!({ "anyOf": [word, field] })
 });
 
 inline_schema!(OneOrMany<String>, "Names", |generator| {

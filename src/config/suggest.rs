@@ -176,6 +176,13 @@ fn within(this: Section, other: Section, form: &str) -> String {
         (S::Match, S::Route) => return format!("write `{form}` beside `match`, not in it"),
         (_, S::Route) => ("a route", format!("routes: [{{ {form} }}]")),
         (_, S::Upstream) => ("an upstream", format!("upstreams: {{ api: {{ {form} }} }}")),
+        (_, S::UpstreamTls) => ("an upstream's `tls`", format!("tls: {{ {form} }}")),
+        (_, S::HashKey) => ("a `hash_key`", format!("hash_key: {{ {form} }}")),
+        (_, S::HealthCheck) => ("a `health_check`", format!("health_check: {{ {form} }}")),
+        (_, S::OutlierDetection) => (
+            "`outlier_detection`",
+            format!("outlier_detection: {{ {form} }}"),
+        ),
         (_, S::Limits) => ("`limits`", format!("limits: {{ {form} }}")),
         (_, S::RateLimit) => ("a `rate_limit`", format!("rate_limit: {{ {form} }}")),
         (_, S::Server) => ("`server`", format!("server: {{ {form} }}")),
@@ -232,7 +239,7 @@ fn by_value(section: Section, form: &str, value: Option<&str>) -> Option<String>
     let says_no = is_no(&value) || (is_switch && value == "0");
     match (section, key) {
         (Section::Upstream, "protocol") if matches!(value.as_str(), "https" | "tls" | "grpcs") => {
-            Some("remove it: this version has no TLS to upstreams yet".to_owned())
+            Some("remove it, and write `tls: { server_name: api.internal }`".to_owned())
         }
         (Section::Policy, "on_rejected_preflight") if DENY.contains(&value.as_str()) => {
             Some("write `on_rejected_preflight: deny`".to_owned())

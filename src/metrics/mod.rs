@@ -9,17 +9,28 @@ mod log;
 mod process;
 mod requests;
 mod tls;
+mod upstreams;
 
 pub use config::ConfigMetrics;
 pub use connections::ConnectionMetrics;
 pub use log::LogMetrics;
 pub use requests::{RefusedFor, RouteMetrics};
 pub use tls::{Handshake, TlsMetrics};
+pub use upstreams::{EndpointState, UpstreamFailure, UpstreamMetrics};
 
 use crate::cors::Rule;
 use prometheus::core::Collector;
 use prometheus::{Encoder, Registry, TextEncoder};
 use requests::RequestMetrics;
+use upstreams::UpstreamFamilies;
+
+/// Upper bounds in seconds: preflights fall into the first ones, slow upstreams into the last.
+const DURATION_BUCKETS: [f64; 14] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
+
+/// The values of `code`. `none`: the client was gone before there was a status.
+const CODE_CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// All metrics of one gateway. Clones share their values.
 #[derive(Debug, Clone)]
@@ -30,6 +41,7 @@ pub struct Metrics {
     config: ConfigMetrics,
     log: LogMetrics,
     tls: TlsMetrics,
+    upstreams: UpstreamFamilies,
 }
 
 // === impl Metrics ===
@@ -52,6 +64,7 @@ impl Metrics {
             config: ConfigMetrics::register(&registry)?,
             log: LogMetrics::register(&registry)?,
             tls: TlsMetrics::register(&registry)?,
+            upstreams: UpstreamFamilies::register(&registry)?,
             registry,
         })
     }
@@ -87,6 +100,16 @@ impl Metrics {
         self.requests.forget_route(name);
     }
 
+    /// Returns the handles for the upstream `name`.
+    pub fn upstream(&self, name: &str) -> UpstreamMetrics {
+        self.upstreams.upstream(name)
+    }
+
+    /// Removes the series of an upstream that the configuration no longer has.
+    pub fn forget_upstream(&self, name: &str) {
+        self.upstreams.forget(name);
+    }
+
     /// Writes the page that Prometheus scrapes.
     ///
     /// # Errors
@@ -97,6 +120,12 @@ impl Metrics {
         TextEncoder::new().encode(&self.registry.gather(), &mut page)?;
         Ok(page)
     }
+}
+
+/// Returns the index of a status's class in [`CODE_CLASSES`].
+fn code_class(status: Option<u16>) -> usize {
+    let class = usize::from(status.unwrap_or(0) / 100);
+    if class < CODE_CLASSES.len() { class } else { 0 }
 }
 
 /// Registers a metric where it is made, so that none can be missing from the page.
@@ -132,6 +161,13 @@ mod tests {
         metrics.tls().handshake(Handshake::Completed);
         let ends = [("tls/a.crt", 3), ("tls/a.crt", 2)];
         metrics.tls().serves(ends.into_iter());
+        let upstream = metrics.upstream("u");
+        upstream.answered(204, Duration::from_millis(3));
+        upstream.failed(UpstreamFailure::Reset, true);
+        upstream.failed(UpstreamFailure::Connect, false);
+        upstream.retried();
+        upstream.ejected();
+        upstream.shows([3, 0, 1]);
         let page = String::from_utf8(metrics.page().expect("encodes")).expect("text");
         assert!(Metrics::CONTENT_TYPE.starts_with(TextEncoder::new().format_type()));
         for line in [
@@ -156,6 +192,18 @@ mod tests {
             r#"corsgate_tls_handshakes_total{result="completed"} 1"#,
             r#"corsgate_tls_handshakes_total{result="client_certificate_refused"} 0"#,
             r#"corsgate_tls_certificate_not_after_seconds{certificate="tls/a.crt"} 2"#,
+            r#"corsgate_upstream_requests_total{code="2xx",upstream="u"} 1"#,
+            r#"corsgate_upstream_requests_total{code="none",upstream="u"} 1"#,
+            r#"corsgate_upstream_requests_total{code="5xx",upstream="u"} 0"#,
+            r#"corsgate_upstream_request_duration_seconds_count{upstream="u"} 1"#,
+            r#"corsgate_upstream_failures_total{reason="reset",upstream="u"} 1"#,
+            r#"corsgate_upstream_failures_total{reason="connect",upstream="u"} 1"#,
+            r#"corsgate_upstream_failures_total{reason="unavailable",upstream="u"} 0"#,
+            r#"corsgate_upstream_retries_total{upstream="u"} 1"#,
+            r#"corsgate_upstream_ejections_total{upstream="u"} 1"#,
+            r#"corsgate_upstream_endpoints{state="healthy",upstream="u"} 3"#,
+            r#"corsgate_upstream_endpoints{state="unhealthy",upstream="u"} 0"#,
+            r#"corsgate_upstream_endpoints{state="ejected",upstream="u"} 1"#,
             concat!(
                 "corsgate_build_info{version=\"",
                 env!("CARGO_PKG_VERSION"),
@@ -166,8 +214,10 @@ mod tests {
         }
         metrics.tls().serves([("tls/b.crt", 9)].into_iter());
         metrics.forget_route("r");
+        metrics.forget_upstream("u");
         let page = String::from_utf8(metrics.page().expect("encodes")).expect("text");
         assert!(!page.contains(r#"route="r""#), "{page}");
+        assert!(!page.contains(r#"upstream="u""#), "{page}");
         assert!(!page.contains("tls/a.crt") && page.contains("tls/b.crt"));
     }
 }

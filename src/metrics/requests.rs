@@ -1,6 +1,6 @@
 //! Requests by route: preflights, CORS requests, all requests, and their durations.
 
-use super::register;
+use super::{CODE_CLASSES, DURATION_BUCKETS, code_class, register};
 use crate::cors::{ActualOutcome, Outcome, PreflightOutcome, Reason, RequestKind, Rule};
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry,
@@ -51,18 +51,10 @@ pub enum RefusedFor {
     TooManyRequests,
 }
 
-/// Upper bounds in seconds: preflights fall into the first ones, slow upstreams into the last.
-const DURATION_BUCKETS: [f64; 14] = [
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-];
-
 /// The values of `kind`. Mixed, a route's rate and latency would be those of its preflights, which the
 /// gateway answers itself.
 const PREFLIGHT: &str = "preflight";
 const REQUEST: &str = "request";
-
-/// The values of `code`. `none`: the client was gone before there was a status.
-const CODE_CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 
 // === impl RefusedFor ===
 
@@ -218,8 +210,7 @@ impl RouteMetrics {
             RequestKind::Preflight => &self.preflight,
             RequestKind::NotCors | RequestKind::Actual => &self.request,
         };
-        let class = usize::from(status.unwrap_or(0) / 100);
-        of_kind.requests[if class < CODE_CLASSES.len() { class } else { 0 }].inc();
+        of_kind.requests[code_class(status)].inc();
         of_kind.duration.observe(elapsed.as_secs_f64());
     }
 }

@@ -7,6 +7,7 @@ use super::edge::upload::Upload;
 use super::record::Record;
 use super::room::Place;
 use super::snapshot::{Route, Snapshot};
+use super::upstream::Tries;
 use super::upstream::exchange::Exchange;
 use crate::cors::HeaderPlan;
 use http::{HeaderValue, StatusCode};
@@ -34,14 +35,8 @@ pub struct Ctx {
     pub(super) backlog: Option<Arc<Backlog>>,
     /// Bounds the client's pauses in the request's body; `None` without a body, and on HTTP/1.1.
     pub(super) upload: Option<Arc<Upload>>,
-    /// The turn that the request took in its upstream's rotation.
-    pub(super) turn: Option<usize>,
-    /// Number of endpoints that could not be connected to.
-    pub(super) failed_connects: usize,
-    /// Whether the next try needs a connection that has not served a request before.
-    pub(super) needs_fresh: bool,
-    /// The place that the request takes at its endpoint, if the number of places is limited.
-    pub(super) place: Option<Place>,
+    /// The tries of the request on its upstream.
+    pub(super) tries: Tries,
     pub(super) exchange: Exchange,
     /// Number of bytes of the request's body that this try has sent on.
     pub(super) body_bytes: u64,
@@ -62,10 +57,7 @@ impl Ctx {
             under_way: None,
             backlog: Backlog::current(),
             upload: None,
-            turn: None,
-            failed_connects: 0,
-            needs_fresh: false,
-            place: None,
+            tries: Tries::default(),
             exchange: Exchange::default(),
             body_bytes: 0,
         }
@@ -75,9 +67,18 @@ impl Ctx {
         self.snapshot.route(self.record.route)
     }
 
+    /// Ends the try that is under way: a slow client must not keep the endpoint's place.
+    pub(super) fn end_tries(&mut self) {
+        let route = self.snapshot.route(self.record.route);
+        if let Some(cluster) = &route.cluster {
+            self.tries.end(cluster);
+        }
+    }
+
     /// Finishes the request's record.
     pub(super) fn finish(&mut self, status: Option<StatusCode>) {
         self.is_finished = true;
+        self.end_tries();
         self.record.finish(&self.snapshot, status);
     }
 }

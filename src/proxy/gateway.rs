@@ -7,13 +7,14 @@ use super::edge::client_stream::ClientStream;
 use super::edge::response_deadline;
 use super::edge::upload::Upload;
 use super::facts::{Facts, HeaderLength, cors_request};
+use super::forward::client_address;
 use super::room::Room;
 use super::routed::{Routed, Step};
 use super::snapshot::Snapshot;
 use super::upstream::exchange::{Expectation, Piece, content_timeout, longest_pause};
-use super::upstream::retry::{FailedTry, Failure, may_try_again};
-use super::upstream::{NoPeer, Try};
+use super::upstream::{Body, FailedTry, Failure, Needs, NoPeer, hash_key, reason_of};
 use super::{adapt, forward, respond};
+use crate::config::{HashKey, MAX_RETRIES};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -28,11 +29,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Maximum number of endpoints that one request is tried on.
-const MAX_CONNECTS: usize = 3;
-
-/// Maximum number of tries of one request: one more for an idle connection that its upstream closes.
-pub(super) const MAX_TRIES: usize = MAX_CONNECTS + 1;
+/// Maximum number of tries of one request.
+pub(super) const MAX_TRIES: usize = MAX_RETRIES + 1;
 
 /// The gateway as pingora sees it. Each request is served by the snapshot that is current when its
 /// header has come.
@@ -149,72 +147,60 @@ impl ProxyHttp for Gateway {
             ctx.upload = Upload::start(body_timeout);
         }
         let pause = longest_pause(request, has_body, body_timeout);
-        // A try that failed has made room, and its body is sent again from the start.
-        ctx.place = None;
+        // A body is sent again from the start.
         ctx.body_bytes = 0;
-        let route = ctx.route();
-        let (cluster, timeouts) = (route.cluster.as_ref(), &route.timeouts);
-        let turn = ctx.turn.or_else(|| Some(cluster?.take_turn()));
-        let found = cluster.map_or(Err(NoPeer::NoAddress), |cluster| {
-            cluster.peer(Try {
-                turn: turn.unwrap_or_default().wrapping_add(ctx.failed_connects),
-                connect_timeout: timeouts.connect,
-                silence: expects.silence(timeouts, pause),
+        let (snapshot, route) = (&ctx.snapshot, ctx.snapshot.route(ctx.record.route));
+        let cluster = route
+            .cluster
+            .as_ref()
+            .ok_or_else(|| unavailable(NoPeer::NoAddress))?;
+        let key = || {
+            let client = || {
+                let trusted = snapshot.trusted_proxies.as_slice();
+                let peer = ctx.client.peer?;
+                Some(client_address(peer, &request.headers, trusted))
+            };
+            // It is asked for where there is one.
+            let key = cluster.hash_key().unwrap_or(&HashKey::ClientAddress);
+            hash_key(key, request.uri.path(), &request.headers, client)
+        };
+        let endpoint = ctx.tries.begin(cluster, key, Instant::now().into());
+        let endpoint = endpoint.map_err(unavailable)?;
+        Ok(cluster.peer(
+            &endpoint,
+            Needs {
+                connect_timeout: route.timeouts.connect,
+                silence: expects.silence(&route.timeouts, pause),
                 is_websocket: expects == Expectation::WebSocket,
-                is_fresh: ctx.needs_fresh,
-            })
-        });
-        let (peer, place) =
-            found.map_err(|error| Error::explain(ErrorType::HTTPStatus(503), error.to_string()))?;
-        (ctx.turn, ctx.place) = (turn, place);
-        Ok(peer)
+                is_fresh: ctx.tries.needs_fresh,
+            },
+        ))
     }
 
     fn fail_to_connect(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         _peer: &HttpPeer,
         ctx: &mut Ctx,
-        mut error: Box<Error>,
+        error: Box<Error>,
     ) -> Box<Error> {
-        ctx.failed_connects += 1;
-        let endpoints = ctx.route().cluster.as_ref().map_or(0, |c| c.len());
-        // Nothing was sent yet, so trying the next endpoint cannot do anything twice.
-        error.set_retry(ctx.failed_connects < endpoints.min(MAX_CONNECTS));
-        error
+        let failure = Failure::of_connect(&error);
+        try_again(session, ctx, failure, false, error)
     }
 
     fn error_while_proxy(
         &self,
         _peer: &HttpPeer,
         session: &mut Session,
-        mut error: Box<Error>,
+        error: Box<Error>,
         ctx: &mut Ctx,
         client_reused: bool,
     ) -> Box<Error> {
         // The answer, or the next try, has a time of its own.
         response_deadline::end();
-        if ClientStream::of(session).is_some_and(ClientStream::is_upstream_late) {
-            return Error::explain(ErrorType::ReadTimedout, "the upstream is silent").into_up();
-        }
-        if let Some(upload) = &ctx.upload
-            && (error.etype(), error.esource())
-                == (&ErrorType::ReadTimedout, &ErrorSource::Upstream)
-            && ctx.exchange.is_clients_turn()
-            && upload.is_pausing()
-        {
-            upload.give_up();
-            return Error::explain(ErrorType::ReadTimedout, "the client is silent").into_down();
-        }
-        ctx.needs_fresh = may_try_again(&FailedTry {
-            method: &session.req_header().method,
-            is_reused: client_reused,
-            has_answer: ctx.exchange.has_answer(),
-            has_body: !session.as_downstream().retry_buffer_truncated(),
-            failure: Failure::of(&error),
-        });
-        error.set_retry(ctx.needs_fresh);
-        error
+        let error = with_its_source(session, ctx, error);
+        let failure = Failure::of_exchange(&error);
+        try_again(session, ctx, failure, client_reused, error)
     }
 
     async fn upstream_request_filter(
@@ -230,6 +216,7 @@ impl ProxyHttp for Gateway {
             upstream_request,
         )?;
         adapt::request(session.req_header().version, upstream_request)?;
+        check_version(ctx, upstream_request.version)?;
         let expects_word = upstream_request.headers.contains_key(header::EXPECT);
         let piece = match session.as_downstream_mut().is_body_empty() {
             true => Piece::Last,
@@ -275,6 +262,7 @@ impl ProxyHttp for Gateway {
         ctx.exchange.receive(response, Instant::now())?;
         let stream = ClientStream::of(session);
         if response.status == StatusCode::SWITCHING_PROTOCOLS {
+            note_answer(ctx, response.status);
             // The connection is no longer HTTP, and CORS does not cover it.
             if let Some(stream) = stream {
                 stream.end_http();
@@ -282,6 +270,7 @@ impl ProxyHttp for Gateway {
             session.set_read_timeout(Some(ctx.route().timeouts.tunnel));
         } else if !response.status.is_informational() {
             ctx.status = Some(response.status);
+            note_answer(ctx, response.status);
             match stream {
                 Some(stream) => {
                     let timeouts = &ctx.route().timeouts;
@@ -339,8 +328,6 @@ impl ProxyHttp for Gateway {
     async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Ctx) {
         let status = session.response_written().map(|response| response.status);
         ctx.finish(status);
-        // A slow client must not keep the upstream's place.
-        ctx.place = None;
         if error.is_some() {
             // After the record: the time a slow client takes to close is not the request's.
             respond::close(session).await;
@@ -358,6 +345,77 @@ impl ProxyHttp for Gateway {
         let request = session.req_header();
         let (method, path) = (&request.method, request.uri.path());
         format!("{method} {path:?}, route {:?}", ctx.route().name)
+    }
+}
+
+/// Makes the error of a request whose upstream has no endpoint to ask.
+fn unavailable(reason: NoPeer) -> Box<Error> {
+    Error::explain(ErrorType::HTTPStatus(503), reason.to_string())
+}
+
+/// Refuses a connection of HTTP/1.1 to an upstream that is to speak HTTP/2: it has not negotiated it, and
+/// gRPC, for one, does not work without.
+fn check_version(ctx: &Ctx, version: Version) -> Result<()> {
+    let cluster = ctx.route().cluster.as_ref();
+    match version < Version::HTTP_2 && cluster.is_some_and(|cluster| cluster.is_http2()) {
+        false => Ok(()),
+        true => {
+            let kind = ErrorType::new("Http2NotChosen");
+            Err(Error::explain(kind, "the upstream did not choose HTTP/2").into_up())
+        }
+    }
+}
+
+/// Returns the error as what it is: pingora does not know whose silence it was.
+fn with_its_source(session: &Session, ctx: &Ctx, error: Box<Error>) -> Box<Error> {
+    if ClientStream::of(session).is_some_and(ClientStream::is_upstream_late) {
+        return Error::explain(ErrorType::ReadTimedout, "the upstream is silent").into_up();
+    }
+    let is_late =
+        (error.etype(), error.esource()) == (&ErrorType::ReadTimedout, &ErrorSource::Upstream);
+    if let Some(upload) = &ctx.upload
+        && is_late
+        && ctx.exchange.is_clients_turn()
+        && upload.is_pausing()
+    {
+        upload.give_up();
+        return Error::explain(ErrorType::ReadTimedout, "the client is silent").into_down();
+    }
+    error
+}
+
+/// Notes that a try failed, and marks the error if there is another one.
+fn try_again(
+    session: &mut Session,
+    ctx: &mut Ctx,
+    failure: Failure,
+    is_reused: bool,
+    mut error: Box<Error>,
+) -> Box<Error> {
+    let has_body = !session.as_downstream_mut().is_body_empty();
+    let body = match (has_body, session.as_downstream().retry_buffer_truncated()) {
+        (false, _) => Body::None,
+        (true, false) => Body::Kept,
+        (true, true) => Body::Lost,
+    };
+    let failed = FailedTry {
+        failure,
+        method: &session.req_header().method,
+        is_reused,
+        has_answer: ctx.exchange.has_answer(),
+        body,
+    };
+    let cluster = ctx.snapshot.route(ctx.record.route).cluster.as_ref();
+    let is_again =
+        cluster.is_some_and(|cluster| ctx.tries.failed(cluster, &failed, || reason_of(&error)));
+    error.set_retry(is_again);
+    error
+}
+
+/// Notes the status that a try was answered with.
+fn note_answer(ctx: &mut Ctx, status: StatusCode) {
+    if let Some(cluster) = &ctx.snapshot.route(ctx.record.route).cluster {
+        ctx.tries.answered(cluster, status, Instant::now().into());
     }
 }
 

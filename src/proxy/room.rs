@@ -18,6 +18,11 @@ impl Room {
     pub(super) fn take(&self, max: usize) -> Option<Place> {
         one_more(&self.0, max).then(|| Place(self.clone()))
     }
+
+    /// Returns the number of places that are taken.
+    pub(super) fn taken(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl Drop for Place {

@@ -2,14 +2,15 @@
 
 use super::client::{Client, Via};
 use super::route_limits::{ClientRate, RouteLimits};
-use super::upstream::Cluster;
+use super::upstream::{self, Cluster};
 use crate::buckets::Buckets;
 use crate::config::{
     Config, Endpoint, Limits, Listener, RateLimit, Timeouts, UNMATCHED, UpstreamKind, Written,
 };
 use crate::cors::Rule;
 use crate::metrics::{Metrics, RouteMetrics};
-use crate::rejections::{Rejections, RejectionsPage};
+use crate::pages::{PageForm, WrittenPage};
+use crate::rejections::Rejections;
 use crate::routing::{RouteMatch, RouteRequest, Router, Search};
 use ipnet::IpNet;
 use std::net::SocketAddr;
@@ -61,7 +62,7 @@ pub(crate) struct RouteId(usize);
 
 impl Snapshot {
     /// Compiles a configuration for traffic. `echo` is the address of the built-in upstream. Upstreams
-    /// that `previous` has in the same form are taken from it, with the addresses they resolved to.
+    /// that `previous` has in the same form are taken from it, with their endpoints and the state of these.
     pub fn new(
         config: Config,
         metrics: &Metrics,
@@ -88,10 +89,15 @@ impl Snapshot {
                     UpstreamKind::Endpoints(endpoints) => endpoints.clone(),
                     UpstreamKind::Echo => echo.map(Endpoint::from).into_iter().collect(),
                 };
-                let is_same = |known: &&Arc<Cluster>| known.is_of(&upstream, &endpoints);
-                match previous.iter().find(is_same) {
-                    Some(known) => Arc::clone(known),
-                    None => Arc::new(Cluster::new(upstream, endpoints)),
+                let mut previous = previous.iter();
+                let known = previous.find(|known| known.name() == upstream.name);
+                match known {
+                    Some(known) if known.is_of(&upstream, &endpoints) => Arc::clone(known),
+                    known => {
+                        let metrics = metrics.upstream(&upstream.name);
+                        let known = known.map(Arc::as_ref);
+                        Arc::new(Cluster::new(upstream, endpoints, metrics, known))
+                    }
                 }
             })
             .collect();
@@ -179,10 +185,19 @@ impl Snapshot {
         metrics.tls().serves(ends);
     }
 
-    /// Writes the page about rejected requests that a query asks for; an error is a message for the person
-    /// who asked.
-    pub fn rejections(&self, query: &str) -> Result<RejectionsPage, String> {
-        self.rejections.page(query)
+    /// Writes the page about rejected requests.
+    pub fn rejections(&self, form: PageForm) -> WrittenPage {
+        self.rejections.page(form)
+    }
+
+    /// Writes the page about the upstreams and their endpoints.
+    pub fn upstreams(&self, form: PageForm) -> WrittenPage {
+        upstream::page(&self.clusters, form)
+    }
+
+    /// The names of all upstreams, as in metrics.
+    pub fn upstream_names(&self) -> impl Iterator<Item = &str> {
+        self.clusters.iter().map(|cluster| cluster.name())
     }
 
     /// Forgets the rejected requests of a route that there is no more.
@@ -197,10 +212,11 @@ impl Snapshot {
         tasks.collect::<JoinSet<()>>().join_all().await;
     }
 
-    /// Keeps the upstreams' names resolved until it is dropped. The future does not hold the snapshot.
-    pub fn keep_resolved(&self) -> impl Future<Output = ()> + Send + use<> {
+    /// Keeps the upstreams up to date until it is dropped: their names, and the state of their endpoints. The
+    /// future does not hold the snapshot.
+    pub fn keep_upstreams(&self) -> impl Future<Output = ()> + Send + use<> {
         let clusters = self.clusters.clone().into_iter();
-        let tasks = clusters.map(|cluster| async move { cluster.keep_resolved().await });
+        let tasks = clusters.map(|cluster| async move { cluster.keep().await });
         async move {
             tasks.collect::<JoinSet<()>>().join_all().await;
         }

@@ -7,8 +7,6 @@
 mod page;
 mod table;
 
-pub use page::RejectionsPage;
-
 use crate::cors::{Reason, SingleValue};
 use parking_lot::Mutex;
 use std::fmt;

@@ -2,16 +2,11 @@
 
 use super::Rejections;
 use super::table::{Entry, MAX_VALUE};
+use crate::pages::{PageForm, WrittenPage};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-
-/// A page with its content type.
-pub struct RejectionsPage {
-    pub content_type: &'static str,
-    pub text: String,
-}
 
 /// The content of the page.
 #[derive(Serialize)]
@@ -46,36 +41,9 @@ struct LastRow {
 // === impl Rejections ===
 
 impl Rejections {
-    /// Writes the page that a query asks for.
-    ///
-    /// # Errors
-    ///
-    /// A message for the person who asked, if the query has anything but `format=text` or `format=json`.
-    pub fn page(&self, query: &str) -> Result<RejectionsPage, String> {
-        let mut is_json = false;
-        for (key, value) in form_urlencoded::parse(query.as_bytes()) {
-            is_json = match (&*key, &*value) {
-                ("format", "json") => true,
-                ("format", "text") => false,
-                _ => {
-                    let (key, value) = (shown(key.as_bytes()), shown(value.as_bytes()));
-                    let message = "is not known here: write `format=text` or `format=json`";
-                    return Err(format!("`{key}={value}` {message}"));
-                }
-            };
-        }
-        let content = self.content();
-        Ok(match is_json {
-            true => RejectionsPage {
-                content_type: "application/json",
-                // Strings and numbers can always be written.
-                text: serde_json::to_string_pretty(&content).unwrap_or_default() + "\n",
-            },
-            false => RejectionsPage {
-                content_type: "text/plain; charset=utf-8",
-                text: content.to_text(),
-            },
-        })
+    /// Writes the page in this form.
+    pub fn page(&self, form: PageForm) -> WrittenPage {
+        form.page(&self.content(), Content::to_text)
     }
 
     fn content(&self) -> Content {

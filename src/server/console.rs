@@ -4,7 +4,7 @@ use super::background::{Background, JobError};
 use super::reload::{Reloader, Trigger};
 use crate::admin::{Console, ExplainError, ReloadError};
 use crate::explain::{self, Explained};
-use crate::pages::RequestBody;
+use crate::pages::{PageForm, RequestBody, WrittenPage};
 use async_trait::async_trait;
 use std::sync::Arc;
 
@@ -21,9 +21,12 @@ impl Console for GatewayConsole {
         self.reloader.page()
     }
 
-    fn rejections(&self, query: &str) -> Result<(&'static str, String), String> {
-        let page = self.reloader.snapshot().load().rejections(query)?;
-        Ok((page.content_type, page.text))
+    fn rejections(&self, form: PageForm) -> WrittenPage {
+        self.reloader.snapshot().load().rejections(form)
+    }
+
+    fn upstreams(&self, form: PageForm) -> WrittenPage {
+        self.reloader.snapshot().load().upstreams(form)
     }
 
     async fn explain(

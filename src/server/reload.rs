@@ -56,8 +56,8 @@ struct Work {
     /// The files that the last attempt read.
     sources: Sources,
     echo: EchoServer,
-    /// The task that keeps the upstreams' names resolved.
-    resolver: Option<AbortHandle>,
+    /// The task that keeps the upstreams up to date.
+    keeper: Option<AbortHandle>,
 }
 
 /// A configuration that is ready to be served.
@@ -106,7 +106,7 @@ impl Reloader {
         let echo_address = echo.address_for(&config.upstreams)?;
         let snapshot = Snapshot::new(config, &metrics, echo_address, None);
         snapshot.show_certificates(&metrics);
-        let resolver = tokio::spawn(snapshot.keep_resolved()).abort_handle();
+        let keeper = tokio::spawn(snapshot.keep_upstreams()).abort_handle();
         Ok(Self {
             file: file.to_owned(),
             metrics,
@@ -118,7 +118,7 @@ impl Reloader {
             work: tokio::sync::Mutex::new(Work {
                 sources,
                 echo,
-                resolver: Some(resolver),
+                keeper: Some(keeper),
             }),
             background,
             waiting: Semaphore::new(MAX_WAITING),
@@ -260,8 +260,8 @@ impl Reloader {
             sources,
             logged: _,
         } = next;
-        let resolver = tokio::spawn(snapshot.keep_resolved()).abort_handle();
-        if let Some(previous) = work.resolver.replace(resolver) {
+        let keeper = tokio::spawn(snapshot.keep_upstreams()).abort_handle();
+        if let Some(previous) = work.keeper.replace(keeper) {
             previous.abort();
         }
         let snapshot = Arc::new(snapshot);
@@ -273,6 +273,13 @@ impl Reloader {
         for gone in previous.route_names().filter(|name| !names.contains(name)) {
             self.metrics.forget_route(gone);
             snapshot.forget_rejections(gone);
+        }
+        let names: HashSet<&str> = snapshot.upstream_names().collect();
+        for gone in previous
+            .upstream_names()
+            .filter(|name| !names.contains(name))
+        {
+            self.metrics.forget_upstream(gone);
         }
         self.remember(work, sources);
     }

@@ -134,23 +134,35 @@ pub(super) fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, PemError
     }
 }
 
-/// Reads a bundle of the authorities that may have signed clients' certificates. Returns the numbers of
-/// those that say they are not authorities, too.
+/// A bundle of authorities.
+pub struct AuthorityBundle {
+    pub roots: RootCertStore,
+    pub certificates: Vec<CertificateDer<'static>>,
+    /// The numbers of those that say they are not authorities.
+    pub others: Vec<usize>,
+}
+
+/// Reads a bundle of the authorities that may have signed certificates of clients, or of a server.
 ///
 /// # Errors
 ///
 /// Fails if there is none, or if one of them is not a certificate.
-pub fn certificate_authorities(pem: &[u8]) -> Result<(RootCertStore, Vec<usize>), PemError> {
+pub fn certificate_authorities(pem: &[u8]) -> Result<AuthorityBundle, PemError> {
     let mut roots = RootCertStore::empty();
     let mut others = Vec::new();
-    for (index, certificate) in certificates(pem)?.into_iter().enumerate() {
-        if !is_authority(&certificate) {
+    let certificates = certificates(pem)?;
+    for (index, certificate) in certificates.iter().enumerate() {
+        if !is_authority(certificate) {
             others.push(index + 1);
         }
         let bad = PemError::BadAuthority(index + 1, "it is not an X.509 certificate");
-        roots.add(certificate).map_err(|_| bad)?;
+        roots.add(certificate.clone()).map_err(|_| bad)?;
     }
-    Ok((roots, others))
+    Ok(AuthorityBundle {
+        roots,
+        certificates,
+        others,
+    })
 }
 
 /// Whether a certificate may sign others, or is of a time when none said so.
@@ -282,7 +294,8 @@ mod tests {
     #[test]
     fn an_authority_is_a_certificate() {
         let pem = section("CERTIFICATE", "AAAA");
-        let error = certificate_authorities(pem.as_bytes()).expect_err("three zero bytes");
+        let error = certificate_authorities(pem.as_bytes()).err();
+        let error = error.expect("three zero bytes");
         assert!(matches!(error, PemError::BadAuthority(1, _)), "{error}");
     }
 }

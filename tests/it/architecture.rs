@@ -55,7 +55,7 @@ const IMPORTS: [(&str, &[&str]); 16] = [
     ("config", &["cors", "routing", "tls"]),
     ("pages", &[]),
     ("buckets", &[]),
-    ("rejections", &["cors"]),
+    ("rejections", &["cors", "pages"]),
     (
         "proxy",
         &[

@@ -601,11 +601,23 @@ fn a_request_that_meets_a_closed_connection_is_sent_again_if_that_is_safe() {
 }
 
 #[test]
-fn a_request_is_not_sent_again_if_a_fresh_connection_closes() {
-    let upstream = Odd::answering("", Then::Closes);
-    let gateway = upstream.gateway("");
-    assert_eq!(gateway.send(&request("GET", "/", "")).status, 502);
-    assert_eq!(upstream.received().len(), 1);
+fn a_request_that_fresh_connections_close_on_is_sent_as_often_as_retries_say() {
+    for (method, body, keys, expected) in [
+        ("GET", "", "", 3),
+        ("DELETE", "", "", 3),
+        ("GET", "", "retries: 0", 1),
+        ("GET", "", "retries: 5", 6),
+        // It may have been this request that the upstream ended with.
+        ("PUT", "hello", "", 1),
+        ("POST", "", "", 1),
+    ] {
+        let upstream = Odd::answering("", Then::Closes);
+        let gateway = upstream.gateway(keys);
+        assert_eq!(gateway.send(&request(method, "/", body)).status, 502);
+        assert_eq!(upstream.received().len(), expected, "{method}{keys}");
+        let retries = gateway.metric(r#"corsgate_upstream_retries_total{upstream="u"}"#);
+        assert_eq!(retries, (expected - 1) as f64, "{method}{keys}");
+    }
 }
 
 #[test]

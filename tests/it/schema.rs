@@ -159,7 +159,18 @@ fn what_does_not_load_for_its_shape_is_not_valid() {
         ("/upstreams/u/max_connections", json!(0)),
         ("/upstreams/u/endpoints", json!("127.0.0.1:9000")),
         ("/upstreams/u/protocol", json!("h3")),
-        ("/upstreams/u/load_balancing", json!("random")),
+        ("/upstreams/u/load_balancing", json!("least_conn")),
+        ("/upstreams/u/hash_key", json!("ip")),
+        ("/upstreams/u/retries", json!(11)),
+        ("/upstreams/u/tls", json!({ "ca": "ca.pem" })),
+        (
+            "/upstreams/u/health_check",
+            json!({ "path": "/", "healthy_threshold": 0 }),
+        ),
+        (
+            "/upstreams/u/outlier_detection",
+            json!({ "max_ejection_percent": 101 }),
+        ),
         ("/policies/p", json!({ "max_age": "2h" })),
         ("/policies/p/allow_origins", json!([])),
         (

@@ -1,5 +1,9 @@
 //! Upstreams: endpoints in turn, names, failures, protocols.
 
+mod balancing;
+mod health;
+mod tls;
+
 use crate::support::{Answer, Client, Gateway, PATIENCE, Refusing, Upstream, run};
 use std::net::TcpListener;
 use std::sync::{Arc, Condvar, Mutex};

@@ -1,11 +1,14 @@
-//! The material of policies beside the configuration's own text: the files that it names, and room for
-//! patterns. The room is that of all policies together, because a small file may have many policies.
+//! The material beside the configuration's own text: the files that it names, the authorities that the
+//! machine trusts, and room for patterns. The room is that of all policies together, because a small file may have many policies.
 
 use crate::config::error::Problem;
 use crate::config::report::Report;
 use crate::config::sources::Sources;
+use crate::tls::usable_authorities;
+use rustls::pki_types::CertificateDer;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Maximum number of patterns of all policies together, those in files included; more are refused.
 pub(super) const MAX_ORIGINS: usize = 500_000;
@@ -20,6 +23,8 @@ pub(super) struct Inputs {
     /// Number of policies so far.
     pub policies: usize,
     regex_bytes: usize,
+    /// Read when an upstream first needs them.
+    machine_authorities: Option<Result<Arc<[CertificateDer<'static>]>, String>>,
 }
 
 // === impl Inputs ===
@@ -31,6 +36,7 @@ impl Inputs {
             origins: MAX_ORIGINS,
             policies: 0,
             regex_bytes: MAX_REGEX_BYTES,
+            machine_authorities: None,
         }
     }
 
@@ -65,6 +71,20 @@ impl Inputs {
                 None
             }
         }
+    }
+
+    /// Returns the authorities that the machine trusts; the error says why there are none.
+    pub(super) fn machine_authorities(&mut self) -> Result<Arc<[CertificateDer<'static>]>, String> {
+        let all = self.machine_authorities.get_or_insert_with(|| {
+            let found = rustls_native_certs::load_native_certs();
+            let usable = usable_authorities(found.certs);
+            match (usable.is_empty(), found.errors.first()) {
+                (false, _) => Ok(usable),
+                (true, Some(error)) => Err(error.to_string()),
+                (true, None) => Err("there is none".to_owned()),
+            }
+        });
+        all.clone()
     }
 
     /// Returns the number of patterns that there is room for.

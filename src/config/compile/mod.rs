@@ -1,6 +1,8 @@
 //! [`RawConfig`] → [`Config`]: the rules of the whole file, section by section, all errors at once.
 
 mod acknowledged;
+mod endpoints;
+mod health;
 mod inputs;
 mod listeners;
 mod matches;
@@ -14,6 +16,7 @@ mod taken;
 mod timeouts;
 mod tls;
 mod trusted_proxies;
+mod upstream_tls;
 mod upstreams;
 mod values;
 
@@ -34,24 +37,17 @@ use policies::Policies;
 use std::path::Path;
 use std::sync::Arc;
 pub(super) use tls::WrittenCertificate;
+pub use upstreams::MAX_RETRIES;
 
 /// Keys and values that the file format has and this version does not.
-const NOT_YET: [&str; 15] = [
+const NOT_YET: [&str; 7] = [
     "access_log",
-    "health_check",
     "cors_mode",
     "block_disallowed_origins",
     "run_directory",
-    "resolve_interval",
-    "hash_key",
-    "retries",
-    "outlier_detection",
     "presets",
     "grpc_web",
     "rewrite",
-    "h2",
-    "random",
-    "consistent_hash",
 ];
 
 /// Compiles `text`, which messages call `file`. `sources` holds the files that were read so far.
@@ -180,7 +176,7 @@ fn config(report: &mut Report<'_>, inputs: &mut Inputs, raw: RawConfig) -> Optio
     let trusted_proxies = trusted_proxies::trusted_proxies(report, trusted_proxies);
     let server = server::server(report, server);
     let limits = server::limits(report, limits);
-    let upstreams = upstreams::upstreams(report, upstreams);
+    let upstreams = upstreams::upstreams(report, inputs, upstreams);
     let policies = Policies::compile(report, inputs, policies);
     let routes = routes::routes(report, inputs, routes, &upstreams, &policies);
     if let Some(routes) = &routes {

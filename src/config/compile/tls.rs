@@ -11,8 +11,8 @@ use crate::config::report::Report;
 use crate::config::sources::{self, Sources};
 use crate::config::warning::WarningName;
 use crate::tls::{
-    Alpn, Certificate, CertificatePart, ClientCertificate, MinVersion, ServerTls, TlsSettings,
-    certificate_authorities,
+    Alpn, AuthorityBundle, Certificate, CertificateError, CertificatePart, ClientCertificate,
+    MinVersion, ServerTls, TlsSettings, certificate_authorities,
 };
 use rustls::RootCertStore;
 use std::io::{self, ErrorKind};
@@ -21,10 +21,10 @@ use std::sync::Arc;
 /// Maximum number of certificates of one listener; more are refused.
 const MAX_PER_LISTENER: usize = 1_000;
 
-/// The context of all listeners.
+/// The context of all listeners and upstreams.
 pub(super) struct TlsCompiler<'r, 'a> {
     pub report: &'r mut Report<'a>,
-    inputs: &'r mut Inputs,
+    pub inputs: &'r mut Inputs,
 }
 
 // === impl TlsCompiler ===
@@ -109,6 +109,22 @@ impl<'r, 'a> TlsCompiler<'r, 'a> {
     }
 
     fn certificate(&mut self, path: String, raw: RawCertificate) -> Option<WrittenCertificate> {
+        let (file, certificate) = self.pair(&path, raw, Certificate::from_pem)?;
+        Some(WrittenCertificate {
+            path,
+            file,
+            certificate,
+        })
+    }
+
+    /// Reads the two files of the pair at `path`. Returns the name of the certificate's file, and what
+    /// `read` makes of both.
+    pub(super) fn pair<T>(
+        &mut self,
+        path: &str,
+        raw: RawCertificate,
+        read: impl FnOnce(&[u8], &[u8]) -> Result<T, CertificateError>,
+    ) -> Option<(String, T)> {
         let RawCertificate {
             certificate,
             private_key,
@@ -122,7 +138,7 @@ impl<'r, 'a> TlsCompiler<'r, 'a> {
             if value.is_none() && !self.report.was_refused(key) {
                 let hint = format!("name a PEM file: `{name}: tls/api.pem`");
                 let message = format!("`{name}` is missing");
-                self.report.error(&path, message).hint(hint);
+                self.report.error(path, message).hint(hint);
             }
         }
         let file = certificate?;
@@ -130,12 +146,8 @@ impl<'r, 'a> TlsCompiler<'r, 'a> {
         // Both are read, so that both are watched, and both can be reported.
         let chain = self.read(&of_chain, &file);
         let key = self.read(&of_key, &key_file);
-        match Certificate::from_pem(&chain?, &key?) {
-            Ok(certificate) => Some(WrittenCertificate {
-                path,
-                file,
-                certificate,
-            }),
+        match read(&chain?, &key?) {
+            Ok(read) => Some((file, read)),
             Err(error) => {
                 let (path, file) = match error.part() {
                     CertificatePart::Certificate => (of_chain, file),
@@ -224,27 +236,31 @@ impl<'r, 'a> TlsCompiler<'r, 'a> {
                     .warn(WarningName::UnusedClientCa, &of_file, message)
                     .hint("remove it, or write another `client_certificate` than `never`");
             }
-            let pem = self.read(&of_file, &name)?;
-            match certificate_authorities(&pem) {
-                Ok((roots, others)) => {
-                    if let Some(number) = others.first() {
-                        let message = format!(
-                            "certificate number {number} in `{name}` is not an authority's: it has signed no client"
-                        );
-                        self.report
-                            .warn(WarningName::ClientCaWithoutAuthority, &of_file, message)
-                            .hint("name the file of the authority that signs the clients' certificates");
-                    }
-                    Some(roots)
-                }
-                Err(error) => {
-                    let message = format!("can't use `{name}`: {error}");
-                    self.report.error(&of_file, message).hint(error.hint());
-                    None
-                }
+            let AuthorityBundle { roots, others, .. } = self.authorities(&of_file, &name)?;
+            if let Some(number) = others.first() {
+                let message = format!(
+                    "certificate number {number} in `{name}` is not an authority's: it has signed no client"
+                );
+                self.report
+                    .warn(WarningName::ClientCaWithoutAuthority, &of_file, message)
+                    .hint("name the file of the authority that signs the clients' certificates");
             }
+            Some(roots)
         });
         (mode, roots.unwrap_or_else(RootCertStore::empty))
+    }
+
+    /// Reads the bundle of authorities that the value at `path` names.
+    pub(super) fn authorities(&mut self, path: &str, name: &str) -> Option<AuthorityBundle> {
+        let pem = self.read(path, name)?;
+        match certificate_authorities(&pem) {
+            Ok(bundle) => Some(bundle),
+            Err(error) => {
+                let message = format!("can't use `{name}`: {error}");
+                self.report.error(path, message).hint(error.hint());
+                None
+            }
+        }
     }
 }
 

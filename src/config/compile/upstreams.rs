@@ -1,14 +1,21 @@
 //! `upstreams`: the backends that requests go to.
 
+use super::endpoints::endpoints;
+use super::health::{health_check, outlier_detection};
+use super::inputs::Inputs;
 use super::timeouts::RawTimeouts;
-use super::values::elements;
-use crate::config::compiled::{Endpoint, Protocol, Timeouts, Upstream, UpstreamKind};
-use crate::config::raw::{RawLoadBalancing, RawProtocol, RawUpstream, Seq};
+use super::upstream_tls::upstream_tls;
+use super::values::{duration, time_out};
+use crate::config::compiled::{HashKey, LoadBalancing, Protocol, Timeouts, Upstream, UpstreamKind};
+use crate::config::raw::{
+    RawDuration, RawHashKey, RawHashKeyField, RawHashKeyWord, RawLoadBalancing, RawProtocol,
+    RawUpstream,
+};
 use crate::config::report::Report;
-use crate::config::warning::WarningName;
-use crate::cors::Origin;
+use crate::cors::is_token;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 /// Upstreams, sorted by name; `None` for one that is wrong, so that a route to it is not wrong as well.
 pub(super) type Upstreams = Vec<(String, Option<Upstream>)>;
@@ -16,12 +23,23 @@ pub(super) type Upstreams = Vec<(String, Option<Upstream>)>;
 /// Maximum number of upstreams, whose names are resolved one after the other; more are refused.
 const MAX_UPSTREAMS: usize = 10_000;
 
-/// Ports on which servers nearly always speak TLS.
-const TLS_PORTS: [u16; 2] = [443, 8443];
+/// Maximum number of further tries; more are refused, because each may take as long as the first.
+pub const MAX_RETRIES: usize = 10;
+/// Default number of further tries.
+const RETRIES: usize = 2;
+
+/// Bounds of `resolve_interval`, and its default.
+const RESOLVE_INTERVAL: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(24 * 60 * 60);
+const DEFAULT_RESOLVE_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Default time that an unused connection is kept.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Compiles `upstreams`, of which there must be one.
 pub(super) fn upstreams(
     report: &mut Report<'_>,
+    inputs: &mut Inputs,
     raw: Option<BTreeMap<String, Option<RawUpstream>>>,
 ) -> Upstreams {
     let what = "name at least one, such as `api: { endpoints: [127.0.0.1:9000] }`";
@@ -42,36 +60,50 @@ pub(super) fn upstreams(
     }
     raw.into_iter()
         .map(|(name, raw)| {
-            let upstream = upstream(report, &name, raw.unwrap_or_default());
+            let upstream = upstream(report, inputs, &name, raw.unwrap_or_default());
             (name, upstream)
         })
         .collect()
 }
 
-fn upstream(report: &mut Report<'_>, name: &str, raw: RawUpstream) -> Option<Upstream> {
+fn upstream(
+    report: &mut Report<'_>,
+    inputs: &mut Inputs,
+    name: &str,
+    raw: RawUpstream,
+) -> Option<Upstream> {
     let RawUpstream {
         endpoints: raw_endpoints,
         echo,
+        resolve_interval,
         protocol,
+        tls,
         load_balancing,
+        hash_key,
         connect_timeout: connect,
         read_timeout: read,
         write_timeout: write,
         stream_timeout: stream,
         tunnel_timeout: tunnel,
+        idle_timeout,
         max_connections,
+        retries,
+        health_check: raw_health_check,
+        outlier_detection: raw_outlier_detection,
     } = raw;
     let path = format!("upstreams.{name}");
     let endpoints_path = format!("{path}.endpoints");
     let before = report.error_count();
+    let has_tls = tls.is_some() || report.was_refused_within(&format!("{path}.tls"));
     let kind = match (raw_endpoints, echo.unwrap_or(false)) {
-        (Some(raw), false) => endpoints(report, &endpoints_path, raw),
-        (None, true) => UpstreamKind::Echo,
-        (Some(raw), true) => {
-            let message = "an upstream is either `echo` or has `endpoints`";
-            report.error(&path, message).hint("remove one of them");
-            endpoints(report, &endpoints_path, raw)
+        (Some(raw), is_echo) => {
+            if is_echo {
+                let message = "an upstream is either `echo` or has `endpoints`";
+                report.error(&path, message).hint("remove one of them");
+            }
+            UpstreamKind::Endpoints(endpoints(report, &endpoints_path, raw, has_tls))
         }
+        (None, true) => UpstreamKind::Echo,
         (None, false) => {
             let refused_echo = report.was_refused(&format!("{path}.echo"));
             if !report.was_refused(&endpoints_path) && !refused_echo {
@@ -82,13 +114,23 @@ fn upstream(report: &mut Report<'_>, name: &str, raw: RawUpstream) -> Option<Ups
             return None;
         }
     };
-    // Endpoints are always used in turn; the key only says so.
-    let (Some(RawLoadBalancing::RoundRobin) | None) = load_balancing;
+    let protocol = protocol.map_or(Protocol::Http1, Protocol::from);
+    check_protocol(report, &path, protocol, has_tls, kind == UpstreamKind::Echo);
+    let tls = tls.map(|raw| upstream_tls(report, inputs, &format!("{path}.tls"), raw));
     if max_connections == Some(0) {
         let message = "an endpoint without connections serves no request";
         report
             .error(format!("{path}.max_connections"), message)
             .hint("leave it out for no limit");
+    }
+    let retries = retries.unwrap_or(RETRIES);
+    if retries > MAX_RETRIES {
+        report
+            .error(
+                format!("{path}.retries"),
+                format!("{retries} further tries are too many"),
+            )
+            .hint(format!("write a number from 0 to {MAX_RETRIES}"));
     }
     let timeouts = RawTimeouts {
         connect,
@@ -97,85 +139,146 @@ fn upstream(report: &mut Report<'_>, name: &str, raw: RawUpstream) -> Option<Ups
         stream,
         tunnel,
     };
+    let of_idle = format!("{path}.idle_timeout");
     let upstream = Upstream {
         name: name.to_owned(),
         kind,
-        protocol: match protocol {
-            Some(RawProtocol::H2c) => Protocol::H2c,
-            Some(RawProtocol::Http1) | None => Protocol::Http1,
-        },
+        resolve_interval: resolve(
+            report,
+            &format!("{path}.resolve_interval"),
+            resolve_interval,
+        ),
+        protocol,
+        load_balancing: balancing(report, &path, load_balancing, hash_key),
         timeouts: timeouts.over(report, &path, Timeouts::default()),
+        idle_timeout: time_out(report, &of_idle, idle_timeout, IDLE_TIMEOUT),
         max_connections,
+        retries,
+        health_check: raw_health_check
+            .map(|raw| health_check(report, &format!("{path}.health_check"), raw)),
+        outlier_detection: raw_outlier_detection
+            .map(|raw| outlier_detection(report, &format!("{path}.outlier_detection"), raw)),
+        // One that is wrong has been reported.
+        tls: tls.flatten(),
     };
     (report.error_count() == before).then_some(upstream)
 }
 
-fn endpoints(report: &mut Report<'_>, path: &str, raw: Seq<String>) -> UpstreamKind {
-    if raw.is_empty() {
-        report
-            .error(path, "the list of endpoints is empty")
-            .hint("write `[127.0.0.1:9000]`");
-    }
-    let mut endpoints = Vec::new();
-    for (path, text) in elements(report, path, raw) {
-        match parse_endpoint(&text) {
-            Ok(endpoint) => {
-                if TLS_PORTS.contains(&endpoint.port) {
-                    let message = format!(
-                        "`{text}` is spoken to in clear text, and servers speak TLS on port {}: this \
-                         version has no TLS to upstreams yet",
-                        endpoint.port
-                    );
-                    report
-                        .warn(WarningName::EndpointWithoutTls, &path, message)
-                        .hint("name a port that takes plain HTTP");
-                }
-                endpoints.push(endpoint);
-            }
-            Err(hint) => {
-                let hint = hint
-                    .unwrap_or_else(|| "write HOST:PORT, such as `api.internal:9000`".to_owned());
-                let message = format!("`{text}` is not an endpoint: HOST:PORT");
-                report.error(&path, message).hint(hint);
-            }
+/// Checks that protocol and TLS go together.
+fn check_protocol(
+    report: &mut Report<'_>,
+    path: &str,
+    protocol: Protocol,
+    has_tls: bool,
+    is_echo: bool,
+) {
+    let of_protocol = format!("{path}.protocol");
+    match (protocol, has_tls) {
+        (Protocol::H2, false) if !report.was_refused(&format!("{path}.tls")) => {
+            report
+                .error(
+                    of_protocol,
+                    "`h2` is negotiated in TLS, and this upstream has no `tls`",
+                )
+                .hint("write `tls: { server_name: … }` as well, or `h2c` for HTTP/2 in clear text");
         }
+        (Protocol::H2c, true) => {
+            report
+                .error(
+                    of_protocol,
+                    "`h2c` is HTTP/2 in clear text, and this upstream has `tls`",
+                )
+                .hint("write `h2`, or remove `tls`");
+        }
+        _ => {}
     }
-    UpstreamKind::Endpoints(endpoints)
+    if is_echo && has_tls {
+        report
+            .error(format!("{path}.tls"), "the built-in upstream speaks no TLS")
+            .hint("remove it");
+    }
 }
 
-/// Parses an element of `endpoints`; the error is the hint.
-fn parse_endpoint(text: &str) -> Result<Endpoint, Option<String>> {
-    let instead = |guess: String| {
-        let is_right = parse_endpoint(&guess).is_ok();
-        Err(is_right.then(|| format!("write `{guess}`")))
+fn resolve(report: &mut Report<'_>, path: &str, raw: Option<RawDuration>) -> Duration {
+    let interval = duration(raw, DEFAULT_RESOLVE_INTERVAL);
+    if !RESOLVE_INTERVAL.contains(&interval) {
+        report
+            .error(path, "an interval that is out of range")
+            .hint("write a duration from `1s` to `1day`");
+    }
+    interval
+}
+
+/// Compiles `load_balancing`, and `hash_key` beside it.
+fn balancing(
+    report: &mut Report<'_>,
+    path: &str,
+    raw: Option<RawLoadBalancing>,
+    key: Option<RawHashKey>,
+) -> LoadBalancing {
+    let of_key = format!("{path}.hash_key");
+    let says_hash = matches!(raw, Some(RawLoadBalancing::ConsistentHash));
+    if key.is_some() && !says_hash && !report.was_refused(&format!("{path}.load_balancing")) {
+        report
+            .error(&of_key, "only `consistent_hash` goes by a key")
+            .hint("write `load_balancing: consistent_hash` as well, or remove it");
+    }
+    match raw {
+        Some(RawLoadBalancing::RoundRobin) | None => LoadBalancing::RoundRobin,
+        Some(RawLoadBalancing::Random) => LoadBalancing::Random,
+        Some(RawLoadBalancing::ConsistentHash) => {
+            LoadBalancing::ConsistentHash(hash_key(report, &of_key, key))
+        }
+    }
+}
+
+fn hash_key(report: &mut Report<'_>, path: &str, raw: Option<RawHashKey>) -> HashKey {
+    let field = match raw {
+        None | Some(RawHashKey::Word(RawHashKeyWord::ClientAddress)) => {
+            return HashKey::ClientAddress;
+        }
+        Some(RawHashKey::Word(RawHashKeyWord::Path)) => return HashKey::Path,
+        Some(RawHashKey::Field(field)) => field,
     };
-    if let Some((scheme, rest)) = text.split_once("://") {
-        let authority = rest.split('/').next().unwrap_or(rest);
-        return match (scheme, authority.contains(':')) {
-            ("https", _) => Err(Some("this version has no TLS to upstreams yet".to_owned())),
-            (_, true) => instead(authority.to_owned()),
-            ("http", false) => instead(format!("{authority}:80")),
-            _ => Err(None),
-        };
-    }
-    if text.parse::<u16>().is_ok() {
-        return instead(format!("127.0.0.1:{text}"));
-    }
-    if let Ok(SocketAddr::V6(address)) = text.parse() {
-        let host = address.ip().to_string();
-        let port = Some(address.port()).filter(|port| *port > 0).ok_or(None)?;
-        return Ok(Endpoint { host, port });
-    }
-    let Some((host, port)) = text.rsplit_once(':') else {
-        return instead(format!("{text}:80"));
+    let RawHashKeyField { header, cookie } = field;
+    let mut token = |key: &str, name: &str| {
+        if !is_token(name.as_bytes()) {
+            let message = format!("`{name}` can't be the name of a {key}");
+            report
+                .error(format!("{path}.{key}"), message)
+                .hint(format!("write a name such as `{{ {key}: x-tenant }}`"));
+        }
     };
-    // Hosts and ports are checked as in an origin, except that upper case is allowed.
-    let origin = format!("http://{}:{port}", host.to_ascii_lowercase());
-    match (Origin::parse(origin.as_bytes()), port.parse()) {
-        (Ok(Origin::Tuple(_)), Ok(port)) if !host.starts_with('[') => Ok(Endpoint {
-            host: host.to_owned(),
-            port,
-        }),
-        _ => Err(None),
+    match (header, cookie) {
+        (Some(header), None) => {
+            token("header", &header);
+            HashKey::Header(header.to_ascii_lowercase())
+        }
+        (None, Some(cookie)) => {
+            token("cookie", &cookie);
+            HashKey::Cookie(cookie)
+        }
+        (header, _) => {
+            if !report.was_refused_within(path) {
+                let message = match header {
+                    Some(_) => "a key is a `header` or a `cookie`",
+                    None => "the name is missing",
+                };
+                report
+                    .error(path, message)
+                    .hint("write one of them, such as `{ header: x-tenant }`");
+            }
+            HashKey::ClientAddress
+        }
+    }
+}
+
+impl From<RawProtocol> for Protocol {
+    fn from(raw: RawProtocol) -> Self {
+        match raw {
+            RawProtocol::Http1 => Self::Http1,
+            RawProtocol::H2 => Self::H2,
+            RawProtocol::H2c => Self::H2c,
+        }
     }
 }

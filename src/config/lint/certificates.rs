@@ -1,4 +1,4 @@
-//! Certificates of a listener that can be served, and that clients will not accept or never get.
+//! Certificates that can be served, and that the other side will not accept or never get.
 
 use crate::config::compile::WrittenCertificate;
 use crate::config::compiled::{Listener, Route};
@@ -15,10 +15,22 @@ use std::time::{Duration, UNIX_EPOCH};
 pub(in crate::config) fn certificates(report: &mut Report<'_>, all: &[WrittenCertificate]) {
     let now = unix_time();
     for written in all {
-        validity(report, written, now);
+        validity(report, written, now, "clients refuse it");
         gap(report, written);
     }
     names(report, all);
+}
+
+/// Warns about the gateway's own certificate, which it shows to an upstream.
+pub(in crate::config) fn own(report: &mut Report<'_>, written: &WrittenCertificate) {
+    let now = unix_time();
+    validity(
+        report,
+        written,
+        now,
+        "an upstream that asks for one refuses it",
+    );
+    gap(report, written);
 }
 
 fn gap(report: &mut Report<'_>, written: &WrittenCertificate) {
@@ -34,7 +46,7 @@ fn gap(report: &mut Report<'_>, written: &WrittenCertificate) {
     }
 }
 
-fn validity(report: &mut Report<'_>, written: &WrittenCertificate, now: i64) {
+fn validity(report: &mut Report<'_>, written: &WrittenCertificate, now: i64, consequence: &str) {
     let certificate = &written.certificate;
     let problem = if certificate.not_after < now {
         Some((certificate.not_after, "expired", "renew it"))
@@ -48,7 +60,7 @@ fn validity(report: &mut Report<'_>, written: &WrittenCertificate, now: i64) {
         let at = UNIX_EPOCH + Duration::from_secs(at.max(0).unsigned_abs());
         let at = humantime::format_rfc3339_seconds(at);
         let message = format!(
-            "the certificate in `{}` {what} at {at}, and clients refuse it",
+            "the certificate in `{}` {what} at {at}, and {consequence}",
             written.file
         );
         report

@@ -22,6 +22,10 @@ pub(super) enum Section {
     Limits,
     RateLimit,
     Upstream,
+    UpstreamTls,
+    HashKey,
+    HealthCheck,
+    OutlierDetection,
     Policy,
     Origin,
     Route,
@@ -29,13 +33,17 @@ pub(super) enum Section {
 }
 
 /// Sections, each with a key that no other one has.
-pub(super) const SECTIONS: [(Section, &str); 14] = [
+pub(super) const SECTIONS: [(Section, &str); 18] = [
     (Section::File, "listeners"),
     (Section::Policy, "allow_origins"),
     (Section::Origin, "regex"),
     (Section::Route, "cors"),
     (Section::Match, "path_prefix"),
     (Section::Upstream, "endpoints"),
+    (Section::UpstreamTls, "ca"),
+    (Section::HashKey, "cookie"),
+    (Section::HealthCheck, "healthy_threshold"),
+    (Section::OutlierDetection, "ejection_time"),
     (Section::Limits, "header_timeout"),
     (Section::RateLimit, "burst"),
     (Section::Server, "threads"),

@@ -18,6 +18,10 @@ fn name_in_schema(section: Section) -> Option<&'static str> {
         Section::Limits => "Limits",
         Section::RateLimit => "RateLimit",
         Section::Upstream => "Upstream",
+        Section::UpstreamTls => "UpstreamTls",
+        Section::HashKey => "HashKeyField",
+        Section::HealthCheck => "HealthCheck",
+        Section::OutlierDetection => "OutlierDetection",
         Section::Policy => "Policy",
         Section::Origin => "OriginEntry",
         Section::Route => "Route",
@@ -90,8 +94,38 @@ fn every_form_is_one_that_loads() {
                 with(Section::Policy, "max_age: 1s")
             ),
         };
+        let certificate = [
+            "certificate: ../tests/bad_conf/tls/api.crt",
+            "private_key: ../tests/bad_conf/tls/api.key",
+        ]
+        .join(", ");
+        let ca = "ca: ../tests/bad_conf/tls/clients.pem";
         let upstream = match (row.section, key) {
             (Section::Upstream, "endpoints" | "echo") => form.clone(),
+            (Section::Upstream, "hash_key") => {
+                format!("endpoints: [127.0.0.1:1], load_balancing: consistent_hash, {form}")
+            }
+            (Section::UpstreamTls, "server_name") => {
+                format!("endpoints: [127.0.0.1:1], tls: {{ {form}, {ca} }}")
+            }
+            (Section::UpstreamTls, "ca") => {
+                format!("endpoints: [127.0.0.1:1], tls: {{ server_name: a.b, {ca} }}")
+            }
+            (Section::UpstreamTls, _) => {
+                format!(
+                    "endpoints: [127.0.0.1:1], tls: {{ server_name: a.b, {ca}, {certificate} }}"
+                )
+            }
+            (Section::HashKey, _) => format!(
+                "endpoints: [127.0.0.1:1], load_balancing: consistent_hash, hash_key: {{ {form} }}"
+            ),
+            (Section::HealthCheck, _) => {
+                format!("endpoints: [127.0.0.1:1], health_check: {{ path: /, {form} }}")
+                    .replace("path: /, path:", "path:")
+            }
+            (Section::OutlierDetection, _) => {
+                format!("endpoints: [127.0.0.1:1], outlier_detection: {{ {form} }}")
+            }
             _ => format!(
                 "endpoints: [127.0.0.1:1], {}",
                 with(Section::Upstream, "read_timeout: 1s")
@@ -115,11 +149,6 @@ fn every_form_is_one_that_loads() {
             (Section::Admin, "hosts") => format!("address: 127.0.0.1:9901, {form}"),
             _ => with(Section::Admin, "address: 127.0.0.1:9901"),
         };
-        let certificate = [
-            "certificate: ../tests/bad_conf/tls/api.crt",
-            "private_key: ../tests/bad_conf/tls/api.key",
-        ]
-        .join(", ");
         let tls = match (row.section, key) {
             (Section::Tls, "certificates") => form.clone(),
             // Each of these needs the others.

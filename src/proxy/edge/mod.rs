@@ -33,6 +33,7 @@ pub(super) use pages::PageEdge;
 use super::snapshot::Snapshot;
 use crate::metrics::TlsMetrics;
 use crate::proxy::gateway::{Gateway, MAX_TRIES};
+use crate::proxy::upstream::NO_AUTHORITIES;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use backlog::Account;
@@ -86,6 +87,7 @@ impl Edge {
             threads,
             max_retries: MAX_TRIES,
             upstream_keepalive_pool_size: pooled,
+            ca_file: Some(NO_AUTHORITIES.to_owned()),
             ..ServerConf::default()
         };
         let gateway = Gateway::new(Arc::clone(&snapshot), leaving.clone());

@@ -1,237 +1,349 @@
-//! The current addresses of a backend's endpoints, used in turn.
+//! A backend while the gateway runs: its endpoints, their state, and the tasks that keep both up to date.
 //!
-//! A background task resolves names, now and at an interval; requests never wait for it. While a name
-//! cannot be resolved, its last addresses are kept.
+//! The tasks run beside traffic: names are resolved, endpoints are checked, and ejections end. Requests
+//! read the list of endpoints that is there, and never wait for another one.
 
-use super::exchange::Silence;
-use crate::config::{Endpoint, Protocol, Upstream};
-use crate::proxy::room::{Place, Room};
+use super::checks::{Checker, MAX_AT_ONCE};
+use super::endpoint::Endpoint;
+use super::health::may_eject;
+use super::members::{Choice, Members, NoPeer};
+use super::peer::{Needs, Way};
+use super::resolver::{Resolution, Resolved};
+use crate::config;
+use crate::config::{HashKey, HealthCheck, LoadBalancing, Upstream};
+use crate::metrics::{EndpointState, UpstreamMetrics};
+use crate::proxy::room::Place;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use pingora_core::protocols::ALPN;
-use pingora_core::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
+use pingora_core::upstreams::peer::HttpPeer;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 use tracing::{info, warn};
 
-/// Interval at which names are resolved again.
-const RESOLVE_INTERVAL: Duration = Duration::from_secs(30);
-/// Interval while resolving fails.
-const RETRY_INTERVAL: Duration = Duration::from_secs(1);
-/// Maximum time that an idle connection to a backend is kept in the pool.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
-/// Maximum number of requests under way on one HTTP/2 connection; beyond it, another one is opened.
-const MAX_STREAMS: usize = 100;
-/// The key of connections that are not shared; all others have pingora's default, 0.
-const FRESH: u64 = 1;
-
-/// A backend's endpoints.
+/// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Cluster {
     upstream: Upstream,
-    endpoints: Vec<Endpoint>,
-    targets: ArcSwap<Vec<Target>>,
+    configured: Vec<config::Endpoint>,
+    way: Way,
+    metrics: UpstreamMetrics,
+    members: ArcSwap<Members>,
+    /// Held while the list is made anew.
+    changing: Mutex<()>,
     resolution: Mutex<Resolution>,
+    /// The time of the next round of checks.
+    next_check: Mutex<Instant>,
+    /// Says that an endpoint was ejected.
+    ejected: Notify,
     next: AtomicUsize,
     started: Instant,
     /// The second, counted from 1, in which a failure was logged last; 0 if none was.
     logged: AtomicU64,
 }
 
-/// One address of an endpoint.
-#[derive(Debug, Clone)]
-struct Target {
-    address: SocketAddr,
-    room: Room,
-}
-
-/// One try of a request.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::proxy) struct Try {
-    /// The place in the rotation that it counts on from.
-    pub turn: usize,
-    /// Maximum time to connect.
-    pub connect_timeout: Duration,
-    /// The waits of the exchange, which pingora is told once.
-    pub silence: Silence,
-    /// Whether the connection may become a tunnel.
-    pub is_websocket: bool,
-    /// Whether the connection must not be one that has served a request before.
-    pub is_fresh: bool,
-}
-
-/// The reason for which no endpoint can be asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(in crate::proxy) enum NoPeer {
-    #[error("the upstream has no address yet")]
-    NoAddress,
-    #[error("each endpoint has as many requests under way as `max_connections` allows")]
-    NoRoom,
-}
-
-/// The addresses that the endpoints' names resolved to.
-#[derive(Debug)]
-struct Resolution {
-    /// The last addresses of each endpoint, kept until resolving succeeds again.
-    known: Vec<Vec<SocketAddr>>,
-    is_complete: bool,
-    /// The time of the next resolution.
-    next: Instant,
-}
-
 // === impl Cluster ===
 
 impl Cluster {
-    /// Makes a cluster that knows the endpoints written as addresses; names are resolved later.
-    pub(in crate::proxy) fn new(upstream: Upstream, endpoints: Vec<Endpoint>) -> Self {
-        let addresses = endpoints.iter().filter_map(literal_address);
-        let targets = addresses.map(Target::new).collect();
-        let resolution = Resolution {
-            known: vec![Vec::new(); endpoints.len()],
-            is_complete: true,
-            next: Instant::now(),
+    /// Makes a cluster that knows the endpoints written as addresses; names are resolved later. Endpoints that
+    /// `previous`, the cluster of that name before a reload, has under the same settings keep their state.
+    pub(in crate::proxy) fn new(
+        upstream: Upstream,
+        configured: Vec<config::Endpoint>,
+        metrics: UpstreamMetrics,
+        previous: Option<&Self>,
+    ) -> Self {
+        let now = Instant::now();
+        let resolution = match previous {
+            Some(previous) => previous
+                .resolution
+                .lock()
+                .taken_over(&previous.configured, &configured),
+            None => Resolution::new(&configured, now),
         };
+        let known = previous.filter(|previous| is_checked_alike(&previous.upstream, &upstream));
+        let known = known.map(|previous| previous.members.load_full());
+        let known = known
+            .as_ref()
+            .map_or([].as_slice(), |members| members.all());
+        let all = endpoints(&resolution.addresses(&configured), known, now);
+        let members = Members::new(all, upstream.has_keys());
+        metrics.shows(members.counts());
         Self {
-            upstream,
-            endpoints,
-            targets: ArcSwap::from_pointee(targets),
+            way: Way::new(&upstream),
+            metrics,
+            members: ArcSwap::from_pointee(members),
+            changing: Mutex::new(()),
             resolution: Mutex::new(resolution),
+            next_check: Mutex::new(now),
+            ejected: Notify::new(),
             next: AtomicUsize::new(0),
-            started: Instant::now(),
+            started: now,
             logged: AtomicU64::new(0),
+            upstream,
+            configured,
         }
     }
 
-    /// Whether this cluster was made from the same parts, so that a reload can keep it with the
-    /// addresses it resolved.
-    pub(in crate::proxy) fn is_of(&self, upstream: &Upstream, endpoints: &[Endpoint]) -> bool {
-        self.upstream == *upstream && self.endpoints == endpoints
+    /// Whether this cluster was made from the same parts, so that a reload can keep it as it is.
+    pub(in crate::proxy) fn is_of(
+        &self,
+        upstream: &Upstream,
+        configured: &[config::Endpoint],
+    ) -> bool {
+        self.upstream == *upstream && self.configured == configured
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.upstream.name
     }
 
-    /// Number of current addresses, and so of useful tries.
-    pub(in crate::proxy) fn len(&self) -> usize {
-        self.targets.load().len()
+    /// Whether each request is to be one of HTTP/2.
+    pub(in crate::proxy) fn is_http2(&self) -> bool {
+        self.way.is_http2()
     }
 
-    /// Takes the next turn of the rotation. A request that has to try again counts on from its own
-    /// turn: the rotation's next one may be the endpoint that just failed.
-    pub(in crate::proxy) fn take_turn(&self) -> usize {
+    /// Returns the part of a request that its endpoint is chosen by; `None` where that is not so.
+    pub(in crate::proxy) fn hash_key(&self) -> Option<&HashKey> {
+        match &self.upstream.load_balancing {
+            LoadBalancing::ConsistentHash(key) => Some(key),
+            LoadBalancing::RoundRobin | LoadBalancing::Random => None,
+        }
+    }
+
+    pub(super) fn metrics(&self) -> &UpstreamMetrics {
+        &self.metrics
+    }
+
+    /// Returns the maximum number of further tries of a request.
+    pub(super) fn retries(&self) -> usize {
+        self.upstream.retries
+    }
+
+    pub(super) fn upstream(&self) -> &Upstream {
+        &self.upstream
+    }
+
+    pub(super) fn endpoints(&self) -> Vec<Arc<Endpoint>> {
+        self.members.load().all().to_vec()
+    }
+
+    /// Takes the next turn of the rotation.
+    pub(super) fn take_turn(&self) -> usize {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Returns the peer for a try, from its turn on the first that has room for a request, and the place
-    /// that it takes there.
-    pub(in crate::proxy) fn peer(
+    /// Whether requests go to an endpoint that is not among these.
+    pub(super) fn has_other(&self, tried: &[SocketAddr]) -> bool {
+        self.members.load().has_other(tried)
+    }
+
+    /// Chooses an endpoint and takes a place there.
+    pub(super) fn choose<K: AsRef<[u8]>>(
         &self,
-        attempt: Try,
-    ) -> Result<(Box<HttpPeer>, Option<Place>), NoPeer> {
-        let targets = self.targets.load();
-        let first = attempt.turn.checked_rem(targets.len());
-        let (ahead, from_first) = targets.split_at(first.ok_or(NoPeer::NoAddress)?);
-        let Some(max) = self.upstream.max_connections else {
-            let target = from_first.first().ok_or(NoPeer::NoAddress)?;
-            return Ok((self.peer_at(target.address, attempt), None));
+        turn: usize,
+        key: impl FnOnce() -> K,
+        tried: &[SocketAddr],
+    ) -> Result<(Arc<Endpoint>, Place), NoPeer> {
+        let max = self.upstream.max_connections;
+        let max = max.map_or(usize::MAX, |max| self.way.capacity(max));
+        let members = self.members.load();
+        let key = self.hash_key().map(|_| key());
+        let choice = match (&self.upstream.load_balancing, &key) {
+            (LoadBalancing::Random, _) => Choice::Random(scattered(turn)),
+            (LoadBalancing::ConsistentHash(_), Some(key)) => Choice::Key(key.as_ref()),
+            (LoadBalancing::ConsistentHash(_) | LoadBalancing::RoundRobin, _) => Choice::Turn(turn),
         };
-        let max = match self.upstream.protocol {
-            Protocol::Http1 => max,
-            Protocol::H2c => max.saturating_mul(MAX_STREAMS),
-        };
-        let mut in_turn = from_first.iter().chain(ahead);
-        let found = in_turn.find_map(|target| Some((target.address, target.room.take(max)?)));
-        let (address, place) = found.ok_or(NoPeer::NoRoom)?;
-        Ok((self.peer_at(address, attempt), Some(place)))
+        let (endpoint, place) = members.choose(choice, tried, max)?;
+        Ok((Arc::clone(endpoint), place))
     }
 
-    fn peer_at(&self, address: SocketAddr, attempt: Try) -> Box<HttpPeer> {
-        let mut peer = HttpPeer::new(address, false, String::new());
-        let options = &mut peer.options;
-        options.connection_timeout = Some(attempt.connect_timeout);
-        options.total_connection_timeout = Some(attempt.connect_timeout);
-        options.read_timeout = Some(attempt.silence.read);
-        options.write_timeout = Some(attempt.silence.write);
-        options.idle_timeout = Some(IDLE_TIMEOUT);
-        if !attempt.is_websocket {
-            options.http_upstream_request_policy = HttpUpstreamRequestPolicy::deny_upgrades();
-        }
-        if self.upstream.protocol == Protocol::H2c {
-            // Without TLS there is no negotiation: pingora then starts with HTTP/2 at once.
-            options.alpn = ALPN::H2;
-            options.max_h2_streams = MAX_STREAMS;
-        }
-        if attempt.is_fresh {
-            // A pool of its own, in which nothing stays.
-            peer.group_key = FRESH;
-            peer.options.idle_timeout = Some(Duration::ZERO);
-        }
-        Box::new(peer)
+    /// Returns the peer for a request to an endpoint.
+    pub(in crate::proxy) fn peer(&self, endpoint: &Endpoint, needs: Needs) -> Box<HttpPeer> {
+        self.way.peer(endpoint.address, needs)
     }
 
-    /// Resolves the names at their intervals, without end. Returns at once if there are no names.
-    pub(in crate::proxy) async fn keep_resolved(&self) {
-        while !self.is_literal() {
-            let next = self.resolution.lock().next;
+    /// Notes that a request to an endpoint failed, and ejects it if that is one too many.
+    pub(super) fn note_failure(&self, endpoint: &Endpoint, reason: impl FnOnce() -> String) {
+        let Some(rule) = &self.upstream.outlier_detection else {
+            return;
+        };
+        if !endpoint.note_failure(rule.consecutive_failures) {
+            return;
+        }
+        let _changing = self.changing.lock();
+        let members = self.members.load();
+        let [_, _, ejected] = members.counts();
+        // It may have left in the meantime.
+        let is_member = members
+            .all()
+            .iter()
+            .any(|one| one.address == endpoint.address);
+        if !is_member || !may_eject(ejected, members.all().len(), rule) {
+            return;
+        }
+        let reason = format!(
+            "{} requests in a row failed: {}",
+            rule.consecutive_failures,
+            reason()
+        );
+        let has_changed = endpoint.health.lock().eject(reason, rule, Instant::now());
+        if has_changed {
+            self.metrics.ejected();
+            self.tell(endpoint);
+            self.publish(members.again());
+        }
+        self.ejected.notify_one();
+    }
+
+    /// Keeps the cluster up to date, without end. Returns at once if there is nothing to keep.
+    pub(in crate::proxy) async fn keep(&self) {
+        tokio::join!(
+            self.keep_resolved(),
+            self.keep_checked(),
+            self.keep_readmitted()
+        );
+    }
+
+    /// Resolves the names if the cluster has no address yet.
+    pub(in crate::proxy) async fn resolve_first(&self) {
+        if self.members.load().all().is_empty() {
+            self.resolve().await;
+        }
+    }
+
+    async fn keep_resolved(&self) {
+        while self.configured.iter().any(|one| one.literal().is_none()) {
+            let next = self.resolution.lock().next();
             sleep_until(next.into()).await;
             self.resolve().await;
         }
     }
 
-    /// Resolves the names if the cluster has no address yet.
-    pub(in crate::proxy) async fn resolve_first(&self) {
-        if self.len() == 0 {
-            self.resolve().await;
-        }
-    }
-
-    fn is_literal(&self) -> bool {
-        self.endpoints.iter().all(|e| literal_address(e).is_some())
-    }
-
     async fn resolve(&self) {
-        let mut found = Vec::with_capacity(self.endpoints.len());
-        for Endpoint { host, port } in &self.endpoints {
-            found.push(tokio::net::lookup_host((host.as_str(), *port)).await);
-        }
+        let found = super::resolver::look_up(&self.configured).await;
+        let _changing = self.changing.lock();
         let mut resolution = self.resolution.lock();
-        // One log line per failure, not one per try.
-        let is_news = resolution.is_complete;
-        let Resolution {
-            known, is_complete, ..
-        } = &mut *resolution;
-        *is_complete = true;
-        for ((endpoint, known), found) in self.endpoints.iter().zip(known).zip(found) {
-            match found {
-                Ok(found) => *known = found.collect(),
-                Err(error) => {
-                    *is_complete = false;
-                    if is_news {
-                        let (upstream, host) = (self.name(), &endpoint.host);
-                        warn!(upstream, host, %error, "can't resolve; trying on");
-                    }
-                }
+        let now = Instant::now();
+        resolution.take(&self.upstream, &self.configured, found, now);
+        let addresses = resolution.addresses(&self.configured);
+        drop(resolution);
+        let members = self.members.load();
+        let mut current: Vec<SocketAddr> = members.all().iter().map(|one| one.address).collect();
+        current.sort_unstable();
+        let mut new: Vec<SocketAddr> = addresses.iter().map(|one| one.address).collect();
+        new.sort_unstable();
+        new.dedup();
+        if current != new {
+            info!(upstream = self.name(), addresses = ?new, "resolved");
+            let all = endpoints(&addresses, members.all(), now);
+            self.publish(Members::new(all, self.upstream.has_keys()));
+        }
+    }
+
+    async fn keep_checked(&self) {
+        let Some(rule) = &self.upstream.health_check else {
+            return;
+        };
+        let checker = Arc::new(Checker::new(rule));
+        loop {
+            let next = *self.next_check.lock();
+            sleep_until(next.into()).await;
+            *self.next_check.lock() = Instant::now() + rule.interval;
+            self.check_all(rule, &checker).await;
+        }
+    }
+
+    /// Checks all endpoints once.
+    async fn check_all(&self, rule: &HealthCheck, checker: &Arc<Checker>) {
+        let mut under_way = JoinSet::new();
+        let mut waiting = self.endpoints().into_iter();
+        loop {
+            while under_way.len() < MAX_AT_ONCE
+                && let Some(endpoint) = waiting.next()
+            {
+                let (checker, way) = (Arc::clone(checker), self.way.clone());
+                under_way.spawn(async move {
+                    let result = checker.check(&endpoint, &way).await;
+                    (endpoint, result)
+                });
+            }
+            match under_way.join_next().await {
+                Some(Ok((endpoint, result))) => self.checked(&endpoint, result, rule),
+                // A check that panicked says nothing.
+                Some(Err(_)) => {}
+                None => return,
             }
         }
-        resolution.next = Instant::now()
-            + match resolution.is_complete {
-                true => RESOLVE_INTERVAL,
-                false => RETRY_INTERVAL,
-            };
-        let mut addresses: Vec<SocketAddr> = resolution.known.iter().flatten().copied().collect();
-        addresses.sort_unstable();
-        addresses.dedup();
-        let current = self.targets.load();
-        if !current.iter().map(|target| &target.address).eq(&addresses) {
-            info!(upstream = self.name(), ?addresses, "resolved");
-            let known = |address| current.iter().find(|target| target.address == address);
-            let targets = addresses.into_iter();
-            let targets = targets.map(|a| known(a).cloned().unwrap_or_else(|| Target::new(a)));
-            self.targets.store(Arc::new(targets.collect()));
+    }
+
+    fn checked(&self, endpoint: &Endpoint, result: Result<(), String>, rule: &HealthCheck) {
+        let _changing = self.changing.lock();
+        let has_changed = endpoint.health.lock().checked(result, rule, Instant::now());
+        if has_changed {
+            self.tell(endpoint);
+            self.publish(self.members.load().again());
+        }
+    }
+
+    /// Ends ejections when their time is over.
+    async fn keep_readmitted(&self) {
+        if self.upstream.outlier_detection.is_none() {
+            return;
+        }
+        loop {
+            let ends = self.endpoints().into_iter();
+            let end = ends
+                .filter_map(|one| one.health.lock().ejected_until())
+                .min();
+            match end {
+                None => self.ejected.notified().await,
+                Some(end) => tokio::select! {
+                    () = self.ejected.notified() => {}
+                    () = sleep_until(end.into()) => self.readmit(),
+                },
+            }
+        }
+    }
+
+    fn readmit(&self) {
+        let _changing = self.changing.lock();
+        let now = Instant::now();
+        let members = self.members.load();
+        let mut has_changed = false;
+        for endpoint in members.all() {
+            if endpoint.health.lock().readmit(now) {
+                has_changed = true;
+                self.tell(endpoint);
+            }
+        }
+        if has_changed {
+            self.publish(members.again());
+        }
+    }
+
+    fn publish(&self, members: Members) {
+        self.metrics.shows(members.counts());
+        self.members.store(Arc::new(members));
+    }
+
+    /// Logs the state that an endpoint has now.
+    fn tell(&self, endpoint: &Endpoint) {
+        let health = endpoint.health.lock();
+        let (upstream, address) = (self.name(), endpoint.address);
+        let reason = health.reason().unwrap_or_default();
+        match health.state() {
+            EndpointState::Healthy => info!(upstream, %address, "endpoint is used again"),
+            EndpointState::Unhealthy => {
+                warn!(upstream, %address, "endpoint is not used any more: {}", reason.escape_debug());
+            }
+            EndpointState::Ejected => {
+                warn!(upstream, %address, "endpoint is left out for a while: {}", reason.escape_debug());
+            }
         }
     }
 
@@ -239,24 +351,61 @@ impl Cluster {
     pub(in crate::proxy) fn log_failure(&self, route: &str, error: &pingora_core::Error) {
         let second = self.started.elapsed().as_secs() + 1;
         if self.logged.swap(second, Ordering::Relaxed) != second {
-            let reason = error.etype().as_str();
-            warn!(upstream = self.name(), route, "requests fail: {reason}");
+            let reason = reason_of(error);
+            warn!(
+                upstream = self.name(),
+                route,
+                "requests fail: {}",
+                reason.escape_debug()
+            );
         }
     }
 }
 
-// === impl Target ===
-
-impl Target {
-    fn new(address: SocketAddr) -> Self {
-        Self {
-            address,
-            room: Room::default(),
-        }
+/// Describes an error for the operator.
+pub(in crate::proxy) fn reason_of(error: &pingora_core::Error) -> String {
+    let kind = error.etype().as_str();
+    match &error.context {
+        Some(context) => format!("{kind}: {}", context.as_str()),
+        None => kind.to_owned(),
     }
 }
 
-fn literal_address(endpoint: &Endpoint) -> Option<SocketAddr> {
-    let ip = endpoint.host.parse().ok()?;
-    Some(SocketAddr::new(ip, endpoint.port))
+/// Returns the endpoints at these addresses; those that are known are taken as they are.
+fn endpoints(
+    addresses: &[Resolved<'_>],
+    known: &[Arc<Endpoint>],
+    now: Instant,
+) -> Vec<Arc<Endpoint>> {
+    let addresses = addresses.iter();
+    let all = addresses.map(
+        |Resolved {
+             address,
+             configured,
+         }| {
+            let is_it =
+                |one: &&Arc<Endpoint>| one.address == *address && one.configured == **configured;
+            match known.iter().find(is_it) {
+                Some(known) => Arc::clone(known),
+                None => Arc::new(Endpoint::new(*address, (*configured).clone(), now)),
+            }
+        },
+    );
+    all.collect()
+}
+
+/// Whether the state of an endpoint under one upstream's settings says something under the other's.
+fn is_checked_alike(one: &Upstream, other: &Upstream) -> bool {
+    one.protocol == other.protocol
+        && one.tls == other.tls
+        && one.health_check == other.health_check
+        && one.outlier_detection == other.outlier_detection
+}
+
+/// Returns a number that is as good as random for turns that follow one another: SplitMix64's.
+fn scattered(turn: usize) -> u64 {
+    let mut z = (turn as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
 }

@@ -1,9 +1,29 @@
 //! Backends while the gateway runs, and the built-in one.
+//!
+//! pingora connects, and keeps the connections that requests leave. Which endpoint a request goes to, what
+//! is tried again and what counts as a failure is decided here, in functions that no lane is known to.
 
+mod checks;
 mod cluster;
 mod echo;
+mod endpoint;
 pub(super) mod exchange;
-pub(super) mod retry;
+mod failure;
+mod hash_key;
+mod health;
+mod members;
+mod page;
+mod peer;
+mod resolver;
+mod retry;
+mod tries;
 
-pub(super) use cluster::{Cluster, NoPeer, Try};
+pub(super) use cluster::{Cluster, reason_of};
 pub use echo::Echo;
+pub(super) use failure::Failure;
+pub(super) use hash_key::hash_key;
+pub(super) use members::NoPeer;
+pub(super) use page::page;
+pub(super) use peer::{NO_AUTHORITIES, Needs};
+pub(super) use retry::{Body, FailedTry};
+pub(super) use tries::Tries;

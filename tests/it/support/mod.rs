@@ -7,6 +7,7 @@ mod http2;
 mod process;
 mod recorder;
 mod tls;
+mod tls_upstream;
 mod transcript;
 mod upstream;
 
@@ -16,6 +17,7 @@ pub(crate) use http2::{HTTP2_START, Http2Client, frame, http2, http2_with, run};
 pub(crate) use process::{File, Folder, Running, within};
 pub(crate) use recorder::Recorder;
 pub(crate) use tls::{Authority, Pair, TlsClient};
+pub(crate) use tls_upstream::{Handshake, TlsUpstream};
 pub(crate) use transcript::{Masks, hide_unknown, transcript};
 pub(crate) use upstream::{Answer, Received, Upstream, read_head, read_request};
 

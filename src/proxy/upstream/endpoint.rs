@@ -1,0 +1,65 @@
+//! One address of a backend, for as long as it is one: it keeps its state while others come and go.
+
+use super::health::Health;
+use crate::config;
+use crate::proxy::room::{Place, Room};
+use parking_lot::Mutex;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(in crate::proxy) struct Endpoint {
+    pub address: SocketAddr,
+    /// The endpoint as it is configured; one name may have several addresses.
+    pub configured: config::Endpoint,
+    /// The requests under way to it.
+    room: Room,
+    /// Number of requests in a row that have failed.
+    failures: AtomicU32,
+    pub(super) health: Mutex<Health>,
+}
+
+// === impl Endpoint ===
+
+impl Endpoint {
+    pub(super) fn new(address: SocketAddr, configured: config::Endpoint, now: Instant) -> Self {
+        Self {
+            address,
+            configured,
+            room: Room::default(),
+            failures: AtomicU32::new(0),
+            health: Mutex::new(Health::new(now)),
+        }
+    }
+
+    /// Takes a place for a request, if fewer than `max` are under way.
+    pub(super) fn take(&self, max: usize) -> Option<Place> {
+        self.room.take(max)
+    }
+
+    /// Returns the number of requests under way.
+    pub(super) fn load(&self) -> usize {
+        self.room.taken()
+    }
+
+    /// Notes a request that did not fail.
+    pub(super) fn note_success(&self) {
+        // Nearly always it is 0 already, and stays in the cache of every core.
+        if self.failures.load(Ordering::Relaxed) != 0 {
+            self.failures.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Notes a request that failed. Returns whether it is the one that makes `limit` in a row; the count
+    /// begins again with it.
+    pub(super) fn note_failure(&self, limit: u32) -> bool {
+        let count = self.failures.fetch_add(1, Ordering::Relaxed);
+        let is_enough = count.saturating_add(1) >= limit;
+        if is_enough {
+            self.failures.store(0, Ordering::Relaxed);
+        }
+        is_enough
+    }
+}
