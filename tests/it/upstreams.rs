@@ -2,6 +2,7 @@
 
 mod balancing;
 mod health;
+mod http2;
 mod tls;
 
 use crate::support::{Answer, Client, Gateway, PATIENCE, Refusing, Upstream, run};
