@@ -2,7 +2,7 @@
 
 use super::client::{Client, Via};
 use super::route_limits::{ClientRate, RouteLimits};
-use super::upstream::{self, Cluster};
+use super::upstream::{self, Cluster, KnownAuthorities};
 use crate::buckets::Buckets;
 use crate::config::{
     Config, Endpoint, Limits, Listener, RateLimit, Timeouts, UNMATCHED, UpstreamKind, Written,
@@ -81,6 +81,7 @@ impl Snapshot {
             }
         };
         let previous = previous.map_or([].as_slice(), |previous| &previous.clusters);
+        let mut authorities = KnownAuthorities::default();
         let clusters: Vec<Arc<Cluster>> = config
             .upstreams
             .into_iter()
@@ -96,7 +97,14 @@ impl Snapshot {
                     known => {
                         let metrics = metrics.upstream(&upstream.name);
                         let known = known.map(Arc::as_ref);
-                        Arc::new(Cluster::new(upstream, endpoints, metrics, known))
+                        let authorities = &mut authorities;
+                        Arc::new(Cluster::new(
+                            upstream,
+                            endpoints,
+                            metrics,
+                            authorities,
+                            known,
+                        ))
                     }
                 }
             })

@@ -7,7 +7,7 @@ use super::checks::{Checker, MAX_AT_ONCE};
 use super::endpoint::Endpoint;
 use super::health::may_eject;
 use super::members::{Choice, Members, NoPeer};
-use super::peer::{Needs, Way};
+use super::peer::{KnownAuthorities, Needs, Way};
 use super::resolver::{Resolution, Resolved};
 use crate::config;
 use crate::config::{HashKey, HealthCheck, LoadBalancing, Upstream};
@@ -55,6 +55,7 @@ impl Cluster {
         upstream: Upstream,
         configured: Vec<config::Endpoint>,
         metrics: UpstreamMetrics,
+        authorities: &mut KnownAuthorities,
         previous: Option<&Self>,
     ) -> Self {
         let now = Instant::now();
@@ -74,7 +75,7 @@ impl Cluster {
         let members = Members::new(all, upstream.has_keys());
         metrics.shows(members.counts());
         Self {
-            way: Way::new(&upstream),
+            way: Way::new(&upstream, authorities),
             metrics,
             members: ArcSwap::from_pointee(members),
             changing: Mutex::new(()),

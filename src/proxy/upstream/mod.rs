@@ -24,6 +24,6 @@ pub(super) use failure::Failure;
 pub(super) use hash_key::hash_key;
 pub(super) use members::NoPeer;
 pub(super) use page::page;
-pub(super) use peer::{NO_AUTHORITIES, Needs};
+pub(super) use peer::{KnownAuthorities, NO_AUTHORITIES, Needs};
 pub(super) use retry::{Body, FailedTry};
 pub(super) use tries::Tries;

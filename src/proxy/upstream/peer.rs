@@ -53,6 +53,13 @@ struct WayTls {
     verifies: bool,
 }
 
+/// The authorities of upstreams in the form that pingora takes them, which is many times as large. Many
+/// upstreams have the same ones.
+#[derive(Default)]
+pub(in crate::proxy) struct KnownAuthorities(Vec<(Certificates, Arc<CaType>)>);
+
+type Certificates = Arc<[CertificateDer<'static>]>;
+
 /// The needs of one request.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::proxy) struct Needs {
@@ -80,10 +87,11 @@ pub(in crate::proxy) const NO_AUTHORITIES: &str = "/dev/null";
 // === impl Way ===
 
 impl Way {
-    pub(super) fn new(upstream: &Upstream) -> Self {
+    pub(super) fn new(upstream: &Upstream, known: &mut KnownAuthorities) -> Self {
+        let tls = upstream.tls.as_ref();
         Self {
             protocol: upstream.protocol,
-            tls: upstream.tls.as_ref().map(WayTls::new).map(Arc::new),
+            tls: tls.map(|tls| Arc::new(WayTls::new(tls, known))),
             idle_timeout: upstream.idle_timeout,
             shared: next_key(),
             fresh: next_key(),
@@ -171,7 +179,7 @@ impl Way {
 // === impl WayTls ===
 
 impl WayTls {
-    fn new(tls: &ClientTls) -> Self {
+    fn new(tls: &ClientTls, known: &mut KnownAuthorities) -> Self {
         let ClientTls {
             server_name,
             authorities,
@@ -181,7 +189,7 @@ impl WayTls {
         Self {
             server_name: server_name.clone(),
             authorities: match skips_verification {
-                false => authorities.iter().map(wrapped).collect(),
+                false => known.wrapped(authorities),
                 true => placeholder(),
             },
             identity: identity.as_ref().map(|Identity { chain, key }| {
@@ -189,6 +197,23 @@ impl WayTls {
                 Arc::new(CertKey::new(chain, key.secret_der().to_vec()))
             }),
             verifies: !skips_verification,
+        }
+    }
+}
+
+// === impl KnownAuthorities ===
+
+impl KnownAuthorities {
+    fn wrapped(&mut self, certificates: &Certificates) -> Arc<CaType> {
+        let is_same =
+            |known: &Certificates| Arc::ptr_eq(known, certificates) || **known == **certificates;
+        match self.0.iter().find(|(known, _)| is_same(known)) {
+            Some((_, all)) => Arc::clone(all),
+            None => {
+                let all: Arc<CaType> = certificates.iter().map(wrapped).collect();
+                self.0.push((Arc::clone(certificates), Arc::clone(&all)));
+                all
+            }
         }
     }
 }
