@@ -7,8 +7,8 @@ use super::edge::upload::Upload;
 use super::record::Record;
 use super::room::Place;
 use super::snapshot::{Route, Snapshot};
-use super::upstream::Tries;
 use super::upstream::exchange::Exchange;
+use super::upstream::{Failure, Tries};
 use crate::cors::HeaderPlan;
 use http::{HeaderValue, StatusCode};
 use std::sync::Arc;
@@ -37,6 +37,8 @@ pub struct Ctx {
     pub(super) upload: Option<Arc<Upload>>,
     /// The tries of the request on its upstream.
     pub(super) tries: Tries,
+    /// The way in which the last try failed.
+    pub(super) failure: Option<Failure>,
     pub(super) exchange: Exchange,
     /// Number of bytes of the request's body that this try has sent on.
     pub(super) body_bytes: u64,
@@ -58,6 +60,7 @@ impl Ctx {
             backlog: Backlog::current(),
             upload: None,
             tries: Tries::default(),
+            failure: None,
             exchange: Exchange::default(),
             body_bytes: 0,
         }

@@ -12,7 +12,7 @@ use super::room::Room;
 use super::routed::{Routed, Step};
 use super::snapshot::Snapshot;
 use super::upstream::exchange::{Expectation, Piece, content_timeout, longest_pause};
-use super::upstream::{Body, FailedTry, Failure, Needs, NoPeer, hash_key, reason_of};
+use super::upstream::{Body, FailedTry, Failure, Needs, NoPeer, hash_key, reason};
 use super::{adapt, forward, respond};
 use crate::config::{HashKey, MAX_RETRIES};
 use arc_swap::ArcSwap;
@@ -314,7 +314,8 @@ impl ProxyHttp for Gateway {
         } else if *e.esource() == ErrorSource::Upstream
             && let Some(cluster) = &ctx.route().cluster
         {
-            cluster.log_failure(&ctx.route().name, e);
+            let failure = ctx.failure.unwrap_or(Failure::of_exchange(e));
+            cluster.log_failure(&ctx.route().name, &reason(failure, e));
         }
         if let Some(status) = status {
             respond::fail(session, ctx, status).await;
@@ -398,6 +399,7 @@ fn try_again(
         (true, false) => Body::Kept,
         (true, true) => Body::Lost,
     };
+    ctx.failure = Some(failure);
     let failed = FailedTry {
         failure,
         method: &session.req_header().method,
@@ -406,8 +408,10 @@ fn try_again(
         body,
     };
     let cluster = ctx.snapshot.route(ctx.record.route).cluster.as_ref();
-    let is_again =
-        cluster.is_some_and(|cluster| ctx.tries.failed(cluster, &failed, || reason_of(&error)));
+    let is_again = cluster.is_some_and(|cluster| {
+        ctx.tries
+            .failed(cluster, &failed, || reason(failure, &error))
+    });
     error.set_retry(is_again);
     error
 }

@@ -262,3 +262,45 @@ fn a_client_that_goes_away_makes_room_for_another() {
         thread::yield_now();
     }
 }
+
+#[test]
+fn an_endpoint_may_be_an_address_of_ipv6() {
+    // Not every machine has it.
+    let Ok(listener) = TcpListener::bind("[::1]:0") else {
+        return;
+    };
+    let address = listener.local_addr().expect("bound");
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            crate::support::read_head(&mut stream);
+            let _ = std::io::Write::write_all(&mut stream, &Answer::ok().0);
+        }
+    });
+    let gateway = gateway(&format!("{{ endpoints: ['{address}'] }}"));
+    assert_eq!(gateway.send(GET).status, 200);
+}
+
+#[test]
+fn a_compressed_content_is_passed_on_as_it_is() {
+    // A few bytes that would unpack to very many.
+    let bomb: Vec<u8> = (0..=255).cycle().take(10_000).collect();
+    let mut answer = format!(
+        "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
+        bomb.len()
+    )
+    .into_bytes();
+    answer.extend_from_slice(&bomb);
+    let up = Upstream::start(Answer(answer));
+    let gateway = gateway(&format!("{{ endpoints: ['{}'] }}", up.address));
+    let asked = GET.replace(
+        "\r\n\r\n",
+        "\r\nAccept-Encoding: gzip, br\r\nConnection: close\r\n\r\n",
+    );
+    let mut stream = std::net::TcpStream::connect(gateway.address).expect("it listens");
+    std::io::Write::write_all(&mut stream, asked.as_bytes()).expect("it reads");
+    let mut all = Vec::new();
+    std::io::Read::read_to_end(&mut stream, &mut all).expect("it ends");
+    assert!(all.ends_with(&bomb), "{} bytes", all.len());
+    let received = up.received().remove(0);
+    assert_eq!(received.get("accept-encoding").as_deref(), Some("gzip, br"));
+}

@@ -1,7 +1,9 @@
 //! Active checks: what is asked of an endpoint, and whether the answer is good enough.
 
 use super::endpoint::Endpoint;
+use super::failure::Failure;
 use super::peer::{Way, connector_options};
+use super::reason::reason;
 use crate::config::HealthCheck;
 use pingora_core::connectors::http::Connector;
 use pingora_core::protocols::http::client::HttpSession;
@@ -59,10 +61,23 @@ impl Checker {
         endpoint: &Endpoint,
         way: &Way,
     ) -> Result<(), String> {
-        let failed = |error: Box<pingora_core::Error>| format!("a check failed: {error}");
+        let failed = |error: Box<pingora_core::Error>| {
+            let error = error.into_up();
+            format!(
+                "a check failed: {}",
+                reason(Failure::of_exchange(&error), &error)
+            )
+        };
+        let not_connected = |error: Box<pingora_core::Error>| {
+            format!(
+                "a check failed: {}",
+                reason(Failure::of_connect(&error), &error)
+            )
+        };
         let peer = way.checked_peer(endpoint.address, self.rule.timeout);
         let request = self.request(path, endpoint, way).map_err(failed)?;
-        let (mut session, _) = http.get_http_session(&*peer).await.map_err(failed)?;
+        let connected = http.get_http_session(&*peer).await;
+        let (mut session, _) = connected.map_err(not_connected)?;
         if way.is_http2() != matches!(session, HttpSession::H2(_)) {
             return Err("a check failed: the upstream did not choose HTTP/2".to_owned());
         }

@@ -349,10 +349,9 @@ impl Cluster {
     }
 
     /// Logs that a request failed, at most once per second: a backend that is down fails all of them.
-    pub(in crate::proxy) fn log_failure(&self, route: &str, error: &pingora_core::Error) {
+    pub(in crate::proxy) fn log_failure(&self, route: &str, reason: &str) {
         let second = self.started.elapsed().as_secs() + 1;
         if self.logged.swap(second, Ordering::Relaxed) != second {
-            let reason = reason_of(error);
             warn!(
                 upstream = self.name(),
                 route,
@@ -360,15 +359,6 @@ impl Cluster {
                 reason.escape_debug()
             );
         }
-    }
-}
-
-/// Describes an error for the operator.
-pub(in crate::proxy) fn reason_of(error: &pingora_core::Error) -> String {
-    let kind = error.etype().as_str();
-    match &error.context {
-        Some(context) => format!("{kind}: {}", context.as_str()),
-        None => kind.to_owned(),
     }
 }
 

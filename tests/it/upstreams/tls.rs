@@ -1,7 +1,9 @@
 //! TLS to upstreams: who is believed, who the gateway says it is, and what the client learns when it fails.
 
 use super::GET;
-use crate::support::{Authority, Folder, Gateway, Handshake, Pair, TlsUpstream, Upstream};
+use crate::support::{
+    Authority, Client, Folder, Gateway, Handshake, Pair, Running, TlsUpstream, Upstream,
+};
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::thread;
@@ -281,4 +283,45 @@ fn what_is_not_tls_and_what_says_nothing_fail_in_their_time() {
     assert_eq!(response.status, 504);
     assert_eq!(response.lines("access-control-allow-origin"), 1);
     assert_eq!(failures(&gateway, "u"), [("timeout", 1.0)]);
+}
+
+#[test]
+fn the_log_says_why_an_upstream_is_not_believed() {
+    let site = Site::new();
+    let text = |pair: &Pair| {
+        let upstream = TlsUpstream::start(pair, &[], None);
+        format!(
+            "listeners: [{{ address: '127.0.0.1:0' }}]\n\
+             upstreams: {{ u: {{ endpoints: ['{}'], tls: {{ server_name: books.internal, ca: ca.pem }} }} }}\n\
+             routes: [{{ upstream: u, cors: off }}]\n",
+            upstream.address
+        )
+    };
+    for (pair, expected) in [
+        (
+            site.others.issue(&[NAME]),
+            "not signed by an authority that is trusted: see `ca`",
+        ),
+        (
+            site.servers.issue(&["films.internal"]),
+            "is only valid for DnsName(\"films.internal\")",
+        ),
+        (
+            site.servers.issue_until(&[NAME], 2001),
+            "certificate expired",
+        ),
+    ] {
+        let file = site.folder.write("logged.yaml", &text(&pair));
+        let mut running = Running::start(&["serve", &file.display().to_string()]);
+        let log = running.log();
+        let mut client = Client::connect(log.listener());
+        assert_eq!(client.exchange(GET).status, 502);
+        let line = log.line("requests fail: the TLS handshake failed: ");
+        assert!(line.contains(expected), "{line}");
+        assert!(
+            line.contains("WARN") && line.contains("upstream=\"u\""),
+            "{line}"
+        );
+        running.0.kill().expect("it runs");
+    }
 }
