@@ -11,8 +11,8 @@ mod tls;
 mod upstreams;
 
 pub(super) use policies::{
-    RawOnRejectedPreflight, RawOrigin, RawOriginEntry, RawPolicy, RawRejection,
-    RawUpstreamCorsHeaders, RawWrittenAnswer,
+    RawBlockDisallowedOrigins, RawOnRejectedPreflight, RawOrigin, RawOriginEntry, RawPolicy,
+    RawRejection, RawUpstreamCorsHeaders, RawWrittenAnswer,
 };
 pub(super) use routes::{RawCors, RawMatch, RawPolicyRef, RawRoute};
 pub(super) use scalars::{RawDuration, RawScalar, RawSize};

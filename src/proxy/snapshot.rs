@@ -22,7 +22,7 @@ pub struct Snapshot {
     pub(crate) limits: Limits,
     pub(crate) express_lane: bool,
     /// Peers whose word about the client is believed.
-    pub(super) trusted_proxies: Vec<IpNet>,
+    pub(crate) trusted_proxies: Vec<IpNet>,
     /// The traffic listeners, in the order in which they were bound.
     pub listeners: Vec<Listener>,
     /// The file that it was compiled from, for explain.

@@ -2,6 +2,7 @@
 
 mod alloc;
 mod architecture;
+mod blocking;
 mod bodies;
 mod bombs;
 mod browser;

@@ -36,11 +36,10 @@ use std::sync::Arc;
 pub(super) use tls::WrittenCertificate;
 
 /// Keys and values that the file format has and this version does not.
-const NOT_YET: [&str; 15] = [
+const NOT_YET: [&str; 14] = [
     "access_log",
     "health_check",
     "cors_mode",
-    "block_disallowed_origins",
     "run_directory",
     "resolve_interval",
     "hash_key",
@@ -185,6 +184,8 @@ fn config(report: &mut Report<'_>, inputs: &mut Inputs, raw: RawConfig) -> Optio
     let routes = routes::routes(report, inputs, routes, &upstreams, &policies);
     if let Some(routes) = &routes {
         lint::certificates::listeners(report, &listeners, routes);
+        let trusts_proxies = !trusted_proxies.is_empty();
+        lint::blocking::listeners(report, &listeners, trusts_proxies, routes);
     }
     let default_policy = default_policy
         .and_then(|name| policies.named(report, "default_policy", &name))
