@@ -9,6 +9,7 @@
 
 mod compile;
 mod compiled;
+mod edits;
 mod error;
 mod lint;
 mod raw;
@@ -25,6 +26,7 @@ pub use compiled::{
     Admin, Config, Endpoint, Limits, ListenAddress, Listener, ListenerTls, Protocol, RateLimit,
     Route, ServedCertificate, Server, Timeouts, UNMATCHED, Upstream, UpstreamKind,
 };
+pub use edits::{Edits, FieldEdit, HeaderEdits, HostRewrite, PathRewrite};
 pub use error::{ConfigError, Diagnostic, Place, Severity, escaped};
 pub use schema::schema;
 pub use sources::Sources;

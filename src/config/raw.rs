@@ -14,7 +14,9 @@ pub(super) use policies::{
     RawBlockDisallowedOrigins, RawOnRejectedPreflight, RawOrigin, RawOriginEntry, RawPolicy,
     RawRejection, RawUpstreamCorsHeaders, RawWrittenAnswer,
 };
-pub(super) use routes::{RawCors, RawMatch, RawPolicyRef, RawRoute};
+pub(super) use routes::{
+    RawCors, RawHeaderEdits, RawHost, RawMatch, RawPolicyRef, RawRewrite, RawRoute,
+};
 pub(super) use scalars::{RawDuration, RawScalar, RawSize};
 pub(super) use tls::{RawAlpn, RawCertificate, RawClientCertificate, RawTls, RawTlsVersion};
 pub(super) use upstreams::{RawLoadBalancing, RawProtocol, RawUpstream};

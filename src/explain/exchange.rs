@@ -3,6 +3,7 @@
 //! *Invariant:* the route, the decision and the answer are those of [`Routed`], which traffic asks.
 
 use super::client;
+use super::forwarded::{FieldEdits, Forwarded};
 use super::question::{Question, browser_headers};
 use super::report::{
     Author, Browser, Exchange, NearestRoute, ReadingReport, Response, RouteReport, StepOutcome,
@@ -75,6 +76,10 @@ pub(super) fn exchange(
         steps: steps.collect(),
         outcome: outcome.as_str(),
         reason: outcome.reason(),
+        forwarded: match response.from {
+            Author::Upstream => Forwarded::of(route, &question.method, &question.target),
+            Author::Gateway => None,
+        },
         response,
         browser: Browser {
             permits: None,
@@ -160,6 +165,7 @@ fn own_response(answer: &Answer<'_>) -> (Response, Option<Seen>) {
         from: Author::Gateway,
         status: Some(answer.status.as_u16()),
         headers,
+        edits: None,
         upstream_cors_headers: None,
     };
     let seen = Seen {
@@ -187,6 +193,7 @@ fn upstreams_response(
         from: Author::Upstream,
         status: None,
         headers: shown(&added),
+        edits: route.edits.response.as_deref().map(FieldEdits::of),
         upstream_cors_headers: Some(words),
     };
     let seen = Seen {

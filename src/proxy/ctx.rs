@@ -42,6 +42,8 @@ pub struct Ctx {
     pub(super) needs_fresh: bool,
     /// The place that the request takes at its endpoint, if the number of places is limited.
     pub(super) place: Option<Place>,
+    /// The host of the endpoint that is asked, as it is configured.
+    pub(super) endpoint: Option<HeaderValue>,
     pub(super) exchange: Exchange,
     /// Number of bytes of the request's body that this try has sent on.
     pub(super) body_bytes: u64,
@@ -66,6 +68,7 @@ impl Ctx {
             failed_connects: 0,
             needs_fresh: false,
             place: None,
+            endpoint: None,
             exchange: Exchange::default(),
             body_bytes: 0,
         }

@@ -13,7 +13,7 @@ use super::snapshot::Snapshot;
 use super::upstream::exchange::{Expectation, Piece, content_timeout, longest_pause};
 use super::upstream::retry::{FailedTry, Failure, may_try_again};
 use super::upstream::{NoPeer, Try};
-use super::{adapt, forward, respond};
+use super::{adapt, forward, respond, rewrite};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -164,9 +164,9 @@ impl ProxyHttp for Gateway {
                 is_fresh: ctx.needs_fresh,
             })
         });
-        let (peer, place) =
+        let (peer, place, host) =
             found.map_err(|error| Error::explain(ErrorType::HTTPStatus(503), error.to_string()))?;
-        (ctx.turn, ctx.place) = (turn, place);
+        (ctx.turn, ctx.place, ctx.endpoint) = (turn, place, Some(host));
         Ok(peer)
     }
 
@@ -229,6 +229,7 @@ impl ProxyHttp for Gateway {
             &ctx.snapshot,
             upstream_request,
         )?;
+        rewrite::apply(ctx.route(), ctx.endpoint.as_ref(), upstream_request)?;
         adapt::request(session.req_header().version, upstream_request)?;
         let expects_word = upstream_request.headers.contains_key(header::EXPECT);
         let piece = match session.as_downstream_mut().is_body_empty() {

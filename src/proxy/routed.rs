@@ -9,6 +9,7 @@ use super::check::{RequestError, check, check_body, check_client, check_length};
 use super::facts::{Facts, Target};
 use super::forward;
 use super::record::Record;
+use super::rewrite;
 use super::snapshot::{Route, RouteId, Snapshot};
 use crate::cors::{
     ActualOutcome, CorsRequest, Decision, HeaderPlan, Outcome, PreflightDecision, Reason,
@@ -68,6 +69,7 @@ impl<'a> Routed<'a> {
         let checked = checked.and_then(|()| check_readings(snapshot, facts, &search, route));
         let most = route.limits.max_request_body_bytes;
         let checked = checked.and_then(|()| check_body(facts, most));
+        let checked = checked.and_then(|()| rewrite::check_target(facts, &route.edits));
         let redirect = listener.and_then(|listener| listener.https_redirect_port);
         // A request that is refused has a decision, too: its answer carries CORS headers.
         let mut decision = decide(&route.rule, facts.cors);

@@ -95,6 +95,11 @@ fn what_a_connection_meets_before_its_request_is_told() {
 }
 
 #[test]
+fn the_request_that_an_upstream_gets_is_told() {
+    transcript("explain/rewrites.txt", &Masks::default());
+}
+
+#[test]
 fn the_request_is_the_one_that_a_browser_would_send() {
     let file = File::new(&CONFIG.replace(
         "{ path_prefix: /web, hosts: [api.example.com] }",

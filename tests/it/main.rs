@@ -31,6 +31,7 @@ mod process;
 mod rate_limits;
 mod rejections;
 mod reload;
+mod rewrites;
 mod routes;
 mod schema;
 mod shutdown;

@@ -1,6 +1,7 @@
 //! [`RawConfig`] → [`Config`]: the rules of the whole file, section by section, all errors at once.
 
 mod acknowledged;
+mod edits;
 mod inputs;
 mod listeners;
 mod matches;
@@ -36,7 +37,7 @@ use std::sync::Arc;
 pub(super) use tls::WrittenCertificate;
 
 /// Keys and values that the file format has and this version does not.
-const NOT_YET: [&str; 14] = [
+const NOT_YET: [&str; 13] = [
     "access_log",
     "health_check",
     "cors_mode",
@@ -47,7 +48,6 @@ const NOT_YET: [&str; 14] = [
     "outlier_detection",
     "presets",
     "grpc_web",
-    "rewrite",
     "h2",
     "random",
     "consistent_hash",

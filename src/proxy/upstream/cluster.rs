@@ -5,8 +5,10 @@
 
 use super::exchange::Silence;
 use crate::config::{Endpoint, Protocol, Upstream};
+use crate::proxy::rewrite;
 use crate::proxy::room::{Place, Room};
 use arc_swap::ArcSwap;
+use http::HeaderValue;
 use parking_lot::Mutex;
 use pingora_core::protocols::ALPN;
 use pingora_core::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
@@ -33,6 +35,8 @@ const FRESH: u64 = 1;
 pub(crate) struct Cluster {
     upstream: Upstream,
     endpoints: Vec<Endpoint>,
+    /// The hosts of the endpoints, as requests may name them.
+    hosts: Vec<HeaderValue>,
     targets: ArcSwap<Vec<Target>>,
     resolution: Mutex<Resolution>,
     next: AtomicUsize,
@@ -45,6 +49,8 @@ pub(crate) struct Cluster {
 #[derive(Debug, Clone)]
 struct Target {
     address: SocketAddr,
+    /// The index of its endpoint; of several that have the address, the first.
+    endpoint: usize,
     room: Room,
 }
 
@@ -87,8 +93,14 @@ struct Resolution {
 impl Cluster {
     /// Makes a cluster that knows the endpoints written as addresses; names are resolved later.
     pub(in crate::proxy) fn new(upstream: Upstream, endpoints: Vec<Endpoint>) -> Self {
-        let addresses = endpoints.iter().filter_map(literal_address);
-        let targets = addresses.map(Target::new).collect();
+        let literal = endpoints.iter().map(literal_address).enumerate();
+        let targets = literal.filter_map(|(at, address)| Some(Target::new(address?, at)));
+        let targets = targets.collect();
+        let hosts = endpoints
+            .iter()
+            .map(|endpoint| rewrite::host(endpoint, "http"));
+        // A host that is not a field's value is refused with the configuration.
+        let hosts = hosts.map(|host| host.unwrap_or(HeaderValue::from_static("")));
         let resolution = Resolution {
             known: vec![Vec::new(); endpoints.len()],
             is_complete: true,
@@ -96,6 +108,7 @@ impl Cluster {
         };
         Self {
             upstream,
+            hosts: hosts.collect(),
             endpoints,
             targets: ArcSwap::from_pointee(targets),
             resolution: Mutex::new(resolution),
@@ -126,27 +139,33 @@ impl Cluster {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Returns the peer for a try, from its turn on the first that has room for a request, and the place
-    /// that it takes there.
+    /// Returns the peer for a try, from its turn on the first that has room for a request, the place
+    /// that it takes there, and the host of its endpoint.
     pub(in crate::proxy) fn peer(
         &self,
         attempt: Try,
-    ) -> Result<(Box<HttpPeer>, Option<Place>), NoPeer> {
+    ) -> Result<(Box<HttpPeer>, Option<Place>, HeaderValue), NoPeer> {
         let targets = self.targets.load();
         let first = attempt.turn.checked_rem(targets.len());
         let (ahead, from_first) = targets.split_at(first.ok_or(NoPeer::NoAddress)?);
         let Some(max) = self.upstream.max_connections else {
             let target = from_first.first().ok_or(NoPeer::NoAddress)?;
-            return Ok((self.peer_at(target.address, attempt), None));
+            let host = self.host(target).ok_or(NoPeer::NoAddress)?;
+            return Ok((self.peer_at(target.address, attempt), None, host));
         };
         let max = match self.upstream.protocol {
             Protocol::Http1 => max,
             Protocol::H2c => max.saturating_mul(MAX_STREAMS),
         };
         let mut in_turn = from_first.iter().chain(ahead);
-        let found = in_turn.find_map(|target| Some((target.address, target.room.take(max)?)));
-        let (address, place) = found.ok_or(NoPeer::NoRoom)?;
-        Ok((self.peer_at(address, attempt), Some(place)))
+        let found = in_turn.find_map(|target| Some((target, target.room.take(max)?)));
+        let (target, place) = found.ok_or(NoPeer::NoRoom)?;
+        let host = self.host(target).ok_or(NoPeer::NoAddress)?;
+        Ok((self.peer_at(target.address, attempt), Some(place), host))
+    }
+
+    fn host(&self, target: &Target) -> Option<HeaderValue> {
+        self.hosts.get(target.endpoint).cloned()
     }
 
     fn peer_at(&self, address: SocketAddr, attempt: Try) -> Box<HttpPeer> {
@@ -222,15 +241,25 @@ impl Cluster {
                 true => RESOLVE_INTERVAL,
                 false => RETRY_INTERVAL,
             };
-        let mut addresses: Vec<SocketAddr> = resolution.known.iter().flatten().copied().collect();
-        addresses.sort_unstable();
-        addresses.dedup();
+        let known = resolution.known.iter().zip(0..);
+        let known = known.flat_map(|(addresses, at)| addresses.iter().map(move |a| (*a, at)));
+        let mut found: Vec<(SocketAddr, usize)> = known.collect();
+        found.sort_unstable();
+        found.dedup_by_key(|(address, _)| *address);
         let current = self.targets.load();
-        if !current.iter().map(|target| &target.address).eq(&addresses) {
+        let same = current
+            .iter()
+            .map(|target| (target.address, target.endpoint));
+        if !same.eq(found.iter().copied()) {
+            let addresses: Vec<SocketAddr> = found.iter().map(|(address, _)| *address).collect();
             info!(upstream = self.name(), ?addresses, "resolved");
-            let known = |address| current.iter().find(|target| target.address == address);
-            let targets = addresses.into_iter();
-            let targets = targets.map(|a| known(a).cloned().unwrap_or_else(|| Target::new(a)));
+            let room = |address| current.iter().find(|target| target.address == address);
+            let targets = found.into_iter().map(|(address, endpoint)| Target {
+                room: room(address)
+                    .map(|known| known.room.clone())
+                    .unwrap_or_default(),
+                ..Target::new(address, endpoint)
+            });
             self.targets.store(Arc::new(targets.collect()));
         }
     }
@@ -248,9 +277,10 @@ impl Cluster {
 // === impl Target ===
 
 impl Target {
-    fn new(address: SocketAddr) -> Self {
+    fn new(address: SocketAddr, endpoint: usize) -> Self {
         Self {
             address,
+            endpoint,
             room: Room::default(),
         }
     }

@@ -124,7 +124,7 @@ pub(super) const ROWS: &[Row] = &[
     advice(S::Policy, "remove it: browsers send it with a preflight, and the gateway reads it there", &[
         "request_method", "request_private_network",
     ]),
-    advice(S::Policy, "remove it: this version does not send Timing-Allow-Origin", &[
+    advice(S::Policy, "write it in the route: `response_headers: { set: { timing-allow-origin: https://app.example.com } }`", &[
         "timing_allow_origin", "timing_allow_origins", "timing_allow_origins_by_regex",
     ]),
     // gin
