@@ -7,6 +7,7 @@ pub use upstreams::{
     UpstreamKind,
 };
 
+use super::edits::Edits;
 use super::error::{Diagnostic, Place};
 use super::sources::Sources;
 use super::warning::WarningName;
@@ -165,6 +166,7 @@ pub struct Route {
     pub max_request_body_bytes: Option<u64>,
     /// Instead of the limit of all routes; `None` if the route has none of its own.
     pub rate_limit: Option<RateLimit>,
+    pub edits: Edits,
 }
 
 /// The `route` label of requests that no route matches; a route can't have this name.

@@ -9,6 +9,7 @@
 
 mod compile;
 mod compiled;
+mod edits;
 mod error;
 mod lint;
 mod raw;
@@ -27,6 +28,7 @@ pub use compiled::{
     LoadBalancing, OutlierDetection, Protocol, RateLimit, Route, ServedCertificate, Server,
     Timeouts, UNMATCHED, Upstream, UpstreamKind,
 };
+pub use edits::{Edits, FieldEdit, HeaderEdits, HostRewrite, PathRewrite};
 pub use error::{ConfigError, Diagnostic, Place, Severity, escaped};
 pub use schema::schema;
 pub use sources::Sources;

@@ -11,10 +11,12 @@ mod tls;
 mod upstreams;
 
 pub(super) use policies::{
-    RawOnRejectedPreflight, RawOrigin, RawOriginEntry, RawPolicy, RawRejection,
-    RawUpstreamCorsHeaders, RawWrittenAnswer,
+    RawBlockDisallowedOrigins, RawOnRejectedPreflight, RawOrigin, RawOriginEntry, RawPolicy,
+    RawRejection, RawUpstreamCorsHeaders, RawWrittenAnswer,
 };
-pub(super) use routes::{RawCors, RawMatch, RawPolicyRef, RawRoute};
+pub(super) use routes::{
+    RawCors, RawHeaderEdits, RawHost, RawMatch, RawPolicyRef, RawRewrite, RawRoute,
+};
 pub(super) use scalars::{RawDuration, RawScalar, RawSize};
 pub(super) use tls::{RawAlpn, RawCertificate, RawClientCertificate, RawTls, RawTlsVersion};
 pub(super) use upstreams::{

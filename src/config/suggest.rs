@@ -125,6 +125,7 @@ fn elsewhere(section: Section, name: &str) -> Option<(Section, &'static str)> {
     use Section as S;
     let is_of_cors = CORS_WORDS.iter().any(|word| plain(name).contains(word));
     let others: &[Section] = match section {
+        S::Rewrite | S::HeaderEdits => &[S::Route, S::Match],
         S::Route => &[
             S::Match,
             S::Policy,
@@ -174,6 +175,7 @@ fn within(this: Section, other: Section, form: &str) -> String {
         (_, S::Policy) => ("a policy", format!("policies: {{ web-app: {{ {form} }} }}")),
         (_, S::Match) => ("a route", format!("routes: [{{ match: {{ {form} }} }}]")),
         (S::Match, S::Route) => return format!("write `{form}` beside `match`, not in it"),
+        (S::Rewrite, S::Route) => return format!("write `{form}` beside `rewrite`, not in it"),
         (_, S::Route) => ("a route", format!("routes: [{{ {form} }}]")),
         (_, S::Upstream) => ("an upstream", format!("upstreams: {{ api: {{ {form} }} }}")),
         (_, S::UpstreamTls) => ("an upstream's `tls`", format!("tls: {{ {form} }}")),
@@ -186,6 +188,11 @@ fn within(this: Section, other: Section, form: &str) -> String {
         (_, S::Limits) => ("`limits`", format!("limits: {{ {form} }}")),
         (_, S::RateLimit) => ("a `rate_limit`", format!("rate_limit: {{ {form} }}")),
         (_, S::Server) => ("`server`", format!("server: {{ {form} }}")),
+        (_, S::Rewrite) => ("a route's `rewrite`", format!("rewrite: {{ {form} }}")),
+        (_, S::HeaderEdits) => (
+            "a route's header edits",
+            format!("request_headers: {{ {form} }}"),
+        ),
         (_, S::Tls) => ("a listener's `tls`", format!("tls: {{ {form} }}")),
         (_, S::Certificate) => ("a certificate", format!("certificates: [{{ {form} }}]")),
         (_, S::Listener | S::Admin | S::Metrics | S::Origin | S::File) => {

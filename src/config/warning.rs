@@ -3,6 +3,8 @@
 /// The name of a warning. Names are part of the file's format: they don't change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum WarningName {
+    /// A `block_disallowed_origins` that has no effect.
+    BlocksNothing,
     /// A certificate that has expired, or is not valid yet.
     CertificateNotValid,
     CertificateWithoutName,
@@ -25,6 +27,8 @@ pub enum WarningName {
     MethodOfAnotherRoute,
     /// Two certificates of a listener for one name.
     OverlappingCertificates,
+    /// A plain listener that blocks the pages of its own origin behind a proxy that ends TLS.
+    OwnOriginUnknown,
     PolicyNeverDecides,
     /// A listener whose handshakes need a certificate, which preflights never have.
     PreflightWithoutCertificate,
@@ -46,7 +50,8 @@ pub enum WarningName {
 
 impl WarningName {
     /// The warnings that can be acknowledged.
-    pub(super) const ACKNOWLEDGEABLE: [Self; 24] = [
+    pub(super) const ACKNOWLEDGEABLE: [Self; 26] = [
+        Self::BlocksNothing,
         Self::CertificateNotValid,
         Self::CertificateWithoutName,
         Self::ChainWithGap,
@@ -62,6 +67,7 @@ impl WarningName {
         Self::MethodCase,
         Self::MethodOfAnotherRoute,
         Self::OverlappingCertificates,
+        Self::OwnOriginUnknown,
         Self::PolicyNeverDecides,
         Self::PreflightWithoutCertificate,
         Self::RegexMatchesNoOrigin,
@@ -75,6 +81,7 @@ impl WarningName {
 
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::BlocksNothing => "blocks_nothing",
             Self::CertificateNotValid => "certificate_not_valid",
             Self::CertificateWithoutName => "certificate_without_name",
             Self::ChainWithGap => "chain_with_gap",
@@ -90,6 +97,7 @@ impl WarningName {
             Self::MethodCase => "method_case",
             Self::MethodOfAnotherRoute => "method_of_another_route",
             Self::OverlappingCertificates => "overlapping_certificates",
+            Self::OwnOriginUnknown => "own_origin_unknown",
             Self::PolicyNeverDecides => "policy_never_decides",
             Self::PreflightWithoutCertificate => "preflight_without_certificate",
             Self::RegexMatchesNoOrigin => "regex_matches_no_origin",

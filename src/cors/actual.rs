@@ -12,6 +12,8 @@ pub struct Actual {
     pub outcome: ActualOutcome,
     /// The edits of the response's headers.
     pub plan: HeaderPlan,
+    /// Whether the policy has the request refused, if its origin is not its own.
+    pub blocks_others: bool,
 }
 
 /// Decides under `policies`. If the answer is `*` for every origin, the Origin is not looked at, so
@@ -36,5 +38,8 @@ pub(super) fn decide(
             is_granted: found.is_ok(),
             reason: found.err().filter(|_| kind != RequestKind::NotCors),
         },
+        blocks_others: found.is_err()
+            && kind == RequestKind::Actual
+            && policies.policy(policies.last_index()).blocks(request),
     }
 }

@@ -15,7 +15,8 @@ use super::rule::Rule;
 #[derive(Debug)]
 pub enum Decision<'a> {
     Preflight(PreflightDecision<'a>),
-    /// Any other request. It is forwarded even if it is denied: the browser withholds the response.
+    /// Any other request. It is forwarded even if it is denied, unless the policy blocks it: the browser
+    /// withholds the response.
     Actual(Actual),
 }
 
@@ -55,20 +56,28 @@ pub fn decide<'a>(rule: &'a Rule, request: &'a CorsRequest<'a>) -> Decision<'a> 
             let rejected = PreflightDecision::Rejected(Reason::NoRoute, Rejection::Deny, plan);
             Decision::Preflight(rejected)
         }
-        (Rule::Policies(policies) | Rule::NoRoute(Some(policies)), kind) => {
+        (Rule::Policies(policies), kind) => {
             Decision::Actual(actual::decide(policies, kind, request))
         }
+        // There is no upstream to keep it from: the answer is 404.
+        (Rule::NoRoute(Some(policies)), kind) => Decision::Actual(Actual {
+            blocks_others: false,
+            ..actual::decide(policies, kind, request)
+        }),
         (Rule::Passthrough, _) => Decision::Actual(Actual {
             outcome: ActualOutcome::of_cors(request, ActualOutcome::PassedThrough),
             plan: HeaderPlan::Untouched,
+            blocks_others: false,
         }),
         (Rule::NoRoute(None), _) => Decision::Actual(Actual {
             outcome: ActualOutcome::of_cors(request, ActualOutcome::Denied),
             plan: HeaderPlan::Untouched,
+            blocks_others: false,
         }),
         (Rule::Off, _) => Decision::Actual(Actual {
             outcome: ActualOutcome::NotCors,
             plan: HeaderPlan::Untouched,
+            blocks_others: false,
         }),
     }
 }
@@ -124,6 +133,20 @@ fn unrouted(policies: Option<&PolicyList>, request: &CorsRequest<'_>) -> HeaderP
 // === impl Decision ===
 
 impl Decision<'_> {
+    /// Whether the request is to be blocked ([`Decision::block`]), unless its origin is its own. That is the
+    /// caller's to find out: the scheme of the request's URL may be known to a proxy in front alone.
+    pub fn blocks_others(&self) -> bool {
+        matches!(self, Self::Actual(actual) if actual.blocks_others)
+    }
+
+    /// Makes of the decision that the request is answered with 403, by the same plan as any other request of
+    /// an origin that is not allowed.
+    pub fn block(&mut self) {
+        if let Self::Actual(actual) = self {
+            actual.outcome = ActualOutcome::Blocked;
+        }
+    }
+
     /// Returns the outcome, as metrics and logs name it.
     pub fn outcome(&self) -> Outcome {
         match self {

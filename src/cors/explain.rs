@@ -44,8 +44,9 @@ pub enum StepResult {
     WouldBeNo(Reason),
 }
 
-/// Returns the steps that lead to the decision of [`decide`](super::decide).
-pub fn explain(rule: &Rule, request: &CorsRequest<'_>) -> Vec<Step> {
+/// Returns the steps that lead to the decision of [`decide`](super::decide), which may have blocked the
+/// request.
+pub fn explain(rule: &Rule, request: &CorsRequest<'_>, is_blocked: bool) -> Vec<Step> {
     let kind = request.kind();
     let mut steps = vec![
         Step::yes(StepName::Kind, kind_of(request)),
@@ -63,7 +64,7 @@ pub fn explain(rule: &Rule, request: &CorsRequest<'_>) -> Vec<Step> {
     let Some(policies) = policies else {
         return steps;
     };
-    steps.push(origin_step(policies, request));
+    steps.push(origin_step(policies, request, is_blocked));
     if kind == RequestKind::Preflight {
         let policy = policies.deciding(request);
         steps.push(method_step(policy, request));
@@ -130,7 +131,7 @@ fn named(policies: &PolicyList) -> String {
     }
 }
 
-fn origin_step(policies: &PolicyList, request: &CorsRequest<'_>) -> Step {
+fn origin_step(policies: &PolicyList, request: &CorsRequest<'_>, is_blocked: bool) -> Step {
     let name = StepName::Origin;
     let shown = match request.origin {
         SingleValue::One(origin) => quoted(origin),
@@ -159,10 +160,12 @@ fn origin_step(policies: &PolicyList, request: &CorsRequest<'_>) -> Step {
             };
             Step::yes(name, format!("{shown} matches {pattern}{of}"))
         }
-        Err(_) if request.kind() == RequestKind::Actual && request.is_beyond_cors() => {
-            let why = match request.is_websocket {
-                true => "CORS does not guard WebSockets",
-                false => "it is the request's own origin",
+        Err(_)
+            if !is_blocked && request.kind() == RequestKind::Actual && request.is_beyond_cors() =>
+        {
+            let why = match request.scheme_of_own_origin() {
+                Some(_) => "it is the request's own origin",
+                None => "CORS does not guard WebSockets",
             };
             Step::yes(
                 name,

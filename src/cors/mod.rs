@@ -74,8 +74,9 @@ pub use origins::pattern::{
 pub use origins::regex::{DeadPart, RegexError, RegexPattern};
 pub use outcome::{ActualOutcome, Outcome, PreflightOutcome, Reason};
 pub use policy::{
-    Dangers, NameList, OnRejectedPreflight, Policy, PolicyError, PolicyErrorKind, PolicySpec,
-    PreflightStatus, SpecField, UNRELATED_ORIGINS, UpstreamCorsHeaders, WrittenAnswer,
+    BlockDisallowedOrigins, Dangers, NameList, OnRejectedPreflight, Policy, PolicyError,
+    PolicyErrorKind, PolicySpec, PreflightStatus, SpecField, UNRELATED_ORIGINS,
+    UpstreamCorsHeaders, WrittenAnswer,
 };
 pub use policy_list::{PolicyIndex, PolicyList, PolicyListError};
 pub use preflight::PreflightAnswer;

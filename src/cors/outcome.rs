@@ -9,6 +9,8 @@ pub enum ActualOutcome {
     NotCors,
     Allowed,
     Denied,
+    /// Denied, and answered by the gateway: the request reaches no upstream.
+    Blocked,
     PassedThrough,
 }
 
@@ -81,12 +83,21 @@ impl PreflightOutcome {
 // === impl ActualOutcome ===
 
 impl ActualOutcome {
+    /// The outcomes that are counted, in the order of their values.
+    pub const COUNTED: [Self; 4] = [
+        Self::Allowed,
+        Self::Denied,
+        Self::Blocked,
+        Self::PassedThrough,
+    ];
+
     /// Returns the name in metrics and logs; `none` is not counted.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotCors => "none",
             Self::Allowed => "allowed",
             Self::Denied => "denied",
+            Self::Blocked => "blocked",
             Self::PassedThrough => "passed_through",
         }
     }

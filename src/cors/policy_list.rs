@@ -145,6 +145,11 @@ impl PolicyList {
         }
     }
 
+    /// Whether some policy allows every origin, and values that are not origins, too.
+    pub fn allows_any(&self) -> bool {
+        self.constant.is_some()
+    }
+
     /// Whether Access-Control-Allow-Origin is `*` on every response.
     pub(super) fn is_constant_any(&self) -> bool {
         self.constant == Some(PolicyIndex::FIRST)

@@ -97,21 +97,29 @@ impl<'a> CorsRequest<'a> {
     /// Whether a browser reads the response whatever CORS says: that of a WebSocket's handshake, or to a
     /// page of the same origin. The scheme is not compared, because a proxy in front may have ended TLS.
     pub fn is_beyond_cors(&self) -> bool {
-        let own = || {
-            let origin = std::str::from_utf8(self.origin.one()?).ok()?;
-            let (scheme, own) = origin.split_once("://")?;
-            let authority = std::str::from_utf8(self.authority).ok()?;
-            let of = |authority| {
-                let (host, port) = host_and_port(authority);
-                let port = port.filter(|port| !port.is_empty());
-                let port = port.map_or(Ok(default_port(scheme)), |port| port.parse().map(Some));
-                Some((host, port.ok()?))
-            };
-            let ((host, port), (own_host, own_port)) = (of(authority)?, of(own)?);
-            let is_http = matches!(scheme, "http" | "https") && !host.is_empty();
-            Some(is_http && host.eq_ignore_ascii_case(own_host) && port == own_port)
+        self.is_websocket || self.scheme_of_own_origin().is_some()
+    }
+
+    /// Whether the request comes from a page of its own origin, if its own URL has this scheme.
+    pub fn is_from_own_origin(&self, scheme: &str) -> bool {
+        self.scheme_of_own_origin() == Some(scheme)
+    }
+
+    /// Returns the scheme with which the request's own origin would be the one that it comes from; `None` if
+    /// the host or the port is another one.
+    pub fn scheme_of_own_origin(&self) -> Option<&'a str> {
+        let origin = std::str::from_utf8(self.origin.one()?).ok()?;
+        let (scheme, theirs) = origin.split_once("://")?;
+        let own = std::str::from_utf8(self.authority).ok()?;
+        let of = |authority| {
+            let (host, port) = host_and_port(authority);
+            let port = port.filter(|port| !port.is_empty());
+            let port = port.map_or(Ok(default_port(scheme)), |port| port.parse().map(Some));
+            Some((host, port.ok()?))
         };
-        self.is_websocket || own().unwrap_or(false)
+        let ((host, port), (own_host, own_port)) = (of(theirs)?, of(own)?);
+        let is_http = matches!(scheme, "http" | "https") && !host.is_empty();
+        (is_http && host.eq_ignore_ascii_case(own_host) && port == own_port).then_some(scheme)
     }
 
     /// Returns the kind of request. An OPTIONS without Access-Control-Request-Method is an ordinary

@@ -2,7 +2,7 @@
 
 use super::report::{Change, Exchange, StepOutcome};
 use crate::config::{Written, WrittenPlaces};
-use crate::cors::{CorsRequest, Policy, Remedy, Rule, remedies};
+use crate::cors::{ActualOutcome, CorsRequest, Policy, Remedy, Rule, remedies};
 use crate::proxy::Snapshot;
 
 /// The configuration, as far as changes of it are concerned.
@@ -153,6 +153,11 @@ impl Change {
 // === impl Exchange ===
 
 impl Exchange {
+    /// Whether the gateway refuses the request because of its origin.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.outcome == ActualOutcome::Blocked.as_str()
+    }
+
     /// Whether the request is refused whatever CORS says.
     fn is_refused_before_cors(&self) -> bool {
         let mut steps = self.steps.iter();

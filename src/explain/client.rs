@@ -23,10 +23,22 @@ pub(super) fn listener<'s>(
 pub(super) fn assumed(snapshot: &Snapshot, question: &Question, kind: RequestKind) -> Client {
     let Some((index, listener)) = listener(snapshot, question) else {
         // Behind a proxy, that one asks for certificates.
-        return Client::explained(Via::Proxy, None, false);
+        let scheme = scheme_by_proxy(snapshot, question);
+        return Client::explained(Via::Proxy, None, false, scheme);
     };
     let has_certificate = shows_certificate(question) && kind != RequestKind::Preflight;
-    Client::explained(Via::Listener(index), listener.tls.as_ref(), has_certificate)
+    let scheme = match &listener.tls {
+        Some(_) => None,
+        None => scheme_by_proxy(snapshot, question),
+    };
+    let via = Via::Listener(index);
+    Client::explained(via, listener.tls.as_ref(), has_certificate, scheme)
+}
+
+/// Returns the scheme that a proxy in front states, having ended TLS: that of the question's URL. Only
+/// `trusted_proxies` are believed.
+fn scheme_by_proxy(snapshot: &Snapshot, question: &Question) -> Option<&'static str> {
+    (!snapshot.trusted_proxies.is_empty() && question.speaks_tls()).then_some("https")
 }
 
 /// Whether the request itself comes with a certificate, if one is asked for.

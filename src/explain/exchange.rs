@@ -3,12 +3,16 @@
 //! *Invariant:* the route, the decision and the answer are those of [`Routed`], which traffic asks.
 
 use super::client;
+use super::forwarded::{FieldEdits, Forwarded};
 use super::question::{Question, browser_headers};
 use super::report::{
     Author, Browser, Exchange, NearestRoute, ReadingReport, Response, RouteReport, StepOutcome,
     StepReport,
 };
-use crate::cors::{self, HeaderPlan, Policy, Rule, StepResult, UpstreamCorsHeaders};
+use crate::cors::{
+    self, BlockDisallowedOrigins, CorsRequest, HeaderPlan, Policy, Rule, StepResult,
+    UpstreamCorsHeaders,
+};
 use crate::proxy::answer::{Answer, CONTENT_TYPE, has_length};
 use crate::proxy::facts::{Facts, HeaderLength, cors_request};
 use crate::proxy::respond;
@@ -26,6 +30,9 @@ pub(super) struct Seen {
 
 /// The name of the step before all others: whether the request can be trusted to mean one thing.
 pub(super) const REQUEST: &str = "request";
+
+/// The name of the step behind all others, of a request that is blocked.
+const BLOCK: &str = "block";
 
 /// Explains one request, and returns the response that a browser sees; `None` if the upstream makes it.
 pub(super) fn exchange(
@@ -45,10 +52,11 @@ pub(super) fn exchange(
     );
     let routed = Routed::of(snapshot, &facts);
     let route = routed.route();
-    let steps = cors::explain(&route.rule, &request);
+    let steps = cors::explain(&route.rule, &request, routed.is_blocked());
     let steps = before_cors(&routed, &facts)
         .into_iter()
-        .chain(steps.into_iter().map(StepReport::from));
+        .chain(steps.into_iter().map(StepReport::from))
+        .chain(blocked(&routed, &request));
     let (response, seen) = match routed.step() {
         Step::Answer(answer) => own_response(&answer),
         Step::Forward(plan) => upstreams_response(route, plan, routed.vary().as_ref(), header),
@@ -68,6 +76,10 @@ pub(super) fn exchange(
         steps: steps.collect(),
         outcome: outcome.as_str(),
         reason: outcome.reason(),
+        forwarded: match response.from {
+            Author::Upstream => Forwarded::of(route, &question.method, &question.target),
+            Author::Gateway => None,
+        },
         response,
         browser: Browser {
             permits: None,
@@ -81,6 +93,7 @@ pub(super) fn exchange(
 /// Reports the step before all others: what is settled about the request before CORS has a say.
 fn before_cors(routed: &Routed<'_>, facts: &Facts<'_>) -> Option<StepReport> {
     let (result, finding) = match routed.error() {
+        Some(_) if routed.is_blocked() => return None,
         Some(error) => (StepOutcome::No, error.to_string()),
         None if routed.is_redirected() => {
             let finding = "the listener sends everything but preflights to https";
@@ -98,6 +111,39 @@ fn before_cors(routed: &Routed<'_>, facts: &Facts<'_>) -> Option<StepReport> {
         reason: None,
         finding,
         near_miss: None,
+    })
+}
+
+/// Reports the last step of a request that is blocked.
+fn blocked(routed: &Routed<'_>, request: &CorsRequest<'_>) -> Option<StepReport> {
+    if !routed.is_blocked() {
+        return None;
+    }
+    let policy = routed.route().rule.policies()?.policies().last()?;
+    let word = match policy.block_disallowed_origins() {
+        BlockDisallowedOrigins::WebSocket => "websocket",
+        BlockDisallowedOrigins::All | BlockDisallowedOrigins::Never => "all",
+    };
+    let own = routed.own_scheme();
+    let near_miss = request.scheme_of_own_origin().map(|scheme| {
+        let hint = match scheme {
+            "https" => {
+                ": a proxy that ends TLS must be in `trusted_proxies`, and send X-Forwarded-Proto"
+            }
+            _ => "",
+        };
+        format!(
+            "host and port are the request's own, but its scheme is `{own}`, not `{scheme}`{hint}"
+        )
+    });
+    Some(StepReport {
+        step: BLOCK,
+        result: StepOutcome::Yes,
+        reason: None,
+        finding: format!(
+            "`block_disallowed_origins: {word}`: the gateway answers 403, and no upstream is asked"
+        ),
+        near_miss,
     })
 }
 
@@ -119,6 +165,7 @@ fn own_response(answer: &Answer<'_>) -> (Response, Option<Seen>) {
         from: Author::Gateway,
         status: Some(answer.status.as_u16()),
         headers,
+        edits: None,
         upstream_cors_headers: None,
     };
     let seen = Seen {
@@ -146,6 +193,7 @@ fn upstreams_response(
         from: Author::Upstream,
         status: None,
         headers: shown(&added),
+        edits: route.edits.response.as_deref().map(FieldEdits::of),
         upstream_cors_headers: Some(words),
     };
     let seen = Seen {

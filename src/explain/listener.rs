@@ -15,7 +15,7 @@ pub(super) fn rule(snapshot: &Snapshot, question: &Question, report: &mut Report
     };
     let Some(tls) = &listener.tls else { return };
     let is_of_a_browser = report.preflight.is_some();
-    let why = if !speaks_tls(question) {
+    let why = if !question.speaks_tls() {
         "the listener speaks TLS, and answers plain HTTP with 400: use https in the URL"
     } else if tls.client_certificate == ClientCertificate::Always
         && (is_of_a_browser || !client::shows_certificate(question))
@@ -36,17 +36,13 @@ pub(super) fn rule(snapshot: &Snapshot, question: &Question, report: &mut Report
     (report.preflight, report.request) = (None, None);
 }
 
-fn speaks_tls(question: &Question) -> bool {
-    matches!(question.scheme.as_str(), "https" | "wss")
-}
-
 /// Says what a client meets at the listener that a question's URL leads to.
 pub(super) fn notes(snapshot: &Snapshot, question: &Question, report: &Report) -> Vec<String> {
     let Some((_, listener)) = client::listener(snapshot, question) else {
         return Vec::new();
     };
     let address = listener.listen.address;
-    let speaks_tls = speaks_tls(question);
+    let speaks_tls = question.speaks_tls();
     let mut notes = Vec::new();
     match &listener.tls {
         None if speaks_tls => notes.push(format!(
@@ -85,7 +81,7 @@ fn of_name(tls: &ListenerTls, question: &Question) -> Option<String> {
 
 /// Says what becomes of a client that shows no certificate.
 fn of_client(tls: &ListenerTls, question: &Question, report: &Report) -> Option<String> {
-    if !speaks_tls(question) {
+    if !question.speaks_tls() {
         return None;
     }
     let is_of_a_browser = report.preflight.is_some() || !question.is_as_sent();

@@ -7,6 +7,7 @@
 mod changes;
 mod client;
 mod exchange;
+mod forwarded;
 mod judgement;
 mod listener;
 mod notes;
@@ -15,6 +16,7 @@ mod report;
 mod script;
 mod unasked;
 
+pub use forwarded::{FieldEdits, Forwarded};
 pub use question::{Flags, Format, Message, Question, QuestionError, Source};
 pub use report::{
     Author, Browser, Change, Exchange, NearestRoute, ReadingReport, Report, Response, RouteReport,

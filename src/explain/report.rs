@@ -1,5 +1,6 @@
 //! The report about a request: as data for programs, and as text for people.
 
+use super::forwarded::{FieldEdits, Forwarded};
 use crate::config::escaped;
 use serde::Serialize;
 use std::fmt;
@@ -69,6 +70,9 @@ pub struct Exchange {
     /// The outcome as in metrics; `none` is not counted.
     pub outcome: &'static str,
     pub reason: Option<&'static str>,
+    /// The request that the upstream gets; left out if it is this one, or none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forwarded: Option<Forwarded>,
     pub response: Response,
     pub browser: Browser,
 }
@@ -128,6 +132,9 @@ pub struct Response {
     /// All fields of the gateway's own response, or those it adds to an upstream's. Date and Connection
     /// are left out.
     pub headers: Vec<(String, String)>,
+    /// The edits that the route makes in an upstream's response; left out if there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edits: Option<FieldEdits>,
     /// The treatment of the upstream's own CORS fields.
     pub upstream_cors_headers: Option<&'static str>,
 }
@@ -248,6 +255,7 @@ impl fmt::Display for Exchange {
             steps,
             outcome,
             reason,
+            forwarded,
             response,
             browser,
         } = self;
@@ -266,6 +274,9 @@ impl fmt::Display for Exchange {
             .map(|reason| format!(", {reason}"))
             .unwrap_or_default();
         writeln!(f, "  counted   {outcome}{reason}")?;
+        if let Some(forwarded) = forwarded {
+            write!(f, "  {forwarded}")?;
+        }
         write!(f, "{response}")?;
         writeln!(f, "  browser   {}", browser.says)
     }
@@ -332,6 +343,7 @@ impl fmt::Display for Response {
             from,
             status,
             headers,
+            edits,
             upstream_cors_headers,
         } = self;
         let line = match (from, status) {
@@ -344,6 +356,9 @@ impl fmt::Display for Response {
             _ => "the upstream's".to_owned(),
         };
         writeln!(f, "  response  {line}")?;
+        if let Some(edits) = edits {
+            write!(f, "{edits}")?;
+        }
         for (name, value) in headers {
             let plus = if *from == Author::Upstream { "+ " } else { "" };
             writeln!(f, "    {plus}{name}: {}", escaped(value))?;

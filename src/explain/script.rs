@@ -46,6 +46,17 @@ pub(super) fn explain_script(
     let header = sent.header()?;
     let (mut exchange_itself, seen) = exchange(snapshot, &header, &sent);
     let hidden = hidden(&script, seen.as_ref(), &question.reads);
+    if question.is_same_origin(&origin) && exchange_itself.is_blocked() {
+        exchange_itself.browser.says = "makes no CORS check".to_owned();
+        report.verdict = Ruling::Fails;
+        let steps = exchange_itself.steps.last();
+        let miss = steps
+            .and_then(|step| step.near_miss.clone())
+            .unwrap_or_default();
+        report.why = format!("the gateway answers the page with 403: {miss}");
+        report.request = Some(exchange_itself);
+        return Ok(());
+    }
     if question.is_same_origin(&origin) {
         exchange_itself.browser.says = "makes no CORS check".to_owned();
         "the page and the URL have the same origin: a browser makes no CORS check"

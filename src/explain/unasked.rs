@@ -3,6 +3,7 @@
 use super::exchange::exchange;
 use super::question::{Question, QuestionError};
 use super::report::{Author, Exchange, Report, Ruling};
+use crate::cors::{BlockDisallowedOrigins, Rule};
 use crate::proxy::Snapshot;
 use http::request::Parts;
 
@@ -18,14 +19,36 @@ pub(super) fn explain_websocket(
         let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
         handshake.headers.extend(fields);
     }
-    let (mut exchange, _) = exchange(snapshot, &handshake.header()?, &handshake);
+    let header = handshake.header()?;
+    let (mut exchange, _) = exchange(snapshot, &header, &handshake);
     "opens the WebSocket if the handshake succeeds, whatever the page's origin"
         .clone_into(&mut exchange.browser.says);
-    report.notes.push(
-        "the upstream must compare the handshake's Origin with the origins that it trusts, and refuse the others: \
-         browsers send cookies with a handshake, and this gateway forwards it whatever its Origin"
-            .to_owned(),
-    );
+    let note = match blocks(snapshot, &exchange) {
+        true => {
+            "the policy has `block_disallowed_origins`: a handshake from a page whose origin is neither allowed nor the \
+             request's own gets 403"
+        }
+        false => {
+            "the upstream must compare the handshake's Origin with the origins that it trusts, and refuse the others: \
+             browsers send cookies with a handshake, and this gateway forwards it whatever its Origin, unless a policy \
+             says `block_disallowed_origins: websocket`"
+        }
+    };
+    report.notes.push(note.to_owned());
+    if exchange.is_blocked() {
+        report.verdict = Ruling::Blocked;
+        "gets the 403, and opens no WebSocket".clone_into(&mut exchange.browser.says);
+        let cause = exchange.cause().unwrap_or_default();
+        report.why = format!("the handshake is answered with 403: {cause}");
+        // A handshake has cookies whatever the policy says of credentials.
+        let asked = Question {
+            credentials: false,
+            ..handshake
+        };
+        report.take_changes(snapshot, &asked, &[(&exchange, &header)], &[]);
+        report.request = Some(exchange);
+        return Ok(());
+    }
     report.why = match refusal(&exchange) {
         Some(why) => {
             report.verdict = Ruling::Fails;
@@ -35,6 +58,21 @@ pub(super) fn explain_websocket(
     };
     report.request = Some(exchange);
     Ok(())
+}
+
+/// Whether the policies of the request's route block handshakes.
+fn blocks(snapshot: &Snapshot, exchange: &Exchange) -> bool {
+    let mut routes = snapshot.routes();
+    let route = routes.find(|route| route.name == exchange.route.name);
+    match route.map(|route| &route.rule) {
+        Some(Rule::Policies(policies)) if !policies.allows_any() => {
+            let says_no = policies.policies().last();
+            says_no.is_some_and(|policy| {
+                policy.block_disallowed_origins() != BlockDisallowedOrigins::Never
+            })
+        }
+        _ => false,
+    }
 }
 
 /// Explains OPTIONS without Access-Control-Request-Method, as a tool sends it.

@@ -22,9 +22,8 @@ pub(super) struct RequestMetrics {
 pub struct RouteMetrics {
     /// By outcome and reason; those that the route's rule can have.
     preflights: [[Option<IntCounter>; Reason::ALL.len()]; PreflightOutcome::ALL.len()],
-    allowed: IntCounter,
-    denied: IntCounter,
-    passed_through: IntCounter,
+    /// By outcome.
+    cors_requests: [IntCounter; ActualOutcome::COUNTED.len()],
     refused: [IntCounter; RefusedFor::ALL.len()],
     preflight: KindMetrics,
     request: KindMetrics,
@@ -48,6 +47,7 @@ pub enum RefusedFor {
     RateLimited,
     AmbiguousPath,
     ClientCertificateRequired,
+    OriginBlocked,
     TooManyRequests,
 }
 
@@ -60,7 +60,7 @@ const REQUEST: &str = "request";
 
 impl RefusedFor {
     /// All of them, in the order of their values.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Malformed,
         Self::HeaderTooLarge,
         Self::HeaderTimeout,
@@ -69,6 +69,7 @@ impl RefusedFor {
         Self::RateLimited,
         Self::AmbiguousPath,
         Self::ClientCertificateRequired,
+        Self::OriginBlocked,
         Self::TooManyRequests,
     ];
 
@@ -82,6 +83,7 @@ impl RefusedFor {
             Self::RateLimited => "rate_limited",
             Self::AmbiguousPath => "ambiguous_path",
             Self::ClientCertificateRequired => "client_certificate_required",
+            Self::OriginBlocked => "origin_blocked",
             Self::TooManyRequests => "too_many_requests",
         }
     }
@@ -142,9 +144,7 @@ impl RequestMetrics {
                     can_be.then(|| self.preflights.with_label_values(&labels))
                 })
             }),
-            allowed: cors(ActualOutcome::Allowed),
-            denied: cors(ActualOutcome::Denied),
-            passed_through: cors(ActualOutcome::PassedThrough),
+            cors_requests: ActualOutcome::COUNTED.map(cors),
             refused: RefusedFor::ALL
                 .map(|reason| self.refused.with_label_values(&[name, reason.as_str()])),
             preflight: of_kind(PREFLIGHT),
@@ -160,11 +160,7 @@ impl RequestMetrics {
                 let _ = self.preflights.remove_label_values(&labels);
             }
         }
-        for outcome in [
-            ActualOutcome::Allowed,
-            ActualOutcome::Denied,
-            ActualOutcome::PassedThrough,
-        ] {
+        for outcome in ActualOutcome::COUNTED {
             let labels = [name, outcome.as_str()];
             let _ = self.cors_requests.remove_label_values(&labels);
         }
@@ -198,10 +194,11 @@ impl RouteMetrics {
                     counter.inc();
                 }
             }
-            Outcome::Actual(ActualOutcome::NotCors) => {}
-            Outcome::Actual(ActualOutcome::Allowed) => self.allowed.inc(),
-            Outcome::Actual(ActualOutcome::Denied) => self.denied.inc(),
-            Outcome::Actual(ActualOutcome::PassedThrough) => self.passed_through.inc(),
+            Outcome::Actual(outcome) => {
+                let counted = ActualOutcome::COUNTED.iter().zip(&self.cors_requests);
+                let of_outcome = counted.filter(|(counted, _)| **counted == outcome);
+                of_outcome.for_each(|(_, counter)| counter.inc());
+            }
         }
         if let Some(reason) = refused {
             self.refused[reason as usize].inc();

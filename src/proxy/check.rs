@@ -55,6 +55,12 @@ pub(crate) enum RequestError {
     AmbiguousPath,
     #[error("the client shows no certificate, which its listener asks for")]
     ClientCertificateRequired,
+    #[error(
+        "the origin is neither allowed nor the request's own, and the policy has such requests blocked"
+    )]
+    OriginBlocked,
+    #[error("the target is too long for the route's `rewrite`")]
+    TargetTooLong,
     #[error("`limits.max_requests` requests are under way")]
     TooManyRequests,
     #[error("the body is larger than `max_request_body_bytes`")]
@@ -88,7 +94,8 @@ impl RequestError {
             | Self::BadTarget
             | Self::DotSegment
             | Self::AmbiguousPath => StatusCode::BAD_REQUEST,
-            Self::ClientCertificateRequired => StatusCode::FORBIDDEN,
+            Self::ClientCertificateRequired | Self::OriginBlocked => StatusCode::FORBIDDEN,
+            Self::TargetTooLong => StatusCode::URI_TOO_LONG,
             Self::TooManyRequests | Self::TooManyFrames => StatusCode::SERVICE_UNAVAILABLE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -98,7 +105,9 @@ impl RequestError {
     /// Returns the label that it is counted under.
     pub(crate) fn label(self) -> RefusedFor {
         match self {
-            Self::HeaderTooLarge | Self::TooManyFields => RefusedFor::HeaderTooLarge,
+            Self::HeaderTooLarge | Self::TooManyFields | Self::TargetTooLong => {
+                RefusedFor::HeaderTooLarge
+            }
             Self::HeaderTimeout => RefusedFor::HeaderTimeout,
             Self::BodyTimeout => RefusedFor::BodyTimeout,
             Self::ProxyHeader
@@ -114,6 +123,7 @@ impl RequestError {
             | Self::BadTarget => RefusedFor::Malformed,
             Self::DotSegment | Self::AmbiguousPath => RefusedFor::AmbiguousPath,
             Self::ClientCertificateRequired => RefusedFor::ClientCertificateRequired,
+            Self::OriginBlocked => RefusedFor::OriginBlocked,
             Self::TooManyRequests | Self::TooManyFrames => RefusedFor::TooManyRequests,
             Self::BodyTooLarge => RefusedFor::BodyTooLarge,
             Self::RateLimited { .. } => RefusedFor::RateLimited,

@@ -15,6 +15,9 @@ pub(crate) struct Client {
     pub peer: Option<IpAddr>,
     /// `None` on a plain connection.
     pub tls: Option<ClientTls>,
+    /// The scheme that a trusted proxy in front states, of a request that is only explained: it has no field
+    /// that says so.
+    pub explained_scheme: Option<&'static str>,
 }
 
 /// The way by which a client came.
@@ -58,8 +61,13 @@ impl Client {
     }
 
     /// Makes the client of a request that is only explained. Over TLS it shows a certificate, if
-    /// `has_certificate`.
-    pub(crate) fn explained(via: Via, tls: Option<&ListenerTls>, has_certificate: bool) -> Self {
+    /// `has_certificate`. A proxy in front has ended TLS where `scheme` says so.
+    pub(crate) fn explained(
+        via: Via,
+        tls: Option<&ListenerTls>,
+        has_certificate: bool,
+        scheme: Option<&'static str>,
+    ) -> Self {
         let certificate = has_certificate.then(|| CertificateDer::from([].as_slice()));
         Self {
             via,
@@ -69,6 +77,7 @@ impl Client {
                 authorities: tls.server.authorities().clone(),
                 not_after: i64::MAX,
             }),
+            explained_scheme: scheme,
         }
     }
 
@@ -77,7 +86,7 @@ impl Client {
         CURRENT.try_with(Arc::clone).unwrap_or_default()
     }
 
-    /// Returns the scheme that the client's URLs have.
+    /// Returns the scheme of the connection.
     pub(in crate::proxy) fn scheme(&self) -> &'static str {
         match self.tls {
             Some(_) => "https",

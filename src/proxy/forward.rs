@@ -95,12 +95,7 @@ fn is_statement(name: &str) -> bool {
 /// Whether a statement of a trusted proxy has one value, and that makes sense.
 fn is_sound(fields: &HeaderMap, name: &HeaderName) -> bool {
     let is_valid: fn(&str) -> bool = match name.as_str() {
-        PROTO => |scheme| {
-            let schemes = ["http", "https", "ws", "wss"];
-            schemes
-                .iter()
-                .any(|known| scheme.eq_ignore_ascii_case(known))
-        },
+        PROTO => |scheme| stated_scheme(scheme.as_bytes()).is_some(),
         HOST => |host| is_authority(host.as_bytes()) && !host.ends_with(':'),
         PORT => |port| {
             let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
@@ -115,6 +110,33 @@ fn is_sound(fields: &HeaderMap, name: &HeaderName) -> bool {
         (Some(line), None) => line.to_str().is_ok_and(is_valid),
         _ => false,
     }
+}
+
+/// Returns the scheme of the URL that the client asked for, as a trusted proxy states it, or else as the
+/// connection tells.
+pub(super) fn scheme(
+    client: &Client,
+    fields: &dyn RequestFields,
+    trusted: &[IpNet],
+) -> &'static str {
+    let (mut stated, mut lines) = (None, 0);
+    if client.peer.is_some_and(|peer| is_in(trusted, peer)) {
+        fields.for_each_line_reversed(PROTO, &mut |line| {
+            (stated, lines) = (stated_scheme(line), lines + 1);
+            true
+        });
+    }
+    let stated = stated.filter(|_| lines == 1).or(client.explained_scheme);
+    stated.unwrap_or(client.scheme())
+}
+
+/// Returns the scheme that the value of X-Forwarded-Proto means; `None` if it makes no sense.
+fn stated_scheme(value: &[u8]) -> Option<&'static str> {
+    let is = |scheme: &str| value.eq_ignore_ascii_case(scheme.as_bytes());
+    if is("https") || is("wss") {
+        return Some("https");
+    }
+    (is("http") || is("ws")).then_some("http")
 }
 
 /// Returns the addresses from the client's to the peer's, as X-Forwarded-For has them.

@@ -13,7 +13,7 @@ use super::routed::{Routed, Step};
 use super::snapshot::Snapshot;
 use super::upstream::exchange::{Expectation, Piece, content_timeout, longest_pause};
 use super::upstream::{Body, FailedTry, Failure, Needs, NoPeer, hash_key, reason};
-use super::{adapt, forward, respond};
+use super::{adapt, forward, respond, rewrite};
 use crate::config::{HashKey, MAX_RETRIES};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
@@ -215,6 +215,7 @@ impl ProxyHttp for Gateway {
             &ctx.snapshot,
             upstream_request,
         )?;
+        rewrite::apply(ctx.route(), ctx.tries.host(), upstream_request)?;
         adapt::request(session.req_header().version, upstream_request)?;
         check_version(ctx, upstream_request.version)?;
         let expects_word = upstream_request.headers.contains_key(header::EXPECT);

@@ -6,6 +6,7 @@
 use super::answer::Answer;
 use super::ctx::Ctx;
 use super::facts::{content_length, cors_request};
+use super::header_edits;
 use super::snapshot::Route;
 use crate::cors::{HeaderPlan, ResponseFields, add_vary};
 use bytes::Bytes;
@@ -91,9 +92,12 @@ pub(crate) async fn close(session: &mut Session) {
     }
 }
 
-/// Edits the CORS headers of an upstream's `response` by the request's plan, and its Vary by what the
-/// route was chosen by.
+/// Edits an upstream's `response`: as its route says, then its CORS headers by the request's plan, and its
+/// Vary by what the route was chosen by. What CORS says comes last, and so no edit can undo it.
 pub(crate) fn edit(session: &Session, ctx: &Ctx, response: &mut ResponseHeader) {
+    if let Some(edits) = &ctx.route().edits.response {
+        header_edits::apply(edits, response);
+    }
     let origin = session.req_header().headers.get(header::ORIGIN);
     edit_fields(ctx.route(), ctx.plan, ctx.vary.as_ref(), origin, response);
 }

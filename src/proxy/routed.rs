@@ -7,7 +7,9 @@
 use super::answer::Answer;
 use super::check::{RequestError, check, check_body, check_client, check_length};
 use super::facts::{Facts, Target};
+use super::forward;
 use super::record::Record;
+use super::rewrite;
 use super::snapshot::{Route, RouteId, Snapshot};
 use crate::cors::{
     ActualOutcome, CorsRequest, Decision, HeaderPlan, Outcome, PreflightDecision, Reason,
@@ -67,7 +69,10 @@ impl<'a> Routed<'a> {
         let checked = checked.and_then(|()| check_readings(snapshot, facts, &search, route));
         let most = route.limits.max_request_body_bytes;
         let checked = checked.and_then(|()| check_body(facts, most));
+        let checked = checked.and_then(|()| rewrite::check_target(facts, &route.edits));
         let redirect = listener.and_then(|listener| listener.https_redirect_port);
+        // A request that is refused has a decision, too: its answer carries CORS headers.
+        let mut decision = decide(&route.rule, facts.cors);
         let settled = match (checked, redirect) {
             (Err(error), _) => Some(Settled::Refused(error)),
             (Ok(()), _) if facts.is_about_the_server() => Some(Settled::AboutTheServer),
@@ -77,6 +82,10 @@ impl<'a> Routed<'a> {
                     Err(error) => Settled::Refused(error),
                 })
             }
+            (Ok(()), _) if decision.blocks_others() && !is_from_own_origin(snapshot, facts) => {
+                decision.block();
+                Some(Settled::Refused(RequestError::OriginBlocked))
+            }
             (Ok(()), _) => None,
         };
         Self {
@@ -85,8 +94,7 @@ impl<'a> Routed<'a> {
             request: facts.cors,
             facts,
             snapshot,
-            // A request that is refused has a decision, too: its answer carries CORS headers.
-            decision: decide(&route.rule, facts.cors),
+            decision,
             settled,
             // A preflight's answer is not cached, and says already that it depends on what is asked.
             vary: found
@@ -128,12 +136,22 @@ impl<'a> Routed<'a> {
         self.vary.clone()
     }
 
+    /// Whether the request is refused because of its origin.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.error() == Some(RequestError::OriginBlocked)
+    }
+
+    /// Returns the scheme of the request's own origin.
+    pub(crate) fn own_scheme(&self) -> &'static str {
+        own_scheme(self.snapshot, self.facts)
+    }
+
     /// The outcome that is counted. A settled request has none: what it would have been under CORS
-    /// cannot be trusted.
+    /// cannot be trusted. That of a blocked one is why it is settled.
     pub(crate) fn outcome(&self) -> Outcome {
         match self.settled {
+            Some(Settled::Refused(RequestError::OriginBlocked)) | None => self.decision.outcome(),
             Some(_) => Outcome::NONE,
-            None => self.decision.outcome(),
         }
     }
 
@@ -216,7 +234,7 @@ impl<'a> Routed<'a> {
             Outcome::Preflight(_, Reason::Allowed | Reason::RoutePassthrough) => None,
             Outcome::Preflight(_, reason) => Some(reason),
             // Where no policy gives a reason, no route is the reason.
-            Outcome::Actual(ActualOutcome::Denied) => {
+            Outcome::Actual(ActualOutcome::Denied | ActualOutcome::Blocked) => {
                 Some(self.plan().reason().unwrap_or(Reason::NoRoute))
             }
             Outcome::Actual(_) => None,
@@ -238,6 +256,15 @@ impl<'a> Routed<'a> {
         let names = self.route.rule.refused_names(self.plan(), request);
         self.snapshot.rejections.note(&rejected, names, now);
     }
+}
+
+/// Whether the request comes from a page of its own origin: scheme, host and port.
+fn is_from_own_origin(snapshot: &Snapshot, facts: &Facts<'_>) -> bool {
+    facts.cors.is_from_own_origin(own_scheme(snapshot, facts))
+}
+
+fn own_scheme(snapshot: &Snapshot, facts: &Facts<'_>) -> &'static str {
+    forward::scheme(facts.client, facts.fields, &snapshot.trusted_proxies)
 }
 
 /// Returns the URL of https that has the resource that a request of http asks for.

@@ -5,7 +5,8 @@ use super::route_limits::{ClientRate, RouteLimits};
 use super::upstream::{self, Cluster, KnownAuthorities};
 use crate::buckets::Buckets;
 use crate::config::{
-    Config, Endpoint, Limits, Listener, RateLimit, Timeouts, UNMATCHED, UpstreamKind, Written,
+    Config, Edits, Endpoint, Limits, Listener, RateLimit, Timeouts, UNMATCHED, UpstreamKind,
+    Written,
 };
 use crate::cors::Rule;
 use crate::metrics::{Metrics, RouteMetrics};
@@ -23,7 +24,7 @@ pub struct Snapshot {
     pub(crate) limits: Limits,
     pub(crate) express_lane: bool,
     /// Peers whose word about the client is believed.
-    pub(super) trusted_proxies: Vec<IpNet>,
+    pub(crate) trusted_proxies: Vec<IpNet>,
     /// The traffic listeners, in the order in which they were bound.
     pub listeners: Vec<Listener>,
     /// The file that it was compiled from, for explain.
@@ -49,6 +50,7 @@ pub(crate) struct Route {
     /// The longest waits of its requests for the upstream.
     pub timeouts: Timeouts,
     pub limits: RouteLimits,
+    pub edits: Edits,
     /// `None` for the stand-in. The router has its own form of it; this one is for explain.
     pub matches: Option<RouteMatch>,
     pub metrics: RouteMetrics,
@@ -117,6 +119,7 @@ impl Snapshot {
                 cluster: Some(Arc::clone(&clusters[route.upstream])),
                 timeouts: route.timeouts,
                 limits: limits_of(&route.name, route.max_request_body_bytes, route.rate_limit),
+                edits: route.edits,
                 matches: Some(route.matches),
                 ..Route::new(route.name, route.rule, metrics)
             })
@@ -243,6 +246,7 @@ impl Route {
             cluster: None,
             timeouts: Timeouts::default(),
             limits: RouteLimits::default(),
+            edits: Edits::default(),
             matches: None,
         }
     }

@@ -1,5 +1,6 @@
 //! The path of a request, as routes compare it.
 
+use arrayvec::ArrayVec;
 use std::borrow::Cow;
 
 /// Returns the path in RFC 3986's normal form (§6.2.2): unreserved characters decoded, the others
@@ -11,27 +12,42 @@ pub fn normalized_path(path: &str) -> Cow<'_, [u8]> {
     }
     let mut normal = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
-    while let Some((&first, after)) = rest.split_first() {
-        let decoded = match rest {
-            [b'%', high, low, ..] => hex(*high).zip(hex(*low)),
-            _ => None,
-        };
-        match decoded.map(|(high, low)| high << 4 | low) {
-            Some(byte) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
-                normal.push(byte);
-                rest = &rest[3..];
-            }
-            Some(_) => {
-                normal.extend(rest[..3].iter().map(u8::to_ascii_uppercase));
-                rest = &rest[3..];
-            }
-            None => {
-                normal.push(first);
-                rest = after;
-            }
-        }
+    while let Some((character, after)) = split_character(rest) {
+        normal.extend(character);
+        rest = after;
     }
     Cow::Owned(normal)
+}
+
+/// Returns the rest of a path behind a prefix in normal form, byte for byte as it was sent; `None` if the
+/// path's normal form does not begin with it.
+pub fn strip_normal_prefix<'p>(path: &'p [u8], prefix: &[u8]) -> Option<&'p [u8]> {
+    let (mut rest, mut prefix) = (path, prefix);
+    while !prefix.is_empty() {
+        let (character, after) = split_character(rest)?;
+        prefix = prefix.strip_prefix(character.as_slice())?;
+        rest = after;
+    }
+    Some(rest)
+}
+
+/// Splits the first character, encoded or not, off a path. Returns it in normal form.
+fn split_character(path: &[u8]) -> Option<(ArrayVec<u8, 3>, &[u8])> {
+    let (&first, after) = path.split_first()?;
+    let mut normal = ArrayVec::new();
+    let encoded = match path {
+        [b'%', high, low, rest @ ..] => hex(*high).zip(hex(*low)).map(|digits| (digits, rest)),
+        _ => None,
+    };
+    let Some(((high, low), rest)) = encoded else {
+        normal.push(first);
+        return Some((normal, after));
+    };
+    match high << 4 | low {
+        byte if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => normal.push(byte),
+        _ => normal.extend(path.iter().take(3).map(u8::to_ascii_uppercase)),
+    }
+    Some((normal, rest))
 }
 
 /// Whether all servers read the path alike: nothing in it is encoded, no separator may be another
@@ -114,6 +130,40 @@ mod tests {
             "/a;b/c",
         ] {
             assert!(!has_dot_segment(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_behind_a_prefix_stays_as_it_was_sent() {
+        let paths = [
+            "/api/x%2Fy",
+            "/%61pi/x",
+            "/%61%70%69",
+            "/api",
+            "/api/",
+            "/ap%69//%41",
+            "/a%2fb/c",
+            "/a%2Fb",
+            "/%zz/%4",
+            "/\u{e4}/x",
+            "/",
+            "",
+        ];
+        for path in paths {
+            for prefix in ["", "/", "/api", "/a%2Fb", "/%zz", "/ap", "/x"] {
+                // The naive way: the shortest beginning whose normal form is the prefix.
+                let begins =
+                    |at: &usize| path.is_char_boundary(*at) && normalized(&path[..*at]) == prefix;
+                let whole = |at: &usize| {
+                    normalized(&path[..*at]) + &normalized(&path[*at..]) == normalized(path)
+                };
+                let mut ends = 0..=path.len();
+                let expected = ends
+                    .find(|at| begins(at) && whole(at))
+                    .map(|at| &path.as_bytes()[at..]);
+                let actual = strip_normal_prefix(path.as_bytes(), prefix.as_bytes());
+                assert_eq!(actual, expected, "{path} {prefix}");
+            }
         }
     }
 

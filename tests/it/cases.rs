@@ -8,8 +8,8 @@ use crate::support::{
 };
 use corsgate::config::{Config, UNMATCHED};
 use corsgate::cors::{
-    CorsRequest, Decision, PreflightDecision, Reason, Rejection, RequestKind, Rule, add_vary,
-    decide,
+    ActualOutcome, CorsRequest, Decision, PreflightDecision, Reason, Rejection, RequestKind, Rule,
+    add_vary, decide,
 };
 use corsgate::explain::{self, Author, Flags, Question};
 use corsgate::metrics::Metrics;
@@ -130,7 +130,11 @@ fn run_engine(case: &Case) -> Expectation {
         .get(header::HOST)
         .map_or("api.example.com".as_bytes(), |h| h.as_bytes());
     let cors = CorsRequest::new(&method, &headers).at(host);
-    let decision = decide(rule, &cors);
+    let mut decision = decide(rule, &cors);
+    // The running gateways of the cases have no TLS, and no proxies in front.
+    if decision.blocks_others() && !cors.is_from_own_origin("http") {
+        decision.block();
+    }
     let (outcome, reason) = match &decision {
         Decision::Preflight(p) => (p.outcome().as_str(), Some(p.reason())),
         Decision::Actual(actual) => (actual.outcome.as_str(), None),
@@ -153,6 +157,7 @@ fn run_engine(case: &Case) -> Expectation {
             (written.status.as_u16(), false)
         }
         Decision::Preflight(PreflightDecision::Rejected(..)) => (403, false),
+        Decision::Actual(actual) if actual.outcome == ActualOutcome::Blocked => (403, false),
         _ if is_unmatched => (404, false),
         _ => {
             response = map(&case.upstream.headers);
@@ -246,7 +251,7 @@ fn run_explain(case: &Case) -> Expectation {
         ("rejected" | "passed_through", Some("route_passthrough")) => None,
         ("rejected" | "passed_through", reason @ Some(_)) => Some(reason),
         ("denied", _) if exchange.steps.iter().all(|step| step.step != "origin") => no,
-        ("denied", _) => Some(no.unwrap_or_else(|| panic!("{case}: no step says no"))),
+        ("denied" | "blocked", _) => Some(no.unwrap_or_else(|| panic!("{case}: no step says no"))),
         ("none", _) => no.filter(|reason| reason.is_none()),
         _ => None,
     };
@@ -342,6 +347,11 @@ fn raw_request(request: &Request) -> String {
 }
 
 fn ask_http2(case: &Case, gateway: &Gateway) -> (u16, BTreeMap<String, String>) {
+    // HTTP/2 has no upgrades: RFC 9113 §8.6.
+    let mut names = case.request.headers.iter();
+    if names.any(|(name, _)| name == "upgrade") {
+        return ask_http1(case, gateway);
+    }
     let response = run(send_http2(case, gateway));
     (response.status().as_u16(), cors_fields(response.headers()))
 }

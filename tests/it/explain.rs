@@ -91,6 +91,12 @@ fn what_is_pasted_asked_wrongly_or_wanted_as_json_is_told() {
 #[test]
 fn what_a_connection_meets_before_its_request_is_told() {
     transcript("explain/tls.txt", &Masks::default());
+    transcript("explain/blocking.txt", &Masks::default());
+}
+
+#[test]
+fn the_request_that_an_upstream_gets_is_told() {
+    transcript("explain/rewrites.txt", &Masks::default());
 }
 
 #[test]

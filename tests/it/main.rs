@@ -2,6 +2,7 @@
 
 mod alloc;
 mod architecture;
+mod blocking;
 mod bodies;
 mod bombs;
 mod browser;
@@ -30,6 +31,7 @@ mod process;
 mod rate_limits;
 mod rejections;
 mod reload;
+mod rewrites;
 mod routes;
 mod schema;
 mod shutdown;

@@ -61,7 +61,7 @@ pub(super) fn parse_prefix(text: &str) -> Result<PathMatch, Problem> {
 }
 
 /// Checks a `path` or a `path_prefix`.
-fn check_path(text: &str) -> Result<(), Problem> {
+pub(super) fn check_path(text: &str) -> Result<(), Problem> {
     let is = |what: &str| Problem::from(format!("`{text}`{what}"));
     if !text.starts_with('/') {
         let instead = text.trim_start_matches('/');

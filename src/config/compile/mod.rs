@@ -1,6 +1,7 @@
 //! [`RawConfig`] → [`Config`]: the rules of the whole file, section by section, all errors at once.
 
 mod acknowledged;
+mod edits;
 mod endpoints;
 mod health;
 mod inputs;
@@ -40,14 +41,12 @@ pub(super) use tls::WrittenCertificate;
 pub use upstreams::MAX_RETRIES;
 
 /// Keys and values that the file format has and this version does not.
-const NOT_YET: [&str; 7] = [
+const NOT_YET: [&str; 5] = [
     "access_log",
     "cors_mode",
-    "block_disallowed_origins",
     "run_directory",
     "presets",
     "grpc_web",
-    "rewrite",
 ];
 
 /// Compiles `text`, which messages call `file`. `sources` holds the files that were read so far.
@@ -181,6 +180,8 @@ fn config(report: &mut Report<'_>, inputs: &mut Inputs, raw: RawConfig) -> Optio
     let routes = routes::routes(report, inputs, routes, &upstreams, &policies);
     if let Some(routes) = &routes {
         lint::certificates::listeners(report, &listeners, routes);
+        let trusts_proxies = !trusted_proxies.is_empty();
+        lint::blocking::listeners(report, &listeners, trusts_proxies, routes);
     }
     let default_policy = default_policy
         .and_then(|name| policies.named(report, "default_policy", &name))

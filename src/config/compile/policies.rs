@@ -8,13 +8,13 @@ use crate::config::error::Problem;
 use crate::config::lint;
 use crate::config::lint::leaks::Suspects;
 use crate::config::raw::{
-    OneOrMany, RawDuration, RawOnRejectedPreflight, RawPolicy, RawRejection,
-    RawUpstreamCorsHeaders, RawWrittenAnswer,
+    OneOrMany, RawBlockDisallowedOrigins, RawDuration, RawOnRejectedPreflight, RawPolicy,
+    RawRejection, RawUpstreamCorsHeaders, RawWrittenAnswer,
 };
 use crate::config::report::{At, Report, WrittenAt};
 use crate::cors::{
-    Dangers, NameList, OnRejectedPreflight, Policy, PolicyErrorKind, PolicySpec, PreflightStatus,
-    SpecField, UpstreamCorsHeaders, WrittenAnswer, is_token,
+    BlockDisallowedOrigins, Dangers, NameList, OnRejectedPreflight, Policy, PolicyErrorKind,
+    PolicySpec, PreflightStatus, SpecField, UpstreamCorsHeaders, WrittenAnswer, is_token,
 };
 use http::StatusCode;
 use std::collections::BTreeMap;
@@ -96,6 +96,7 @@ pub(super) fn policy(
         preflight_status: raw_preflight_status,
         on_rejected_preflight,
         upstream_cors_headers,
+        block_disallowed_origins,
         allow_private_network,
         debug_header,
         dangerously_allow_any_origin_with_credentials,
@@ -145,6 +146,11 @@ pub(super) fn policy(
         app_schemes: dangerously_allow_app_schemes.unwrap_or(false),
         public_suffix_wildcards: dangerously_allow_public_suffix_wildcards.unwrap_or(false),
     };
+    let block = match block_disallowed_origins {
+        Some(RawBlockDisallowedOrigins::Websocket) => BlockDisallowedOrigins::WebSocket,
+        Some(RawBlockDisallowedOrigins::All) => BlockDisallowedOrigins::All,
+        Some(RawBlockDisallowedOrigins::Never) | None => BlockDisallowedOrigins::Never,
+    };
     let draft = lint::PolicyDraft {
         path,
         origins: &origins,
@@ -154,6 +160,7 @@ pub(super) fn policy(
         exposed: &exposed.names,
         credentials,
         max_age,
+        block,
         dangers,
     };
     lint::policy(report, &draft);
@@ -176,6 +183,7 @@ pub(super) fn policy(
             Some(RawUpstreamCorsHeaders::Fill) => UpstreamCorsHeaders::Fill,
             Some(RawUpstreamCorsHeaders::Strip) | None => UpstreamCorsHeaders::Strip,
         },
+        block_disallowed_origins: block,
         private_network: allow_private_network.unwrap_or(false),
         debug_header: debug_header.unwrap_or(false),
         dangers,

@@ -4,7 +4,7 @@ use super::inputs::{Inputs, MAX_ORIGINS};
 use super::origins::take_regexes;
 use super::policies::{OFF, PASSTHROUGH, Policies, policy};
 use super::values::elements;
-use crate::config::lint::behind;
+use crate::config::lint::{behind, blocking};
 use crate::config::raw::{RawCors, RawPolicyRef, Seq};
 use crate::config::report::Report;
 use crate::cors::{Policy, PolicyList, PolicyListError, Rule};
@@ -147,6 +147,7 @@ impl<'p> PolicyLists<'p> {
                 return None;
             }
             behind::policies(report, path, &list);
+            blocking::policies(report, path, &list);
         }
         self.known.insert(key, Arc::clone(&list));
         Some(list)

@@ -1,6 +1,7 @@
 //! `routes`: the upstream and the CORS rule of each request.
 
 use super::acknowledged::acknowledge;
+use super::edits::RawEdits;
 use super::inputs::Inputs;
 use super::matches::{check_method, parse_host, parse_path, parse_prefix};
 use super::policies::Policies;
@@ -11,6 +12,7 @@ use super::timeouts::RawTimeouts;
 use super::upstreams::Upstreams;
 use super::values::{one_or_many, required};
 use crate::config::compiled::{RateLimit, Route, Timeouts, UNMATCHED};
+use crate::config::edits::Edits;
 use crate::config::lint::is_word_for_all;
 use crate::config::lint::reuse::{self, RouteParts};
 use crate::config::raw::{OneOrMany, RawMatch, RawRoute, Seq};
@@ -79,6 +81,7 @@ struct RouteDraft {
     timeouts: Timeouts,
     max_request_body_bytes: Option<u64>,
     rate_limit: Option<RateLimit>,
+    edits: Edits,
     /// Whether it has a `cors`.
     says_cors: bool,
 }
@@ -105,6 +108,7 @@ impl RouteDraft {
             timeouts: self.timeouts,
             max_request_body_bytes: self.max_request_body_bytes,
             rate_limit: self.rate_limit,
+            edits: self.edits,
         })
     }
 }
@@ -125,6 +129,9 @@ impl RouteCompiler<'_, '_> {
             tunnel_timeout: tunnel,
             max_request_body_bytes: body,
             rate_limit: rate,
+            rewrite,
+            request_headers: request,
+            response_headers: response,
             acknowledged_warnings,
         } = raw;
         acknowledge(self.report, &path, acknowledged_warnings);
@@ -165,6 +172,12 @@ impl RouteCompiler<'_, '_> {
         let path_of_body = format!("{path}.max_request_body_bytes");
         let max_request_body_bytes = body_bytes(self.report, &path_of_body, body);
         let rate_limit = rate_limit(self.report, &format!("{path}.rate_limit"), rate);
+        let edits = RawEdits {
+            rewrite,
+            request,
+            response,
+        };
+        let edits = edits.compile(self.report, &path);
         RouteDraft {
             path,
             name,
@@ -174,6 +187,7 @@ impl RouteCompiler<'_, '_> {
             timeouts,
             max_request_body_bytes,
             rate_limit,
+            edits,
             says_cors,
         }
     }

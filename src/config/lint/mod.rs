@@ -1,6 +1,7 @@
 //! Warnings about policies that can be served but that the operator hardly means.
 
 pub(super) mod behind;
+pub(super) mod blocking;
 pub(super) mod certificates;
 mod dead;
 pub(super) mod leaks;
@@ -10,8 +11,8 @@ pub(super) mod reuse;
 use super::report::{At, Report};
 use super::warning::WarningName;
 use crate::cors::{
-    Dangers, HEADERS_FORBIDDEN_BUT_HARMLESS, NORMALIZED_METHODS, OriginMatcher, OriginPattern,
-    PatternRef, TuplePattern,
+    BlockDisallowedOrigins, Dangers, HEADERS_FORBIDDEN_BUT_HARMLESS, NORMALIZED_METHODS,
+    OriginMatcher, OriginPattern, PatternRef, TuplePattern,
 };
 use std::collections::HashSet;
 
@@ -32,6 +33,7 @@ pub(super) struct PolicyDraft<'a> {
     pub credentials: bool,
     /// In seconds.
     pub max_age: Option<u64>,
+    pub block: BlockDisallowedOrigins,
     pub dangers: Dangers,
 }
 
@@ -41,6 +43,7 @@ pub(super) fn policy(report: &mut Report<'_>, policy: &PolicyDraft<'_>) {
     methods(report, policy.methods);
     headers(report, policy);
     dangers(report, policy);
+    blocking::policy(report, policy);
     duplicates(report, policy.origins);
     dead::regexes(report, policy.origins);
     literals(report, policy.origins);

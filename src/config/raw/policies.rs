@@ -38,6 +38,8 @@ pub(in crate::config) struct RawPolicy {
     pub on_rejected_preflight: Option<RawOnRejectedPreflight>,
     /// The treatment of the upstream's own Access-Control-* headers. Default strip.
     pub upstream_cors_headers: Option<RawUpstreamCorsHeaders>,
+    /// The requests that get 403 if their Origin is neither allowed nor their own (scheme, host, port). Default never.
+    pub block_disallowed_origins: Option<RawBlockDisallowedOrigins>,
     /// Whether the gateway answers `Access-Control-Request-Private-Network`. Default false.
     pub allow_private_network: Option<bool>,
     /// Whether refusals say why, in `x-corsgate-reason`. Default: false.
@@ -102,6 +104,19 @@ pub(in crate::config) enum RawUpstreamCorsHeaders {
     Keep,
     /// They stay, and missing ones are added.
     Fill,
+}
+
+/// The requests that get 403 if their Origin is neither allowed nor their own. One without an Origin never does.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "BlockDisallowedOrigins")]
+pub(in crate::config) enum RawBlockDisallowedOrigins {
+    /// None: browsers withhold responses by themselves.
+    Never,
+    /// Handshakes of WebSockets, which CORS does not guard.
+    Websocket,
+    /// Every request that is not a preflight.
+    All,
 }
 
 /// An element of `allow_origins`.

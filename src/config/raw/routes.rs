@@ -43,6 +43,12 @@ pub(in crate::config) struct RawRoute {
     pub max_request_body_bytes: Option<RawSize>,
     /// Requests that each client may send to this route in a time, instead of those in `limits`.
     pub rate_limit: Option<RawRateLimit>,
+    /// The path and the host that the upstream is asked for. Default: those that the client asked for.
+    pub rewrite: Option<RawRewrite>,
+    /// Edits of the fields of requests to the upstream. Default: none.
+    pub request_headers: Option<RawHeaderEdits>,
+    /// Edits of the fields of the upstream's responses. Default: none.
+    pub response_headers: Option<RawHeaderEdits>,
     /// Names of warnings about this route that are meant: `check --strict` takes them for notes. Default: none.
     pub acknowledged_warnings: Option<OneOrMany<String>>,
 }
@@ -71,6 +77,55 @@ pub(in crate::config) struct RawMatch {
     pub methods: Option<OneOrMany<String>>,
     /// Headers with their exact values. A preflight is matched by the names that it announces.
     pub headers: Option<BTreeMap<String, RawScalar>>,
+}
+
+/// The path and the host that the upstream is asked for.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a mapping such as `{ path_prefix: /books }`"
+)]
+#[schemars(rename = "Rewrite")]
+#[schemars(extend("minProperties" = 1, "not" = { "required": ["path", "path_prefix"] }))]
+pub(in crate::config) struct RawRewrite {
+    /// The path in place of the match's `path_prefix`, or of the whole path if the match has a `path`. The rest of the path and the query stay.
+    #[schemars(regex(pattern = PATH))]
+    pub path_prefix: Option<String>,
+    /// The path in place of the whole path; the query stays. It can't stand beside `path_prefix`.
+    #[schemars(regex(pattern = PATH))]
+    pub path: Option<String>,
+    /// The host that the upstream is asked for: the client's, or its own. Default client.
+    pub host: Option<RawHost>,
+}
+
+/// The host that an upstream is asked for.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "Host")]
+pub(in crate::config) enum RawHost {
+    /// The one that the client asked for.
+    Client,
+    /// The endpoint's, as it is configured, without the default port.
+    Upstream,
+}
+
+/// Edits of the fields of a header: what is removed, then set, then added.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a mapping such as `{ set: { x-edge: a }, remove: [x-debug] }`"
+)]
+#[schemars(rename = "HeaderEdits", extend("minProperties" = 1))]
+pub(in crate::config) struct RawHeaderEdits {
+    /// Names of fields of which all lines are removed.
+    #[schemars(with = "Option<NotEmpty>")]
+    pub remove: Option<OneOrMany<String>>,
+    /// Fields, by their names, of which all lines are replaced by this value.
+    pub set: Option<BTreeMap<String, RawScalar>>,
+    /// Fields, by their names, that get another line with this value.
+    pub add: Option<BTreeMap<String, RawScalar>>,
 }
 
 /// The CORS rule of a route.

@@ -29,16 +29,21 @@ pub(super) enum Section {
     Policy,
     Origin,
     Route,
+    Rewrite,
+    HeaderEdits,
     Match,
 }
 
 /// Sections, each with a key that no other one has.
-pub(super) const SECTIONS: [(Section, &str); 18] = [
+pub(super) const SECTIONS: [(Section, &str); 20] = [
     (Section::File, "listeners"),
     (Section::Policy, "allow_origins"),
     (Section::Origin, "regex"),
     (Section::Route, "cors"),
-    (Section::Match, "path_prefix"),
+    (Section::HeaderEdits, "remove"),
+    // Both of these have a `path_prefix`.
+    (Section::Match, "methods"),
+    (Section::Rewrite, "path_prefix"),
     (Section::Upstream, "endpoints"),
     (Section::UpstreamTls, "ca"),
     (Section::HashKey, "cookie"),

@@ -25,6 +25,8 @@ fn name_in_schema(section: Section) -> Option<&'static str> {
         Section::Policy => "Policy",
         Section::Origin => "OriginEntry",
         Section::Route => "Route",
+        Section::Rewrite => "Rewrite",
+        Section::HeaderEdits => "HeaderEdits",
         Section::Match => "Match",
     })
 }

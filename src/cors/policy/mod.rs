@@ -12,13 +12,14 @@ mod spec;
 pub use check::UNRELATED_ORIGINS;
 pub use error::{PolicyError, PolicyErrorKind, SpecField};
 pub use spec::{
-    Dangers, NameList, OnRejectedPreflight, PolicySpec, PreflightStatus, UpstreamCorsHeaders,
-    WrittenAnswer,
+    BlockDisallowedOrigins, Dangers, NameList, OnRejectedPreflight, PolicySpec, PreflightStatus,
+    UpstreamCorsHeaders, WrittenAnswer,
 };
 
 use super::fetch_lists::{is_forbidden_method, is_safelisted_method, is_token};
 use super::origins::matcher::OriginMatcher;
 use super::origins::pattern::OriginPattern;
+use super::request::CorsRequest;
 use super::response_fields::{FieldName, FieldValue};
 use http::StatusCode;
 use std::collections::BTreeSet;
@@ -39,6 +40,7 @@ pub struct Policy {
     preflight_status: StatusCode,
     on_rejected_preflight: OnRejectedPreflight,
     upstream_cors_headers: UpstreamCorsHeaders,
+    block_disallowed_origins: BlockDisallowedOrigins,
     private_network: bool,
     debug_header: bool,
 }
@@ -99,6 +101,7 @@ impl Policy {
             },
             on_rejected_preflight: spec.on_rejected_preflight,
             upstream_cors_headers: spec.upstream_cors_headers,
+            block_disallowed_origins: spec.block_disallowed_origins,
             private_network: spec.private_network,
             debug_header: spec.debug_header,
             name: spec.name.into(),
@@ -201,6 +204,20 @@ impl Policy {
 
     pub(super) fn upstream_cors_headers(&self) -> UpstreamCorsHeaders {
         self.upstream_cors_headers
+    }
+
+    /// Returns the requests that are refused if their origin is neither allowed nor their own.
+    pub fn block_disallowed_origins(&self) -> BlockDisallowedOrigins {
+        self.block_disallowed_origins
+    }
+
+    /// Whether a request that this policy denies is refused, if its origin is not its own.
+    pub(super) fn blocks(&self, request: &CorsRequest<'_>) -> bool {
+        match self.block_disallowed_origins {
+            BlockDisallowedOrigins::Never => false,
+            BlockDisallowedOrigins::WebSocket => request.is_websocket,
+            BlockDisallowedOrigins::All => true,
+        }
     }
 
     pub(super) fn has_debug_header(&self) -> bool {

@@ -22,6 +22,7 @@ pub struct PolicySpec {
     pub preflight_status: PreflightStatus,
     pub on_rejected_preflight: OnRejectedPreflight,
     pub upstream_cors_headers: UpstreamCorsHeaders,
+    pub block_disallowed_origins: BlockDisallowedOrigins,
     pub private_network: bool,
     /// Whether refusals give their reason, in a field of our own.
     pub debug_header: bool,
@@ -77,6 +78,17 @@ pub enum UpstreamCorsHeaders {
     Keep,
     /// They stay, and only missing fields are added.
     Fill,
+}
+
+/// The requests that are refused if their origin is neither allowed nor their own. A request without an
+/// Origin never is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BlockDisallowedOrigins {
+    #[default]
+    Never,
+    /// Handshakes of WebSockets, which browsers make from any page and with cookies.
+    WebSocket,
+    All,
 }
 
 /// Dangers that the operator accepted, each by a key that names it.

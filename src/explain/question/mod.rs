@@ -233,6 +233,11 @@ impl Question {
         }
     }
 
+    /// Whether its URL is one of TLS.
+    pub(super) fn speaks_tls(&self) -> bool {
+        matches!(self.scheme.as_str(), "https" | "wss")
+    }
+
     /// Whether the request opens a WebSocket.
     pub(super) fn is_websocket(&self) -> bool {
         let mut upgrades = self.values("upgrade");

@@ -99,7 +99,7 @@ pub(super) async fn open(edge: &Edge, stream: Stream, stopped: &ShutdownWatch) -
     let mut client = Client {
         via: Via::Listener(edge.listener),
         peer: address_of(&stream),
-        tls: None,
+        ..Client::default()
     };
     match handshakes(edge, stream, listener, limits, &mut client, stopped).await {
         Ok((transport, speaks)) => Some(Opened {

@@ -109,24 +109,15 @@ impl Checker {
         endpoint: &Endpoint,
         way: &Way,
     ) -> pingora_core::Result<RequestHeader> {
-        let host = match &self.rule.host {
-            Some(host) => host.clone(),
-            None => endpoint.configured.authority(default_port(way)),
-        };
         let mut request = RequestHeader::build("GET", path.as_bytes(), Some(3))?;
-        request.insert_header("Host", host)?;
+        match &self.rule.host {
+            Some(host) => request.insert_header("Host", host)?,
+            None => request.insert_header("Host", &endpoint.host)?,
+        }
         request.insert_header("User-Agent", USER_AGENT)?;
         if !way.is_http2() {
             request.insert_header("Connection", "close")?;
         }
         Ok(request)
-    }
-}
-
-/// Returns the port that a Host field does not name.
-fn default_port(way: &Way) -> u16 {
-    match way.has_tls() {
-        true => 443,
-        false => 80,
     }
 }

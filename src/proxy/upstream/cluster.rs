@@ -10,7 +10,7 @@ use super::members::{Choice, Members, NoPeer};
 use super::peer::{KnownAuthorities, Needs, Way};
 use super::resolver::{Resolution, Resolved};
 use crate::config;
-use crate::config::{HashKey, HealthCheck, LoadBalancing, Upstream};
+use crate::config::{HashKey, HealthCheck, LoadBalancing, Upstream, escaped};
 use crate::metrics::{EndpointState, UpstreamMetrics};
 use crate::proxy::room::Place;
 use arc_swap::ArcSwap;
@@ -71,11 +71,12 @@ impl Cluster {
         let known = known
             .as_ref()
             .map_or([].as_slice(), |members| members.all());
-        let all = endpoints(&resolution.addresses(&configured), known, now);
+        let way = Way::new(&upstream, authorities);
+        let all = endpoints(&resolution.addresses(&configured), known, way.scheme(), now);
         let members = Members::new(all, upstream.has_keys());
         metrics.shows(members.counts());
         Self {
-            way: Way::new(&upstream, authorities),
+            way,
             metrics,
             members: ArcSwap::from_pointee(members),
             changing: Mutex::new(()),
@@ -241,7 +242,7 @@ impl Cluster {
         new.dedup();
         if current != new {
             info!(upstream = self.name(), addresses = ?new, "resolved");
-            let all = endpoints(&addresses, members.all(), now);
+            let all = endpoints(&addresses, members.all(), self.way.scheme(), now);
             self.publish(Members::new(all, self.upstream.has_keys()));
         }
     }
@@ -340,10 +341,10 @@ impl Cluster {
         match health.state() {
             EndpointState::Healthy => info!(upstream, %address, "endpoint is used again"),
             EndpointState::Unhealthy => {
-                warn!(upstream, %address, "endpoint is not used any more: {}", reason.escape_debug());
+                warn!(upstream, %address, "endpoint is not used any more: {}", escaped(reason));
             }
             EndpointState::Ejected => {
-                warn!(upstream, %address, "endpoint is left out for a while: {}", reason.escape_debug());
+                warn!(upstream, %address, "endpoint is left out for a while: {}", escaped(reason));
             }
         }
     }
@@ -356,7 +357,7 @@ impl Cluster {
                 upstream = self.name(),
                 route,
                 "requests fail: {}",
-                reason.escape_debug()
+                escaped(reason)
             );
         }
     }
@@ -366,6 +367,7 @@ impl Cluster {
 fn endpoints(
     addresses: &[Resolved<'_>],
     known: &[Arc<Endpoint>],
+    scheme: &str,
     now: Instant,
 ) -> Vec<Arc<Endpoint>> {
     let addresses = addresses.iter();
@@ -378,7 +380,7 @@ fn endpoints(
                 |one: &&Arc<Endpoint>| one.address == *address && one.configured == **configured;
             match known.iter().find(is_it) {
                 Some(known) => Arc::clone(known),
-                None => Arc::new(Endpoint::new(*address, (*configured).clone(), now)),
+                None => Arc::new(Endpoint::new(*address, (*configured).clone(), scheme, now)),
             }
         },
     );

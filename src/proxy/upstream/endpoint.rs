@@ -2,7 +2,9 @@
 
 use super::health::Health;
 use crate::config;
+use crate::proxy::rewrite;
 use crate::proxy::room::{Place, Room};
+use http::HeaderValue;
 use parking_lot::Mutex;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,6 +16,8 @@ pub(in crate::proxy) struct Endpoint {
     pub address: SocketAddr,
     /// The endpoint as it is configured; one name may have several addresses.
     pub configured: config::Endpoint,
+    /// The same as a Host field has it.
+    pub host: HeaderValue,
     /// The requests under way to it.
     room: Room,
     /// Number of requests in a row that have failed.
@@ -24,9 +28,17 @@ pub(in crate::proxy) struct Endpoint {
 // === impl Endpoint ===
 
 impl Endpoint {
-    pub(super) fn new(address: SocketAddr, configured: config::Endpoint, now: Instant) -> Self {
+    /// `scheme` is the one that it is spoken to in.
+    pub(super) fn new(
+        address: SocketAddr,
+        configured: config::Endpoint,
+        scheme: &str,
+        now: Instant,
+    ) -> Self {
         Self {
             address,
+            // A host that can't stand there is refused with the configuration.
+            host: rewrite::host(&configured, scheme).unwrap_or(HeaderValue::from_static("")),
             configured,
             room: Room::default(),
             failures: AtomicU32::new(0),

@@ -2,7 +2,7 @@
 
 use super::cluster::Cluster;
 use super::endpoint::Endpoint;
-use crate::config::LoadBalancing;
+use crate::config::{LoadBalancing, escaped};
 use crate::metrics::EndpointState;
 use crate::pages::{PageForm, WrittenPage};
 use serde::Serialize;
@@ -135,7 +135,7 @@ impl EndpointRow {
         let age = humantime::format_duration(Duration::from_secs(*seconds_in_state));
         let _ = write!(text, ": {state} for {age}");
         if let Some(reason) = reason {
-            let _ = write!(text, ": {}", reason.escape_debug());
+            let _ = write!(text, ": {}", escaped(reason));
         }
         let _ = write!(text, "; {requests_under_way} requests under way");
         text

@@ -111,8 +111,12 @@ impl Way {
         self.protocol.is_http2()
     }
 
-    pub(super) fn has_tls(&self) -> bool {
-        self.tls.is_some()
+    /// Returns the scheme of URLs that are asked for.
+    pub(super) fn scheme(&self) -> &'static str {
+        match self.tls {
+            Some(_) => "https",
+            None => "http",
+        }
     }
 
     /// Returns the peer at `address` for a request.

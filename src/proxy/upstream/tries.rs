@@ -7,7 +7,7 @@ use super::members::NoPeer;
 use super::retry::{FailedTry, is_failure};
 use crate::metrics::UpstreamFailure;
 use crate::proxy::room::Place;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -64,6 +64,11 @@ impl Tries {
                 Err(error)
             }
         }
+    }
+
+    /// Returns the host of the endpoint that is asked.
+    pub(in crate::proxy) fn host(&self) -> Option<&HeaderValue> {
+        Some(&self.current.as_ref()?.endpoint.host)
     }
 
     /// Notes the header of a final response.

@@ -90,6 +90,11 @@ pub(super) const ROWS: &[Row] = &[
     advice(S::Policy, "remove it, and write `cors: passthrough` in the route if its upstream answers preflights", &[
         "preflight_continue", "options_passthrough", "passthrough", "chain_preflight",
     ]),
+    key(S::Policy, "block_disallowed_origins: websocket", &[
+        // Phoenix and gorilla/websocket; Go; Rails
+        "check_origin", "origin_check", "verify_origin", "cross_origin_protection", "block_disallowed", "forgery_protection_origin_check",
+        "reject_disallowed_origins", "websocket_origins",
+    ]),
     advice(S::Policy, "remove it, and write a key for each header, such as `allow_origins`", &[
         "add_header", "set_header", "more_set_headers", "custom_headers", "add_headers", "custom_response_headers",
     ]),
@@ -119,14 +124,14 @@ pub(super) const ROWS: &[Row] = &[
     advice(S::Policy, "remove it: browsers send it with a preflight, and the gateway reads it there", &[
         "request_method", "request_private_network",
     ]),
-    advice(S::Policy, "remove it: this version does not send Timing-Allow-Origin", &[
+    advice(S::Policy, "write it in the route: `response_headers: { set: { timing-allow-origin: https://app.example.com } }`", &[
         "timing_allow_origin", "timing_allow_origins", "timing_allow_origins_by_regex",
     ]),
     // gin
     advice(S::Policy, "list the origins, such as `chrome-extension://ID`, in `allow_origins`", &[
         "allow_browser_extensions", "custom_schemas", "custom_schemes", "allow_files",
     ]),
-    advice(S::Policy, "remove it: browsers do not apply CORS to WebSockets", &["allow_web_sockets", "web_sockets"]),
+    advice(S::Policy, "remove it: browsers do not apply CORS to WebSockets; `block_disallowed_origins: websocket` refuses those of other origins", &["allow_web_sockets", "web_sockets"]),
 
     // --- elements of `allow_origins`
     key(S::Origin, r"regex: 'https://pr-[0-9]+\.example\.com'", &[

@@ -21,8 +21,34 @@ pub(super) const ROWS: &[Row] = &[
         "plugin", "cors_config", "enable_cors", "enabled", "default_policy",
     ]),
     advice(S::Route, "remove it: the most specific match wins, whatever the order", &["priority", "order", "weight", "rank"]),
-    advice(S::Route, "remove it: this version sends the path to the upstream as it came", &[
-        "strip_prefix", "strip_path", "rewrite_target", "prefix_rewrite", "regex_rewrite",
+    key(S::Route, "rewrite: { path_prefix: / }", &[
+        // Traefik, Kong, Envoy and Istio, ingress-nginx, Gateway API, Caddy
+        "strip_prefix", "strip_path", "prefix_rewrite", "url_rewrite", "path_rewrite", "rewrite_target", "replace_prefix_match",
+        "handle_path", "uri_strip_prefix", "add_prefix", "rewrite_path", "strip",
+    ]),
+    key(S::Route, "rewrite: { path: /x }", &["replace_path", "replace_full_path", "path_rewrite_policy", "set_path"]),
+    key(S::Route, "rewrite: { host: upstream }", &[
+        // Kong and Traefik; Envoy and Istio; ingress-nginx; Caddy; HAProxy
+        "preserve_host", "pass_host_header", "host_rewrite", "auto_host_rewrite", "host_rewrite_literal", "upstream_vhost",
+        "header_up_host", "rewrite_host", "set_host",
+    ]),
+    advice(S::Route, "write `rewrite: { path_prefix: / }` or `rewrite: { path: /x }`: paths are not rewritten by regexes", &[
+        "regex_rewrite", "replace_path_regex", "strip_prefix_regex", "rewrite_regex", "replace_regex",
+    ]),
+    key(S::Route, "request_headers: { set: { x-edge: a }, remove: [x-debug] }", &[
+        // nginx; Envoy; Traefik; Gateway API; Kong; Caddy; APISIX
+        "proxy_set_header", "request_headers_to_add", "request_headers_to_remove", "custom_request_headers",
+        "request_header_modifier", "request_transformer", "header_up", "proxy_rewrite", "set_request_headers", "headers",
+        "add_request_header", "set_request_header", "remove_request_header", "header_modifier",
+    ]),
+    key(S::Route, "response_headers: { set: { x-frame-options: DENY }, remove: [server] }", &[
+        "add_header", "more_set_headers", "response_headers_to_add", "response_headers_to_remove", "custom_response_headers",
+        "response_header_modifier", "response_transformer", "header_down", "proxy_hide_header", "set_response_headers",
+        "add_response_header", "set_response_header", "remove_response_header", "add_headers", "custom_headers", "set_header",
+        "response_rewrite", "hsts", "security_headers",
+    ]),
+    advice(S::Route, "remove it: cookies and Location pass as the upstream sends them", &[
+        "proxy_cookie_path", "proxy_cookie_domain", "proxy_redirect", "cookie_domain_rewrite", "cookie_path_rewrite", "location_rewrite",
     ]),
     key(S::Route, "connect_timeout: 1s", &["connection_timeout", "dial_timeout", "proxy_connect_timeout"]),
     key(S::Route, "read_timeout: 30s", &[
@@ -45,6 +71,21 @@ pub(super) const ROWS: &[Row] = &[
     advice(S::Route, "remove it, and write `cors: passthrough` if the upstream does CORS itself", &[
         "passthrough", "preflight_continue", "options_passthrough",
     ]),
+
+    // --- a route's `rewrite` and header edits
+    key(S::Rewrite, "path_prefix: /", &[
+        "prefix", "strip_prefix", "strip", "replace_prefix_match", "prefix_rewrite", "add_prefix", "replace_prefix",
+    ]),
+    key(S::Rewrite, "path: /x", &["replace_path", "full_path", "replace_full_path", "uri", "url", "target", "to"]),
+    key(S::Rewrite, "host: upstream", &[
+        "hostname", "authority", "host_rewrite", "auto_host_rewrite", "preserve_host", "pass_host_header",
+    ]),
+    advice(S::Rewrite, "remove it: paths are not rewritten by regexes, and the query stays", &[
+        "regex", "regex_rewrite", "pattern", "substitution", "query", "query_string", "from",
+    ]),
+    key(S::HeaderEdits, "set: { x-edge: a }", &["replace", "overwrite", "override", "rewrite", "put", "upsert"]),
+    key(S::HeaderEdits, "add: { x-edge: a }", &["append", "append_if_absent", "insert"]),
+    key(S::HeaderEdits, "remove: [x-debug]", &["delete", "hide", "unset", "strip", "drop", "del"]),
 
     // --- a route's match
     key(S::Match, "hosts: [api.example.com]", &[

@@ -9,7 +9,7 @@ fn endpoint(number: u16) -> Arc<Endpoint> {
         port: number,
     };
     let address = SocketAddr::from(([10, 0, 0, 1], number));
-    Arc::new(Endpoint::new(address, configured, Instant::now()))
+    Arc::new(Endpoint::new(address, configured, "http", Instant::now()))
 }
 
 fn endpoints(count: u16) -> Vec<Arc<Endpoint>> {

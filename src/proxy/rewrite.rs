@@ -1,0 +1,125 @@
+//! The path and the host that upstreams are asked for, in place of those that the client asked for.
+//!
+//! Routes, policies and the comparison with the request's own origin never look at the result.
+
+use super::check::RequestError;
+use super::facts::{Facts, Target};
+use super::header_edits;
+use super::snapshot::Route;
+use crate::config::{Edits, Endpoint, HostRewrite, PathRewrite};
+use crate::cors::default_port;
+use crate::routing::{PathMatch, strip_normal_prefix};
+use http::uri::{PathAndQuery, Uri};
+use http::{HeaderValue, header};
+use pingora_core::{Error, ErrorType, OkOrErr, OrErr, Result};
+use pingora_http::RequestHeader;
+
+/// Maximum length of a target, the longest that `http` takes; a request whose target could get longer is
+/// refused.
+const MAX_TARGET: usize = 65_534;
+
+/// Returns the path and the query for the upstream of a request that came with this `target`, a path with or
+/// without a query; `None` if they stay as they are.
+///
+/// | match            | rewrite           | target     | result   |
+/// |------------------|-------------------|------------|----------|
+/// | `path_prefix: /a`| `path_prefix: /x` | `/a/b?c`   | `/x/b?c` |
+/// | `path_prefix: /a`| `path_prefix: /`  | `/a`       | `/`      |
+/// | `path: /a`       | `path_prefix: /x` | `/a`       | `/x`     |
+/// | any              | `path: /x`        | `/a/b?c`   | `/x?c`   |
+///
+/// The part of the path behind the prefix stays byte for byte as it was sent, and begins with a slash, so
+/// that a path without dot segments gets none. Only slashes that would be the beginning of the result are
+/// merged: some servers take what stands behind `//` for a host.
+pub(crate) fn target(rewrite: &PathRewrite, matched: &PathMatch, target: &[u8]) -> Option<Vec<u8>> {
+    let query = target.iter().position(|&byte| byte == b'?');
+    let (path, query) = target.split_at(query.unwrap_or(target.len()));
+    if !path.starts_with(b"/") {
+        return None;
+    }
+    let (start, rest) = match (rewrite, matched) {
+        (PathRewrite::Untouched, _) => return None,
+        (PathRewrite::Whole(whole), _) => (whole, [].as_slice()),
+        (PathRewrite::Prefix(prefix), PathMatch::Exact(_)) => (prefix, [].as_slice()),
+        (PathRewrite::Prefix(prefix), PathMatch::Prefix(matched)) => {
+            (prefix, strip_normal_prefix(path, matched.as_bytes())?)
+        }
+    };
+    let rest = match start.is_empty() {
+        true => without_slashes(rest),
+        false => rest,
+    };
+    let mut new = Vec::with_capacity(start.len() + rest.len() + query.len() + 1);
+    new.extend_from_slice(start.as_bytes());
+    if start.is_empty() {
+        new.push(b'/');
+    }
+    new.extend_from_slice(rest);
+    new.extend_from_slice(query);
+    Some(new)
+}
+
+fn without_slashes(path: &[u8]) -> &[u8] {
+    let first = path.iter().position(|&byte| byte != b'/');
+    &path[first.unwrap_or(path.len())..]
+}
+
+/// Refuses a request whose target could get longer than one may be.
+pub(super) fn check_target(facts: &Facts<'_>, edits: &Edits) -> Result<(), RequestError> {
+    let (PathRewrite::Prefix(added) | PathRewrite::Whole(added), Target::Path(path)) =
+        (&edits.path, facts.target)
+    else {
+        return Ok(());
+    };
+    let query = facts.query.map_or(0, |query| query.len() + 1);
+    match path.len() + query + added.len() > MAX_TARGET {
+        true => Err(RequestError::TargetTooLong),
+        false => Ok(()),
+    }
+}
+
+/// Returns the value of Host that names an endpoint: as it is configured, without the default port of the
+/// scheme that it is spoken to in.
+pub(super) fn host(endpoint: &Endpoint, scheme: &str) -> Option<HeaderValue> {
+    // Every scheme that endpoints are spoken to in has one.
+    let default_port = default_port(scheme).unwrap_or_default();
+    HeaderValue::try_from(endpoint.authority(default_port)).ok()
+}
+
+/// Makes the edits of a route in a request to its upstream; `endpoint` is the host of the one that is asked.
+pub(super) fn apply(
+    route: &Route,
+    endpoint: Option<&HeaderValue>,
+    upstream: &mut RequestHeader,
+) -> Result<()> {
+    let edits = &route.edits;
+    if let Some(matches) = &route.matches
+        && let Some(target) = target(&edits.path, &matches.path, upstream.raw_path())
+    {
+        set_target(upstream, &target)?;
+    }
+    if edits.host == HostRewrite::Upstream {
+        let host = endpoint.or_err(ErrorType::InternalError, "no endpoint has been chosen")?;
+        upstream.insert_header(header::HOST, host)?;
+    }
+    if let Some(edits) = &edits.request {
+        header_edits::apply(edits, upstream);
+    }
+    Ok(())
+}
+
+/// Sets the target. The authority of an HTTP/2 request stays, of which pingora makes the Host field.
+fn set_target(upstream: &mut RequestHeader, target: &[u8]) -> Result<()> {
+    if upstream.uri.authority().is_none() {
+        return upstream.set_raw_path(target);
+    }
+    let invalid = |error| Error::because(ErrorType::InternalError, "rewriting the path", error);
+    let mut parts = upstream.uri.clone().into_parts();
+    parts.path_and_query = Some(PathAndQuery::try_from(target).map_err(invalid)?);
+    let uri = Uri::from_parts(parts).or_err(ErrorType::InternalError, "rewriting the path")?;
+    upstream.set_uri(uri);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
