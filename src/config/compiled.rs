@@ -211,6 +211,8 @@ pub struct Route {
     pub max_request_body_bytes: Option<u64>,
     /// Instead of the limit of all routes; `None` if the route has none of its own.
     pub rate_limit: Option<RateLimit>,
+    /// Whether requests in gRPC-Web become gRPC; then the upstream speaks HTTP/2.
+    pub grpc_web: bool,
 }
 
 /// The `route` label of requests that no route matches; a route can't have this name.

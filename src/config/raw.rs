@@ -11,7 +11,7 @@ mod tls;
 mod upstreams;
 
 pub(super) use policies::{
-    RawOnRejectedPreflight, RawOrigin, RawOriginEntry, RawPolicy, RawRejection,
+    RawOnRejectedPreflight, RawOrigin, RawOriginEntry, RawPolicy, RawPreset, RawRejection,
     RawUpstreamCorsHeaders, RawWrittenAnswer,
 };
 pub(super) use routes::{RawCors, RawMatch, RawPolicyRef, RawRoute};

@@ -6,7 +6,7 @@
 
 use super::raw::{
     NotEmpty, OneOrMany, RawConfig, RawCors, RawDuration, RawOnRejectedPreflight, RawOrigin,
-    RawOriginEntry, RawPolicy, RawRejection, RawScalar, RawSize, RawWrittenAnswer,
+    RawOriginEntry, RawPolicy, RawPreset, RawRejection, RawScalar, RawSize, RawWrittenAnswer,
 };
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform, transform_subschemas};
@@ -167,6 +167,10 @@ inline_schema!(RawOnRejectedPreflight, "OnRejectedPreflight", |generator| {
 
 inline_schema!(OneOrMany<String>, "Names", |generator| {
     one_or_many(&generator.subschema_for::<String>(), 0)
+});
+
+inline_schema!(OneOrMany<RawPreset>, "Presets", |generator| {
+    one_or_many(&generator.subschema_for::<RawPreset>(), 0)
 });
 
 inline_schema!(NotEmpty, "NotEmpty", |generator| {

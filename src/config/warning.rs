@@ -16,6 +16,10 @@ pub enum WarningName {
     DuplicateOrigin,
     /// An endpoint on a port where servers speak TLS.
     EndpointWithoutTls,
+    /// A route that translates gRPC-Web, under a policy that its clients can't do with.
+    GrpcWebWithoutPreset,
+    /// A policy for gRPC-Web that no route which translates it has.
+    GrpcWebWithoutRoute,
     HeaderNeverAsked,
     /// A host of a route that no certificate has.
     HostWithoutCertificate,
@@ -46,7 +50,7 @@ pub enum WarningName {
 
 impl WarningName {
     /// The warnings that can be acknowledged.
-    pub(super) const ACKNOWLEDGEABLE: [Self; 24] = [
+    pub(super) const ACKNOWLEDGEABLE: [Self; 26] = [
         Self::CertificateNotValid,
         Self::CertificateWithoutName,
         Self::ChainWithGap,
@@ -55,6 +59,8 @@ impl WarningName {
         Self::DangerousKey,
         Self::DuplicateOrigin,
         Self::EndpointWithoutTls,
+        Self::GrpcWebWithoutPreset,
+        Self::GrpcWebWithoutRoute,
         Self::HeaderNeverAsked,
         Self::HostWithoutCertificate,
         Self::LiteralOfAPage,
@@ -83,6 +89,8 @@ impl WarningName {
             Self::DangerousKey => "dangerous_key",
             Self::DuplicateOrigin => "duplicate_origin",
             Self::EndpointWithoutTls => "endpoint_without_tls",
+            Self::GrpcWebWithoutPreset => "grpc_web_without_preset",
+            Self::GrpcWebWithoutRoute => "grpc_web_without_route",
             Self::HeaderNeverAsked => "header_never_asked",
             Self::HostWithoutCertificate => "host_without_certificate",
             Self::LiteralOfAPage => "literal_of_a_page",

@@ -4,6 +4,7 @@ use super::check::RequestError;
 use super::client::Client;
 use super::edge::backlog::Backlog;
 use super::edge::upload::Upload;
+use super::grpc_web::Translation;
 use super::record::Record;
 use super::room::Place;
 use super::snapshot::{Route, Snapshot};
@@ -43,6 +44,8 @@ pub struct Ctx {
     /// The place that the request takes at its endpoint, if the number of places is limited.
     pub(super) place: Option<Place>,
     pub(super) exchange: Exchange,
+    /// The translation of a request in gRPC-Web, if its route has one.
+    pub(super) grpc_web: Option<Translation>,
     /// Number of bytes of the request's body that this try has sent on.
     pub(super) body_bytes: u64,
 }
@@ -67,6 +70,7 @@ impl Ctx {
             needs_fresh: false,
             place: None,
             exchange: Exchange::default(),
+            grpc_web: None,
             body_bytes: 0,
         }
     }

@@ -48,6 +48,8 @@ pub(crate) struct Route {
     /// The longest waits of its requests for the upstream.
     pub timeouts: Timeouts,
     pub limits: RouteLimits,
+    /// Whether requests in gRPC-Web become gRPC.
+    pub grpc_web: bool,
     /// `None` for the stand-in. The router has its own form of it; this one is for explain.
     pub matches: Option<RouteMatch>,
     pub metrics: RouteMetrics,
@@ -103,6 +105,7 @@ impl Snapshot {
                 cluster: Some(Arc::clone(&clusters[route.upstream])),
                 timeouts: route.timeouts,
                 limits: limits_of(&route.name, route.max_request_body_bytes, route.rate_limit),
+                grpc_web: route.grpc_web,
                 matches: Some(route.matches),
                 ..Route::new(route.name, route.rule, metrics)
             })
@@ -219,6 +222,7 @@ impl Route {
             cluster: None,
             timeouts: Timeouts::default(),
             limits: RouteLimits::default(),
+            grpc_web: false,
             matches: None,
         }
     }

@@ -2,6 +2,7 @@
 //! patterns. The room is that of all policies together, because a small file may have many policies.
 
 use crate::config::error::Problem;
+use crate::config::lint::grpc_web::GrpcWebPolicy;
 use crate::config::report::Report;
 use crate::config::sources::Sources;
 use std::io::{self, ErrorKind};
@@ -20,6 +21,8 @@ pub(super) struct Inputs {
     /// Number of policies so far.
     pub policies: usize,
     regex_bytes: usize,
+    /// The policies so far, by what they have of gRPC-Web.
+    pub grpc_web: Vec<GrpcWebPolicy>,
 }
 
 // === impl Inputs ===
@@ -31,6 +34,7 @@ impl Inputs {
             origins: MAX_ORIGINS,
             policies: 0,
             regex_bytes: MAX_REGEX_BYTES,
+            grpc_web: Vec::new(),
         }
     }
 

@@ -7,6 +7,7 @@ mod matches;
 mod origins;
 mod policies;
 mod policy_lists;
+mod presets;
 mod rate_limits;
 mod routes;
 mod server;
@@ -36,7 +37,7 @@ use std::sync::Arc;
 pub(super) use tls::WrittenCertificate;
 
 /// Keys and values that the file format has and this version does not.
-const NOT_YET: [&str; 15] = [
+const NOT_YET: [&str; 13] = [
     "access_log",
     "health_check",
     "cors_mode",
@@ -46,8 +47,6 @@ const NOT_YET: [&str; 15] = [
     "hash_key",
     "retries",
     "outlier_detection",
-    "presets",
-    "grpc_web",
     "rewrite",
     "h2",
     "random",

@@ -10,7 +10,10 @@ use super::taken::{MAX_OF_PLACE, Taken};
 use super::timeouts::RawTimeouts;
 use super::upstreams::Upstreams;
 use super::values::{one_or_many, required};
-use crate::config::compiled::{RateLimit, Route, Timeouts, UNMATCHED};
+use crate::config::compiled::{
+    Protocol, RateLimit, Route, Timeouts, UNMATCHED, Upstream, UpstreamKind,
+};
+use crate::config::lint::grpc_web::{self, GrpcWebPolicy, GrpcWebRoute};
 use crate::config::lint::is_word_for_all;
 use crate::config::lint::reuse::{self, RouteParts};
 use crate::config::raw::{OneOrMany, RawMatch, RawRoute, Seq};
@@ -53,6 +56,7 @@ pub(super) fn routes(
         routes.push(draft);
     }
     check_rules(report, &routes);
+    check_grpc_web(report, &routes, &inputs.grpc_web);
     if report.error_count() == 0 {
         note_silence(report, &routes);
     }
@@ -79,6 +83,7 @@ struct RouteDraft {
     timeouts: Timeouts,
     max_request_body_bytes: Option<u64>,
     rate_limit: Option<RateLimit>,
+    grpc_web: bool,
     /// Whether it has a `cors`.
     says_cors: bool,
 }
@@ -105,6 +110,7 @@ impl RouteDraft {
             timeouts: self.timeouts,
             max_request_body_bytes: self.max_request_body_bytes,
             rate_limit: self.rate_limit,
+            grpc_web: self.grpc_web,
         })
     }
 }
@@ -125,6 +131,7 @@ impl RouteCompiler<'_, '_> {
             tunnel_timeout: tunnel,
             max_request_body_bytes: body,
             rate_limit: rate,
+            grpc_web,
             acknowledged_warnings,
         } = raw;
         acknowledge(self.report, &path, acknowledged_warnings);
@@ -160,6 +167,10 @@ impl RouteCompiler<'_, '_> {
         };
         let upstreams = self.upstreams;
         let defaults = upstream.and_then(|at| upstreams.get(at)?.1.as_ref());
+        let grpc_web = grpc_web.unwrap_or(false);
+        if let Some(upstream) = defaults.filter(|_| grpc_web) {
+            check_speaks_http2(self.report, &path, upstream);
+        }
         let defaults = defaults.map_or(Timeouts::default(), |upstream| upstream.timeouts);
         let timeouts = timeouts.over(self.report, &path, defaults);
         let path_of_body = format!("{path}.max_request_body_bytes");
@@ -174,6 +185,7 @@ impl RouteCompiler<'_, '_> {
             timeouts,
             max_request_body_bytes,
             rate_limit,
+            grpc_web,
             says_cors,
         }
     }
@@ -353,6 +365,26 @@ impl RouteCompiler<'_, '_> {
     }
 }
 
+/// Refuses to translate gRPC-Web for an upstream that can't speak gRPC.
+fn check_speaks_http2(report: &mut Report<'_>, path: &str, upstream: &Upstream) {
+    let name = &upstream.name;
+    let (message, hint) = match (&upstream.kind, upstream.protocol) {
+        (UpstreamKind::Echo, _) => (
+            format!("the built-in upstream `{name}` does not speak gRPC"),
+            "name an upstream that does",
+        ),
+        (UpstreamKind::Endpoints(_), Protocol::Http1) => (
+            format!("gRPC needs HTTP/2, and the upstream `{name}` is spoken to in HTTP/1.1"),
+            "write `protocol: h2c` in the upstream",
+        ),
+        (UpstreamKind::Endpoints(_), _) => return,
+    };
+    report
+        .error(format!("{path}.grpc_web"), message)
+        .hint(hint)
+        .where_used();
+}
+
 /// Notes which routes do not say anything about CORS. Among errors, the note would hide what matters.
 fn note_silence(report: &mut Report<'_>, routes: &[RouteDraft]) {
     for route in routes.iter().filter(|route| !route.says_cors) {
@@ -374,6 +406,21 @@ fn check_rules(report: &mut Report<'_>, routes: &[RouteDraft]) {
     {
         check_indistinct(report, &routes);
         reuse::methods(report, &routes);
+    }
+}
+
+/// Holds routes and policies for gRPC-Web against each other.
+fn check_grpc_web(report: &mut Report<'_>, routes: &[RouteDraft], policies: &[GrpcWebPolicy]) {
+    let parts = routes.iter().map(|route| {
+        Some(GrpcWebRoute {
+            path: &route.path,
+            translates: route.grpc_web,
+            rule: route.rule.as_ref()?,
+        })
+    });
+    // A route that is wrong may be the one that uses a policy.
+    if let Some(parts) = parts.collect::<Option<Vec<_>>>() {
+        grpc_web::routes(report, &parts, policies);
     }
 }
 

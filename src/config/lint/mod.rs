@@ -3,6 +3,7 @@
 pub(super) mod behind;
 pub(super) mod certificates;
 mod dead;
+pub(super) mod grpc_web;
 pub(super) mod leaks;
 mod remark;
 pub(super) mod reuse;

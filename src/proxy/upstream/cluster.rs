@@ -115,6 +115,11 @@ impl Cluster {
         &self.upstream.name
     }
 
+    /// Whether it is spoken to in HTTP/2.
+    pub(in crate::proxy) fn speaks_http2(&self) -> bool {
+        self.upstream.protocol != Protocol::Http1
+    }
+
     /// Number of current addresses, and so of useful tries.
     pub(in crate::proxy) fn len(&self) -> usize {
         self.targets.load().len()
