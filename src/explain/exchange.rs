@@ -5,8 +5,8 @@
 use super::client;
 use super::question::{Question, browser_headers};
 use super::report::{
-    Author, Browser, Exchange, NearestRoute, ReadingReport, Response, RouteReport, StepOutcome,
-    StepReport,
+    Author, Browser, Exchange, GrpcWebReport, NearestRoute, ReadingReport, Response, RouteReport,
+    StepOutcome, StepReport,
 };
 use crate::cors::{self, HeaderPlan, Policy, Rule, StepResult, UpstreamCorsHeaders};
 use crate::proxy::answer::{Answer, CONTENT_TYPE, has_length};
@@ -16,7 +16,7 @@ use crate::proxy::routed::{Routed, Step, readings, route_request};
 use crate::proxy::snapshot::{Route, Snapshot};
 use crate::routing::{Predicates, RouteRequest};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 /// The part of a response that a browser sees and that is known without asking the upstream.
 pub(super) struct Seen {
@@ -53,6 +53,7 @@ pub(super) fn exchange(
         Step::Answer(answer) => own_response(&answer),
         Step::Forward(plan) => upstreams_response(route, plan, routed.vary().as_ref(), header),
     };
+    let is_forwarded = response.from == Author::Upstream;
     let outcome = routed.outcome();
     let mut headers = vec![("Host".to_owned(), question.authority.clone())];
     headers.extend(question.shown_headers());
@@ -66,6 +67,7 @@ pub(super) fn exchange(
             .map(|(path, route)| ReadingReport::new(path, route))
             .collect(),
         steps: steps.collect(),
+        grpc_web: is_forwarded.then(|| grpc_web(&routed, header)).flatten(),
         outcome: outcome.as_str(),
         reason: outcome.reason(),
         response,
@@ -98,6 +100,18 @@ fn before_cors(routed: &Routed<'_>, facts: &Facts<'_>) -> Option<StepReport> {
         reason: None,
         finding,
         near_miss: None,
+    })
+}
+
+/// Reports on a request in gRPC-Web; `None` for any other.
+fn grpc_web(routed: &Routed<'_>, header: &Parts) -> Option<GrpcWebReport> {
+    let web = routed.asks_in_grpc_web()?;
+    let content_type = header.headers.get(header::CONTENT_TYPE)?;
+    let native = web.native_type(content_type.as_bytes());
+    Some(GrpcWebReport {
+        is_translated: routed.grpc_web().is_some(),
+        response_type: web.web_type(native.as_bytes()),
+        request_type: native,
     })
 }
 

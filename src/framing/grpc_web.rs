@@ -71,7 +71,7 @@ impl GrpcWeb {
     }
 
     /// Returns the type that a request with this Content-Type has for a gRPC server.
-    pub fn native_type(content_type: &[u8]) -> String {
+    pub fn native_type(self, content_type: &[u8]) -> String {
         let suffix = suffix(content_type, TEXT).or_else(|| suffix(content_type, WEB));
         NATIVE.to_owned() + &suffix.unwrap_or_default().to_ascii_lowercase()
     }

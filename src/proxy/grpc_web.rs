@@ -69,7 +69,9 @@ impl Translation {
     pub(super) fn request(&mut self, upstream: &mut RequestHeader) -> Result<()> {
         *self = Self::new(self.web);
         let content_type = upstream.headers.get(header::CONTENT_TYPE);
-        let native = GrpcWeb::native_type(content_type.map_or(b"", |value| value.as_bytes()));
+        let native = self
+            .web
+            .native_type(content_type.map_or(b"", |value| value.as_bytes()));
         upstream.insert_header("Content-Type", native)?;
         // Servers look for it, to find out whether a proxy on the way drops trailers.
         upstream.insert_header("Te", "trailers")?;
@@ -120,7 +122,7 @@ impl Translation {
             return Ok(());
         };
         self.response = Response::Translated {
-            // Others are no calls that went well, whatever their end.
+            // To clients, a response with another status is an error, whatever its end.
             has_status: response.headers.contains_key(STATUS) || response.status != StatusCode::OK,
         };
         response.insert_header("Content-Type", web_type)?;

@@ -131,9 +131,14 @@ impl<'a> Routed<'a> {
 
     /// Says whether the request, if it is forwarded, is translated from gRPC-Web, and how.
     pub(crate) fn grpc_web(&self) -> Option<GrpcWeb> {
-        if !self.route.grpc_web {
-            return None;
+        match self.route.grpc_web {
+            true => self.asks_in_grpc_web(),
+            false => None,
         }
+    }
+
+    /// Says whether the request is in gRPC-Web, whether or not its route translates it.
+    pub(crate) fn asks_in_grpc_web(&self) -> Option<GrpcWeb> {
         let (mut content_type, mut has_several) = (None, false);
         let fields = self.facts.fields;
         fields.for_each_line_reversed("content-type", &mut |line| {

@@ -56,8 +56,8 @@ pub(super) fn routes(
         routes.push(draft);
     }
     check_rules(report, &routes);
-    check_grpc_web(report, &routes, &inputs.grpc_web);
     if report.error_count() == 0 {
+        check_grpc_web(report, &routes, &inputs.grpc_web);
         note_silence(report, &routes);
     }
     let routes: Option<Vec<Route>> = routes.into_iter().map(RouteDraft::complete).collect();
@@ -370,11 +370,15 @@ fn check_speaks_http2(report: &mut Report<'_>, path: &str, upstream: &Upstream) 
     let name = &upstream.name;
     let (message, hint) = match (&upstream.kind, upstream.protocol) {
         (UpstreamKind::Echo, _) => (
-            format!("the built-in upstream `{name}` does not speak gRPC"),
-            "name an upstream that does",
+            format!(
+                "`grpc_web: true` needs HTTP/2, and the built-in upstream `{name}` does not speak it"
+            ),
+            "name a gRPC server",
         ),
         (UpstreamKind::Endpoints(_), Protocol::Http1) => (
-            format!("gRPC needs HTTP/2, and the upstream `{name}` is spoken to in HTTP/1.1"),
+            format!(
+                "`grpc_web: true` needs HTTP/2, and the upstream `{name}` is spoken to in HTTP/1.1"
+            ),
             "write `protocol: h2c` in the upstream",
         ),
         (UpstreamKind::Endpoints(_), _) => return,
@@ -409,19 +413,17 @@ fn check_rules(report: &mut Report<'_>, routes: &[RouteDraft]) {
     }
 }
 
-/// Holds routes and policies for gRPC-Web against each other.
+/// Holds routes and policies for gRPC-Web against each other. A route that is wrong could be the one that
+/// uses a policy.
 fn check_grpc_web(report: &mut Report<'_>, routes: &[RouteDraft], policies: &[GrpcWebPolicy]) {
-    let parts = routes.iter().map(|route| {
+    let parts = routes.iter().filter_map(|route| {
         Some(GrpcWebRoute {
             path: &route.path,
             translates: route.grpc_web,
             rule: route.rule.as_ref()?,
         })
     });
-    // A route that is wrong may be the one that uses a policy.
-    if let Some(parts) = parts.collect::<Option<Vec<_>>>() {
-        grpc_web::routes(report, &parts, policies);
-    }
+    grpc_web::routes(report, &parts.collect::<Vec<_>>(), policies);
 }
 
 /// Reports routes that a preflight can't tell apart although their rules differ: the policy of the

@@ -4,10 +4,10 @@
 use crate::config::report::Report;
 use crate::config::warning::WarningName;
 use crate::cors::{Policy, Rule};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// What a policy has of gRPC-Web.
+/// A policy, and its part in gRPC-Web.
 pub(in crate::config) struct GrpcWebPolicy {
     pub policy: Arc<Policy>,
     /// The path of its presets.
@@ -34,19 +34,19 @@ pub(in crate::config) fn routes(
     routes: &[GrpcWebRoute<'_>],
     policies: &[GrpcWebPolicy],
 ) {
+    let known = policies.iter().map(|p| (Arc::as_ptr(&p.policy), p));
+    let known: HashMap<*const Policy, &GrpcWebPolicy> = known.collect();
     let mut translated: HashSet<*const Policy> = HashSet::new();
     for route in routes.iter().filter(|route| route.translates) {
         let Rule::Policies(list) = route.rule else {
             continue;
         };
-        let own: HashSet<*const Policy> = list.policies().map(std::ptr::from_ref).collect();
-        let of_route = policies
-            .iter()
-            .filter(|p| own.contains(&Arc::as_ptr(&p.policy)));
-        for policy in of_route {
-            policy.check(report, route.path);
+        for policy in list.policies().map(std::ptr::from_ref) {
+            translated.insert(policy);
+            if let Some(policy) = known.get(&policy) {
+                policy.check(report, route.path);
+            }
         }
-        translated.extend(own);
     }
     for policy in policies.iter().filter(|policy| policy.has_preset) {
         if !translated.contains(&Arc::as_ptr(&policy.policy)) {
@@ -80,7 +80,7 @@ impl GrpcWebPolicy {
             return;
         }
         let message = format!(
-            "clients of gRPC-Web fail under the policy `{}`: {}",
+            "`grpc_web: true`, and the policy `{}` fails the clients of gRPC-Web: {}",
             self.policy.name(),
             lacks.join("; ")
         );

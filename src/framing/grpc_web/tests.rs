@@ -38,7 +38,8 @@ fn the_types_of_grpc_web_are_told_from_all_others() {
         (";", None),
     ] {
         let bytes = media_type.as_bytes();
-        let found = Encoding::of(bytes).map(|encoding| (encoding, GrpcWeb::native_type(bytes)));
+        let found = GrpcWeb::of(b"POST", bytes, None);
+        let found = found.map(|web| (web.request, web.native_type(bytes)));
         let expected = expected.map(|(encoding, native)| (encoding, native.to_owned()));
         assert_eq!(found, expected, "{media_type}");
     }

@@ -47,6 +47,7 @@ pub(crate) fn note(text: &str, number: u32) -> Note {
 /// |---|---|
 /// | `fail` | end with a status, details and metadata; `Count` and `Chat` behind `number` notes |
 /// | `wait` | wait, without end; `Count` behind `number` notes |
+/// | `cookie` | `Say` answers with the request's cookies |
 /// | anything else | answer |
 #[derive(Clone, Default)]
 struct Notes {
@@ -152,8 +153,11 @@ pub(crate) fn failure() -> Status {
     let mut metadata = MetadataMap::new();
     metadata.insert("x-trailer", MetadataValue::from_static("behind"));
     metadata.insert_bin("x-bytes-bin", MetadataValue::from_bytes(b"\0\xff"));
-    let details = bytes::Bytes::from_static(b"\x08\x05\x12\x02no");
-    Status::with_details_and_metadata(Code::NotFound, "no such note: é %", details, metadata)
+    let message = "no such note: é %";
+    // google.rpc.Status, with the code and the message once more.
+    let mut details = vec![0x08, 0x05, 0x12, message.len() as u8];
+    details.extend_from_slice(message.as_bytes());
+    Status::with_details_and_metadata(Code::NotFound, message, details.into(), metadata)
 }
 
 /// Returns the response to a call: it has the metadata `x-ask` as `x-answer`, and the call's deadline.
@@ -191,6 +195,11 @@ impl UnaryService<Note> for Notes {
                 "wait" => {
                     _ends.0.note("Say waits");
                     std::future::pending().await
+                }
+                "cookie" => {
+                    let cookie = metadata.get("cookie").and_then(|value| value.to_str().ok());
+                    let text = cookie.unwrap_or("none").to_owned();
+                    Ok(answer(&metadata, Note { text, ..note }))
                 }
                 _ => Ok(answer(&metadata, note)),
             }

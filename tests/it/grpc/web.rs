@@ -278,7 +278,7 @@ fn responses_that_are_not_grpc_and_requests_that_are_not_grpc_web_pass_as_they_a
             assert_eq!(request.headers["accept"], TEXT);
             assert_eq!(request.body, b"raw");
         }
-        // Two types are none.
+        // With two types it has neither.
         let backend = Scripted::start(ECHO);
         let gateway = gateway(backend.address, "");
         let fields = [("content-type", BINARY), ("content-type", BINARY)];
