@@ -55,6 +55,7 @@ struct Notes {
 }
 
 /// The events of a server, each by its name and the number of times that it happened.
+#[derive(Default)]
 struct Log(watch::Sender<HashMap<&'static str, usize>>);
 
 /// A gRPC server in a thread of its own; it ends with the value.
@@ -124,12 +125,6 @@ impl Backend {
 impl Drop for Backend {
     fn drop(&mut self) {
         self.kill();
-    }
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self(watch::Sender::default())
     }
 }
 

@@ -29,6 +29,17 @@ fn ask(version: Version, steps: &'static [Step], fields: &[(&str, &str)], body: 
     post(version, gateway.address, &[&origin, fields].concat(), body)
 }
 
+/// The type, what is accepted, the body; the type that comes back, what the backend gets, and the content
+/// that comes back.
+type Case<'c> = (
+    &'c str,
+    &'c str,
+    &'c [&'c [u8]],
+    &'c str,
+    &'c [u8],
+    &'c [u8],
+);
+
 fn text(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
@@ -77,9 +88,7 @@ fn a_request_becomes_grpc_and_its_response_grpc_web_in_either_encoding() {
         let in_text = [text(b"\0\0\0\0\x05hello"), text(FRAME)].concat();
         let in_binary = [b"\0\0\0\0\x05hello", FRAME].concat();
         let both = [message.as_slice(), b"\0\0\0\0\0"].concat();
-        // The type, what is accepted, the body; the type that comes back, what the backend gets, and the
-        // content that comes back.
-        let cases: [(&str, &str, &[&[u8]], &str, &[u8], &[u8]); 5] = [
+        let cases: [Case<'_>; 5] = [
             (BINARY, "*/*", &[message], BINARY, message, &in_binary),
             (
                 TEXT,
