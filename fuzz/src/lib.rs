@@ -12,6 +12,7 @@ pub mod decision;
 pub mod frames;
 pub mod framing;
 pub mod grammar;
+pub mod grpc_web;
 pub mod naive;
 pub mod origin;
 pub mod pattern;
@@ -22,12 +23,13 @@ pub mod seeds;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("client_hello", client_hello::run),
     ("config", config::run),
     ("decision", decision::run),
     ("frames", frames::run),
     ("framing", framing::run),
+    ("grpc_web", grpc_web::run),
     ("origin", origin::run),
     ("pattern", pattern::run),
     ("proxy_protocol", proxy_protocol::run),

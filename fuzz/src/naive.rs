@@ -3,6 +3,7 @@
 pub mod decision;
 pub mod frames;
 pub mod framing;
+pub mod grpc_web;
 pub mod origin;
 pub mod pattern;
 pub mod proxy_protocol;

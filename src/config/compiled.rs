@@ -167,6 +167,8 @@ pub struct Route {
     /// Instead of the limit of all routes; `None` if the route has none of its own.
     pub rate_limit: Option<RateLimit>,
     pub edits: Edits,
+    /// Whether requests in gRPC-Web become gRPC; then the upstream speaks HTTP/2.
+    pub grpc_web: bool,
 }
 
 /// The `route` label of requests that no route matches; a route can't have this name.

@@ -12,7 +12,7 @@ mod upstreams;
 
 pub(super) use policies::{
     RawBlockDisallowedOrigins, RawOnRejectedPreflight, RawOrigin, RawOriginEntry, RawPolicy,
-    RawRejection, RawUpstreamCorsHeaders, RawWrittenAnswer,
+    RawPreset, RawRejection, RawUpstreamCorsHeaders, RawWrittenAnswer,
 };
 pub(super) use routes::{
     RawCors, RawHeaderEdits, RawHost, RawMatch, RawPolicyRef, RawRewrite, RawRoute,

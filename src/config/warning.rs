@@ -18,6 +18,10 @@ pub enum WarningName {
     DuplicateOrigin,
     /// An endpoint on a port where servers speak TLS.
     EndpointWithoutTls,
+    /// A route that translates gRPC-Web, under a policy that its clients can't do with.
+    GrpcWebWithoutPreset,
+    /// A policy for gRPC-Web that no route which translates it has.
+    GrpcWebWithoutRoute,
     HeaderNeverAsked,
     /// A host of a route that no certificate has.
     HostWithoutCertificate,
@@ -50,7 +54,7 @@ pub enum WarningName {
 
 impl WarningName {
     /// The warnings that can be acknowledged.
-    pub(super) const ACKNOWLEDGEABLE: [Self; 26] = [
+    pub(super) const ACKNOWLEDGEABLE: [Self; 28] = [
         Self::BlocksNothing,
         Self::CertificateNotValid,
         Self::CertificateWithoutName,
@@ -60,6 +64,8 @@ impl WarningName {
         Self::DangerousKey,
         Self::DuplicateOrigin,
         Self::EndpointWithoutTls,
+        Self::GrpcWebWithoutPreset,
+        Self::GrpcWebWithoutRoute,
         Self::HeaderNeverAsked,
         Self::HostWithoutCertificate,
         Self::LiteralOfAPage,
@@ -90,6 +96,8 @@ impl WarningName {
             Self::DangerousKey => "dangerous_key",
             Self::DuplicateOrigin => "duplicate_origin",
             Self::EndpointWithoutTls => "endpoint_without_tls",
+            Self::GrpcWebWithoutPreset => "grpc_web_without_preset",
+            Self::GrpcWebWithoutRoute => "grpc_web_without_route",
             Self::HeaderNeverAsked => "header_never_asked",
             Self::HostWithoutCertificate => "host_without_certificate",
             Self::LiteralOfAPage => "literal_of_a_page",

@@ -6,8 +6,8 @@ use super::client;
 use super::forwarded::{FieldEdits, Forwarded};
 use super::question::{Question, browser_headers};
 use super::report::{
-    Author, Browser, Exchange, NearestRoute, ReadingReport, Response, RouteReport, StepOutcome,
-    StepReport,
+    Author, Browser, Exchange, GrpcWebReport, NearestRoute, ReadingReport, Response, RouteReport,
+    StepOutcome, StepReport,
 };
 use crate::cors::{
     self, BlockDisallowedOrigins, CorsRequest, HeaderPlan, Policy, Rule, StepResult,
@@ -20,7 +20,7 @@ use crate::proxy::routed::{Routed, Step, readings, route_request};
 use crate::proxy::snapshot::{Route, Snapshot};
 use crate::routing::{Predicates, RouteRequest};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 /// The part of a response that a browser sees and that is known without asking the upstream.
 pub(super) struct Seen {
@@ -61,6 +61,7 @@ pub(super) fn exchange(
         Step::Answer(answer) => own_response(&answer),
         Step::Forward(plan) => upstreams_response(route, plan, routed.vary().as_ref(), header),
     };
+    let is_forwarded = response.from == Author::Upstream;
     let outcome = routed.outcome();
     let mut headers = vec![("Host".to_owned(), question.authority.clone())];
     headers.extend(question.shown_headers());
@@ -74,6 +75,7 @@ pub(super) fn exchange(
             .map(|(path, route)| ReadingReport::new(path, route))
             .collect(),
         steps: steps.collect(),
+        grpc_web: is_forwarded.then(|| grpc_web(&routed, header)).flatten(),
         outcome: outcome.as_str(),
         reason: outcome.reason(),
         forwarded: match response.from {
@@ -144,6 +146,18 @@ fn blocked(routed: &Routed<'_>, request: &CorsRequest<'_>) -> Option<StepReport>
             "`block_disallowed_origins: {word}`: the gateway answers 403, and no upstream is asked"
         ),
         near_miss,
+    })
+}
+
+/// Reports on a request in gRPC-Web; `None` for any other.
+fn grpc_web(routed: &Routed<'_>, header: &Parts) -> Option<GrpcWebReport> {
+    let web = routed.asks_in_grpc_web()?;
+    let content_type = header.headers.get(header::CONTENT_TYPE)?;
+    let native = web.native_type(content_type.as_bytes());
+    Some(GrpcWebReport {
+        is_translated: routed.grpc_web().is_some(),
+        response_type: web.web_type(native.as_bytes()),
+        request_type: native,
     })
 }
 

@@ -19,8 +19,8 @@ mod unasked;
 pub use forwarded::{FieldEdits, Forwarded};
 pub use question::{Flags, Format, Message, Question, QuestionError, Source};
 pub use report::{
-    Author, Browser, Change, Exchange, NearestRoute, ReadingReport, Report, Response, RouteReport,
-    Ruling, StepOutcome, StepReport,
+    Author, Browser, Change, Exchange, GrpcWebReport, NearestRoute, ReadingReport, Report,
+    Response, RouteReport, Ruling, StepOutcome, StepReport,
 };
 
 use crate::cors::browser::ScriptRequest;

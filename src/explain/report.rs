@@ -67,6 +67,9 @@ pub struct Exchange {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub readings: Vec<ReadingReport>,
     pub steps: Vec<StepReport>,
+    /// The translation of a request in gRPC-Web that is forwarded; left out for any other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grpc_web: Option<GrpcWebReport>,
     /// The outcome as in metrics; `none` is not counted.
     pub outcome: &'static str,
     pub reason: Option<&'static str>,
@@ -111,6 +114,17 @@ pub struct StepReport {
     pub reason: Option<&'static str>,
     pub finding: String,
     pub near_miss: Option<String>,
+}
+
+/// A request in gRPC-Web, and what becomes of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GrpcWebReport {
+    /// Whether the route translates it.
+    pub is_translated: bool,
+    /// The Content-Type that the upstream gets.
+    pub request_type: String,
+    /// The Content-Type that the client gets, if the response is gRPC.
+    pub response_type: Option<String>,
 }
 
 /// The result of a step.
@@ -253,6 +267,7 @@ impl fmt::Display for Exchange {
             route,
             readings,
             steps,
+            grpc_web,
             outcome,
             reason,
             forwarded,
@@ -269,6 +284,9 @@ impl fmt::Display for Exchange {
         }
         for step in steps {
             writeln!(f, "  {step}")?;
+        }
+        if let Some(grpc_web) = grpc_web {
+            writeln!(f, "  grpc-web  {grpc_web}")?;
         }
         let reason = reason
             .map(|reason| format!(", {reason}"))
@@ -332,6 +350,26 @@ impl fmt::Display for StepReport {
         }
         match near_miss {
             Some(near_miss) => write!(f, "\n            nearest miss: {near_miss}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for GrpcWebReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            is_translated,
+            request_type,
+            response_type,
+        } = self;
+        if !is_translated {
+            return f.write_str(
+                "passes as it is: write `grpc_web: true` in the route, unless the upstream speaks gRPC-Web",
+            );
+        }
+        write!(f, "translated: the upstream gets `{request_type}`")?;
+        match response_type {
+            Some(response_type) => write!(f, ", and the client `{response_type}`"),
             None => Ok(()),
         }
     }

@@ -4,7 +4,7 @@ use super::client::Via;
 use super::facts::{Facts, HeaderLength, Target};
 use crate::config::{Limits, Listener};
 use crate::cors::is_forbidden_method;
-use crate::framing::{Framing, FramingError};
+use crate::framing::{Framing, FramingError, NotBase64};
 use crate::metrics::RefusedFor;
 use crate::routing::{has_dot_segment, is_authority};
 use crate::tls::ClientCertificate;
@@ -37,6 +37,8 @@ pub(crate) enum RequestError {
     Framing(FramingError),
     #[error("a chunk of the body is malformed")]
     MalformedChunk,
+    #[error("{NotBase64}")]
+    NotBase64,
     #[error("a field's value begins or ends with a blank")]
     PaddedValue,
     #[error("no request with the method CONNECT, TRACE or TRACK is forwarded")]
@@ -88,6 +90,7 @@ impl RequestError {
             | Self::MalformedStream
             | Self::Framing(_)
             | Self::MalformedChunk
+            | Self::NotBase64
             | Self::PaddedValue
             | Self::NoHost
             | Self::BadHost
@@ -116,6 +119,7 @@ impl RequestError {
             | Self::MalformedStream
             | Self::Framing(_)
             | Self::MalformedChunk
+            | Self::NotBase64
             | Self::PaddedValue
             | Self::MethodNotAllowed
             | Self::NoHost

@@ -4,6 +4,7 @@ use super::check::RequestError;
 use super::client::Client;
 use super::edge::backlog::Backlog;
 use super::edge::upload::Upload;
+use super::grpc_web::Translation;
 use super::record::Record;
 use super::room::Place;
 use super::snapshot::{Route, Snapshot};
@@ -40,6 +41,8 @@ pub struct Ctx {
     /// The way in which the last try failed.
     pub(super) failure: Option<Failure>,
     pub(super) exchange: Exchange,
+    /// The translation of a request in gRPC-Web, if its route has one.
+    pub(super) grpc_web: Option<Translation>,
     /// Number of bytes of the request's body that this try has sent on.
     pub(super) body_bytes: u64,
 }
@@ -62,6 +65,7 @@ impl Ctx {
             tries: Tries::default(),
             failure: None,
             exchange: Exchange::default(),
+            grpc_web: None,
             body_bytes: 0,
         }
     }

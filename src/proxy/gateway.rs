@@ -8,17 +8,20 @@ use super::edge::response_deadline;
 use super::edge::upload::Upload;
 use super::facts::{Facts, HeaderLength, cors_request};
 use super::forward::client_address;
+use super::grpc_web::Translation;
 use super::room::Room;
 use super::routed::{Routed, Step};
 use super::snapshot::Snapshot;
-use super::upstream::exchange::{Expectation, Piece, content_timeout, longest_pause};
+use super::upstream::exchange::{
+    Exchange, Expectation, Piece, content_timeout, longest_pause, pause_in_call,
+};
 use super::upstream::{Body, FailedTry, Failure, Needs, NoPeer, hash_key, reason};
 use super::{adapt, forward, respond, rewrite};
 use crate::config::{HashKey, MAX_RETRIES};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Method, StatusCode, Version, header};
+use http::{HeaderMap, Method, StatusCode, Version, header};
 use pingora_core::modules::http::HttpModules;
 use pingora_core::server::ShutdownWatch;
 use pingora_core::upstreams::peer::HttpPeer;
@@ -95,6 +98,7 @@ impl Gateway {
         };
         // First of all: a request that fails from here on is recorded and answered like any other.
         (ctx.record, ctx.plan, ctx.vary) = (record, plan, routed.vary());
+        ctx.grpc_web = routed.grpc_web().map(Translation::new);
         answer.transpose()
     }
 }
@@ -140,7 +144,9 @@ impl ProxyHttp for Gateway {
     async fn upstream_peer(&self, session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
         let has_body = !session.as_downstream_mut().is_body_empty();
         let request = session.req_header();
-        let expects = Expectation::of(request, has_body);
+        let cluster = ctx.route().cluster.as_ref();
+        let speaks_http2 = cluster.is_some_and(|cluster| cluster.is_http2());
+        let expects = Expectation::of(request, has_body, speaks_http2);
         ctx.exchange.expects = expects;
         let body_timeout = ctx.snapshot.limits.body_timeout;
         if has_body {
@@ -218,6 +224,9 @@ impl ProxyHttp for Gateway {
         rewrite::apply(ctx.route(), ctx.tries.host(), upstream_request)?;
         adapt::request(session.req_header().version, upstream_request)?;
         check_version(ctx, upstream_request.version)?;
+        if let Some(translation) = &mut ctx.grpc_web {
+            translation.request(upstream_request)?;
+        }
         let expects_word = upstream_request.headers.contains_key(header::EXPECT);
         let piece = match session.as_downstream_mut().is_body_empty() {
             true => Piece::Last,
@@ -242,6 +251,9 @@ impl ProxyHttp for Gateway {
         };
         note_sending(session, ctx, piece);
         count_body(session, ctx, body.as_ref())?;
+        if let Some(translation) = &mut ctx.grpc_web {
+            translation.request_body(body, end_of_stream)?;
+        }
         if let Some(upload) = &ctx.upload {
             upload.hold(body);
         }
@@ -279,6 +291,14 @@ impl ProxyHttp for Gateway {
                 }
                 None => response_deadline::end(),
             }
+            if let Some(upload) = &ctx.upload
+                && let Some(pause) = pause_in_call(response, &ctx.route().timeouts)
+            {
+                upload.lengthen(pause);
+            }
+            if let Some(translation) = &mut ctx.grpc_web {
+                translation.response(response, !ctx.exchange.drops_content())?;
+            }
             respond::edit(session, ctx, response);
             adapt::response(session, came_by_http2, response);
             self.end_where_last(session);
@@ -298,6 +318,9 @@ impl ProxyHttp for Gateway {
         if ctx.exchange.drops_content() || session.req_header().method == Method::HEAD {
             *body = None;
         }
+        if let Some(translation) = &ctx.grpc_web {
+            translation.response_body(body, end_of_stream)?;
+        }
         if let Some(upload) = &ctx.upload {
             upload.respond();
         }
@@ -305,6 +328,33 @@ impl ProxyHttp for Gateway {
             backlog.hold(body, end_of_stream);
         }
         Ok(None)
+    }
+
+    fn upstream_response_trailer_filter(
+        &self,
+        _session: &mut Session,
+        trailers: &mut HeaderMap,
+        ctx: &mut Ctx,
+    ) -> Result<()> {
+        Exchange::check_trailers(trailers)?;
+        match &ctx.grpc_web {
+            Some(translation) => translation.check_trailers(trailers),
+            None => Ok(()),
+        }
+    }
+
+    async fn response_trailer_filter(
+        &self,
+        _session: &mut Session,
+        trailers: &mut HeaderMap,
+        ctx: &mut Ctx,
+    ) -> Result<Option<Bytes>> {
+        let translation = ctx.grpc_web.as_ref();
+        let mut frame = translation.and_then(|translation| translation.trailers(trailers));
+        if let Some(backlog) = &ctx.backlog {
+            backlog.hold(&mut frame, true);
+        }
+        Ok(frame)
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, e: &Error, ctx: &mut Ctx) -> FailToProxy {
@@ -426,7 +476,7 @@ fn note_answer(ctx: &mut Ctx, status: StatusCode) {
 
 /// Notes that a piece of the request is sent to the upstream now.
 fn note_sending(session: &Session, ctx: &mut Ctx, piece: Piece) {
-    let timeout = ctx.route().timeouts.read;
+    let timeout = ctx.exchange.expects.header_timeout(&ctx.route().timeouts);
     ctx.exchange.sends(piece, Instant::now(), timeout);
     note_turn(session, ctx);
 }
@@ -459,6 +509,9 @@ fn error_in_body(session: &Session, ctx: &Ctx) -> Option<RequestError> {
     }
     if is_body_too_large(ctx) {
         return Some(RequestError::BodyTooLarge);
+    }
+    if let Some(error) = ctx.grpc_web.as_ref().and_then(Translation::error) {
+        return Some(error);
     }
     is_late.then_some(RequestError::BodyTimeout)
 }

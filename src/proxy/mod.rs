@@ -10,6 +10,7 @@ mod edge;
 pub(crate) mod facts;
 mod forward;
 mod gateway;
+mod grpc_web;
 pub(crate) mod header_edits;
 mod listen;
 mod page_server;

@@ -15,6 +15,7 @@ use crate::cors::{
     ActualOutcome, CorsRequest, Decision, HeaderPlan, Outcome, PreflightDecision, Reason,
     Rejection, RequestKind, SingleValue, decide, default_port, host_and_port,
 };
+use crate::framing::{Encoding, GrpcWeb};
 use crate::rejections::Rejected;
 use crate::routing::{RouteRequest, Search, TooManyReadings, each_reading};
 use http::{HeaderValue, StatusCode};
@@ -144,6 +145,31 @@ impl<'a> Routed<'a> {
     /// Returns the scheme of the request's own origin.
     pub(crate) fn own_scheme(&self) -> &'static str {
         own_scheme(self.snapshot, self.facts)
+    }
+
+    /// Says whether the request, if it is forwarded, is translated from gRPC-Web, and how.
+    pub(crate) fn grpc_web(&self) -> Option<GrpcWeb> {
+        match self.route.grpc_web {
+            true => self.asks_in_grpc_web(),
+            false => None,
+        }
+    }
+
+    /// Says whether the request is in gRPC-Web, whether or not its route translates it.
+    pub(crate) fn asks_in_grpc_web(&self) -> Option<GrpcWeb> {
+        let (mut content_type, mut has_several) = (None, false);
+        let fields = self.facts.fields;
+        fields.for_each_line_reversed("content-type", &mut |line| {
+            has_several = content_type.replace(line.to_vec()).is_some();
+            !has_several
+        });
+        let mut accepted = None;
+        fields.for_each_line_reversed("accept", &mut |line| {
+            accepted = Encoding::accepted(line).or(accepted);
+            true
+        });
+        let content_type = content_type.filter(|_| !has_several)?;
+        GrpcWeb::of(self.request.method, &content_type, accepted)
     }
 
     /// The outcome that is counted. A settled request has none: what it would have been under CORS

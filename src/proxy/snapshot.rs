@@ -51,6 +51,8 @@ pub(crate) struct Route {
     pub timeouts: Timeouts,
     pub limits: RouteLimits,
     pub edits: Edits,
+    /// Whether requests in gRPC-Web become gRPC.
+    pub grpc_web: bool,
     /// `None` for the stand-in. The router has its own form of it; this one is for explain.
     pub matches: Option<RouteMatch>,
     pub metrics: RouteMetrics,
@@ -120,6 +122,7 @@ impl Snapshot {
                 timeouts: route.timeouts,
                 limits: limits_of(&route.name, route.max_request_body_bytes, route.rate_limit),
                 edits: route.edits,
+                grpc_web: route.grpc_web,
                 matches: Some(route.matches),
                 ..Route::new(route.name, route.rule, metrics)
             })
@@ -247,6 +250,7 @@ impl Route {
             timeouts: Timeouts::default(),
             limits: RouteLimits::default(),
             edits: Edits::default(),
+            grpc_web: false,
             matches: None,
         }
     }

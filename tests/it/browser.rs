@@ -6,6 +6,7 @@ mod cases;
 mod chromium;
 mod departures;
 mod gateway;
+mod grpc_web;
 mod messages;
 mod tls;
 

@@ -100,6 +100,11 @@ fn the_request_that_an_upstream_gets_is_told() {
 }
 
 #[test]
+fn the_translation_of_grpc_web_is_told() {
+    transcript("explain/grpc.txt", &Masks::default());
+}
+
+#[test]
 fn the_request_is_the_one_that_a_browser_would_send() {
     let file = File::new(&CONFIG.replace(
         "{ path_prefix: /web, hosts: [api.example.com] }",

@@ -84,6 +84,13 @@ proptest! {
     }
 
     #[test]
+    fn the_text_of_grpc_web_agrees_with_its_naive_twin(
+        text in r"[0-9]([A-Za-z0-9+/]{4}|[A-Z]{2}==|[a-z]{3}=|[A-Q]A==){0,6}[A=\n-]{0,3}",
+    ) {
+        targets::grpc_web::run(text.as_bytes());
+    }
+
+    #[test]
     fn frames_agree_with_their_naive_twin(
         size in 0_u8..10,
         frames in prop::collection::vec(

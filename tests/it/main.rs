@@ -17,6 +17,7 @@ mod floods;
 mod forwarded;
 mod framing;
 mod fuzz;
+mod grpc;
 mod http;
 mod http2_conformance;
 mod http2_floods;

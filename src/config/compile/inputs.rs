@@ -2,6 +2,7 @@
 //! machine trusts, and room for patterns. The room is that of all policies together, because a small file may have many policies.
 
 use crate::config::error::Problem;
+use crate::config::lint::grpc_web::GrpcWebPolicy;
 use crate::config::report::Report;
 use crate::config::sources::Sources;
 use crate::tls::usable_authorities;
@@ -25,6 +26,8 @@ pub(super) struct Inputs {
     regex_bytes: usize,
     /// Read when an upstream first needs them.
     machine_authorities: Option<Result<Arc<[CertificateDer<'static>]>, String>>,
+    /// The policies so far, by what they have of gRPC-Web.
+    pub grpc_web: Vec<GrpcWebPolicy>,
 }
 
 // === impl Inputs ===
@@ -37,6 +40,7 @@ impl Inputs {
             policies: 0,
             regex_bytes: MAX_REGEX_BYTES,
             machine_authorities: None,
+            grpc_web: Vec::new(),
         }
     }
 

@@ -10,6 +10,7 @@ mod matches;
 mod origins;
 mod policies;
 mod policy_lists;
+mod presets;
 mod rate_limits;
 mod routes;
 mod server;
@@ -41,13 +42,7 @@ pub(super) use tls::WrittenCertificate;
 pub use upstreams::MAX_RETRIES;
 
 /// Keys and values that the file format has and this version does not.
-const NOT_YET: [&str; 5] = [
-    "access_log",
-    "cors_mode",
-    "run_directory",
-    "presets",
-    "grpc_web",
-];
+const NOT_YET: [&str; 3] = ["access_log", "cors_mode", "run_directory"];
 
 /// Compiles `text`, which messages call `file`. `sources` holds the files that were read so far.
 pub(super) fn compile(

@@ -3,9 +3,11 @@
 use super::acknowledged::acknowledge;
 use super::inputs::Inputs;
 use super::origins;
+use super::presets;
 use super::values::one_or_many;
 use crate::config::error::Problem;
 use crate::config::lint;
+use crate::config::lint::grpc_web::GrpcWebPolicy;
 use crate::config::lint::leaks::Suspects;
 use crate::config::raw::{
     OneOrMany, RawBlockDisallowedOrigins, RawDuration, RawOnRejectedPreflight, RawPolicy,
@@ -30,9 +32,9 @@ pub(super) struct Policies(BTreeMap<String, Option<Arc<Policy>>>);
 
 /// Names as they are written, and whether `*` is among them.
 #[derive(Default)]
-struct Names {
-    any: bool,
-    names: Vec<At<String>>,
+pub(super) struct Names {
+    pub any: bool,
+    pub names: Vec<At<String>>,
 }
 
 // === impl Policies ===
@@ -91,6 +93,7 @@ pub(super) fn policy(
         allow_methods,
         allow_headers,
         expose_headers,
+        presets: raw_presets,
         allow_credentials,
         max_age: raw_max_age,
         preflight_status: raw_preflight_status,
@@ -125,8 +128,16 @@ pub(super) fn policy(
         }
     };
     let methods = names(report, &path_of("allow_methods"), allow_methods);
-    let headers = names(report, &path_of("allow_headers"), allow_headers);
-    let exposed = names(report, &path_of("expose_headers"), expose_headers);
+    let mut headers = names(report, &path_of("allow_headers"), allow_headers);
+    let mut exposed = names(report, &path_of("expose_headers"), expose_headers);
+    let presets_path = path_of("presets");
+    let has_grpc_web = presets::add(
+        report,
+        &presets_path,
+        raw_presets,
+        &mut headers,
+        &mut exposed,
+    );
     let max_age = max_age(report, &path_of("max_age"), raw_max_age);
     let preflight_status_path = path_of("preflight_status");
     let preflight_status = preflight_status(report, &preflight_status_path, raw_preflight_status);
@@ -192,7 +203,15 @@ pub(super) fn policy(
     let errors = match policy {
         Ok(policy) => {
             let is_small = origins::take_regexes(report, inputs, &origins_path, policy.origins());
-            return (is_complete && is_small).then(|| Arc::new(policy));
+            let policy = Arc::new(policy);
+            inputs.grpc_web.push(GrpcWebPolicy {
+                policy: Arc::clone(&policy),
+                path: presets_path,
+                has_preset: has_grpc_web,
+                not_allowed: headers.without(&presets::GRPC_WEB_ALLOWED),
+                not_exposed: exposed.without(&presets::GRPC_WEB_EXPOSED),
+            });
+            return (is_complete && is_small).then_some(policy);
         }
         Err(errors) => errors,
     };
@@ -346,6 +365,12 @@ fn written_body(report: &mut Report<'_>, path: &str, raw: Option<String>) -> Str
 // === impl Names ===
 
 impl Names {
+    /// Returns those of the names that the list does not have.
+    fn without(&self, names: &[&'static str]) -> Vec<&'static str> {
+        let all = names.iter().copied();
+        all.filter(|name| !self.has(name)).collect()
+    }
+
     fn list(&self) -> NameList {
         NameList {
             any: self.any,

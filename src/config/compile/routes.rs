@@ -11,8 +11,11 @@ use super::taken::{MAX_OF_PLACE, Taken};
 use super::timeouts::RawTimeouts;
 use super::upstreams::Upstreams;
 use super::values::{one_or_many, required};
-use crate::config::compiled::{RateLimit, Route, Timeouts, UNMATCHED};
+use crate::config::compiled::{
+    Protocol, RateLimit, Route, Timeouts, UNMATCHED, Upstream, UpstreamKind,
+};
 use crate::config::edits::Edits;
+use crate::config::lint::grpc_web::{self, GrpcWebPolicy, GrpcWebRoute};
 use crate::config::lint::is_word_for_all;
 use crate::config::lint::reuse::{self, RouteParts};
 use crate::config::raw::{OneOrMany, RawMatch, RawRoute, Seq};
@@ -56,6 +59,7 @@ pub(super) fn routes(
     }
     check_rules(report, &routes);
     if report.error_count() == 0 {
+        check_grpc_web(report, &routes, &inputs.grpc_web);
         note_silence(report, &routes);
     }
     let routes: Option<Vec<Route>> = routes.into_iter().map(RouteDraft::complete).collect();
@@ -82,6 +86,7 @@ struct RouteDraft {
     max_request_body_bytes: Option<u64>,
     rate_limit: Option<RateLimit>,
     edits: Edits,
+    grpc_web: bool,
     /// Whether it has a `cors`.
     says_cors: bool,
 }
@@ -109,6 +114,7 @@ impl RouteDraft {
             max_request_body_bytes: self.max_request_body_bytes,
             rate_limit: self.rate_limit,
             edits: self.edits,
+            grpc_web: self.grpc_web,
         })
     }
 }
@@ -132,6 +138,7 @@ impl RouteCompiler<'_, '_> {
             rewrite,
             request_headers: request,
             response_headers: response,
+            grpc_web,
             acknowledged_warnings,
         } = raw;
         acknowledge(self.report, &path, acknowledged_warnings);
@@ -167,6 +174,10 @@ impl RouteCompiler<'_, '_> {
         };
         let upstreams = self.upstreams;
         let defaults = upstream.and_then(|at| upstreams.get(at)?.1.as_ref());
+        let grpc_web = grpc_web.unwrap_or(false);
+        if let Some(upstream) = defaults.filter(|_| grpc_web) {
+            check_speaks_http2(self.report, &path, upstream);
+        }
         let defaults = defaults.map_or(Timeouts::default(), |upstream| upstream.timeouts);
         let timeouts = timeouts.over(self.report, &path, defaults);
         let path_of_body = format!("{path}.max_request_body_bytes");
@@ -188,6 +199,7 @@ impl RouteCompiler<'_, '_> {
             max_request_body_bytes,
             rate_limit,
             edits,
+            grpc_web,
             says_cors,
         }
     }
@@ -367,6 +379,30 @@ impl RouteCompiler<'_, '_> {
     }
 }
 
+/// Refuses to translate gRPC-Web for an upstream that can't speak gRPC.
+fn check_speaks_http2(report: &mut Report<'_>, path: &str, upstream: &Upstream) {
+    let name = &upstream.name;
+    let (message, hint) = match (&upstream.kind, upstream.protocol) {
+        (UpstreamKind::Echo, _) => (
+            format!(
+                "`grpc_web: true` needs HTTP/2, and the built-in upstream `{name}` does not speak it"
+            ),
+            "name a gRPC server",
+        ),
+        (UpstreamKind::Endpoints(_), Protocol::Http1) => (
+            format!(
+                "`grpc_web: true` needs HTTP/2, and the upstream `{name}` is spoken to in HTTP/1.1"
+            ),
+            "write `protocol: h2c` in the upstream",
+        ),
+        (UpstreamKind::Endpoints(_), _) => return,
+    };
+    report
+        .error(format!("{path}.grpc_web"), message)
+        .hint(hint)
+        .where_used();
+}
+
 /// Notes which routes do not say anything about CORS. Among errors, the note would hide what matters.
 fn note_silence(report: &mut Report<'_>, routes: &[RouteDraft]) {
     for route in routes.iter().filter(|route| !route.says_cors) {
@@ -389,6 +425,19 @@ fn check_rules(report: &mut Report<'_>, routes: &[RouteDraft]) {
         check_indistinct(report, &routes);
         reuse::methods(report, &routes);
     }
+}
+
+/// Holds routes and policies for gRPC-Web against each other. A route that is wrong could be the one that
+/// uses a policy.
+fn check_grpc_web(report: &mut Report<'_>, routes: &[RouteDraft], policies: &[GrpcWebPolicy]) {
+    let parts = routes.iter().filter_map(|route| {
+        Some(GrpcWebRoute {
+            path: &route.path,
+            translates: route.grpc_web,
+            rule: route.rule.as_ref()?,
+        })
+    });
+    grpc_web::routes(report, &parts.collect::<Vec<_>>(), policies);
 }
 
 /// Reports routes that a preflight can't tell apart although their rules differ: the policy of the

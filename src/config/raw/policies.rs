@@ -27,6 +27,8 @@ pub(in crate::config) struct RawPolicy {
     pub allow_headers: Option<OneOrMany<String>>,
     /// Response headers that scripts may read; or `*`, without credentials only. Default: none.
     pub expose_headers: Option<OneOrMany<String>>,
+    /// Protocols whose headers are added to `allow_headers` and `expose_headers`. Default: none.
+    pub presets: Option<OneOrMany<RawPreset>>,
     /// Whether browsers may send cookies, client certificates and HTTP authentication. Default false.
     pub allow_credentials: Option<bool>,
     /// Time that browsers may remember a preflight's answer, in whole seconds. Default: not sent, and browsers take 5 s.
@@ -56,6 +58,15 @@ pub(in crate::config) struct RawPolicy {
     pub dangerously_allow_public_suffix_wildcards: Option<bool>,
     /// Names of warnings about this policy that are meant: `check --strict` takes them for notes. Default: none.
     pub acknowledged_warnings: Option<OneOrMany<String>>,
+}
+
+/// A protocol whose headers a policy allows and exposes.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "Preset")]
+pub(in crate::config) enum RawPreset {
+    /// gRPC-Web: allows content-type, x-grpc-web, x-user-agent and grpc-timeout; exposes grpc-status, grpc-message and grpc-status-details-bin.
+    GrpcWeb,
 }
 
 /// The answer to a preflight which a policy refuses.

@@ -43,6 +43,8 @@ pub(in crate::config) struct RawRoute {
     pub max_request_body_bytes: Option<RawSize>,
     /// Requests that each client may send to this route in a time, instead of those in `limits`.
     pub rate_limit: Option<RawRateLimit>,
+    /// Whether requests in gRPC-Web, binary or text, become gRPC for the upstream, which has to speak HTTP/2, and responses gRPC-Web. Default false.
+    pub grpc_web: Option<bool>,
     /// The path and the host that the upstream is asked for. Default: those that the client asked for.
     pub rewrite: Option<RawRewrite>,
     /// Edits of the fields of requests to the upstream. Default: none.

@@ -24,13 +24,13 @@ const GRACE: Duration = Duration::from_secs(1);
 /// One request's body on its way through the gateway.
 #[derive(Debug)]
 pub(in crate::proxy) struct Upload {
-    /// Maximum pause of the client.
-    timeout: Duration,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
+    /// Maximum pause of the client.
+    timeout: Duration,
     /// Time from which the client has had its turn, but for the pieces that are `held`; `None` while the
     /// upstream has to say something first, and behind the end of the body.
     since: Option<Instant>,
@@ -64,10 +64,19 @@ impl Upload {
     }
 
     fn new(timeout: Duration) -> Self {
-        Self {
+        let state = State {
             timeout,
-            state: Mutex::default(),
+            ..State::default()
+        };
+        Self {
+            state: Mutex::new(state),
         }
+    }
+
+    /// Lets the client pause for longer: the upstream's response says that the two may converse.
+    pub(in crate::proxy) fn lengthen(&self, timeout: Duration) {
+        let mut state = self.state.lock();
+        state.timeout = state.timeout.max(timeout);
     }
 
     /// Gives the turn to the client, or takes it from it.
@@ -116,7 +125,8 @@ impl Upload {
             state.task = Some(cx.waker().clone());
             return None;
         }
-        state.since.map(|since| since + self.timeout + GRACE)
+        let since = state.since?;
+        Some(since + state.timeout + GRACE)
     }
 
     /// Ready when the client has paused for too long.

@@ -7,11 +7,12 @@
 
 use crate::config::Timeouts;
 use crate::cors::names_websocket;
+use crate::framing::is_grpc;
 use crate::proxy::facts::content_length;
 use http::header::{
     ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, TRANSFER_ENCODING, UPGRADE,
 };
-use http::{HeaderValue, Method, StatusCode, Version, request};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, request};
 use pingora_core::{Error, ErrorType};
 use pingora_http::ResponseHeader;
 use std::time::Duration;
@@ -56,6 +57,9 @@ pub(in crate::proxy) enum Expectation {
     WebSocket,
     /// The response may turn out to be an event stream.
     EventStream,
+    /// The request is a call of gRPC, to an upstream that may understand it. Many servers send the header of
+    /// a response with its first message, so that it may take as long as any other.
+    Grpc,
 }
 
 /// The piece of a request that is sent.
@@ -95,10 +99,18 @@ pub(in crate::proxy) enum ResponseError {
 impl Expectation {
     /// Tells what a request may lead to. On HTTP/1.1 the client's stream bounds the wait for any response,
     /// which may then turn out to be an event stream. It can't while the request's body waits for the
-    /// upstream, and it does not on HTTP/2: there, only requests that ask for one get one.
-    pub(in crate::proxy) fn of(request: &request::Parts, has_body: bool) -> Self {
+    /// upstream, and it does not on HTTP/2: there, only requests that ask for one get one. gRPC needs an
+    /// upstream that speaks HTTP/2: with any other, the request's type says nothing.
+    pub(in crate::proxy) fn of(
+        request: &request::Parts,
+        has_body: bool,
+        upstream_speaks_http2: bool,
+    ) -> Self {
         if asks_for_websocket(request, has_body) {
             return Self::WebSocket;
+        }
+        if upstream_speaks_http2 && has_type(&request.headers, is_grpc) {
+            return Self::Grpc;
         }
         let is_bounded =
             request.version < Version::HTTP_2 && (!has_body || has_short_body(request));
@@ -127,16 +139,24 @@ impl Expectation {
                 read: tunnel,
                 write: tunnel,
             },
-            Self::EventStream => Silence {
+            Self::EventStream | Self::Grpc => Silence {
                 read: read.max(stream).max(pause),
                 write,
             },
         }
     }
 
+    /// Returns the time in which the response's header has to come.
+    pub(in crate::proxy) fn header_timeout(self, timeouts: &Timeouts) -> Duration {
+        match self {
+            Self::Nothing | Self::WebSocket | Self::EventStream => timeouts.read,
+            Self::Grpc => quiet_call(timeouts),
+        }
+    }
+
     /// Whether pingora may wait for longer than the response's header may take.
     pub(in crate::proxy) fn outlasts_the_header(self) -> bool {
-        self != Self::Nothing
+        matches!(self, Self::WebSocket | Self::EventStream)
     }
 }
 
@@ -233,6 +253,14 @@ impl Exchange {
         Ok(())
     }
 
+    /// Refuses trailers that are too many to be passed on.
+    pub(in crate::proxy) fn check_trailers(trailers: &HeaderMap) -> Result<(), ResponseError> {
+        match trailers.len() > MAX_FIELDS {
+            true => Err(ResponseError::TooManyFields),
+            false => Ok(()),
+        }
+    }
+
     fn receive_interim(
         &mut self,
         response: &mut ResponseHeader,
@@ -288,11 +316,32 @@ pub(in crate::proxy) fn content_timeout(
     response: &ResponseHeader,
     timeouts: &Timeouts,
 ) -> Duration {
-    let media_type = response.headers.get(CONTENT_TYPE);
-    match media_type.is_some_and(|value| is_event_stream(value.as_bytes())) {
+    if let Some(timeout) = pause_in_call(response, timeouts) {
+        return timeout;
+    }
+    match has_type(&response.headers, is_event_stream) {
         true => timeouts.stream,
         false => timeouts.read,
     }
+}
+
+/// Returns the longest pause of either side of a call of gRPC, of which `response` is the response; `None` if
+/// it is not one.
+pub(in crate::proxy) fn pause_in_call(
+    response: &ResponseHeader,
+    timeouts: &Timeouts,
+) -> Option<Duration> {
+    has_type(&response.headers, is_grpc).then(|| quiet_call(timeouts))
+}
+
+/// Returns the longest silence in a call of gRPC. It may be a stream, and nothing says so.
+fn quiet_call(timeouts: &Timeouts) -> Duration {
+    timeouts.read.max(timeouts.stream)
+}
+
+fn has_type(headers: &HeaderMap, is_it: fn(&[u8]) -> bool) -> bool {
+    let media_type = headers.get(CONTENT_TYPE);
+    media_type.is_some_and(|value| is_it(value.as_bytes()))
 }
 
 /// Whether a media type, with or without parameters, is that of event streams:

@@ -168,7 +168,7 @@ fn answer(request: &Received, plan: &OnceLock<Vec<Fetch>>, send: &Mutex<Sender<S
 }
 
 /// A browser that shows a page until the value ends.
-struct Running {
+pub(super) struct Running {
     child: Child,
     profile: Folder,
     /// Apart from the profile, which goes with the browser.
@@ -179,7 +179,7 @@ struct Running {
 const LOG: &str = "log";
 
 impl Running {
-    fn start(mut program: Command, url: &str) -> Self {
+    pub(super) fn start(mut program: Command, url: &str) -> Self {
         let (profile, log) = (Folder::new(), Folder::new());
         let log_file = File::create(log.path(LOG)).expect("a file");
         let child = program
@@ -197,6 +197,12 @@ impl Running {
             profile,
             log,
         }
+    }
+
+    /// Returns what it has logged so far, its console included.
+    pub(super) fn log(&self) -> String {
+        let log = std::fs::read(self.log.path(LOG)).unwrap_or_default();
+        String::from_utf8_lossy(&log).into_owned()
     }
 
     /// Ends the browser, and reads what its console said about CORS.

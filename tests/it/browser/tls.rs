@@ -8,7 +8,7 @@ use rustls::pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 /// Returns the argument by which a browser trusts this key alone, without an authority.
-fn trusting(certificate: &CertificateDer<'_>) -> String {
+pub(super) fn trusting(certificate: &CertificateDer<'_>) -> String {
     let (_, parsed) = X509Certificate::from_der(certificate).expect("a certificate");
     let provider = corsgate::tls::provider();
     let sha256 = provider.cipher_suites.iter().find_map(|suite| match suite {

@@ -109,6 +109,14 @@ impl Client {
         self.buffer.is_empty() && !self.fill()
     }
 
+    /// Reads until the bytes that came end with these, and returns them all.
+    pub(crate) fn read_until(&mut self, end: &[u8]) -> Vec<u8> {
+        while !self.buffer.windows(end.len()).any(|bytes| bytes == end) {
+            assert!(self.fill(), "cut off: {}", self.buffer.escape_ascii());
+        }
+        std::mem::take(&mut self.buffer)
+    }
+
     /// Reads to the end of the connection.
     pub(crate) fn drain(&mut self) -> Vec<u8> {
         while self.fill() {}

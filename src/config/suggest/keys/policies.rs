@@ -56,6 +56,7 @@ pub(super) const ROWS: &[Row] = &[
         "exposed_headers", "expose", "exposed", "with_exposed_headers", "response_header", "response_headers",
         "allow_expose_headers", "allowed_response_headers", "headers_exposed", "readable_headers",
     ]),
+    key(S::Policy, "presets: [grpc_web]", &["preset", "grpc_web", "grpc", "grpc_web_headers", "protocols"]),
     key(S::Policy, "allow_credentials: true", &[
         // Express and Kong; Flask, Laravel, actix and Azure; the browser's own
         "credentials", "supports_credentials", "support_credentials", "with_credentials", "include_credentials",

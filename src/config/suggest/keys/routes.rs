@@ -55,7 +55,7 @@ pub(super) const ROWS: &[Row] = &[
         "timeout", "request_timeout", "response_timeout", "proxy_read_timeout", "timeout_server",
     ]),
     key(S::Route, "write_timeout: 30s", &["send_timeout", "proxy_send_timeout"]),
-    key(S::Route, "stream_timeout: 5m", &["stream_idle_timeout", "sse_timeout", "event_stream_timeout"]),
+    key(S::Route, "stream_timeout: 5m", &["stream_idle_timeout", "sse_timeout", "event_stream_timeout", "grpc_read_timeout"]),
     key(S::Route, "tunnel_timeout: 1h", &["timeout_tunnel", "websocket_timeout", "upgrade_timeout"]),
     key(S::Route, "max_request_body_bytes: 1GiB", &[
         "client_max_body_size", "proxy_body_size", "allowed_payload_size", "max_request_bytes", "max_body", "max_body_size",
@@ -64,6 +64,11 @@ pub(super) const ROWS: &[Row] = &[
     key(S::Route, "rate_limit: { requests: 5, period: 1m }", &[
         "limit_req", "limit_rps", "local_rate_limit", "rate_limiting", "limit_count", "rate", "rps", "requests_per_second", "throttle",
         "throttling",
+    ]),
+    key(S::Route, "grpc_web: true", &[
+        // Envoy, by the name of its filter and of older ones; others call it as it is called here
+        "envoy.filters.http.grpc_web", "envoy.grpc_web", "grpc_web_filter", "grpc_web_proxy", "enable_grpc_web",
+        "grpc_web_enabled", "grpc_web_text", "translate_grpc_web",
     ]),
     key(S::Route, "acknowledged_warnings: [method_of_another_route]", &[
         "ignore", "ignored", "ignore_warnings", "suppress", "suppress_warnings", "disable_warnings", "allow_warnings",

@@ -35,7 +35,7 @@ pub(super) const ROWS: &[Row] = &[
         "response_header_timeout", "upstream_timeout",
     ]),
     key(S::Upstream, "write_timeout: 30s", &["send_timeout", "proxy_send_timeout"]),
-    key(S::Upstream, "stream_timeout: 5m", &["stream_idle_timeout", "sse_timeout", "event_stream_timeout"]),
+    key(S::Upstream, "stream_timeout: 5m", &["stream_idle_timeout", "sse_timeout", "event_stream_timeout", "grpc_read_timeout"]),
     // HAProxy
     key(S::Upstream, "tunnel_timeout: 1h", &["timeout_tunnel", "websocket_timeout", "upgrade_timeout"]),
     key(S::Upstream, "max_connections: 1000", &[

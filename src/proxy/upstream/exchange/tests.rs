@@ -138,7 +138,7 @@ fn a_websocket_is_asked_for_in_one_way() {
 
 #[test]
 fn the_response_that_a_request_may_get_decides_for_how_long_pingora_waits() {
-    use Expectation::{EventStream, Nothing, WebSocket};
+    use Expectation::{EventStream, Grpc, Nothing, WebSocket};
     let upgrade = [("connection", "upgrade"), ("upgrade", "websocket")];
     let stream = [("accept", "application/json, Text/Event-Stream;q=0.9")];
     let other = [("accept", "*/*, text/event-streams")];
@@ -173,8 +173,50 @@ fn the_response_that_a_request_may_get_decides_for_how_long_pingora_waits() {
             request = request.header(*name, *value);
         }
         let (parts, ()) = request.body(()).expect("a request").into_parts();
-        let expects = Expectation::of(&parts, has_body);
+        let expects = Expectation::of(&parts, has_body, false);
         assert_eq!(expects, expected, "{version:?} {fields:?} {has_body}");
+    }
+    // A call of gRPC is one where the upstream may understand it.
+    for (content_type, speaks_http2, expected) in [
+        ("application/grpc", true, Grpc),
+        ("application/grpc-web-text+proto", true, Grpc),
+        ("application/grpc", false, Nothing),
+        ("application/json", true, Nothing),
+    ] {
+        let request = http::Request::post("/").version(Version::HTTP_2);
+        let request = request.header("content-type", content_type);
+        let (parts, ()) = request.body(()).expect("a request").into_parts();
+        let expects = Expectation::of(&parts, true, speaks_http2);
+        assert_eq!(expects, expected, "{content_type} {speaks_http2}");
+    }
+}
+
+#[test]
+fn a_call_of_grpc_may_be_quiet_for_the_longer_of_two_times() {
+    let second = Duration::from_secs(1);
+    let timeouts = |read: u32, stream: u32| Timeouts {
+        read: second * read,
+        stream: second * stream,
+        ..Timeouts::default()
+    };
+    for (read, stream, json, events, grpc) in [(30, 300, 30, 300, 300), (600, 300, 600, 300, 600)] {
+        let timeouts = timeouts(read, stream);
+        let found = [
+            "application/json",
+            "text/event-stream",
+            "application/grpc+proto",
+        ]
+        .map(|of| {
+            let mut response = ResponseHeader::build(200, None).expect("a status");
+            response.insert_header("content-type", of).expect("a field");
+            content_timeout(&response, &timeouts)
+        });
+        assert_eq!(found, [json, events, grpc].map(|seconds| second * seconds));
+        let header = |expects: Expectation| expects.header_timeout(&timeouts);
+        assert_eq!(header(Expectation::EventStream), second * read);
+        assert_eq!(header(Expectation::Grpc), second * grpc);
+        let silence = Expectation::Grpc.silence(&timeouts, Duration::ZERO);
+        assert_eq!(silence.read, second * grpc);
     }
 }
 

@@ -1,0 +1,61 @@
+//! `presets` of a policy: lists of names that a protocol needs, in one word.
+
+use super::policies::Names;
+use super::values::one_or_many;
+use crate::config::raw::{OneOrMany, RawPreset};
+use crate::config::report::{At, Report};
+
+/// Request headers that the clients of gRPC-Web set: those of grpc-web, connect-web and improbable-eng.
+pub(super) const GRPC_WEB_ALLOWED: [&str; 4] =
+    ["content-type", "x-grpc-web", "x-user-agent", "grpc-timeout"];
+
+/// Response headers in which they look for the status of a call that ends with its header.
+pub(super) const GRPC_WEB_EXPOSED: [&str; 3] =
+    ["grpc-status", "grpc-message", "grpc-status-details-bin"];
+
+/// Adds the names of the presets at `path` to a policy's lists. Returns whether gRPC-Web is among them.
+pub(super) fn add(
+    report: &mut Report<'_>,
+    path: &str,
+    raw: Option<OneOrMany<RawPreset>>,
+    allowed: &mut Names,
+    exposed: &mut Names,
+) -> bool {
+    let Some(raw) = raw else { return false };
+    let mut has_grpc_web = false;
+    for (path, preset) in one_or_many(report, path, raw) {
+        let RawPreset::GrpcWeb = preset;
+        if has_grpc_web {
+            report
+                .error(&path, "`grpc_web` is there twice")
+                .hint("remove one of them")
+                .as_element();
+        }
+        has_grpc_web = true;
+        allowed.add(&path, &GRPC_WEB_ALLOWED);
+        exposed.add(&path, &GRPC_WEB_EXPOSED);
+    }
+    has_grpc_web
+}
+
+// === impl Names ===
+
+impl Names {
+    /// Whether the list has a name, in any case, or `*`.
+    pub(super) fn has(&self, name: &str) -> bool {
+        let mut names = self.names.iter();
+        self.any || names.any(|known| known.value.eq_ignore_ascii_case(name))
+    }
+
+    /// Adds those names that the list does not have, as if they were written at `path`.
+    fn add(&mut self, path: &str, names: &[&str]) {
+        for &name in names {
+            if !self.has(name) {
+                self.names.push(At {
+                    value: name.to_owned(),
+                    at: path.into(),
+                });
+            }
+        }
+    }
+}
