@@ -1,7 +1,8 @@
 //! `match`: parses one host, one path or one method.
 
+use super::templates::parse_template;
 use crate::config::error::Problem;
-use crate::cors::is_token;
+use crate::cors::{ByteSet, is_token};
 use crate::routing::{HostMatch, PathMatch, has_dot_segment, normalized};
 
 /// Parses an element of `hosts`.
@@ -50,31 +51,54 @@ pub(super) fn parse_host(text: &str) -> Result<HostMatch, Problem> {
 
 /// Parses a `path`.
 pub(super) fn parse_path(text: &str) -> Result<PathMatch, Problem> {
-    check_path(text)?;
+    check_path(text, str::to_owned)?;
     Ok(PathMatch::Exact(normalized(text)))
 }
 
 /// Parses a `path_prefix`.
 pub(super) fn parse_prefix(text: &str) -> Result<PathMatch, Problem> {
-    check_path(text)?;
+    check_path(text, |text| {
+        format!("{}/**", text.trim_end_matches(['/', '*']))
+    })?;
     Ok(PathMatch::Prefix(normalized(text.trim_end_matches('/'))))
 }
 
-/// Checks a `path` or a `path_prefix`.
-fn check_path(text: &str) -> Result<(), Problem> {
+/// Whether a path may have the byte: RFC 3986's `pchar`, and `%`. Browsers send some others as they are,
+/// but templates that have them are other software's.
+pub(super) fn is_in_paths(byte: u8) -> bool {
+    static IN_PATHS: ByteSet = ByteSet::of(&[
+        ByteSet::LOWER,
+        ByteSet::UPPER,
+        ByteSet::DIGITS,
+        b"-._~%!$&'()*+,;=:@",
+    ]);
+    IN_PATHS.contains(byte)
+}
+
+/// Checks a `path` or a `path_prefix`. `as_template` returns the template that would match as much, if there
+/// are wildcards.
+fn check_path(text: &str, as_template: impl Fn(&str) -> String) -> Result<(), Problem> {
     let is = |what: &str| Problem::from(format!("`{text}`{what}"));
     if !text.starts_with('/') {
         let instead = text.trim_start_matches('/');
         return Err(is(" does not start with `/`").hint(format!("write `/{instead}`")));
     }
-    if let Some(at) = text.find(['?', '#', '*']) {
-        let problem = is(": a path is compared literally, without query, fragment or wildcard");
+    if let Some(at) = text.find(['?', '#']) {
+        let problem = is(": a path is compared literally, without query or fragment");
         return Err(problem.hint(format!("write `{}`", &text[..at])));
     }
-    if let Some(at) = text.find(['{', '}']) {
-        let prefix = text[..at].trim_end_matches('/');
-        let problem = is(": a path has no parameters");
-        return Err(problem.hint(format!("write `path_prefix: {prefix}`")));
+    if text.contains(['*', '{', '}']) {
+        let problem = is(": a path is compared literally, without wildcards and variables");
+        let template = as_template(text);
+        return Err(match parse_template(&template) {
+            Ok(PathMatch::Prefix(prefix)) => {
+                problem.hint(format!("write `path_prefix: {prefix}/`"))
+            }
+            Ok(_) => problem.hint(format!("write `path_template: '{template}'`")),
+            Err(_) => {
+                problem.hint("write a `path_template`, such as `/books/{book}` or `/books/*`")
+            }
+        });
     }
     if !text.bytes().all(|b| b.is_ascii_graphic()) {
         let problem = is(" has white space or characters that are not ASCII");

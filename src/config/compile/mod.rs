@@ -11,6 +11,7 @@ mod rate_limits;
 mod routes;
 mod server;
 mod taken;
+mod templates;
 mod timeouts;
 mod tls;
 mod trusted_proxies;
