@@ -44,7 +44,7 @@ impl Templates {
     pub(super) fn place(&mut self, template: &Template, next: usize) -> usize {
         let mut at = Self::ROOT;
         for segment in &template.segments {
-            // A node is taken out for its child's sake: there are never as many as `u32` has numbers.
+            // There are never as many nodes as `u32` has numbers.
             let new = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
             let node = &mut self.nodes[at as usize];
             at = match segment {

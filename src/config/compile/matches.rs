@@ -63,8 +63,8 @@ pub(super) fn parse_prefix(text: &str) -> Result<PathMatch, Problem> {
     Ok(PathMatch::Prefix(normalized(text.trim_end_matches('/'))))
 }
 
-/// Whether a path may have the byte: RFC 3986's `pchar`, and `%`. Browsers send some others as they are,
-/// but templates that have them are other software's.
+/// Whether the byte may be in a segment: RFC 3986's `pchar`, and `%`. Browsers send a few others as they
+/// are, but a template that has them is a regex.
 pub(super) fn is_in_paths(byte: u8) -> bool {
     static IN_PATHS: ByteSet = ByteSet::of(&[
         ByteSet::LOWER,
@@ -91,9 +91,10 @@ fn check_path(text: &str, as_template: impl Fn(&str) -> String) -> Result<(), Pr
         let problem = is(": a path is compared literally, without wildcards and variables");
         let template = as_template(text);
         return Err(match parse_template(&template) {
-            Ok(PathMatch::Prefix(prefix)) => {
-                problem.hint(format!("write `path_prefix: {prefix}/`"))
+            Ok(PathMatch::Prefix(prefix)) if prefix.is_empty() => {
+                problem.hint("write `path_prefix: /`")
             }
+            Ok(PathMatch::Prefix(prefix)) => problem.hint(format!("write `path_prefix: {prefix}`")),
             Ok(_) => problem.hint(format!("write `path_template: '{template}'`")),
             Err(_) => {
                 problem.hint("write a `path_template`, such as `/books/{book}` or `/books/*`")
