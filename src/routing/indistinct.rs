@@ -33,6 +33,13 @@ pub struct TooManyPlaces;
 ///
 /// Fails if too many routes lie behind those with headers.
 pub fn indistinct(routes: &[(&RouteMatch, usize)]) -> Result<Vec<(usize, usize)>, TooManyPlaces> {
+    indistinct_within(routes, MAX_PAIRS)
+}
+
+fn indistinct_within(
+    routes: &[(&RouteMatch, usize)],
+    max_pairs: usize,
+) -> Result<Vec<(usize, usize)>, TooManyPlaces> {
     if routes.windows(2).all(|pair| pair[0].1 == pair[1].1) {
         return Ok(Vec::new());
     }
@@ -51,7 +58,7 @@ pub fn indistinct(routes: &[(&RouteMatch, usize)]) -> Result<Vec<(usize, usize)>
         kinds,
         clashes: BTreeMap::new(),
         walks: 0,
-        pairs: 0,
+        pairs_left: max_pairs,
     };
     let mut sorted = HashMap::new();
     for (host, own) in router.tables() {
@@ -114,7 +121,7 @@ struct Clashes<'r> {
     /// The later route of each pair, with the other.
     clashes: BTreeMap<usize, usize>,
     walks: usize,
-    pairs: usize,
+    pairs_left: usize,
 }
 
 /// The routes that requests of one host and one path have come by, from the most specific on.
@@ -156,10 +163,10 @@ impl<'r> Clashes<'r> {
                 false => chain,
             };
             for other in reached.iter().flat_map(|paths| paths.places()) {
-                self.pairs += 1;
-                if self.walks > MAX_WALKS || self.pairs > MAX_PAIRS {
+                if self.walks > MAX_WALKS || self.pairs_left == 0 {
                     return Err(TooManyPlaces);
                 }
+                self.pairs_left -= 1;
                 let other = self.kinds.get(other);
                 for path in other.map_or(Vec::new(), |other| kinds.common(other)) {
                     self.walk(chain, path.as_bytes());
@@ -324,6 +331,20 @@ mod tests {
         assert_eq!(indistinct(&routes[1_000..]), Ok(Vec::new()));
         let with_one_rule = &routes[..routes.len() - 1];
         assert_eq!(indistinct(with_one_rule), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn more_pairs_of_templates_than_can_be_compared_are_an_error() {
+        let paths: Vec<String> = (0..100).map(|i| format!("/{i}/*")).collect();
+        let by_header = paths.iter();
+        let by_header = by_header.map(|path| ("h", path.as_str(), &[] as &[&str], ONE, 1));
+        let another_rule = [("other", "", &[] as &[&str], &[] as &[_], 2)];
+        let routes: Vec<Short<'_>> = by_header.chain(another_rule).collect();
+        let routes = compiled(&routes);
+        let routes: Vec<(&RouteMatch, usize)> = routes.iter().map(|(m, r)| (m, *r)).collect();
+        assert_eq!(indistinct_within(&routes, 100 * 100), Ok(Vec::new()));
+        let one_less = indistinct_within(&routes, 100 * 100 - 1);
+        assert_eq!(one_less, Err(TooManyPlaces));
     }
 
     const ONE: &[(&str, &str)] = &[("x-v", "1")];

@@ -7,6 +7,16 @@ use std::cmp::Reverse;
 /// The place of a route among those that a request matches: the least comes first.
 pub(super) type Rank = (u8, Reverse<usize>, u8, Vec<u8>, Reverse<usize>);
 
+/// Paths of rules, in the form of [`short`], many of which overlap.
+pub(super) const PATHS: [&str; 22] = [
+    "", "/a", "=/a", "=/a/", "/a/a", "=/a/z", "=/a:v", "/*", "/*/**", "/a/*", "/*/a", "/*/*",
+    "/*/a/**", "/a/*/**", "/*:v", "/**:v", "/a/**:v", "/*/**:v", "/*/a:v", "/a/*:v", "/*:w",
+    "=/a/:v",
+];
+
+/// Segments of requests' paths.
+const SEGMENTS: [&str; 7] = ["a", "z", "", "a:v", "z:v", ":v", "z:w"];
+
 /// Reads a path as the tests of this room write it: `/a/*/b` and `/a/**:verb` are templates, `=/a` is an
 /// exact path, and any other a prefix.
 pub(super) fn short(text: &str) -> PathMatch {
@@ -32,7 +42,7 @@ pub(super) fn short(text: &str) -> PathMatch {
 }
 
 /// Whether a path matches the text of a template, tried out character by character.
-pub(super) fn is_glob_match(template: &str, path: &str) -> bool {
+fn is_glob_match(template: &str, path: &str) -> bool {
     if let Some(rest) = template.strip_prefix("/**") {
         let mut ends = 1..=path.len();
         let is_more = path.starts_with('/') && ends.any(|end| is_glob_match(rest, &path[end..]));
@@ -92,4 +102,27 @@ pub(super) fn rank(route: &RouteMatch, host: &str) -> Option<Rank> {
     let (class, segments) = classes(&route.path);
     let predicates = Reverse(route.predicate_count());
     Some((kind, name, class, segments, predicates))
+}
+
+/// Returns all paths with up to so many of `SEGMENTS`.
+pub(super) fn all_paths(most: usize) -> Vec<String> {
+    let mut paths = vec![String::new()];
+    let mut last = paths.clone();
+    for _ in 0..most {
+        let longer = last
+            .iter()
+            .flat_map(|path| SEGMENTS.map(|text| format!("{path}/{text}")));
+        last = longer.collect();
+        paths.extend_from_slice(&last);
+    }
+    paths.split_off(1)
+}
+
+/// Whether a path matches a rule, tried out character by character.
+pub(super) fn is_match(pattern: &PathMatch, path: &str) -> bool {
+    match pattern {
+        PathMatch::Exact(exact) => path == exact,
+        PathMatch::Prefix(prefix) => is_glob_match(&format!("{prefix}/**"), path),
+        PathMatch::Template(template) => is_glob_match(&template.to_string(), path),
+    }
 }

@@ -120,11 +120,11 @@ impl Predicates {
             PathMatch::Template(template) => {
                 let mismatch = template.mismatch(&path).err();
                 self.shared = mismatch.map_or(path.len(), |(matching, _)| matching);
-                let mut unmet = format!("the path is `{shown}`, not `{template}`");
+                let mut unmet = format!("the path `{shown}` does not match `{template}`");
                 if let Some((_, mismatch)) = mismatch {
                     unmet.push_str(&format!(": {mismatch}"));
                 }
-                let met = format!("the path is `{template}`");
+                let met = format!("the path matches `{template}`");
                 self.add(mismatch.is_none(), met, unmet);
             }
         }

@@ -1,20 +1,14 @@
 //! The naive twin: every path of a few segments, and the routes that its requests come by.
 
 use super::*;
-use crate::routing::naive::{is_glob_match, rank, short};
-use crate::routing::{HostMatch, PathMatch};
+use crate::routing::HostMatch;
+use crate::routing::naive::{PATHS, all_paths, is_match, rank, short};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 const HOSTS: [&str; 3] = ["h.s", "*.s", ""];
-const SEGMENTS: [&str; 7] = ["a", "z", "", "a:v", "z:v", ":v", "z:w"];
-const PATHS: [&str; 22] = [
-    "", "/a", "=/a", "=/a/", "/a/a", "=/a/z", "=/a:v", "/*", "/*/**", "/a/*", "/*/a", "/*/*",
-    "/*/a/**", "/a/*/**", "/*:v", "/**:v", "/a/**:v", "/*/**:v", "/*/a:v", "/a/*:v", "/*:w",
-    "=/a/:v",
-];
 
 fn any_route() -> impl Strategy<Value = (RouteMatch, usize)> {
     let methods = subsequence(vec!["GET", "PUT"], 0..=1);
@@ -42,33 +36,11 @@ fn any_route() -> impl Strategy<Value = (RouteMatch, usize)> {
         })
 }
 
-/// Returns all paths of one to four segments.
-fn all_paths() -> Vec<String> {
-    let mut paths = vec![String::new()];
-    let mut last = paths.clone();
-    for _ in 0..4 {
-        let longer = last
-            .iter()
-            .flat_map(|path| SEGMENTS.map(|text| format!("{path}/{text}")));
-        last = longer.collect();
-        paths.extend_from_slice(&last);
-    }
-    paths.split_off(1)
-}
-
-fn is_match(pattern: &PathMatch, path: &str) -> bool {
-    match pattern {
-        PathMatch::Exact(exact) => path == exact,
-        PathMatch::Prefix(prefix) => is_glob_match(&format!("{prefix}/**"), path),
-        PathMatch::Template(template) => is_glob_match(&template.to_string(), path),
-    }
-}
-
 /// Which of `PATHS` match a path, for each of all paths; once if it is the same for several.
 static MATCHING: LazyLock<BTreeSet<[bool; PATHS.len()]>> = LazyLock::new(|| {
     let patterns = PATHS.map(short);
     let matching = |path: &String| patterns.each_ref().map(|pattern| is_match(pattern, path));
-    all_paths().iter().map(matching).collect()
+    all_paths(4).iter().map(matching).collect()
 });
 
 /// Whether a request for `host`, some path and some method may miss the headers of a route and come to

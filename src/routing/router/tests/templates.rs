@@ -1,7 +1,7 @@
 //! Templates: their order, its bounds, and a naive twin that holds each route against the request.
 
 use super::*;
-use crate::routing::naive::{is_glob_match, rank, short};
+use crate::routing::naive::{PATHS, all_paths, is_match, rank, short};
 use crate::routing::{PathMatch, Predicates};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -20,6 +20,7 @@ fn a_literal_segment_comes_before_one_that_may_be_any_and_that_before_the_rest()
         "/v1",
         "/*/**",
         "/v1/*/books",
+        "/v1/*/*",
         "/v1/*/**",
         "/v1/shelves",
         "/v1/shelves/*",
@@ -38,6 +39,7 @@ fn a_literal_segment_comes_before_one_that_may_be_any_and_that_before_the_rest()
         ("/v1/", "/v1"),
         ("/v1/x", "/v1/*/**"),
         ("/v1/x/books", "/v1/*/books"),
+        ("/v1/x/y", "/v1/*/*"),
         ("/v1/x/books/", "/v1/*/**"),
         ("/v1/shelves", "/v1/shelves"),
         ("/v1/shelves/", "/v1/shelves"),
@@ -113,6 +115,37 @@ fn the_branches_of_a_look_up_are_bounded_whatever_the_path() {
     }
 }
 
+/// Holds every two rules against each other, on every path of a few segments.
+#[test]
+fn of_two_rules_the_more_specific_one_takes_what_both_match() {
+    let paths = all_paths(3);
+    for one in PATHS {
+        for other in PATHS {
+            let routes = [at(one, &[]), at(other, &[])];
+            let ranks = routes.each_ref().map(|route| rank(route, "h"));
+            let router = Router::new(&routes);
+            let by_rank = if ranks[0] <= ranks[1] { [0, 1] } else { [1, 0] };
+            let cors = CorsRequest::default();
+            for path in &paths {
+                let expected = by_rank
+                    .into_iter()
+                    .find(|at| is_match(&routes[*at].path, path));
+                let request = RouteRequest {
+                    host: b"h",
+                    path: path.as_bytes(),
+                    fields: None,
+                    cors: &cors,
+                };
+                assert_eq!(
+                    router.find(&request).route,
+                    expected,
+                    "{one} {other} {path}"
+                );
+            }
+        }
+    }
+}
+
 const HOSTS: [&str; 4] = ["a.test", "*.test", "*.a.test", "b.a.test"];
 
 fn any_path() -> impl Strategy<Value = PathMatch> {
@@ -168,7 +201,7 @@ proptest! {
         for (index, route) in routes.iter().enumerate() {
             let is_met = Predicates::of(route, &request, |_, value| value).unmet.is_empty();
             if let PathMatch::Template(template) = &route.path {
-                let is_match = is_glob_match(&template.to_string(), &path);
+                let is_match = is_match(&route.path, &path);
                 prop_assert_eq!(template.mismatch(&path).is_ok(), is_match, "{} {}", template, path);
             }
             let key = rank(route, host).map(|rank| (rank, index));
