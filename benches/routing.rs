@@ -2,15 +2,16 @@
 //! requests that need the most look-ups. It has to be the same for ten routes and for ten thousand.
 //!
 //! `cargo bench --bench routing --no-default-features`. valgrind counts the instructions, so that the
-//! numbers are the same in every run on one machine.
+//! numbers are the same in every run on one machine. For path templates there is the time as well.
 
 use corsgate::cors::CorsRequest;
 use corsgate::routing::{
-    HostMatch, PathMatch, RouteMatch, RouteRequest, Router, each_reading, normalized_path,
+    HostMatch, PathMatch, RouteMatch, RouteRequest, Router, Segment, each_reading, normalized_path,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use std::hint::black_box;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 const COUNTS: [usize; 5] = [1, 10, 100, 1_000, 10_000];
 
@@ -81,6 +82,40 @@ fn by_path(i: usize) -> RouteMatch {
     }
 }
 
+/// Makes the rule of a template: `*` is one segment, and what is behind a colon a verb.
+fn template(text: &str) -> RouteMatch {
+    let (text, verb) = match text.split_once(':') {
+        Some((text, verb)) => (text, Some(verb.to_owned())),
+        None => (text, None),
+    };
+    let segments = text.split('/').skip(1).map(|segment| match segment {
+        "*" => Segment::Any,
+        _ => Segment::Literal(segment.to_owned()),
+    });
+    RouteMatch {
+        path: PathMatch::template(segments.collect(), false, verb).expect("few segments"),
+        ..any()
+    }
+}
+
+/// The methods of an API: every other resource has one more that is told by a verb.
+fn by_template(i: usize) -> RouteMatch {
+    match i % 2 {
+        0 => template(&format!("/v1/shelves{}/*/books/*", i / 2)),
+        _ => template(&format!("/v1/shelves{}/*/books/*:archive", i / 2)),
+    }
+}
+
+/// Where the beginning of a path leads to one branch and the rest to the other, at each of three segments. The
+/// first routes are these branches.
+fn by_branches(i: usize) -> RouteMatch {
+    let any = |bit: usize| if i >> bit & 1 == 1 { "*" } else { "a" };
+    match i {
+        0..8 => template(&format!("/{}/{}/{}/*/x", any(0), any(1), any(2))),
+        _ => template(&format!("/a{i}/*/*/*/x")),
+    }
+}
+
 fn cases() -> Vec<Case> {
     let asking = |names: String| {
         vec![
@@ -148,6 +183,27 @@ fn cases() -> Vec<Case> {
         case("a host", by_host, "GET", Vec::new()),
         case("a path", by_path, "GET", Vec::new()),
         Case {
+            path: "/v1/shelves0/17/books/4711".to_owned(),
+            ..case("a template", by_template, "GET", Vec::new())
+        },
+        Case {
+            path: "/v1/shelves0/17/books/4711:archive".to_owned(),
+            ..case("a template with a verb", by_template, "GET", Vec::new())
+        },
+        Case {
+            path: "/v1/shelves0/17/books/4711/x".to_owned(),
+            ..case("no template", by_template, "GET", Vec::new())
+        },
+        Case {
+            path: "/a/a/a/a/y".to_owned(),
+            ..case(
+                "templates, along eight branches",
+                by_branches,
+                "GET",
+                Vec::new(),
+            )
+        },
+        Case {
             path: odd,
             ..case("a path with 200 readings", by_path, "GET", Vec::new())
         },
@@ -166,7 +222,18 @@ fn measured(router: &Router, request: &RouteRequest<'_>) {
     black_box(read).expect("a path of this length is read");
 }
 
-fn run(case: &Case, count: usize) {
+/// Returns the time of one look-up: the least of several tries, because others can only add to it.
+fn time(router: &Router, request: &RouteRequest<'_>) -> Duration {
+    const LOOK_UPS: u32 = 100_000;
+    let tries = (0..10).map(|_| {
+        let start = Instant::now();
+        (0..LOOK_UPS).for_each(|_| measured(black_box(router), black_box(request)));
+        start.elapsed() / LOOK_UPS
+    });
+    tries.min().unwrap_or_default()
+}
+
+fn run<T>(case: &Case, count: usize, measure: fn(&Router, &RouteRequest<'_>) -> T) -> T {
     let routes: Vec<RouteMatch> = (0..count).map(case.route).collect();
     let router = Router::new(&routes);
     let method = Method::from_bytes(case.method.as_bytes()).expect("a method");
@@ -182,7 +249,7 @@ fn run(case: &Case, count: usize) {
         fields: Some(&headers),
         cors: &CorsRequest::new(&method, &headers),
     };
-    measured(black_box(&router), black_box(&request));
+    measure(black_box(&router), black_box(&request))
 }
 
 /// Counts the instructions of [`measured`] in a process of its own.
@@ -211,8 +278,18 @@ fn main() {
         && one == "--one"
     {
         let case = cases.iter().find(|case| case.name == name).expect("a case");
-        return run(case, count.parse().expect("a number"));
+        return run(case, count.parse().expect("a number"), measured);
     }
+    println!(
+        "| time of a look-up, by the number of routes | {} |",
+        COUNTS.map(|n| n.to_string()).join(" | ")
+    );
+    println!("|---{}|", "|---".repeat(COUNTS.len()));
+    for case in cases.iter().filter(|case| case.name.contains("template")) {
+        let row = COUNTS.map(|count| format!("{} ns", run(case, count, time).as_nanos()));
+        println!("| {} | {} |", case.name, row.join(" | "));
+    }
+    println!();
     println!(
         "| instructions, by the number of routes | {} |",
         COUNTS.map(|n| n.to_string()).join(" | ")

@@ -279,6 +279,7 @@ const RULES: &[(&str, &[&str])] = &[
             "path_prefix: /",
             "path: <path>, <matches>",
             "path_prefix: <path>, <matches>",
+            "path_template: '<template>', <matches>",
             "hosts: <hosts>, <matches>",
             "methods: <names>, <matches>",
             "headers: { <name>: <value> }, <matches>",
@@ -289,6 +290,21 @@ const RULES: &[(&str, &[&str])] = &[
         "path",
         &[
             "/", "/v1", "/v1/", "/a/../b", "/%61", "/%zz", "/a?b", "a", "//", "<text>",
+        ],
+    ),
+    (
+        "template",
+        &[
+            "/a",
+            "/a<template>",
+            "/*<template>",
+            "/{a}<template>",
+            "/{a=b/*}<template>",
+            "/{a=**}",
+            "/**",
+            "/*:a",
+            "/**:a",
+            "<path>",
         ],
     ),
     (

@@ -317,7 +317,7 @@ fn filled(form: &str, name: &str, value: Option<&str>) -> String {
             {
                 value.to_owned()
             }
-            _ if matches!(key, "path" | "path_prefix")
+            _ if matches!(key, "path" | "path_prefix" | "path_template")
                 && is_word(value)
                 && value.starts_with('/') =>
             {

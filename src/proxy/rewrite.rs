@@ -41,6 +41,8 @@ pub(crate) fn target(rewrite: &PathRewrite, matched: &PathMatch, target: &[u8]) 
         (PathRewrite::Untouched, _) => return None,
         (PathRewrite::Whole(whole), _) => (whole, [].as_slice()),
         (PathRewrite::Prefix(prefix), PathMatch::Exact(_)) => (prefix, [].as_slice()),
+        // The path of a template has no prefix; the configuration is refused.
+        (PathRewrite::Prefix(_), PathMatch::Template(_)) => return None,
         (PathRewrite::Prefix(prefix), PathMatch::Prefix(matched)) => {
             (prefix, strip_normal_prefix(path, matched.as_bytes())?)
         }

@@ -7,12 +7,18 @@
 
 use super::host::MAX_HOST_LEN;
 use super::matches::RouteMatch;
-use super::router::{Paths, Router};
+use super::overlap::Kinds;
+use super::paths::Paths;
+use super::router::{Place, Router};
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::rc::Rc;
 
 /// Maximum number of hosts with paths whose routes are walked. It is reached only if many hosts have
 /// routes by header and no other, and routes for every host have many paths.
 const MAX_WALKS: usize = 1_000_000;
+/// Maximum number of pairs of places that are looked at where there are templates: a place with headers,
+/// and another one.
+const MAX_PAIRS: usize = 5_000_000;
 
 /// There are more hosts with paths than can be walked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,20 +33,41 @@ pub struct TooManyPlaces;
 ///
 /// Fails if too many routes lie behind those with headers.
 pub fn indistinct(routes: &[(&RouteMatch, usize)]) -> Result<Vec<(usize, usize)>, TooManyPlaces> {
+    indistinct_within(routes, MAX_PAIRS)
+}
+
+fn indistinct_within(
+    routes: &[(&RouteMatch, usize)],
+    max_pairs: usize,
+) -> Result<Vec<(usize, usize)>, TooManyPlaces> {
     if routes.windows(2).all(|pair| pair[0].1 == pair[1].1) {
         return Ok(Vec::new());
     }
     let router = Router::new(routes.iter().map(|(matches, _)| *matches));
+    let has_templates = router.tables().any(|(_, paths)| paths.has_templates());
+    let kinds = match has_templates {
+        true => router
+            .places()
+            .map(|place| kinds_of(place, routes))
+            .collect(),
+        false => Vec::new(),
+    };
     let mut search = Clashes {
         routes,
         router: &router,
+        kinds,
         clashes: BTreeMap::new(),
         walks: 0,
+        pairs_left: max_pairs,
     };
     let mut sorted = HashMap::new();
     for (host, own) in router.tables() {
         let mut buffer = [0; MAX_HOST_LEN];
         let chain: Vec<&Paths> = router.hosts(&host, &mut buffer).collect();
+        if chain.iter().any(|paths| paths.has_templates()) {
+            search.pairs(&chain, own)?;
+            continue;
+        }
         for (path, place) in &own.exact {
             if router.place(*place).has_headers() {
                 search.walk(&chain, path);
@@ -74,6 +101,13 @@ pub fn indistinct(routes: &[(&RouteMatch, usize)]) -> Result<Vec<(usize, usize)>
     Ok(search.clashes.into_iter().collect())
 }
 
+/// Returns the kinds of path that a place has, which all of its routes have in common.
+fn kinds_of<'r>(place: &Place, routes: &[(&'r RouteMatch, usize)]) -> Rc<Kinds<'r>> {
+    let first = place.candidates.first();
+    let matches = first.and_then(|first| routes.get(first.route));
+    Rc::new(matches.map_or_else(Kinds::default, |(matches, _)| Kinds::of(&matches.path)))
+}
+
 /// Returns a path below `prefix` that no route names.
 fn below(prefix: &[u8]) -> Vec<u8> {
     [prefix, b"/\0"].concat()
@@ -82,9 +116,12 @@ fn below(prefix: &[u8]) -> Vec<u8> {
 struct Clashes<'r> {
     routes: &'r [(&'r RouteMatch, usize)],
     router: &'r Router,
+    /// The kinds of path of each place; empty if there are no templates.
+    kinds: Vec<Rc<Kinds<'r>>>,
     /// The later route of each pair, with the other.
     clashes: BTreeMap<usize, usize>,
     walks: usize,
+    pairs_left: usize,
 }
 
 /// The routes that requests of one host and one path have come by, from the most specific on.
@@ -102,6 +139,43 @@ struct Longer<'r>(Vec<(&'r [u8], bool)>);
 // === impl Clashes ===
 
 impl<'r> Clashes<'r> {
+    /// Compares the routes of `own` that have headers with all others that the same requests may take, where
+    /// there are templates. A path may match two of them without being below either, so that each place with
+    /// headers is held against each other place, by a path of every kind that both match.
+    fn pairs(&mut self, chain: &[&'r Paths], own: &'r Paths) -> Result<(), TooManyPlaces> {
+        let router = self.router;
+        for place in own
+            .places()
+            .filter(|place| router.place(*place).has_headers())
+        {
+            let Some(kinds) = self.kinds.get(place) else {
+                continue;
+            };
+            let kinds = Rc::clone(kinds);
+            // Where routes of this host take all that come by, those of other hosts get nothing.
+            let mut is_taken = true;
+            for path in kinds.common(&kinds) {
+                self.walk(chain, path.as_bytes());
+                is_taken &= self.walk(&[own], path.as_bytes());
+            }
+            let reached = match is_taken {
+                true => std::slice::from_ref(&own),
+                false => chain,
+            };
+            for other in reached.iter().flat_map(|paths| paths.places()) {
+                if self.walks > MAX_WALKS || self.pairs_left == 0 {
+                    return Err(TooManyPlaces);
+                }
+                self.pairs_left -= 1;
+                let other = self.kinds.get(other);
+                for path in other.map_or(Vec::new(), |other| kinds.common(other)) {
+                    self.walk(chain, path.as_bytes());
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Compares the routes that requests for `path` may take, in the order in which they are tried.
     /// Returns whether one of them takes all that are left.
     fn walk(&mut self, chain: &[&'r Paths], path: &[u8]) -> bool {
@@ -190,11 +264,15 @@ impl<'r> Longer<'r> {
 }
 
 #[cfg(test)]
+mod twin;
+
+#[cfg(test)]
 mod tests {
     use super::*;
-    use crate::routing::{HostMatch, PathMatch};
+    use crate::routing::HostMatch;
+    use crate::routing::naive::short;
 
-    /// A route in short: host or none, prefix, methods, headers, rule.
+    /// A route in short: host or none, path, methods, headers, rule.
     type Short<'a> = (
         &'a str,
         &'a str,
@@ -217,10 +295,7 @@ mod tests {
                 let hosts = Some(host).filter(|host| *host != HostMatch::Exact(String::new()));
                 let matches = RouteMatch {
                     hosts: hosts.into_iter().collect(),
-                    path: match path.strip_prefix('=') {
-                        Some(exact) => PathMatch::Exact(exact.to_owned()),
-                        None => PathMatch::Prefix((*path).to_owned()),
-                    },
+                    path: short(path),
                     methods: methods.iter().map(|m| (*m).to_owned()).collect(),
                     headers: headers
                         .iter()
@@ -256,6 +331,20 @@ mod tests {
         assert_eq!(indistinct(&routes[1_000..]), Ok(Vec::new()));
         let with_one_rule = &routes[..routes.len() - 1];
         assert_eq!(indistinct(with_one_rule), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn more_pairs_of_templates_than_can_be_compared_are_an_error() {
+        let paths: Vec<String> = (0..100).map(|i| format!("/{i}/*")).collect();
+        let by_header = paths.iter();
+        let by_header = by_header.map(|path| ("h", path.as_str(), &[] as &[&str], ONE, 1));
+        let another_rule = [("other", "", &[] as &[&str], &[] as &[_], 2)];
+        let routes: Vec<Short<'_>> = by_header.chain(another_rule).collect();
+        let routes = compiled(&routes);
+        let routes: Vec<(&RouteMatch, usize)> = routes.iter().map(|(m, r)| (m, *r)).collect();
+        assert_eq!(indistinct_within(&routes, 100 * 100), Ok(Vec::new()));
+        let one_less = indistinct_within(&routes, 100 * 100 - 1);
+        assert_eq!(one_less, Err(TooManyPlaces));
     }
 
     const ONE: &[(&str, &str)] = &[("x-v", "1")];
@@ -371,6 +460,51 @@ mod tests {
                     ("", "/a", &["PUT"], TWO, 2),
                 ],
                 vec![(2, 0)],
+            ),
+            // Where two templates overlap, and neither is below the other.
+            (
+                vec![("", "/*/a", &[], &[], 1), ("", "/a/*", &[], ONE, 2)],
+                vec![(1, 0)],
+            ),
+            (
+                vec![("", "/*/a", &[], ONE, 1), ("", "/a/*", &[], &[], 2)],
+                vec![],
+            ),
+            (
+                vec![("", "/*/b", &[], &[], 1), ("", "/a/b", &[], ONE, 2)],
+                vec![(1, 0)],
+            ),
+            (
+                vec![("", "/*/b", &[], &[], 1), ("", "/a/c", &[], ONE, 2)],
+                vec![],
+            ),
+            (
+                vec![
+                    ("", "/*:go", &[], ONE, 1),
+                    ("", "/a", &[], &[], 2),
+                    ("", "/**:go", &[], &[], 1),
+                ],
+                vec![],
+            ),
+            (
+                vec![("", "/*:go", &[], ONE, 1), ("", "/*", &[], &[], 2)],
+                vec![(1, 0)],
+            ),
+            (
+                vec![("", "/*:go", &[], ONE, 1), ("", "/*:stop", &[], &[], 2)],
+                vec![],
+            ),
+            (
+                vec![("h", "/*", &[], ONE, 1), ("", "=/a", &[], &[], 2)],
+                vec![(1, 0)],
+            ),
+            (
+                vec![
+                    ("h", "/*", &[], ONE, 1),
+                    ("h", "/*/**", &[], &[], 1),
+                    ("", "=/a", &[], &[], 2),
+                ],
+                vec![],
             ),
             // Through a third one, which has two headers.
             (

@@ -1,5 +1,6 @@
 //! The rule by which a route takes requests. The search is in `router`.
 
+use super::template::Template;
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
@@ -29,6 +30,8 @@ pub enum PathMatch {
     Exact(String),
     /// Whole segments, without a trailing slash: the empty prefix is every path.
     Prefix(String),
+    /// Segments, some of which may be any.
+    Template(Template),
 }
 
 // === impl RouteMatch ===

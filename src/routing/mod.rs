@@ -7,10 +7,16 @@ mod headers;
 mod host;
 mod indistinct;
 mod matches;
+#[cfg(test)]
+mod naive;
+mod overlap;
 mod path;
+mod paths;
 mod readings;
 mod route_request;
 mod router;
+mod template;
+mod templates;
 mod why;
 
 pub use host::{authority, is_authority, is_same_authority};
@@ -20,4 +26,5 @@ pub use path::{has_dot_segment, is_plain, normalized, normalized_path, strip_nor
 pub use readings::{TooManyReadings, each_reading};
 pub use route_request::{RequestFields, RouteRequest};
 pub use router::{Found, Router, Search};
+pub use template::{MAX_SEGMENTS, Segment, Template, TooManySegments};
 pub use why::Predicates;

@@ -1,17 +1,19 @@
 //! The router: finds a request's route, the most specific one that matches. An exact host is more
-//! specific than a wildcard, and that more than none; then an exact path, then a longer prefix;
-//! then more predicates. Only between equals does the order in the file count.
+//! specific than a wildcard, and that more than none; then the path decides, as `paths` has it; then
+//! more predicates. Only between equals does the order in the file count.
 //!
 //! A preflight takes the route of the *actual* request that it announces: its method is the one in
 //! Access-Control-Request-Method, and it meets a header predicate if Access-Control-Request-Headers
 //! names the header. Operators therefore need no routes for OPTIONS.
 //!
 //! The look-ups for a request are bounded by its own length, its labels, segments and fields, and
-//! not by the number of routes: routes with the same host and path are found by method and header.
+//! not by the number of routes: routes with the same host and path are found by method and header. A path
+//! may match several templates; the configuration bounds the ways along which they are looked for.
 
 use super::headers::{HeaderTable, Id, Met, Predicate};
 use super::host::{MAX_HOST_LEN, host_name};
-use super::matches::{HostMatch, PathMatch, RouteMatch};
+use super::matches::{HostMatch, RouteMatch};
+use super::paths::Paths;
 use super::route_request::{RouteRequest, requested_method};
 use crate::cors::joined_vary;
 use foldhash::quality::RandomState;
@@ -35,16 +37,6 @@ pub struct Router {
     /// Each route under the header, of those that it needs, which the fewest others do: under its
     /// value, and for preflights under its name.
     index: HashMap<Key, Vec<Group>, RandomState>,
-}
-
-/// The paths that the routes of a host have, and the places of these routes.
-#[derive(Debug, Default)]
-pub(super) struct Paths {
-    pub exact: Table<usize>,
-    pub prefixes: Table<usize>,
-    /// Bytes of the longest keys; no more of a path is ever hashed.
-    longest_exact: usize,
-    longest_prefix: usize,
 }
 
 /// The routes with one host and one path.
@@ -176,6 +168,17 @@ impl Router {
         exact.chain(wildcard).chain(any)
     }
 
+    /// Returns the number of ways along which one path may have to be followed through the templates of a
+    /// host, at most.
+    pub fn ways(&self) -> usize {
+        let all = self.tables().map(|(_, paths)| paths.ways());
+        all.max().unwrap_or(0)
+    }
+
+    pub(super) fn places(&self) -> impl Iterator<Item = &Place> {
+        self.places.iter()
+    }
+
     pub(super) fn place(&self, index: usize) -> &Place {
         &self.places[index]
     }
@@ -282,47 +285,6 @@ impl Place {
     /// Whether some header tells its routes apart.
     pub(super) fn has_headers(&self) -> bool {
         self.vary.is_some()
-    }
-}
-
-// === impl Paths ===
-
-impl Paths {
-    /// Returns the place of a path; it is `next` if the path is new.
-    fn place(&mut self, path: &PathMatch, next: usize) -> usize {
-        let (table, longest, path) = match path {
-            PathMatch::Exact(path) => (&mut self.exact, &mut self.longest_exact, path),
-            PathMatch::Prefix(path) => (&mut self.prefixes, &mut self.longest_prefix, path),
-        };
-        *longest = path.len().max(*longest);
-        *table.entry(path.as_bytes().into()).or_insert(next)
-    }
-
-    /// Visits the places of a path, the most specific first, until `visit` returns something.
-    pub(super) fn walk<T>(
-        &self,
-        path: &[u8],
-        mut visit: impl FnMut(usize) -> Option<T>,
-    ) -> Option<T> {
-        if path.len() <= self.longest_exact
-            && let Some(found) = self.exact.get(path).and_then(|&place| visit(place))
-        {
-            return Some(found);
-        }
-        // Prefixes are whole segments: one look-up per slash, longest first, the empty prefix last.
-        // A path may have thousands of slashes; those behind the longest prefix are skipped.
-        let mut end = path.len();
-        if end > self.longest_prefix {
-            let reach = &path[..=self.longest_prefix];
-            end = reach.iter().rposition(|&byte| byte == b'/')?;
-        }
-        loop {
-            let prefix = &path[..end];
-            if let Some(found) = self.prefixes.get(prefix).and_then(|&place| visit(place)) {
-                return Some(found);
-            }
-            end = prefix.iter().rposition(|&byte| byte == b'/')?;
-        }
     }
 }
 

@@ -88,9 +88,10 @@ impl Predicates {
     fn path(&mut self, pattern: &PathMatch, request: &RouteRequest<'_>) {
         let path = String::from_utf8_lossy(request.path);
         let shown = path.escape_default();
-        let (PathMatch::Exact(own) | PathMatch::Prefix(own)) = pattern;
-        let pairs = own.bytes().zip(path.bytes());
-        self.shared = pairs.take_while(|(a, b)| a == b).count();
+        if let PathMatch::Exact(own) | PathMatch::Prefix(own) = pattern {
+            let pairs = own.bytes().zip(path.bytes());
+            self.shared = pairs.take_while(|(a, b)| a == b).count();
+        }
         let before = self.unmet.len();
         match pattern {
             PathMatch::Exact(exact) => {
@@ -115,6 +116,16 @@ impl Predicates {
                     unmet.push_str(": paths are case-sensitive");
                 }
                 self.add(is_met, format!("the path is below `{prefix}`"), unmet);
+            }
+            PathMatch::Template(template) => {
+                let mismatch = template.mismatch(&path).err();
+                self.shared = mismatch.map_or(path.len(), |(matching, _)| matching);
+                let mut unmet = format!("the path `{shown}` does not match `{template}`");
+                if let Some((_, mismatch)) = mismatch {
+                    unmet.push_str(&format!(": {mismatch}"));
+                }
+                let met = format!("the path matches `{template}`");
+                self.add(mismatch.is_none(), met, unmet);
             }
         }
         self.has_path = self.unmet.len() == before;

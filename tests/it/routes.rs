@@ -99,6 +99,39 @@ fn what_a_server_reads_as_another_route_is_refused() {
 }
 
 #[test]
+fn what_a_server_reads_as_another_template_is_refused() {
+    let upstream = Upstream::start(Answer::ok());
+    let config = format!(
+        "upstreams: {{ u: {{ endpoints: ['{}'] }} }}\n\
+         policies:\n  \
+           open: {{ allow_origins: ['{PUBLIC}', '{STAFF}'], allow_methods: [PUT] }}\n  \
+           staff: {{ allow_origins: ['{STAFF}'], allow_methods: [PUT] }}\n\
+         routes:\n\
+         - {{ name: shelf, match: {{ path_template: '/shelves/{{shelf}}' }}, upstream: u, cors: open }}\n\
+         - {{ name: log, match: {{ path_template: '/shelves/{{shelf}}/log' }}, upstream: u, cors: staff }}\n\
+         - {{ name: sell, match: {{ path_template: '/shelves/*:sell' }}, upstream: u, cors: staff }}\n",
+        upstream.address
+    );
+    in_both_lanes(|server| {
+        let gateway = Gateway::start_with(server, &config);
+        for (path, status) in [
+            ("/shelves/7", 200),
+            ("/shelves/7/log", 200),
+            ("/shelves/7:sell", 200),
+            ("/shelves/7%2Flog", 400),
+            ("/shelves/7%2flog", 400),
+            ("/shelves/7%252Flog", 400),
+            ("/shelves//7/log", 400),
+            ("/shelves/7;/log", 200),
+            ("/shelves/7:sell;x", 400),
+            ("/shelves/7:sell%20", 400),
+        ] {
+            assert_eq!(gateway.send(&get(path)).status, status, "{path}");
+        }
+    });
+}
+
+#[test]
 fn where_all_readings_have_one_rule_a_path_passes_untouched() {
     in_both_lanes(|server| {
         let upstream = Upstream::start(Answer::ok());

@@ -200,6 +200,12 @@ fn what_does_not_load_for_its_shape_is_not_valid() {
         ("/routes/0/cors", json!({ "max_age": "2h" })),
         ("/routes/0/match/path", json!("a")),
         ("/routes/0/match/path_prefix", json!("/b")),
+        ("/routes/0/match/path_template", json!("/b/*")),
+        ("/routes/0/match", json!({ "path_template": "b/*" })),
+        (
+            "/routes/0/match",
+            json!({ "path_prefix": "/b", "path_template": "/b/*" }),
+        ),
         ("/routes/0/match/hosts", json!([])),
         ("/routes/0/match/headers", json!(["a"])),
         ("/default_policy", json!(["p"])),

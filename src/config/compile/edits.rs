@@ -112,6 +112,10 @@ fn check_replacement(report: &mut Report<'_>, path: &str, text: &str) {
             let message = format!("the path has {} bytes, more than {MAX_PATH}", text.len());
             Problem::from(message).hint("write a shorter one")
         }
+        Ok(()) if text.contains(['*', '{', '}']) => {
+            let problem = Problem::from(format!("`{text}`: the new path is written out"));
+            problem.hint("write it without wildcards and variables")
+        }
         Ok(()) if text.contains("//") => {
             let message =
                 format!("`{text}` has an empty segment, which servers read in several ways");

@@ -1,7 +1,8 @@
 //! `match`: parses one host, one path or one method.
 
+use super::templates::parse_template;
 use crate::config::error::Problem;
-use crate::cors::is_token;
+use crate::cors::{ByteSet, is_token};
 use crate::routing::{HostMatch, PathMatch, has_dot_segment, normalized};
 
 /// Parses an element of `hosts`.
@@ -51,30 +52,41 @@ pub(super) fn parse_host(text: &str) -> Result<HostMatch, Problem> {
 /// Parses a `path`.
 pub(super) fn parse_path(text: &str) -> Result<PathMatch, Problem> {
     check_path(text)?;
+    check_literal(text, str::to_owned)?;
     Ok(PathMatch::Exact(normalized(text)))
 }
 
 /// Parses a `path_prefix`.
 pub(super) fn parse_prefix(text: &str) -> Result<PathMatch, Problem> {
     check_path(text)?;
+    check_literal(text, |text| {
+        format!("{}/**", text.trim_end_matches(['/', '*']))
+    })?;
     Ok(PathMatch::Prefix(normalized(text.trim_end_matches('/'))))
 }
 
-/// Checks a `path` or a `path_prefix`.
+/// Whether the byte may be in a segment: RFC 3986's `pchar`, and `%`. Browsers send a few others as they
+/// are, but a template that has them is a regex.
+pub(super) fn is_in_paths(byte: u8) -> bool {
+    static IN_PATHS: ByteSet = ByteSet::of(&[
+        ByteSet::LOWER,
+        ByteSet::UPPER,
+        ByteSet::DIGITS,
+        b"-._~%!$&'()*+,;=:@",
+    ]);
+    IN_PATHS.contains(byte)
+}
+
+/// Checks a path that is written out: of a match, or of a rewrite.
 pub(super) fn check_path(text: &str) -> Result<(), Problem> {
     let is = |what: &str| Problem::from(format!("`{text}`{what}"));
     if !text.starts_with('/') {
         let instead = text.trim_start_matches('/');
         return Err(is(" does not start with `/`").hint(format!("write `/{instead}`")));
     }
-    if let Some(at) = text.find(['?', '#', '*']) {
-        let problem = is(": a path is compared literally, without query, fragment or wildcard");
+    if let Some(at) = text.find(['?', '#']) {
+        let problem = is(": a path is compared literally, without query or fragment");
         return Err(problem.hint(format!("write `{}`", &text[..at])));
-    }
-    if let Some(at) = text.find(['{', '}']) {
-        let prefix = text[..at].trim_end_matches('/');
-        let problem = is(": a path has no parameters");
-        return Err(problem.hint(format!("write `path_prefix: {prefix}`")));
     }
     if !text.bytes().all(|b| b.is_ascii_graphic()) {
         let problem = is(" has white space or characters that are not ASCII");
@@ -84,6 +96,27 @@ pub(super) fn check_path(text: &str) -> Result<(), Problem> {
         true => Err(is(" has a dot segment, and requests with one are refused")),
         false => Ok(()),
     }
+}
+
+/// Refuses wildcards and variables in a match. `as_template` returns the template that would match as much.
+fn check_literal(text: &str, as_template: impl Fn(&str) -> String) -> Result<(), Problem> {
+    if text.contains(['*', '{', '}']) {
+        let message =
+            format!("`{text}`: a path is compared literally, without wildcards and variables");
+        let problem = Problem::from(message);
+        let template = as_template(text);
+        return Err(match parse_template(&template) {
+            Ok(PathMatch::Prefix(prefix)) if prefix.is_empty() => {
+                problem.hint("write `path_prefix: /`")
+            }
+            Ok(PathMatch::Prefix(prefix)) => problem.hint(format!("write `path_prefix: {prefix}`")),
+            Ok(_) => problem.hint(format!("write `path_template: '{template}'`")),
+            Err(_) => {
+                problem.hint("write a `path_template`, such as `/books/{book}` or `/books/*`")
+            }
+        });
+    }
+    Ok(())
 }
 
 /// Checks an element of `methods`.

@@ -15,6 +15,7 @@ mod rate_limits;
 mod routes;
 mod server;
 mod taken;
+mod templates;
 mod timeouts;
 mod tls;
 mod trusted_proxies;

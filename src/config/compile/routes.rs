@@ -8,13 +8,14 @@ use super::policies::Policies;
 use super::policy_lists::PolicyLists;
 use super::rate_limits::{body_bytes, rate_limit};
 use super::taken::{MAX_OF_PLACE, Taken};
+use super::templates::parse_template;
 use super::timeouts::RawTimeouts;
 use super::upstreams::Upstreams;
 use super::values::{one_or_many, required};
 use crate::config::compiled::{
     Protocol, RateLimit, Route, Timeouts, UNMATCHED, Upstream, UpstreamKind,
 };
-use crate::config::edits::Edits;
+use crate::config::edits::{Edits, PathRewrite};
 use crate::config::lint::grpc_web::{self, GrpcWebPolicy, GrpcWebRoute};
 use crate::config::lint::is_word_for_all;
 use crate::config::lint::reuse::{self, RouteParts};
@@ -23,7 +24,7 @@ use crate::config::report::Report;
 use crate::config::suggest::known_names;
 use crate::config::warning::WarningName;
 use crate::cors::{NORMALIZED_METHODS, Rule};
-use crate::routing::{PathMatch, RouteMatch, TooManyPlaces, indistinct};
+use crate::routing::{PathMatch, RouteMatch, Router, TooManyPlaces, indistinct};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -31,6 +32,10 @@ use std::sync::Arc;
 const MAX_NAME: usize = 256;
 /// Maximum number of routes, each of which has metrics of its own; more are refused.
 const MAX_ROUTES: usize = 10_000;
+
+/// Maximum number of ways along which a path is followed through the templates of one host. With two of each
+/// segment, literal and `*`, six segments reach it.
+const MAX_WAYS: usize = 64;
 
 /// Compiles `routes`, of which there must be one; `None` if something is wrong with them.
 pub(super) fn routes(
@@ -189,6 +194,7 @@ impl RouteCompiler<'_, '_> {
             response,
         };
         let edits = edits.compile(self.report, &path);
+        self.check_prefix(&path, matches.as_ref(), &edits.path);
         RouteDraft {
             path,
             name,
@@ -201,6 +207,17 @@ impl RouteCompiler<'_, '_> {
             edits,
             grpc_web,
             says_cors,
+        }
+    }
+
+    /// Checks that there is a prefix where one is to be replaced.
+    fn check_prefix(&mut self, path: &str, matches: Option<&RouteMatch>, rewrite: &PathRewrite) {
+        let is_template = matches.is_some_and(|m| matches!(m.path, PathMatch::Template(_)));
+        if is_template && matches!(rewrite, PathRewrite::Prefix(_)) {
+            let message = "the path that a template matches has no prefix to replace";
+            self.report
+                .error(format!("{path}.rewrite.path_prefix"), message)
+                .hint("write `rewrite: { path: … }`, or match by `path_prefix`");
         }
     }
 
@@ -231,6 +248,7 @@ impl RouteCompiler<'_, '_> {
             hosts,
             path: exact,
             path_prefix,
+            path_template,
             methods,
             headers,
         } = raw;
@@ -249,14 +267,16 @@ impl RouteCompiler<'_, '_> {
                 }
             }
         }
-        let parsed = match (exact, path_prefix) {
-            (None, None) => None,
-            (Some(exact), None) => Some(("path", parse_path(&exact))),
-            (None, Some(prefix)) => Some(("path_prefix", parse_prefix(&prefix))),
-            (Some(_), Some(_)) => {
+        let parsed = match (exact, path_prefix, path_template) {
+            (None, None, None) => None,
+            (Some(exact), None, None) => Some(("path", parse_path(&exact))),
+            (None, Some(prefix), None) => Some(("path_prefix", parse_prefix(&prefix))),
+            (None, None, Some(template)) => Some(("path_template", parse_template(&template))),
+            _ => {
+                let message = "a route has a `path`, a `path_prefix` or a `path_template`";
                 self.report
-                    .error(path, "a route has a `path` or a `path_prefix`")
-                    .hint("remove one of them");
+                    .error(path, message)
+                    .hint("write one of them, and a route for each of the others");
                 None
             }
         };
@@ -422,8 +442,20 @@ fn check_rules(report: &mut Report<'_>, routes: &[RouteDraft]) {
         .map(RouteDraft::parts)
         .collect::<Option<Vec<_>>>()
     {
+        let router = Router::new(routes.iter().map(|route| route.matches));
+        if router.ways() > MAX_WAYS {
+            let message = format!(
+                "the templates for one host overlap too much: a path may have to be followed along {} of \
+                 them, and at most {MAX_WAYS}",
+                router.ways()
+            );
+            report
+                .error("routes", message)
+                .hint("write fewer that have `*` where others have a literal segment");
+            return;
+        }
         check_indistinct(report, &routes);
-        reuse::methods(report, &routes);
+        reuse::methods(report, &routes, &router);
     }
 }
 

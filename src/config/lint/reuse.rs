@@ -22,8 +22,12 @@ pub(in crate::config) struct RouteParts<'a> {
 
 /// Warns of each route whose policy allows a method that, at the same URLs, belongs to a route with
 /// another rule.
-pub(in crate::config) fn methods(report: &mut Report<'_>, routes: &[RouteParts<'_>]) {
-    let router = Router::new(routes.iter().map(|route| route.matches));
+/// `router` has the same routes.
+pub(in crate::config) fn methods(
+    report: &mut Report<'_>,
+    routes: &[RouteParts<'_>],
+    router: &Router,
+) {
     let named = routes.iter().flat_map(|route| &route.matches.methods);
     let named: BTreeSet<&[u8]> = named.map(|method| method.as_bytes()).collect();
     let mut look_ups = 0;
@@ -44,7 +48,7 @@ pub(in crate::config) fn methods(report: &mut Report<'_>, routes: &[RouteParts<'
             continue;
         }
         let taker = others.find_map(|method| {
-            let other = &routes[taker(&router, route.matches, method)?];
+            let other = &routes[taker(router, route.matches, method)?];
             (!route.rule.is_same(other.rule)).then_some((method, other))
         });
         if let Some((method, other)) = taker {
@@ -71,7 +75,10 @@ fn taker(router: &Router, matches: &RouteMatch, method: &[u8]) -> Option<usize> 
         Some(HostMatch::Exact(name)) => name.clone(),
         Some(HostMatch::Subdomains(name)) => format!("x.{name}"),
     };
-    let (PathMatch::Exact(path) | PathMatch::Prefix(path)) = &matches.path;
+    let path = match &matches.path {
+        PathMatch::Exact(path) | PathMatch::Prefix(path) => path.clone(),
+        template @ PathMatch::Template(_) => template.example(),
+    };
     let cors = CorsRequest {
         method,
         ..CorsRequest::default()

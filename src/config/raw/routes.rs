@@ -63,17 +63,24 @@ pub(in crate::config) struct RawRoute {
     expecting = "a mapping such as `{ path_prefix: /v1 }`"
 )]
 #[schemars(rename = "Match")]
-#[schemars(extend("not" = { "required": ["path", "path_prefix"] }))]
+#[schemars(extend("not" = { "anyOf": [
+    { "required": ["path", "path_prefix"] },
+    { "required": ["path", "path_template"] },
+    { "required": ["path_prefix", "path_template"] },
+] }))]
 pub(in crate::config) struct RawMatch {
     /// Hosts, any of which matches, compared without case or port; `*` in `*.example.com` is one or more labels.
     #[schemars(with = "Option<NotEmpty>")]
     pub hosts: Option<OneOrMany<String>>,
-    /// The whole path. It can't stand beside `path_prefix`.
+    /// The whole path. It can't stand beside `path_prefix` or `path_template`.
     #[schemars(regex(pattern = PATH))]
     pub path: Option<String>,
     /// Whole segments at the start of the path: `/v1` matches `/v1` and `/v1/…`, not `/v10`.
     #[schemars(regex(pattern = PATH))]
     pub path_prefix: Option<String>,
+    /// The whole path by segments, as in google.api.http: `/shelves/{shelf}/books/*`. `*` and `{shelf}` are one segment, `**` at the end is everything behind it.
+    #[schemars(regex(pattern = PATH))]
+    pub path_template: Option<String>,
     /// Methods, any of which matches, compared with case. A preflight is matched by the method that it announces.
     #[schemars(with = "Option<NotEmpty>")]
     pub methods: Option<OneOrMany<String>>,

@@ -315,6 +315,9 @@ fn names_of_other_software_lead_to_a_key_with_its_form() {
         (S::Route, "cors_policy", Some("web"), "write `cors: web`"),
         (S::Route, "enable_cors", Some("true"), "write `cors: web-app`"),
         (S::Match, "host", Some("a.example"), "write `hosts: [a.example]`"),
+        (S::Match, "path_match_policy", None, "write `path_template: '/shelves/{shelf}'`"),
+        (S::Match, "path_templat", Some("/v2/*"), "write `path_template`"),
+        (S::Route, "uri_template", None, "it belongs in the route's `match`: write `match: { path_template: '/shelves/{shelf}' }`"),
         (S::Match, "prefix", Some("/v2"), "write `path_prefix: /v2`"),
         (S::Match, "query", None, "remove it: routes do not look at the query"),
         // Keys of other sections.
@@ -334,7 +337,7 @@ fn names_of_other_software_lead_to_a_key_with_its_form() {
         // Misspelt, and unknown.
         (S::Policy, "alow_origins", None, "write `allow_origins: [https://app.example.com]`"),
         (S::Policy, "max_aeg", None, "write `max_age`"),
-        (S::Match, "colour", None, "known here: headers, hosts, methods, path, path_prefix"),
+        (S::Match, "colour", None, "known here: headers, hosts, methods, path, path_prefix, path_template"),
     ];
     let mut wrong = String::new();
     for (section, name, value, expected) in cases {

@@ -218,7 +218,9 @@ fn one_of(path: &str, elements: Option<&[String]>) -> String {
         (Some([one]), _) => format!("write `{one}`, without brackets"),
         (_, "address") => "write one address: each listener has its own".to_owned(),
         (_, "upstream") => "write one: the servers of an upstream are its `endpoints`".to_owned(),
-        (_, "path" | "path_prefix") => "write one, and a route for each of the others".to_owned(),
+        (_, "path" | "path_prefix" | "path_template") => {
+            "write one, and a route for each of the others".to_owned()
+        }
         (_, "regex" | "file" | "list") => format!("write an element for each, as in `- {key}: …`"),
         _ => "write one value, without brackets".to_owned(),
     }

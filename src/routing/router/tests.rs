@@ -1,6 +1,6 @@
 use super::*;
 use crate::cors::CorsRequest;
-use crate::routing::RequestFields;
+use crate::routing::{PathMatch, RequestFields};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use std::cell::Cell;
 
@@ -331,6 +331,8 @@ fn without_a_route_there_is_none() {
         Some(0)
     );
 }
+
+mod templates;
 
 mod twin {
     use super::*;

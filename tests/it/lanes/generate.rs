@@ -52,7 +52,7 @@ const HOSTS: &str = "exact.test¦any.test¦echo.test¦wild.test¦old.test¦priva
      keep.test¦pass.test¦off.test¦limited.test¦small.test¦a.sub.test¦b.a.sub.test¦paths.test¦nowhere.test";
 /// Those where every preflight is answered by the gateway.
 const ANSWERING: &str = "exact.test¦any.test¦echo.test¦wild.test¦old.test";
-const PATHS: &str = "/¦/¦/v1¦/v1/books/7¦/v1/bookshelf¦/status¦/status/x¦/shared¦/shared/a¦/a?b=c¦/a//b/¦\
+const PATHS: &str = "/¦/¦/v1¦/v1/books/7¦/v1/bookshelf¦/status¦/status/x¦/shared¦/shared/a¦/shelves/1/books/2¦/shelves/1%2F2/books/3¦/shelves/1:archive¦/a?b=c¦/a//b/¦\
      /%61?x=%2e%2e¦/api/items?page=2&sort=-name";
 pub(super) const ORIGINS: &str = "https://app.example.com¦https://app.example.com¦https://app.example.com¦\
      https://pr-12.preview.example.com¦https://a.b.example.org¦http://localhost:5173¦\

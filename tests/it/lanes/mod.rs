@@ -81,6 +81,8 @@ routes:
     upstream: u
     cors: any
   - { name: status, match: { hosts: [paths.test], path: /status }, upstream: u, cors: old }
+  - { name: template, match: { hosts: [paths.test], path_template: '/shelves/{shelf}/books/*' }, upstream: u, cors: any }
+  - { name: verb, match: { path_template: '/{name=shelves/**}:archive', methods: [PUT] }, upstream: u, cors: echo }
   - { name: shared, match: { path_prefix: /shared }, upstream: u, cors: wild }
 "#;
 

@@ -102,11 +102,16 @@ pub(super) const ROWS: &[Row] = &[
         "prefix", "path_beg", "location", "route", "uri", "url", "paths", "path_prefixes", "prefix_path", "path_pattern",
         "base_path", "context_path", "uri_prefix", "starts_with", "path_separated_prefix", "urls", "uris",
     ]),
+    key(S::Match, "path_template: '/shelves/{shelf}'", &[
+        // Envoy; the others' words for it
+        "path_match_policy", "uri_template", "path_templates", "template", "templates", "url_template", "uri_pattern",
+        "url_pattern", "path_match", "http_pattern", "path_template_match", "path_glob", "glob", "path_parameters", "path_params",
+    ]),
     key(S::Match, "methods: [GET, PUT]", &["verb", "verbs", "http_method", "http_methods"]),
     key(S::Match, r#"headers: { x-api-version: "2" }"#, &[
         "header_matches", "header_match", "header_regex", "headers_regex", "request_headers",
     ]),
-    advice(S::Match, "write `path_prefix: /v1`: paths are compared by whole segments, not by regexes", &[
+    advice(S::Match, "write `path_template: '/v1/{book}'` or `path_prefix: /v1`: paths are compared by whole segments, not by regexes", &[
         "path_regex", "regex", "path_regexp", "safe_regex", "path_reg", "regexp",
     ]),
     advice(S::Match, "remove it: routes do not look at the query", &["query", "query_params", "query_parameters", "args"]),
