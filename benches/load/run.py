@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Loads corsgate and other gateways side by side, and says how they compare.
 
-    python3 benches/load/run.py            # all of it: about twenty-two minutes
+    python3 benches/load/run.py            # all of it: about twenty-five minutes
     python3 benches/load/run.py --quick    # short rounds, to see that everything works
     python3 benches/load/run.py --only preflight-one,memory --targets corsgate,nginx
 
@@ -36,16 +36,15 @@ from targets import TARGETS
 from works import WORKS
 
 _ROOT = Path(__file__).resolve().parents[2]
-# No target, but a program that --program can name.
-_GENERATOR = "handshakes"
+# No targets, but programs that --program can name.
+_GENERATOR, _GRPC = _OTHERS = ("handshakes", "grpc_backend")
 # Built here, not installed: where they are, and what builds them.
 _BUILT = {
     "corsgate": ("target/release/corsgate", "make build"),
-    "bare": ("target/release/examples/bare", "cargo build --release --example bare"),
-    _GENERATOR: (
-        "target/release/examples/handshakes",
-        "cargo build --release --example handshakes",
-    ),
+    **{
+        name: (f"target/release/examples/{name}", f"cargo build --release --example {name}")
+        for name in ("bare", *_OTHERS)
+    },
 }
 _JOBS = [*(work.name for work in WORKS), "idle", "memory", "scaling"]
 
@@ -86,6 +85,7 @@ def _run(args: argparse.Namespace) -> report.Results:
         args.seconds,
         args.patience,
         generator=_program(_GENERATOR, args),
+        grpc_program=_program(_GRPC, args),
         certificate=args.directory / "certificate",
     )
     bench.certificate.mkdir(exist_ok=True)
@@ -215,8 +215,8 @@ def _names(known: list[str]) -> Callable[[str], list[str]]:
 
 def _program_path(text: str) -> tuple[str, Path]:
     name, separator, path = text.partition("=")
-    if not separator or name not in (*TARGETS, _GENERATOR):
-        names = ", ".join((*TARGETS, _GENERATOR))
+    if not separator or name not in (*TARGETS, *_OTHERS):
+        names = ", ".join((*TARGETS, *_OTHERS))
         raise argparse.ArgumentTypeError(f"`{text}` is not NAME=PATH with a NAME of {names}")
     return name, Path(path).resolve()
 
