@@ -36,10 +36,10 @@ class Bench:
     certificate: Path
 
     @contextmanager
-    def backend(self) -> Iterator[Server]:
+    def backend(self, endpoints: int = 1) -> Iterator[Server]:
         port = free_port()
         directory = self.fresh_directory("backend")
-        setting = Setting(directory, origins.ONE, port, backend=port)
+        setting = Setting(directory, origins.ONE, port, backend=port, endpoints=endpoints)
         argv = [str(self.backend_program), *write_backend(setting)]
         with Server("backend", argv, str(LOAD_CORE), directory, port) as server:
             yield server
@@ -62,9 +62,10 @@ class Bench:
         http2: bool = False,
         tls: bool = False,
         h2c: bool = False,
+        endpoints: int = 1,
     ) -> Server:
         """To be entered with `with`. It gets as many cores as threads, the first one first."""
-        options = {"h2": http2, "tls": tls, "h2c": h2c}
+        options = {"h2": http2, "tls": tls, "h2c": h2c, f"of-{endpoints}": endpoints > 1}
         chosen = (option for option in options if options[option])
         directory = self.fresh_directory("-".join([name, policy.name, str(threads), *chosen]))
         setting = Setting(
@@ -75,6 +76,7 @@ class Bench:
             threads,
             http2,
             h2c,
+            endpoints,
             certificate=self.certificate if tls else None,
         )
         argv = [str(self.programs[name]), *TARGETS[name].write(setting)]

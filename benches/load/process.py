@@ -116,6 +116,19 @@ class Server:
         pages = sum(int(stat[21]) for stat in _stats({self._process.pid}))
         return pages * os.sysconf("SC_PAGE_SIZE")
 
+    def sockets(self) -> int:
+        """Open sockets of the server without its children, those that it listens on included."""
+        count = 0
+        for file in self._proc("fd").iterdir():
+            # It may be closed by now.
+            with suppress(FileNotFoundError):
+                count += os.readlink(file).startswith("socket:")
+        return count
+
+    def _proc(self, name: str) -> Path:
+        # taskset has become the server.
+        return Path(f"/proc/{self._process.pid}/{name}")
+
     def _wait_until_it_listens(self) -> None:
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:

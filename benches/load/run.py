@@ -25,6 +25,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import certificate
+import endpoints
 import gateway
 import idle
 import install
@@ -46,7 +47,7 @@ _BUILT = {
         for name in ("bare", *_OTHERS)
     },
 }
-_JOBS = [*(work.name for work in WORKS), "idle", "memory", "scaling"]
+_JOBS = [*(work.name for work in WORKS), "idle", "memory", "scaling", "endpoints"]
 
 
 def main() -> int:
@@ -108,6 +109,8 @@ def _run(args: argparse.Namespace) -> report.Results:
         results.memory = gateway.memory(bench)
     if "scaling" in args.only:
         results.scaling = gateway.scaling(bench)
+    if "endpoints" in args.only:
+        results.endpoints = endpoints.endpoints(bench)
     return results
 
 

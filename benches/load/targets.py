@@ -32,6 +32,8 @@ class Setting:
     http2: bool = False
     # Whether the backend speaks HTTP/2 without TLS, instead of HTTP/1.1.
     h2c: bool = False
+    # Addresses of the backend, from 127.0.0.1 on. corsgate checks and watches more than one.
+    endpoints: int = 1
     # Where the certificate is, for listeners that speak TLS.
     certificate: Path | None = None
 
@@ -47,6 +49,10 @@ class Target:
     program: str = ""
 
 
+def _addresses(setting: Setting) -> list[str]:
+    return [f"127.0.0.{n}:{setting.backend}" for n in range(1, setting.endpoints + 1)]
+
+
 def _write_corsgate(setting: Setting) -> list[str]:
     _file(setting, "exact.txt", setting.policy.exact)
     patterns = ["file: exact.txt", *(f"regex: '{regex}'" for regex in setting.policy.regexes)]
@@ -57,9 +63,12 @@ def _write_corsgate(setting: Setting) -> list[str]:
         files = {"certificate": CHAIN, "private_key": KEY}
         pair = {key: str(setting.certificate / name) for key, name in files.items()}
         tls = f"tls: {json.dumps({'certificates': [pair]})}"
-    upstream: dict[str, object] = {"endpoints": [f"127.0.0.1:{setting.backend}"]}
+    upstream: dict[str, object] = {"endpoints": _addresses(setting)}
     if setting.h2c:
         upstream["protocol"] = "h2c"
+    if setting.endpoints > 1:
+        upstream["health_check"] = {"path": "/", "interval": "5s"}
+        upstream["outlier_detection"] = {}
     values = {"origins": origins, "upstream": json.dumps(upstream), "tls": tls}
     _template(setting, "corsgate.yaml", threads=setting.threads, **values)
     return ["serve", "--config", "corsgate.yaml"]
@@ -94,7 +103,9 @@ def _write_nginx(setting: Setting) -> list[str]:
 
 
 def write_backend(setting: Setting) -> list[str]:
-    _template(setting, "backend.conf", body=traffic.BODY, user=_nginx_user())
+    listens = [f"listen {address} backlog=4096;" for address in _addresses(setting)]
+    values = {"body": traffic.BODY, "user": _nginx_user()}
+    _template(setting, "backend.conf", listens="\n        ".join(listens), **values)
     return ["-p", str(setting.directory), "-c", "backend.conf"]
 
 
