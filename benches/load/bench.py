@@ -32,6 +32,8 @@ class Bench:
     generator: Path
     # The backend for gRPC, grpc_backend.rs.
     grpc_program: Path
+    # Server and clients for large bodies, transfer.rs.
+    transfer_program: Path
     # The folder with what certificate.py has made.
     certificate: Path
 
@@ -45,8 +47,11 @@ class Bench:
             yield server
 
     def grpc_backend(self) -> Server:
-        """To be entered with `with`."""
+        """To be entered with `with`, as the next one."""
         return self._backend_of_ours([str(self.grpc_program)])
+
+    def transfer_backend(self, protocol: str) -> Server:
+        return self._backend_of_ours([str(self.transfer_program), "serve", protocol])
 
     def _backend_of_ours(self, argv: list[str]) -> Server:
         port = free_port()

@@ -30,6 +30,7 @@ import gateway
 import idle
 import install
 import report
+import transfer
 from bench import Bench, run_work
 from console import BenchError, say
 from process import LOAD_CORE, SERVER_CORE
@@ -38,7 +39,7 @@ from works import WORKS
 
 _ROOT = Path(__file__).resolve().parents[2]
 # No targets, but programs that --program can name.
-_GENERATOR, _GRPC = _OTHERS = ("handshakes", "grpc_backend")
+_GENERATOR, _GRPC, _TRANSFER = _OTHERS = ("handshakes", "grpc_backend", "transfer")
 # Built here, not installed: where they are, and what builds them.
 _BUILT = {
     "corsgate": ("target/release/corsgate", "make build"),
@@ -47,7 +48,7 @@ _BUILT = {
         for name in ("bare", *_OTHERS)
     },
 }
-_JOBS = [*(work.name for work in WORKS), "idle", "memory", "scaling", "endpoints"]
+_JOBS = [*(work.name for work in WORKS), "idle", "memory", "scaling", "endpoints", "transfer"]
 
 
 def main() -> int:
@@ -87,6 +88,7 @@ def _run(args: argparse.Namespace) -> report.Results:
         args.patience,
         generator=_program(_GENERATOR, args),
         grpc_program=_program(_GRPC, args),
+        transfer_program=_program(_TRANSFER, args),
         certificate=args.directory / "certificate",
     )
     bench.certificate.mkdir(exist_ok=True)
@@ -111,6 +113,8 @@ def _run(args: argparse.Namespace) -> report.Results:
         results.scaling = gateway.scaling(bench)
     if "endpoints" in args.only:
         results.endpoints = endpoints.endpoints(bench)
+    if "transfer" in args.only:
+        results.transfers = transfer.transfers(bench)
     return results
 
 
