@@ -30,16 +30,33 @@ class Bench:
     patience: int
     # The generator for connections, handshakes.rs.
     generator: Path
+    # The backend for gRPC, grpc_backend.rs.
+    grpc_program: Path
+    # Server and clients for large bodies, transfer.rs.
+    transfer_program: Path
     # The folder with what certificate.py has made.
     certificate: Path
 
     @contextmanager
-    def backend(self) -> Iterator[Server]:
+    def backend(self, endpoints: int = 1) -> Iterator[Server]:
         port = free_port()
-        setting = Setting(self.fresh_directory("backend"), origins.ONE, port, backend=port)
+        directory = self.fresh_directory("backend")
+        setting = Setting(directory, origins.ONE, port, backend=port, endpoints=endpoints)
         argv = [str(self.backend_program), *write_backend(setting)]
-        with Server("backend", argv, str(LOAD_CORE), setting.directory, port) as server:
+        with Server("backend", argv, str(LOAD_CORE), directory, port) as server:
             yield server
+
+    def grpc_backend(self) -> Server:
+        """To be entered with `with`, as the next one."""
+        return self._backend_of_ours([str(self.grpc_program)])
+
+    def transfer_backend(self, protocol: str) -> Server:
+        return self._backend_of_ours([str(self.transfer_program), "serve", protocol])
+
+    def _backend_of_ours(self, argv: list[str]) -> Server:
+        port = free_port()
+        directory = self.fresh_directory("backend")
+        return Server("backend", [*argv, str(port)], str(LOAD_CORE), directory, port)
 
     def server(
         self,
@@ -49,13 +66,23 @@ class Bench:
         threads: int = 1,
         http2: bool = False,
         tls: bool = False,
+        h2c: bool = False,
+        endpoints: int = 1,
     ) -> Server:
         """To be entered with `with`. It gets as many cores as threads, the first one first."""
-        label = f"{name}-{policy.name}-{threads}{'-h2' if http2 else ''}{'-tls' if tls else ''}"
-        directory = self.fresh_directory(label)
-        certificate = self.certificate if tls else None
+        options = {"h2": http2, "tls": tls, "h2c": h2c, f"of-{endpoints}": endpoints > 1}
+        chosen = (option for option in options if options[option])
+        directory = self.fresh_directory("-".join([name, policy.name, str(threads), *chosen]))
         setting = Setting(
-            directory, policy, free_port(), backend.port, threads, http2, certificate
+            directory,
+            policy,
+            free_port(),
+            backend.port,
+            threads,
+            http2,
+            h2c,
+            endpoints,
+            certificate=self.certificate if tls else None,
         )
         argv = [str(self.programs[name]), *TARGETS[name].write(setting)]
         cores = ",".join(str(SERVER_CORE + n) for n in range(threads))
@@ -111,12 +138,14 @@ def run_work(bench: Bench, work: Work) -> WorkResult:
     servers: dict[str, Server] = {}
     requests = work.requests()
     with ExitStack() as stack:
-        backend = stack.enter_context(bench.backend())
+        backend = stack.enter_context(bench.grpc_backend() if work.grpc else bench.backend())
         for name in ("corsgate", *work.expected):
             if name not in bench.programs:
                 continue
             try:
-                server = bench.server(name, work.policy, backend, http2=work.http2, tls=work.tls)
+                server = bench.server(
+                    name, work.policy, backend, http2=work.http2, tls=work.tls, h2c=work.grpc
+                )
                 stack.enter_context(server)
                 if name == "bare":
                     verify.bare(server)
@@ -128,6 +157,8 @@ def run_work(bench: Bench, work: Work) -> WorkResult:
                 excluded[name] = str(error)
         file = bench.fresh_directory("requests") / work.name
         measure.write_requests(requests, file)
+        body = file.with_suffix(".body")
+        body.write_bytes(requests[0].body)
 
         def turn(name: str) -> Sample:
             server = servers[name]
@@ -135,7 +166,7 @@ def run_work(bench: Bench, work: Work) -> WorkResult:
                 command = [str(bench.generator), "rate", work.connections]
                 return measure.handshakes(server, command, file, bench.seconds)
             if work.http2:
-                return measure.h2load(server, requests[0], bench.seconds, work.tls)
+                return measure.h2load(server, requests[0], body, bench.seconds, work.tls)
             return measure.wrk(server, file, bench.seconds, tls=work.tls)
 
         summaries, failed = bench.take_turns(list(servers), turn)

@@ -89,12 +89,16 @@ def handshakes(server: Server, command: list[str], requests: Path, seconds: int)
     return Sample(result["requests"], result["microseconds"] / 1e6, cpu_seconds, neighbours)
 
 
-def h2load(server: Server, request: Request, seconds: int, tls: bool = False) -> Sample:
+def h2load(
+    server: Server, request: Request, body: Path, seconds: int, tls: bool = False
+) -> Sample:
+    """Load over HTTP/2. `body` has that of the request; every call of gRPC has to get its reply."""
     headers = [f"--header={field}" for field in request.http2()]
     options = ["-t1", "-c8", "-m16", f"--duration={seconds}"]
     # Its own settings go before those of OpenSSL's file.
     options += [f"--tls13-ciphers={CIPHER}", f"--groups={GROUP}"] if tls else []
-    command = ["h2load", *options, *headers, _url(server, tls)]
+    options += [f"--data={body}"] if request.body else []
+    command = ["h2load", *options, *headers, _url(server, tls, request.path)]
     output, cpu_seconds, neighbours = _under_load(server, command, seconds)
     if tls and f"\nCipher: {CIPHER}\n" not in output:
         raise BenchError(f"h2load speaks to {server.name} with another cipher: {output[:500]}")
@@ -105,11 +109,15 @@ def h2load(server: Server, request: Request, seconds: int, tls: bool = False) ->
     done = counts[1]
     if counts.groups() != (done, done, "0", "0") or codes.groups() != (done, "0", "0", "0"):
         raise BenchError(f"{server.name} had errors under load: {counts[0]}; {codes[0]}")
+    # A call that fails has status 200 as well, but no message.
+    data = re.search(r"^traffic: .* \((\d+)\) data$", output, re.MULTILINE)
+    if request.body and (not data or int(data[1]) < int(done) * len(traffic.REPLY)):
+        raise BenchError(f"{server.name} has not answered every call with a message: {output}")
     return Sample(int(done), float(seconds), cpu_seconds, neighbours)
 
 
-def _url(server: Server, tls: bool) -> str:
-    return f"{'https' if tls else 'http'}://127.0.0.1:{server.port}{traffic.PATH}"
+def _url(server: Server, tls: bool, path: str = traffic.PATH) -> str:
+    return f"{'https' if tls else 'http'}://127.0.0.1:{server.port}{path}"
 
 
 def _result(server: Server, command: list[str], output: str) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """Servers: started on given cores, watched by what the kernel says about them, and stopped."""
 
 import os
+import re
 import resource
 import signal
 import socket
@@ -115,6 +116,30 @@ class Server:
     def resident_bytes(self) -> int:
         pages = sum(int(stat[21]) for stat in _stats({self._process.pid}))
         return pages * os.sysconf("SC_PAGE_SIZE")
+
+    def forget_peak(self) -> None:
+        """Begins a new peak of resident memory, at what it is now: proc_pid_clear_refs(5)."""
+        self._proc("clear_refs").write_text("5")
+
+    def peak_bytes(self) -> int:
+        """The most resident memory since then, of the server without its children."""
+        found = re.search(r"^VmHWM:\s*(\d+) kB$", self._proc("status").read_text(), re.MULTILINE)
+        if not found:
+            raise BenchError("this kernel does not tell the peak of a program's memory")
+        return int(found[1]) * 1024
+
+    def sockets(self) -> int:
+        """Open sockets of the server without its children, those that it listens on included."""
+        count = 0
+        for file in self._proc("fd").iterdir():
+            # It may be closed by now.
+            with suppress(FileNotFoundError):
+                count += os.readlink(file).startswith("socket:")
+        return count
+
+    def _proc(self, name: str) -> Path:
+        # taskset has become the server.
+        return Path(f"/proc/{self._process.pid}/{name}")
 
     def _wait_until_it_listens(self) -> None:
         deadline = time.monotonic() + _START_SECONDS

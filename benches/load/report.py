@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench import Bench, WorkResult
 from certificate import CIPHER, GROUP
+from endpoints import MANY, Endpoints
 from gateway import CONNECTIONS, DEPTH, REQUESTS, Memory
 from idle import CONNECTIONS as IDLE_CONNECTIONS
 from idle import Idle
@@ -15,10 +16,14 @@ from measure import Summary
 from patience import QUIET
 from process import LOAD_CORE, SERVER_CORE
 from targets import TARGETS
+from transfer import FAST, SLOW, TOTAL, Transfer
 
 _MEMORY_MIB = 40
 _IDLE_KIB = 12
 _SCALING = 1.7
+# Requests by CPU second, with many endpoints by those with one.
+_ENDPOINTS = 0.98
+_TRANSFER_KIB = 64
 # corsgate's memory for an idle TLS connection, by a peer's.
 _IDLE_RATIOS = {"nginx": 1.0, "envoy": 0.5}
 # Less than that of its core, and a server was not what limited the load.
@@ -48,6 +53,8 @@ class Results:
     idle: Idle | None = None
     memory: Memory | None = None
     scaling: tuple[Summary, Summary] | None = None
+    endpoints: Endpoints | None = None
+    transfers: list[Transfer] | None = None
 
 
 def markdown(results: Results) -> str:
@@ -58,6 +65,10 @@ def markdown(results: Results) -> str:
         sections.append(_memory(results.memory))
     if results.scaling:
         sections.append(_scaling(*results.scaling))
+    if results.endpoints:
+        sections.append(_endpoints(results.endpoints))
+    if results.transfers:
+        sections.append(_transfers(results.transfers))
     return "\n\n".join(sections) + "\n"
 
 
@@ -206,6 +217,64 @@ def _scaling(one: Summary, two: Summary) -> str:
     )
     lines = ["## scaling", "", about, "", *_table(columns, rows), "", verdict]
     return "\n".join([*lines, *_neighbours([one, two])])
+
+
+def _endpoints(endpoints: Endpoints) -> str:
+    one, many = endpoints.one, endpoints.many
+    ratio = many.per_cpu_second / one.per_cpu_second
+    rows = [
+        (title, f"{of.rate:,.0f}", f"{of.busy:.0%}", f"{of.per_cpu_second:,.0f}", str(kept))
+        for title, of, kept in (
+            ("1 endpoint", one, endpoints.kept_by_one),
+            (f"{MANY} endpoints", many, endpoints.kept_by_many),
+        )
+    ]
+    columns = (
+        "",
+        "requests/s",
+        "core busy",
+        "requests by CPU second",
+        "connections kept to the backend",
+    )
+    about = (
+        "corsgate forwarding GETs with an Origin over HTTP/1.1, `wrk -t1 -c64`: to one endpoint, "
+        f"and to {MANY} with `health_check: {{ path: /, interval: 5s }}` and "
+        f"`outlier_detection: {{}}`. They are {MANY} addresses of this machine, at which the same "
+        "nginx listens. Two things more are in the figure: the checks themselves, and that there "
+        "are more connections to the backend, of which each is used more seldom."
+    )
+    verdict = (
+        f"By CPU time: {ratio:.3f} of one endpoint; expected ≥ {_ENDPOINTS}; "
+        f"met: {_yes(ratio >= _ENDPOINTS)}."
+    )
+    lines = ["## endpoints", "", about, "", *_table(columns, rows), "", verdict]
+    return "\n".join([*lines, *_neighbours([one, many])])
+
+
+def _transfers(transfers: list[Transfer]) -> str:
+    titles = {"get": "downloads", "put": "uploads", "http1": "HTTP/1.1", "http2": "HTTP/2"}
+    rows = [
+        (
+            f"{titles[of.direction]}, {titles[of.protocol]}",
+            f"{of.bytes / 1e9:.1f} GB",
+            f"{of.bytes / of.seconds / 1e6:,.0f} MB/s",
+            _kib(of.grown),
+            f"≤ {_TRANSFER_KIB} KiB",
+            _yes(of.grown <= _TRANSFER_KIB * 2**10),
+        )
+        for of in transfers
+    ]
+    about = (
+        f"By how much corsgate's resident memory grows at most while {TOTAL / 1e9:.0f} GB go "
+        f"through it, for each stream: {FAST} at once as fast as they can, and {SLOW} without end "
+        "beside them whose reader takes 1.6 MB/s, the client of a download and the backend of an "
+        "upload. It is compared with what it was after one small body. Both sides have the same "
+        "protocol, without TLS; over HTTP/2 the client has one connection for the fast streams, "
+        "and one for the slow. Backend and clients are `benches/load/transfer.rs`; the clients "
+        "check that the bodies come whole."
+    )
+    columns = ("", "fast streams", "rate", "growth for each stream", "expected", "met")
+    return "\n".join(["## transfer", "", about, "", *_table(columns, rows)])
 
 
 def _at_most_mib(measured: int) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Loads corsgate and other gateways side by side, and says how they compare.
 
-    python3 benches/load/run.py            # all of it: about twenty-two minutes
+    python3 benches/load/run.py            # all of it: about twenty-five minutes
     python3 benches/load/run.py --quick    # short rounds, to see that everything works
     python3 benches/load/run.py --only preflight-one,memory --targets corsgate,nginx
 
@@ -25,10 +25,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import certificate
+import endpoints
 import gateway
 import idle
 import install
 import report
+import transfer
 from bench import Bench, run_work
 from console import BenchError, say
 from process import LOAD_CORE, SERVER_CORE
@@ -36,18 +38,17 @@ from targets import TARGETS
 from works import WORKS
 
 _ROOT = Path(__file__).resolve().parents[2]
-# No target, but a program that --program can name.
-_GENERATOR = "handshakes"
+# No targets, but programs that --program can name.
+_GENERATOR, _GRPC, _TRANSFER = _OTHERS = ("handshakes", "grpc_backend", "transfer")
 # Built here, not installed: where they are, and what builds them.
 _BUILT = {
     "corsgate": ("target/release/corsgate", "make build"),
-    "bare": ("target/release/examples/bare", "cargo build --release --example bare"),
-    _GENERATOR: (
-        "target/release/examples/handshakes",
-        "cargo build --release --example handshakes",
-    ),
+    **{
+        name: (f"target/release/examples/{name}", f"cargo build --release --example {name}")
+        for name in ("bare", *_OTHERS)
+    },
 }
-_JOBS = [*(work.name for work in WORKS), "idle", "memory", "scaling"]
+_JOBS = [*(work.name for work in WORKS), "idle", "memory", "scaling", "endpoints", "transfer"]
 
 
 def main() -> int:
@@ -86,6 +87,8 @@ def _run(args: argparse.Namespace) -> report.Results:
         args.seconds,
         args.patience,
         generator=_program(_GENERATOR, args),
+        grpc_program=_program(_GRPC, args),
+        transfer_program=_program(_TRANSFER, args),
         certificate=args.directory / "certificate",
     )
     bench.certificate.mkdir(exist_ok=True)
@@ -108,6 +111,10 @@ def _run(args: argparse.Namespace) -> report.Results:
         results.memory = gateway.memory(bench)
     if "scaling" in args.only:
         results.scaling = gateway.scaling(bench)
+    if "endpoints" in args.only:
+        results.endpoints = endpoints.endpoints(bench)
+    if "transfer" in args.only:
+        results.transfers = transfer.transfers(bench)
     return results
 
 
@@ -215,8 +222,8 @@ def _names(known: list[str]) -> Callable[[str], list[str]]:
 
 def _program_path(text: str) -> tuple[str, Path]:
     name, separator, path = text.partition("=")
-    if not separator or name not in (*TARGETS, _GENERATOR):
-        names = ", ".join((*TARGETS, _GENERATOR))
+    if not separator or name not in (*TARGETS, *_OTHERS):
+        names = ", ".join((*TARGETS, *_OTHERS))
         raise argparse.ArgumentTypeError(f"`{text}` is not NAME=PATH with a NAME of {names}")
     return name, Path(path).resolve()
 

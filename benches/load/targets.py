@@ -17,6 +17,7 @@ from origins import Policy
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _ENVOY_TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3"
+_ENVOY_HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,10 @@ class Setting:
     backend: int
     threads: int = 1
     http2: bool = False
+    # Whether the backend speaks HTTP/2 without TLS, instead of HTTP/1.1.
+    h2c: bool = False
+    # Addresses of the backend, from 127.0.0.1 on. corsgate checks and watches more than one.
+    endpoints: int = 1
     # Where the certificate is, for listeners that speak TLS.
     certificate: Path | None = None
 
@@ -44,6 +49,10 @@ class Target:
     program: str = ""
 
 
+def _addresses(setting: Setting) -> list[str]:
+    return [f"127.0.0.{n}:{setting.backend}" for n in range(1, setting.endpoints + 1)]
+
+
 def _write_corsgate(setting: Setting) -> list[str]:
     _file(setting, "exact.txt", setting.policy.exact)
     patterns = ["file: exact.txt", *(f"regex: '{regex}'" for regex in setting.policy.regexes)]
@@ -54,7 +63,14 @@ def _write_corsgate(setting: Setting) -> list[str]:
         files = {"certificate": CHAIN, "private_key": KEY}
         pair = {key: str(setting.certificate / name) for key, name in files.items()}
         tls = f"tls: {json.dumps({'certificates': [pair]})}"
-    _template(setting, "corsgate.yaml", origins=origins, threads=setting.threads, tls=tls)
+    upstream: dict[str, object] = {"endpoints": _addresses(setting)}
+    if setting.h2c:
+        upstream["protocol"] = "h2c"
+    if setting.endpoints > 1:
+        upstream["health_check"] = {"path": "/", "interval": "5s"}
+        upstream["outlier_detection"] = {}
+    values = {"origins": origins, "upstream": json.dumps(upstream), "tls": tls}
+    _template(setting, "corsgate.yaml", threads=setting.threads, **values)
     return ["serve", "--config", "corsgate.yaml"]
 
 
@@ -87,7 +103,9 @@ def _write_nginx(setting: Setting) -> list[str]:
 
 
 def write_backend(setting: Setting) -> list[str]:
-    _template(setting, "backend.conf", body=traffic.BODY, user=_nginx_user())
+    listens = [f"listen {address} backlog=4096;" for address in _addresses(setting)]
+    values = {"body": traffic.BODY, "user": _nginx_user()}
+    _template(setting, "backend.conf", listens="\n        ".join(listens), **values)
     return ["-p", str(setting.directory), "-c", "backend.conf"]
 
 
@@ -135,9 +153,17 @@ def _write_envoy(setting: Setting) -> list[str]:
         }
         socket = {"name": "envoy.transport_sockets.tls", "typed_config": context}
         tls = f"transport_socket: {json.dumps(socket)}"
-    _template(setting, "envoy.yaml", origins=json.dumps(origins), codec=codec, tls=tls)
-    options = "--concurrency 1 --disable-hot-restart --log-level error"
-    return ["--config-path", "envoy.yaml", *options.split()]
+    protocol = ""
+    if setting.h2c:
+        options = {
+            "@type": f"type.googleapis.com/{_ENVOY_HTTP}",
+            "explicit_http_config": {"http2_protocol_options": {}},
+        }
+        protocol = f"typed_extension_protocol_options: {json.dumps({_ENVOY_HTTP: options})}"
+    values = {"origins": json.dumps(origins), "codec": codec, "tls": tls, "protocol": protocol}
+    _template(setting, "envoy.yaml", **values)
+    arguments = "--concurrency 1 --disable-hot-restart --log-level error"
+    return ["--config-path", "envoy.yaml", *arguments.split()]
 
 
 def _write_traefik(setting: Setting) -> list[str]:

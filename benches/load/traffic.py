@@ -1,4 +1,4 @@
-"""The requests of the benchmark: what Chrome sends, byte for byte but for names."""
+"""The requests of the benchmark: what Chrome sends, byte for byte but for names; calls of gRPC."""
 
 from dataclasses import dataclass
 
@@ -12,14 +12,27 @@ _AGENT = (
 BODY = '{"orders":["' + "x" * (1024 - len('{"orders":[""]}')) + '"]}'
 
 
+def _message(text: str) -> bytes:
+    """A message of gRPC: not compressed, its size, and itself."""
+    return b"\0" + len(text).to_bytes(4, "big") + text.encode()
+
+
+# Of these sizes in grpc_backend.rs.
+CALL = _message("x" * 32)
+REPLY = _message("x" * 100)
+
+
 @dataclass(frozen=True)
 class Request:
     method: str
     # Without Host and Connection, which are the protocol's business.
     fields: tuple[tuple[str, str], ...]
+    path: str = PATH
+    # Over HTTP/2 only.
+    body: bytes = b""
 
     def http1(self) -> bytes:
-        lines = [f"{self.method} {PATH} HTTP/1.1", f"Host: {HOST}", "Connection: keep-alive"]
+        lines = [f"{self.method} {self.path} HTTP/1.1", f"Host: {HOST}", "Connection: keep-alive"]
         lines += [f"{name}: {value}" for name, value in self.fields]
         return "\r\n".join([*lines, "", ""]).encode()
 
@@ -65,4 +78,19 @@ def get(origin: str) -> Request:
             ("Accept-Encoding", "gzip, deflate, br, zstd"),
             ("Accept-Language", "en-US,en;q=0.9"),
         ),
+    )
+
+
+def call(origin: str) -> Request:
+    """A unary call of gRPC, with an Origin as if a browser could make it."""
+    return Request(
+        "POST",
+        (
+            ("Content-Type", "application/grpc"),
+            ("TE", "trailers"),
+            ("User-Agent", "grpc-go/1.76.0"),
+            ("Origin", origin),
+        ),
+        path="/orders.v1.Orders/Get",
+        body=CALL,
     )

@@ -6,7 +6,7 @@ import ssl
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import origins
 import traffic
@@ -26,6 +26,8 @@ class Answer:
     status: int
     fields: dict[str, str]
     body: bytes
+    # Fields after the body, over HTTP/2.
+    trailers: dict[str, str] = field(default_factory=dict)
 
     def has(self, name: str, members: set[str]) -> bool:
         return members <= {member.strip() for member in self.fields.get(name, "").split(",")}
@@ -50,7 +52,7 @@ def target(server: Server, work: Work) -> None:
     _wait_until_ready(server, requests[0], ask, work.tls)
     answers = ask(server, requests, work.tls)
     for origin, answer in zip(origins.samples(work.policy), answers, strict=True):
-        problem = _problem(answer, origin, preflight=work.request is traffic.preflight)
+        problem = _problem(answer, origin, work)
         if problem:
             raise BenchError(f"{server.name} answers {origin} with {problem}: {answer}")
     unknown = [work.request(origin) for origin in origins.UNKNOWN]
@@ -59,7 +61,8 @@ def target(server: Server, work: Work) -> None:
             raise BenchError(f"{server.name} allows {origin}, which is not in the policy: {answer}")
 
 
-def _problem(answer: Answer, origin: str, preflight: bool) -> str | None:
+def _problem(answer: Answer, origin: str, work: Work) -> str | None:
+    preflight = work.request is traffic.preflight
     # Envoy and Traefik can't answer with another status than 200, nor preflights with Vary.
     if answer.status not in ((200, 204) if preflight else (200,)):
         return f"status {answer.status}"
@@ -67,8 +70,10 @@ def _problem(answer: Answer, origin: str, preflight: bool) -> str | None:
         return "another Access-Control-Allow-Origin"
     if answer.fields.get("access-control-allow-credentials") != "true":
         return "no Access-Control-Allow-Credentials"
+    if work.grpc and answer.trailers.get("grpc-status") != "0":
+        return "no trailer `grpc-status: 0`"
     if not preflight:
-        if answer.body.decode() != traffic.BODY:
+        if answer.body != (traffic.REPLY if work.grpc else traffic.BODY.encode()):
             return "another body than the backend's"
         return None if answer.has("vary", {"Origin"}) else "no `Vary: Origin`"
     if answer.body:
@@ -111,7 +116,7 @@ def _ask(server: Server, requests: list[Request], tls: bool) -> list[Answer]:
     try:
         for request in requests:
             headers = {"Host": traffic.HOST, **dict(request.fields)}
-            connection.request(request.method, traffic.PATH, headers=headers)
+            connection.request(request.method, request.path, headers=headers)
             response = connection.getresponse()
             fields = {name.lower(): value for name, value in response.getheaders()}
             answers.append(Answer(response.status, fields, response.read()))
@@ -134,21 +139,28 @@ def _connection(server: Server, tls: bool) -> http.client.HTTPConnection:
 
 
 def _ask_http2(server: Server, requests: list[Request], tls: bool) -> list[Answer]:
-    """By nghttp, since Python has no HTTP/2. It tells every field received in a line of its own:
-    `[  0.001] recv (stream_id=13) vary: Origin`."""
+    """By nghttp, since Python has no HTTP/2. It tells every field received in a line of its own,
+    `[  0.001] recv (stream_id=13) vary: Origin`. A part of the body comes before a line's
+    `[  0.001] recv DATA frame <length=105, flags=0x00, stream_id=13>`."""
     answers = []
-    url = f"{'https' if tls else 'http'}://127.0.0.1:{server.port}{traffic.PATH}"
     for request in requests:
+        url = f"{'https' if tls else 'http'}://127.0.0.1:{server.port}{request.path}"
         headers = [f"--header={field}" for field in request.http2()]
-        command = ["nghttp", "--verbose", "--null-out", "--timeout=10", *headers, url]
-        run = subprocess.run(command, capture_output=True, text=True)
-        fields = {}
-        for line in run.stdout.splitlines():
+        data = ["--data=-"] if request.body else []
+        command = ["nghttp", "--verbose", "--timeout=10", *data, *headers, url]
+        run = subprocess.run(command, input=request.body, capture_output=True)
+        output = run.stdout.decode(errors="replace")
+        fields: dict[str, str] = {}
+        trailers: dict[str, str] = {}
+        body = ""
+        for line in output.splitlines():
             _, received, field = line.partition(" recv (stream_id=")
             if received:
                 name, _, value = field.partition(") ")[2].partition(": ")
-                fields[name] = value
+                (trailers if body else fields)[name] = value
+            elif " recv DATA frame " in line:
+                body += line.rpartition("[")[0]
         if not fields.get(":status", "").isdigit():
-            raise BenchError(f"{server.name} does not answer over HTTP/2: {run.stdout[-500:]}")
-        answers.append(Answer(int(fields[":status"]), fields, b""))
+            raise BenchError(f"{server.name} does not answer over HTTP/2: {output[-500:]}")
+        answers.append(Answer(int(fields[":status"]), fields, body.encode(), trailers))
     return answers

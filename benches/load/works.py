@@ -19,6 +19,8 @@ class Work:
     # must be at least this many times the target's.
     expected: dict[str, float]
     http2: bool = False
+    # Calls of gRPC: the backend speaks HTTP/2 as well, without TLS. Only with http2.
+    grpc: bool = False
     tls: bool = False
     # Each request on a connection of its own, of this kind: see handshakes.rs.
     connections: str = ""
@@ -73,6 +75,17 @@ WORKS = (
         origins.ONE,
         traffic.get,
         {"nginx": 1.0, "haproxy": 0.7, "envoy": 2.0, "traefik": 3, "caddy": 3},
+    ),
+    Work(
+        "grpc-unary",
+        "Unary calls of gRPC with an Origin, over HTTP/2 without TLS on both sides: a message of "
+        "32 bytes, answered with one of 100 bytes and the trailer `grpc-status`. The backend is "
+        "`benches/load/grpc_backend.rs`. `h2load -t1 -c8 -m16`, which also sends Content-Length.",
+        origins.ONE,
+        traffic.call,
+        {"envoy": 1.3},
+        http2=True,
+        grpc=True,
     ),
     Work(
         "connections",

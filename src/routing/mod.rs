@@ -22,7 +22,9 @@ mod why;
 pub use host::{authority, is_authority, is_same_authority};
 pub use indistinct::{TooManyPlaces, indistinct};
 pub use matches::{HostMatch, PathMatch, RouteMatch};
-pub use path::{has_dot_segment, is_plain, normalized, normalized_path, strip_normal_prefix};
+pub use path::{
+    encoded_bare, has_dot_segment, is_plain, normalized, normalized_path, strip_normal_prefix,
+};
 pub use readings::{TooManyReadings, each_reading};
 pub use route_request::{RequestFields, RouteRequest};
 pub use router::{Found, Router, Search};

@@ -50,6 +50,29 @@ fn split_character(path: &[u8]) -> Option<(ArrayVec<u8, 3>, &[u8])> {
     Some((normal, rest))
 }
 
+/// Whether a character that stays encoded in the normal form may also stand in a segment as it is: RFC 3986
+/// §3.3. Many servers decode it before they look at a path.
+pub fn may_be_bare(byte: u8) -> bool {
+    b":@!$&'()*+,;=".contains(&byte)
+}
+
+/// Returns the first of these in a path that is encoded, as it is written there, with the character.
+pub fn encoded_bare(path: &str) -> Option<(&str, char)> {
+    let mut at = 0;
+    while let Some(found) = path.get(at..)?.find('%') {
+        at += found;
+        let digits = path.as_bytes().get(at + 1..at + 3)?;
+        let byte = hex(digits[0]).zip(hex(digits[1]));
+        if let Some(byte) = byte.map(|(high, low)| high << 4 | low)
+            && may_be_bare(byte)
+        {
+            return Some((path.get(at..at + 3)?, char::from(byte)));
+        }
+        at += 1;
+    }
+    None
+}
+
 /// Whether all servers read the path alike: nothing in it is encoded, no separator may be another
 /// one, no segment is empty, begins with a dot or ends with one.
 pub fn is_plain(path: &[u8]) -> bool {

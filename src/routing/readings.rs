@@ -5,7 +5,7 @@
 //! its own selection of them. Therefore a path is read with every selection of the steps that
 //! change something about it, and the caller finds out whether the routes of all readings agree.
 
-use super::path::{hex, is_plain};
+use super::path::{hex, is_plain, may_be_bare};
 
 /// Maximum bytes of all readings of a path together; one that needs more is not read at all.
 const MAX_BYTES: usize = 64 << 10;
@@ -34,6 +34,8 @@ const TRIM: Steps = 1 << 6;
 /// A character that has been encoded twice is decoded once more; with `DEEP` as often as it takes.
 const AGAIN: Steps = 1 << 7;
 const DEEP: Steps = 1 << 8;
+/// A character that may stand in a segment as it is, such as a colon, is decoded.
+const BARE: Steps = 1 << 9;
 
 /// A part of a path in normal form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +86,10 @@ fn steps_of(path: &[u8]) -> Steps {
     let mut depth = 0;
     for (token, encodings) in tokens(path, usize::MAX) {
         depth = encodings.max(depth);
+        steps |= match token {
+            Token::Encoded(byte) if may_be_bare(byte) => BARE,
+            _ => 0,
+        };
         steps |= match token {
             Token::Encoded(b'/') => SLASHES,
             Token::Plain(b'\\') | Token::Encoded(b'\\') => BACKSLASHES,
@@ -243,6 +249,10 @@ impl Reading {
                     self.flat.push(byte);
                     continue;
                 }
+                Token::Encoded(byte) if takes(BARE) && may_be_bare(byte) => {
+                    self.flat.push(byte);
+                    continue;
+                }
                 Token::Encoded(byte) => {
                     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
                     let (high, low) = (usize::from(byte >> 4), usize::from(byte & 15));
@@ -284,7 +294,11 @@ mod tests {
             ("/admin\\x", &["/admin/x"]),
             ("/admin%5cx", &["/admin/x"]),
             ("/admin;v=1/x", &["/admin/x"]),
-            ("/admin%3Bv=1/x", &["/admin/x"]),
+            ("/admin%3Bv=1/x", &["/admin/x", "/admin;v=1/x"]),
+            ("/books/1%3Aarchive", &["/books/1:archive"]),
+            ("/%40admin/x", &["/@admin/x"]),
+            ("/a%2Cb%2fc", &["/a,b%2Fc", "/a%2Cb/c", "/a,b/c"]),
+            ("/a%253Ab", &["/a%3Ab", "/a:b"]),
             ("/;a/admin", &["//admin", "/admin", "/"]),
             ("/%2561dmin/x", &["/admin/x"]),
             ("/admin%252Fx", &["/admin%2Fx", "/admin/x"]),

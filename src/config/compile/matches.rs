@@ -3,7 +3,7 @@
 use super::templates::parse_template;
 use crate::config::error::Problem;
 use crate::cors::{ByteSet, is_token};
-use crate::routing::{HostMatch, PathMatch, has_dot_segment, normalized};
+use crate::routing::{HostMatch, PathMatch, encoded_bare, has_dot_segment, normalized};
 
 /// Parses an element of `hosts`.
 pub(super) fn parse_host(text: &str) -> Result<HostMatch, Problem> {
@@ -98,6 +98,18 @@ pub(super) fn check_path(text: &str) -> Result<(), Problem> {
     }
 }
 
+/// Refuses a character that is encoded in a match and need not be: most servers take it for the character itself,
+/// and a request may have it either way.
+pub(super) fn check_encoded(text: &str) -> Result<(), Problem> {
+    match encoded_bare(text) {
+        Some((encoded, character)) => {
+            let message = format!("`{text}`: servers read `{encoded}` as `{character}`");
+            Err(Problem::from(message).hint(format!("write `{character}`")))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Refuses wildcards and variables in a match. `as_template` returns the template that would match as much.
 fn check_literal(text: &str, as_template: impl Fn(&str) -> String) -> Result<(), Problem> {
     if text.contains(['*', '{', '}']) {
@@ -116,7 +128,7 @@ fn check_literal(text: &str, as_template: impl Fn(&str) -> String) -> Result<(),
             }
         });
     }
-    Ok(())
+    check_encoded(text)
 }
 
 /// Checks an element of `methods`.

@@ -1,7 +1,7 @@
 //! A `path_template`: google.api.http's syntax, read into a rule.
 //! <https://github.com/googleapis/googleapis/blob/master/google/api/http.proto>
 
-use super::matches::is_in_paths;
+use super::matches::{check_encoded, is_in_paths};
 use crate::config::error::Problem;
 use crate::routing::{
     MAX_SEGMENTS, PathMatch, Segment, TooManySegments, has_dot_segment, normalized,
@@ -17,7 +17,7 @@ struct Reader<'a> {
     rest: &'a str,
     segments: Vec<Segment>,
     has_rest: bool,
-    verb: Option<&'a str>,
+    verb: Option<String>,
     names: HashSet<&'a str>,
 }
 
@@ -79,7 +79,7 @@ impl<'a> Reader<'a> {
                 None => break,
             }
         }
-        let verb = self.verb.map(str::to_owned);
+        let verb = self.verb.take();
         let count = self.segments.len();
         let rule = PathMatch::template(self.segments, self.has_rest, verb);
         rule.map_err(|TooManySegments| {
@@ -139,7 +139,7 @@ impl<'a> Reader<'a> {
             return Err(problem.hint("write it as in `/books/*:archive`"));
         }
         self.check_literal(verb)?;
-        self.verb = Some(verb);
+        self.verb = Some(normalized(verb));
         Ok(())
     }
 
@@ -226,6 +226,7 @@ impl<'a> Reader<'a> {
             let problem = self.is(" has white space or characters that are not ASCII");
             return Err(problem.hint("percent-encode them, as requests do"));
         }
+        check_encoded(text)?;
         match text.bytes().find(|byte| !is_in_paths(*byte)) {
             Some(byte) => {
                 let problem = self.is(&format!(": `{}` is not in any path", char::from(byte)));

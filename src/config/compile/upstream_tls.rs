@@ -64,11 +64,16 @@ fn server_name_of(report: &mut Report<'_>, path: &str, name: Option<String>) -> 
         }
         return None;
     };
-    if is_server_name(&name) {
+    // pingora would ask for another name: with a hyphen in its place.
+    let has_underscore = name.contains('_');
+    if is_server_name(&name) && !has_underscore {
         return Some(name);
     }
     let message = format!("`{name}` is not a name that a certificate can have");
-    let hint = "write a DNS name such as `books.internal`, or an address, without a port";
+    let hint = match has_underscore {
+        true => "give the upstream a certificate for a name without underscores, and write that",
+        false => "write a DNS name such as `books.internal`, or an address, without a port",
+    };
     report.error(of_name, message).hint(hint);
     None
 }

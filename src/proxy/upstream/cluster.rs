@@ -6,7 +6,7 @@
 use super::checks::{Checker, MAX_AT_ONCE};
 use super::endpoint::Endpoint;
 use super::health::may_eject;
-use super::members::{Choice, Members, NoPeer};
+use super::members::{Choice, Members, NoPeer, listed};
 use super::peer::{KnownAuthorities, Needs, Way};
 use super::resolver::{Resolution, Resolved};
 use crate::config;
@@ -40,6 +40,9 @@ pub(crate) struct Cluster {
     next_check: Mutex<Instant>,
     /// Says that an endpoint was ejected.
     ejected: Notify,
+    /// Number of tasks that keep it up to date: one, or two for a moment, and none once a reload has
+    /// replaced it.
+    keepers: AtomicUsize,
     next: AtomicUsize,
     started: Instant,
     /// The second, counted from 1, in which a failure was logged last; 0 if none was.
@@ -67,14 +70,17 @@ impl Cluster {
             None => Resolution::new(&configured, now),
         };
         let known = previous.filter(|previous| is_checked_alike(&previous.upstream, &upstream));
-        let known = known.map(|previous| previous.members.load_full());
-        let known = known
-            .as_ref()
-            .map_or([].as_slice(), |members| members.all());
+        // Copies: requests of before, which may last for long, go on to judge those that they know.
+        let known = known.map(Self::endpoints).unwrap_or_default();
+        let known: Vec<Arc<Endpoint>> = known.iter().map(|one| Arc::new(one.copy())).collect();
         let way = Way::new(&upstream, authorities);
-        let all = endpoints(&resolution.addresses(&configured), known, way.scheme(), now);
-        let members = Members::new(all, upstream.has_keys());
-        metrics.shows(members.counts());
+        let all = endpoints(
+            &resolution.addresses(&configured),
+            &known,
+            way.scheme(),
+            now,
+        );
+        let members = Members::new(listed(all), upstream.has_keys());
         Self {
             way,
             metrics,
@@ -83,6 +89,7 @@ impl Cluster {
             resolution: Mutex::new(resolution),
             next_check: Mutex::new(now),
             ejected: Notify::new(),
+            keepers: AtomicUsize::new(0),
             next: AtomicUsize::new(0),
             started: now,
             logged: AtomicU64::new(0),
@@ -204,6 +211,8 @@ impl Cluster {
 
     /// Keeps the cluster up to date, without end. Returns at once if there is nothing to keep.
     pub(in crate::proxy) async fn keep(&self) {
+        let _keeper = Keeper::new(&self.keepers);
+        self.metrics.shows(self.members.load().counts());
         tokio::join!(
             self.keep_resolved(),
             self.keep_checked(),
@@ -235,14 +244,17 @@ impl Cluster {
         let addresses = resolution.addresses(&self.configured);
         drop(resolution);
         let members = self.members.load();
-        let mut current: Vec<SocketAddr> = members.all().iter().map(|one| one.address).collect();
-        current.sort_unstable();
-        let mut new: Vec<SocketAddr> = addresses.iter().map(|one| one.address).collect();
-        new.sort_unstable();
-        new.dedup();
-        if current != new {
-            info!(upstream = self.name(), addresses = ?new, "resolved");
-            let all = endpoints(&addresses, members.all(), self.way.scheme(), now);
+        let all = listed(endpoints(&addresses, members.all(), self.way.scheme(), now));
+        // Endpoints that stay are the same ones.
+        let is_same = members.all().len() == all.len()
+            && members
+                .all()
+                .iter()
+                .zip(&all)
+                .all(|(a, b)| Arc::ptr_eq(a, b));
+        if !is_same {
+            let addresses: Vec<SocketAddr> = all.iter().map(|one| one.address).collect();
+            info!(upstream = self.name(), ?addresses, "resolved");
             self.publish(Members::new(all, self.upstream.has_keys()));
         }
     }
@@ -255,8 +267,10 @@ impl Cluster {
         loop {
             let next = *self.next_check.lock();
             sleep_until(next.into()).await;
-            *self.next_check.lock() = Instant::now() + rule.interval;
+            let started = Instant::now();
             self.check_all(rule, &checker).await;
+            // Not before: a reload ends the round, and the next one then begins at once.
+            *self.next_check.lock() = started + rule.interval;
         }
     }
 
@@ -329,7 +343,10 @@ impl Cluster {
     }
 
     fn publish(&self, members: Members) {
-        self.metrics.shows(members.counts());
+        // The cluster that has replaced this one shows its own.
+        if self.keepers.load(Ordering::Relaxed) > 0 {
+            self.metrics.shows(members.counts());
+        }
         self.members.store(Arc::new(members));
     }
 
@@ -360,6 +377,22 @@ impl Cluster {
                 escaped(reason)
             );
         }
+    }
+}
+
+/// Says for as long as it lives that a cluster is kept up to date.
+struct Keeper<'c>(&'c AtomicUsize);
+
+impl<'c> Keeper<'c> {
+    fn new(count: &'c AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Keeper<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -46,6 +46,18 @@ impl Endpoint {
         }
     }
 
+    /// Returns another endpoint that has the same state so far, and shares the room for requests.
+    pub(super) fn copy(&self) -> Self {
+        Self {
+            address: self.address,
+            configured: self.configured.clone(),
+            host: self.host.clone(),
+            room: self.room.clone(),
+            failures: AtomicU32::new(self.failures.load(Ordering::Relaxed)),
+            health: Mutex::new(self.health.lock().clone()),
+        }
+    }
+
     /// Takes a place for a request, if fewer than `max` are under way.
     pub(super) fn take(&self, max: usize) -> Option<Place> {
         self.room.take(max)

@@ -16,10 +16,10 @@ pub(super) struct Health {
     is_healthy: bool,
     /// Number of checks in a row that say the opposite.
     streak: u32,
-    /// The end of an ejection.
-    ejected_until: Option<Instant>,
-    /// The reason for its state, unless it is healthy.
-    reason: Option<String>,
+    /// The reason for which the last check failed that made it unhealthy.
+    failed_check: Option<String>,
+    /// The end of an ejection, and its reason.
+    ejection: Option<(Instant, String)>,
     /// The time of the last change.
     since: Instant,
 }
@@ -31,14 +31,14 @@ impl Health {
         Self {
             is_healthy: true,
             streak: 0,
-            ejected_until: None,
-            reason: None,
+            failed_check: None,
+            ejection: None,
             since: now,
         }
     }
 
     pub(super) fn state(&self) -> EndpointState {
-        match (self.is_healthy, self.ejected_until) {
+        match (self.is_healthy, &self.ejection) {
             (false, _) => EndpointState::Unhealthy,
             (true, Some(_)) => EndpointState::Ejected,
             (true, None) => EndpointState::Healthy,
@@ -47,7 +47,8 @@ impl Health {
 
     /// Returns the reason for its state; `None` if it is healthy.
     pub(super) fn reason(&self) -> Option<&str> {
-        self.reason.as_deref()
+        let ejection = self.ejection.as_ref().map(|(_, reason)| reason);
+        self.failed_check.as_ref().or(ejection).map(String::as_str)
     }
 
     pub(super) fn since(&self) -> Instant {
@@ -55,7 +56,7 @@ impl Health {
     }
 
     pub(super) fn ejected_until(&self) -> Option<Instant> {
-        self.ejected_until
+        self.ejection.as_ref().map(|(until, _)| *until)
     }
 
     /// Takes the result of a check; the error is the reason. Returns whether the state has changed.
@@ -80,30 +81,25 @@ impl Health {
         }
         self.is_healthy = result.is_ok();
         self.streak = 0;
-        self.reason = result.err().map(shortened);
+        self.failed_check = result.err().map(shortened);
         self.changed(before, now)
     }
 
     /// Ejects the endpoint. Returns whether the state has changed.
     pub(super) fn eject(&mut self, reason: String, rule: &OutlierDetection, now: Instant) -> bool {
         let before = self.state();
-        self.ejected_until = now.checked_add(rule.ejection_time);
-        if self.is_healthy {
-            self.reason = Some(shortened(reason));
-        }
+        let until = now.checked_add(rule.ejection_time);
+        self.ejection = until.map(|until| (until, shortened(reason)));
         self.changed(before, now)
     }
 
     /// Ends an ejection whose time is over. Returns whether the state has changed.
     pub(super) fn readmit(&mut self, now: Instant) -> bool {
         let before = self.state();
-        if self.ejected_until.is_none_or(|until| now < until) {
+        if self.ejected_until().is_none_or(|until| now < until) {
             return false;
         }
-        self.ejected_until = None;
-        if self.is_healthy {
-            self.reason = None;
-        }
+        self.ejection = None;
         self.changed(before, now)
     }
 
@@ -160,7 +156,7 @@ mod tests {
             ejection_time: Duration::from_secs(30),
             ..OutlierDetection::default()
         };
-        let cases: [(&[Event], EndpointState); 12] = [
+        let cases: [(&[Event], EndpointState); 13] = [
             (&[], Healthy),
             (&[Fails, Fails], Healthy),
             (&[Fails, Fails, Fails], Unhealthy),
@@ -175,6 +171,7 @@ mod tests {
             // Checks that pass do not end an ejection, which is there because they saw nothing.
             (&[Ejects, Passes, Passes], Ejected),
             (&[Ejects, Fails, Fails, Fails, Waits(30)], Unhealthy),
+            (&[Ejects, Fails, Fails, Fails, Passes, Passes], Ejected),
         ];
         for (events, expected) in cases {
             let mut now = Instant::now();

@@ -49,11 +49,9 @@ pub(in crate::proxy) enum NoPeer {
 // === impl Members ===
 
 impl Members {
-    /// Makes the list of these endpoints. `has_keys` says whether requests are told apart by a key.
-    pub(super) fn new(mut all: Vec<Arc<Endpoint>>, has_keys: bool) -> Self {
-        // Of several names with one address, the first is kept.
-        all.sort_by_key(|endpoint| endpoint.address);
-        all.dedup_by_key(|endpoint| endpoint.address);
+    /// Makes the list of these endpoints, which are [`listed`]. `has_keys` says whether requests are told apart
+    /// by a key.
+    pub(super) fn new(all: Vec<Arc<Endpoint>>, has_keys: bool) -> Self {
         // All have the same weight.
         let bucket = |endpoint: &Arc<Endpoint>| Bucket::new(endpoint.address, 1);
         let ring = has_keys.then(|| Continuum::new(&all.iter().map(bucket).collect::<Vec<_>>()));
@@ -200,6 +198,14 @@ impl Members {
         let other = (one + step) % count;
         Some((usize::try_from(one).ok()?, usize::try_from(other).ok()?))
     }
+}
+
+/// Puts endpoints in the order of their addresses, each once.
+pub(super) fn listed(mut all: Vec<Arc<Endpoint>>) -> Vec<Arc<Endpoint>> {
+    // Of several names with one address, the first is kept.
+    all.sort_by_key(|endpoint| endpoint.address);
+    all.dedup_by_key(|endpoint| endpoint.address);
+    all
 }
 
 impl std::fmt::Debug for Members {

@@ -33,6 +33,8 @@ struct Attempt {
     started: Instant,
     /// Whether the header of a final response has come.
     is_answered: bool,
+    /// Whether that says that the endpoint has failed.
+    has_failed: bool,
 }
 
 // === impl Tries ===
@@ -54,6 +56,7 @@ impl Tries {
                     _place: place,
                     started: now,
                     is_answered: false,
+                    has_failed: false,
                 });
                 Ok(endpoint)
             }
@@ -84,9 +87,12 @@ impl Tries {
         attempt.is_answered = true;
         let elapsed = now.saturating_duration_since(attempt.started);
         cluster.metrics().answered(status.as_u16(), elapsed);
-        match is_failure(status) {
-            true => cluster.note_failure(&attempt.endpoint, || format!("it answered {status}")),
-            false => attempt.endpoint.note_success(),
+        if is_failure(status) {
+            cluster.note_failure(&attempt.endpoint, || format!("it answered {status}"));
+            attempt.has_failed = true;
+        } else if status == StatusCode::SWITCHING_PROTOCOLS {
+            // A tunnel may last for days.
+            attempt.endpoint.note_success();
         }
     }
 
@@ -105,7 +111,7 @@ impl Tries {
             None if !attempt.is_answered => cluster.metrics().abandoned(),
             None => {}
         }
-        if failed.is_endpoints() {
+        if failed.is_endpoints() && !attempt.has_failed {
             cluster.note_failure(&attempt.endpoint, reason);
         }
         if self.tried.len() >= cluster.retries() {
@@ -123,10 +129,14 @@ impl Tries {
 
     /// Ends the try that is under way, if there is one.
     pub(in crate::proxy) fn end(&mut self, cluster: &Cluster) {
-        if let Some(attempt) = self.current.take()
-            && !attempt.is_answered
-        {
-            cluster.metrics().abandoned();
+        let Some(attempt) = self.current.take() else {
+            return;
+        };
+        match (attempt.is_answered, attempt.has_failed) {
+            (true, true) => {}
+            // To its end: a content that is cut off is a failure.
+            (true, false) => attempt.endpoint.note_success(),
+            (false, _) => cluster.metrics().abandoned(),
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use super::service::{Backend, LARGE, Note, NotesClient, failure, note, notes, notes_of};
 use super::{Site, config};
-use crate::support::{Authority, Folder, Gateway, PATIENCE, TlsClient, run};
+use crate::support::{Authority, Folder, Gateway, PATIENCE, Pair, TlsClient, TlsUpstream, run};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::copy_bidirectional;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+use tokio_rustls::TlsAcceptor;
 use tonic::{Code, Request, Status};
 
 /// Runs a test of calls, in time.
@@ -137,6 +138,43 @@ fn calls_of_every_kind_pass_over_tls() {
         let address = tls_to(tls, gateway.address).await;
         every_kind(&mut NotesClient::connect(address).await).await;
     });
+}
+
+#[test]
+fn calls_of_every_kind_pass_to_an_upstream_with_tls() {
+    let (authority, folder) = (Authority::new("servers"), Folder::new());
+    folder.write("ca.pem", &authority.pem);
+    let backend = Backend::start();
+    let address = before(authority.issue(&["notes.internal"]), backend.address);
+    let text = format!(
+        "listeners: [{{ address: '127.0.0.1:0' }}]\nadmin: {{ address: '127.0.0.1:0' }}\nserver: {{ threads: 1 }}\n\
+         upstreams: {{ notes: {{ endpoints: ['{address}'], protocol: h2, tls: {{ server_name: notes.internal, ca: ca.pem }} }} }}\n\
+         routes: [{{ upstream: notes, cors: off }}]\n"
+    );
+    let gateway = Gateway::of_file(&folder.write("corsgate.yaml", &text));
+    calls(async {
+        every_kind(&mut NotesClient::connect(gateway.address).await).await;
+    });
+}
+
+/// Returns an address where connections with TLS and HTTP/2 are taken on to `backend`, without TLS.
+fn before(pair: Pair, backend: SocketAddr) -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    listener.set_nonblocking(true).expect("a socket");
+    let acceptor = TlsAcceptor::from(TlsUpstream::config(&pair, &["h2"], None));
+    // The thread ends with the process.
+    std::thread::spawn(move || {
+        run(async move {
+            let listener = TcpListener::from_std(listener).expect("a listener");
+            while let Ok((stream, _)) = listener.accept().await {
+                let mut stream = acceptor.accept(stream).await.expect("a handshake");
+                let mut plain = TcpStream::connect(backend).await.expect("it listens");
+                tokio::spawn(async move { copy_bidirectional(&mut stream, &mut plain).await });
+            }
+        });
+    });
+    address
 }
 
 /// Returns an address where connections are taken on to `gateway`, with TLS.

@@ -36,7 +36,7 @@ impl TlsUpstream {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("bound");
         let state = Arc::new(State {
-            config: Mutex::new(config(pair, alpn, clients)),
+            config: Mutex::new(Self::config(pair, alpn, clients)),
             handshakes: Mutex::default(),
         });
         let shared = Arc::clone(&state);
@@ -47,34 +47,40 @@ impl TlsUpstream {
 
     /// Shows another certificate from now on.
     pub(crate) fn shows(&self, pair: &Pair, alpn: &[&str]) {
-        *self.state.config.lock().expect("unpoisoned") = config(pair, alpn, None);
+        *self.state.config.lock().expect("unpoisoned") = Self::config(pair, alpn, None);
+    }
+
+    /// Returns the settings of a server that shows this certificate.
+    pub(crate) fn config(
+        pair: &Pair,
+        alpn: &[&str],
+        clients: Option<&Authority>,
+    ) -> Arc<ServerConfig> {
+        let builder = ServerConfig::builder_with_provider(provider());
+        let builder = builder
+            .with_safe_default_protocol_versions()
+            .expect("versions");
+        let builder = match clients {
+            None => builder.with_no_client_auth(),
+            Some(authority) => {
+                let mut roots = RootCertStore::empty();
+                let root = CertificateDer::from_pem_slice(authority.pem.as_bytes()).expect("PEM");
+                roots.add(root).expect("an authority");
+                let verifier =
+                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
+                builder.with_client_cert_verifier(verifier.build().expect("roots"))
+            }
+        };
+        let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).expect("a key");
+        let config = builder.with_single_cert(vec![pair.der()], key);
+        let mut config = config.expect("they belong together");
+        config.alpn_protocols = alpn.iter().map(|&name| name.into()).collect();
+        Arc::new(config)
     }
 
     pub(crate) fn handshakes(&self) -> Vec<Handshake> {
         self.state.handshakes.lock().expect("unpoisoned").clone()
     }
-}
-
-fn config(pair: &Pair, alpn: &[&str], clients: Option<&Authority>) -> Arc<ServerConfig> {
-    let builder = ServerConfig::builder_with_provider(provider());
-    let builder = builder
-        .with_safe_default_protocol_versions()
-        .expect("versions");
-    let builder = match clients {
-        None => builder.with_no_client_auth(),
-        Some(authority) => {
-            let mut roots = RootCertStore::empty();
-            let root = CertificateDer::from_pem_slice(authority.pem.as_bytes()).expect("PEM");
-            roots.add(root).expect("an authority");
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
-            builder.with_client_cert_verifier(verifier.build().expect("roots"))
-        }
-    };
-    let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).expect("a key");
-    let config = builder.with_single_cert(vec![pair.der()], key);
-    let mut config = config.expect("they belong together");
-    config.alpn_protocols = alpn.iter().map(|&name| name.into()).collect();
-    Arc::new(config)
 }
 
 async fn serve(listener: TcpListener, state: Arc<State>) {

@@ -216,6 +216,84 @@ fn an_endpoint_whose_requests_fail_is_ejected_for_a_while() {
 }
 
 #[test]
+fn contents_that_are_cut_off_speak_against_an_endpoint() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let cutting = listener.local_addr().expect("bound");
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            crate::support::read_head(&mut stream);
+            // It ends before its length.
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf");
+        }
+    });
+    let whole = Moody::start();
+    let keys = "retries: 0, outlier_detection: { consecutive_failures: 2, ejection_time: 1h }";
+    let gateway = gateway(&format!(
+        "{{ endpoints: ['{cutting}', '{}'], {keys} }}",
+        whole.upstream.address
+    ));
+    let started = Instant::now();
+    while gateway.metric(&endpoints("ejected")) < 1.0 {
+        assert!(started.elapsed() < PATIENCE);
+        let mut stream = std::net::TcpStream::connect(gateway.address).expect("it listens");
+        let last = GET.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+        stream.write_all(last.as_bytes()).expect("it reads");
+        let _ = std::io::Read::read_to_end(&mut stream, &mut Vec::new());
+    }
+    let page = gateway.ask_admin("GET /upstreams").body;
+    assert!(page.contains("its response was cut off"), "{page}");
+}
+
+/// A request that began before a reload judges an endpoint when it ends. That may be long after.
+#[test]
+fn requests_of_before_a_reload_eject_nothing_for_good() {
+    let folder = Folder::new();
+    let (go_on, may_go_on) = std::sync::mpsc::channel::<()>();
+    let may_go_on = Arc::new(std::sync::Mutex::new(may_go_on));
+    let [a, b] = [0, 1].map(|_| {
+        let may_go_on = Arc::clone(&may_go_on);
+        Upstream::start_with(move |request| match request.target.as_str() {
+            "/slow" => {
+                let waited = may_go_on.lock().expect("unpoisoned").recv();
+                waited.expect("the test goes on");
+                Answer::new(503, &[])
+            }
+            _ => Answer::ok(),
+        })
+    });
+    let write = |retries: usize| {
+        let text = format!(
+            "listeners: [{{ address: '127.0.0.1:0' }}]\nadmin: {{ address: '127.0.0.1:0' }}\nserver: {{ threads: 1 }}\n\
+             upstreams: {{ u: {{ endpoints: ['{}', '{}'], retries: {retries}, \
+             outlier_detection: {{ consecutive_failures: 1, ejection_time: 1h }} }} }}\n\
+             routes: [{{ upstream: u, cors: off }}]\n",
+            a.address, b.address
+        );
+        folder.write("corsgate.yaml", &text)
+    };
+    let gateway = Gateway::of_file(&write(1));
+    thread::scope(|scope| {
+        let slow = scope.spawn(|| gateway.send(&GET.replace("GET / ", "GET /slow ")));
+        let started = Instant::now();
+        while !gateway
+            .ask_admin("GET /upstreams")
+            .body
+            .contains("1 requests under way")
+        {
+            assert!(started.elapsed() < PATIENCE);
+        }
+        write(2);
+        assert_eq!(gateway.ask_admin("POST /reload").status, 200);
+        go_on.send(()).expect("it waits");
+        assert_eq!(slow.join().expect("no panic").status, 503);
+    });
+    let page = gateway.ask_admin("GET /upstreams").body;
+    assert_eq!(page.matches(": healthy for").count(), 2, "{page}");
+    assert_eq!(gateway.metric(&endpoints("healthy")), 2.0);
+    assert_eq!(gateway.send(GET).status, 200);
+}
+
+#[test]
 fn no_more_endpoints_are_ejected_than_may_be() {
     let (a, b) = (Moody::start(), Moody::start());
     let keys = "retries: 0, outlier_detection: { consecutive_failures: 1, ejection_time: 1h, max_ejection_percent: 50 }";
