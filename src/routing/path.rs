@@ -52,7 +52,7 @@ fn split_character(path: &[u8]) -> Option<(ArrayVec<u8, 3>, &[u8])> {
 
 /// Whether a character that stays encoded in the normal form may also stand in a segment as it is: RFC 3986
 /// §3.3. Many servers decode it before they look at a path.
-pub fn may_be_bare(byte: u8) -> bool {
+pub(super) fn may_be_bare(byte: u8) -> bool {
     b":@!$&'()*+,;=".contains(&byte)
 }
 
