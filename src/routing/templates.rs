@@ -73,23 +73,19 @@ impl Templates {
     /// Returns the node behind the literal segment that begins with the slash at `at`, and the end of it.
     pub(super) fn literal(&self, node: u32, path: &[u8], at: usize) -> Option<(u32, usize)> {
         let literals = &self.nodes[node as usize].literals;
-        let segment = path.get(at + 1..)?;
         if literals.is_empty() {
             return None;
         }
-        let len = segment.iter().position(|&byte| byte == b'/');
-        let len = len.unwrap_or(segment.len());
-        let child = literals.get(&segment[..len])?;
-        Some((*child, at + 1 + len))
+        let segment = segment(path, at)?;
+        let child = literals.get(segment)?;
+        Some((*child, at + 1 + segment.len()))
     }
 
     /// Returns the node behind `*`, and the end of the segment that begins with the slash at `at`.
     fn any(&self, node: u32, path: &[u8], at: usize) -> Option<(u32, usize)> {
         let child = self.nodes[node as usize].any?;
-        let segment = path.get(at + 1..)?;
-        let len = segment.iter().position(|&byte| byte == b'/');
-        let len = len.unwrap_or(segment.len());
-        (len > 0).then_some((child, at + 1 + len))
+        let segment = segment(path, at)?;
+        (!segment.is_empty()).then_some((child, at + 1 + segment.len()))
     }
 
     /// Visits the places below a node, for the path from `at` on, until `visit` returns something.
@@ -145,4 +141,9 @@ impl Templates {
             .iter()
             .flat_map(|node| node.end.into_iter().chain(node.rest))
     }
+}
+
+/// Returns the segment that begins with the slash at `at`.
+fn segment(path: &[u8], at: usize) -> Option<&[u8]> {
+    path.get(at + 1..)?.split(|&byte| byte == b'/').next()
 }
