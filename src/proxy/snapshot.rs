@@ -14,6 +14,7 @@ use crate::pages::{PageForm, WrittenPage};
 use crate::rejections::Rejections;
 use crate::routing::{RouteMatch, RouteRequest, Router, Search};
 use ipnet::IpNet;
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -85,6 +86,8 @@ impl Snapshot {
             }
         };
         let previous = previous.map_or([].as_slice(), |previous| &previous.clusters);
+        let previous: HashMap<&str, &Arc<Cluster>> =
+            previous.iter().map(|known| (known.name(), known)).collect();
         let mut authorities = KnownAuthorities::default();
         let clusters: Vec<Arc<Cluster>> = config
             .upstreams
@@ -94,13 +97,11 @@ impl Snapshot {
                     UpstreamKind::Endpoints(endpoints) => endpoints.clone(),
                     UpstreamKind::Echo => echo.map(Endpoint::from).into_iter().collect(),
                 };
-                let mut previous = previous.iter();
-                let known = previous.find(|known| known.name() == upstream.name);
-                match known {
+                match previous.get(upstream.name.as_str()) {
                     Some(known) if known.is_of(&upstream, &endpoints) => Arc::clone(known),
                     known => {
                         let metrics = metrics.upstream(&upstream.name);
-                        let known = known.map(Arc::as_ref);
+                        let known = known.map(|known| known.as_ref());
                         let authorities = &mut authorities;
                         Arc::new(Cluster::new(
                             upstream,
