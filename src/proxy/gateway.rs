@@ -144,30 +144,26 @@ impl ProxyHttp for Gateway {
     async fn upstream_peer(&self, session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
         let has_body = !session.as_downstream_mut().is_body_empty();
         let request = session.req_header();
-        let cluster = ctx.route().cluster.as_ref();
-        let speaks_http2 = cluster.is_some_and(|cluster| cluster.is_http2());
-        let expects = Expectation::of(request, has_body, speaks_http2);
+        let (snapshot, route) = (&ctx.snapshot, ctx.snapshot.route(ctx.record.route));
+        let cluster = route
+            .cluster
+            .as_ref()
+            .ok_or_else(|| unavailable(NoPeer::NoAddress))?;
+        let expects = Expectation::of(request, has_body, cluster.is_http2());
         ctx.exchange.expects = expects;
-        let body_timeout = ctx.snapshot.limits.body_timeout;
+        let body_timeout = snapshot.limits.body_timeout;
         if has_body {
             ctx.upload = Upload::start(body_timeout);
         }
         let pause = longest_pause(request, has_body, body_timeout);
         // A body is sent again from the start.
         ctx.body_bytes = 0;
-        let (snapshot, route) = (&ctx.snapshot, ctx.snapshot.route(ctx.record.route));
-        let cluster = route
-            .cluster
-            .as_ref()
-            .ok_or_else(|| unavailable(NoPeer::NoAddress))?;
-        let key = || {
+        let key = |key: &HashKey| {
             let client = || {
                 let trusted = snapshot.trusted_proxies.as_slice();
                 let peer = ctx.client.peer?;
                 Some(client_address(peer, &request.headers, trusted))
             };
-            // It is asked for where there is one.
-            let key = cluster.hash_key().unwrap_or(&HashKey::ClientAddress);
             hash_key(key, request.uri.path(), &request.headers, client)
         };
         let endpoint = ctx.tries.begin(cluster, key, Instant::now().into());
@@ -252,7 +248,9 @@ impl ProxyHttp for Gateway {
         note_sending(session, ctx, piece);
         count_body(session, ctx, body.as_ref())?;
         if let Some(translation) = &mut ctx.grpc_web {
-            translation.request_body(body, end_of_stream)?;
+            translation
+                .request_body(body, end_of_stream)
+                .map_err(of_body)?;
         }
         if let Some(upload) = &ctx.upload {
             upload.hold(body);
@@ -526,12 +524,14 @@ fn count_body(session: &Session, ctx: &mut Ctx, piece: Option<&Bytes>) -> Result
     ctx.body_bytes = ctx.body_bytes.saturating_add(piece.len() as u64);
     match is_body_too_large(ctx) {
         false => Ok(()),
-        true => {
-            let error = RequestError::BodyTooLarge;
-            let status = ErrorType::HTTPStatus(error.status().as_u16());
-            Err(Error::explain(status, error.to_string()).into_down())
-        }
+        true => Err(of_body(RequestError::BodyTooLarge)),
     }
+}
+
+/// Makes the error of a request whose body is refused while it is sent.
+fn of_body(error: RequestError) -> Box<Error> {
+    let status = ErrorType::HTTPStatus(error.status().as_u16());
+    Error::explain(status, error.to_string()).into_down()
 }
 
 fn is_body_too_large(ctx: &Ctx) -> bool {

@@ -85,7 +85,11 @@ impl Translation {
     }
 
     /// Decodes a piece of the request's body.
-    pub(super) fn request_body(&mut self, body: &mut Option<Bytes>, is_last: bool) -> Result<()> {
+    pub(super) fn request_body(
+        &mut self,
+        body: &mut Option<Bytes>,
+        is_last: bool,
+    ) -> Result<(), RequestError> {
         if self.web.request == Encoding::Binary {
             return Ok(());
         }
@@ -102,9 +106,7 @@ impl Translation {
             }
             Err(_) => {
                 self.is_malformed = true;
-                let error = RequestError::NotBase64;
-                let status = ErrorType::HTTPStatus(error.status().as_u16());
-                Err(Error::explain(status, error.to_string()).into_down())
+                Err(RequestError::NotBase64)
             }
         }
     }

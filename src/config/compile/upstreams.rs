@@ -20,7 +20,7 @@ use std::time::Duration;
 /// Upstreams, sorted by name; `None` for one that is wrong, so that a route to it is not wrong as well.
 pub(super) type Upstreams = Vec<(String, Option<Upstream>)>;
 
-/// Maximum number of upstreams, whose names are resolved one after the other; more are refused.
+/// Maximum number of upstreams, each of which has tasks of its own; more are refused.
 const MAX_UPSTREAMS: usize = 10_000;
 
 /// Maximum number of further tries; more are refused, because each may take as long as the first.

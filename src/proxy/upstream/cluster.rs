@@ -9,10 +9,11 @@ use super::health::may_eject;
 use super::members::{Choice, Members, NoPeer, listed};
 use super::peer::{KnownAuthorities, Needs, Way};
 use super::resolver::{Resolution, Resolved};
+use super::tasks;
 use crate::config;
 use crate::config::{HashKey, HealthCheck, LoadBalancing, Upstream, escaped};
 use crate::metrics::{EndpointState, UpstreamMetrics};
-use crate::proxy::room::Place;
+use crate::proxy::room::{Place, Room};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use pingora_core::upstreams::peer::HttpPeer;
@@ -21,7 +22,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 use tracing::{info, warn};
 
@@ -40,9 +40,8 @@ pub(crate) struct Cluster {
     next_check: Mutex<Instant>,
     /// Says that an endpoint was ejected.
     ejected: Notify,
-    /// Number of tasks that keep it up to date: one, or two for a moment, and none once a reload has
-    /// replaced it.
-    keepers: AtomicUsize,
+    /// The tasks that keep it up to date: one, or two for a moment, and none once a reload has replaced it.
+    keepers: Room,
     next: AtomicUsize,
     started: Instant,
     /// The second, counted from 1, in which a failure was logged last; 0 if none was.
@@ -89,7 +88,7 @@ impl Cluster {
             resolution: Mutex::new(resolution),
             next_check: Mutex::new(now),
             ejected: Notify::new(),
-            keepers: AtomicUsize::new(0),
+            keepers: Room::default(),
             next: AtomicUsize::new(0),
             started: now,
             logged: AtomicU64::new(0),
@@ -116,14 +115,6 @@ impl Cluster {
         self.way.is_http2()
     }
 
-    /// Returns the part of a request that its endpoint is chosen by; `None` where that is not so.
-    pub(in crate::proxy) fn hash_key(&self) -> Option<&HashKey> {
-        match &self.upstream.load_balancing {
-            LoadBalancing::ConsistentHash(key) => Some(key),
-            LoadBalancing::RoundRobin | LoadBalancing::Random => None,
-        }
-    }
-
     pub(super) fn metrics(&self) -> &UpstreamMetrics {
         &self.metrics
     }
@@ -137,7 +128,12 @@ impl Cluster {
         &self.upstream
     }
 
-    pub(super) fn endpoints(&self) -> Vec<Arc<Endpoint>> {
+    /// Returns the endpoints as requests choose among them now.
+    pub(super) fn members(&self) -> Arc<Members> {
+        self.members.load_full()
+    }
+
+    fn endpoints(&self) -> Vec<Arc<Endpoint>> {
         self.members.load().all().to_vec()
     }
 
@@ -151,21 +147,24 @@ impl Cluster {
         self.members.load().has_other(tried)
     }
 
-    /// Chooses an endpoint and takes a place there.
+    /// Chooses an endpoint and takes a place there. `key` returns the request's bytes for `consistent_hash`.
     pub(super) fn choose<K: AsRef<[u8]>>(
         &self,
         turn: usize,
-        key: impl FnOnce() -> K,
+        key: impl FnOnce(&HashKey) -> K,
         tried: &[SocketAddr],
     ) -> Result<(Arc<Endpoint>, Place), NoPeer> {
         let max = self.upstream.max_connections;
         let max = max.map_or(usize::MAX, |max| self.way.capacity(max));
         let members = self.members.load();
-        let key = self.hash_key().map(|_| key());
-        let choice = match (&self.upstream.load_balancing, &key) {
-            (LoadBalancing::Random, _) => Choice::Random(scattered(turn)),
-            (LoadBalancing::ConsistentHash(_), Some(key)) => Choice::Key(key.as_ref()),
-            (LoadBalancing::ConsistentHash(_) | LoadBalancing::RoundRobin, _) => Choice::Turn(turn),
+        let bytes;
+        let choice = match &self.upstream.load_balancing {
+            LoadBalancing::RoundRobin => Choice::Turn(turn),
+            LoadBalancing::Random => Choice::Random(scattered(turn)),
+            LoadBalancing::ConsistentHash(of) => {
+                bytes = key(of);
+                Choice::Key(bytes.as_ref())
+            }
         };
         let (endpoint, place) = members.choose(choice, tried, max)?;
         Ok((Arc::clone(endpoint), place))
@@ -211,7 +210,7 @@ impl Cluster {
 
     /// Keeps the cluster up to date, without end. Returns at once if there is nothing to keep.
     pub(in crate::proxy) async fn keep(&self) {
-        let _keeper = Keeper::new(&self.keepers);
+        let _keeper = self.keepers.take(usize::MAX);
         self.metrics.shows(self.members.load().counts());
         tokio::join!(
             self.keep_resolved(),
@@ -276,25 +275,17 @@ impl Cluster {
 
     /// Checks all endpoints once.
     async fn check_all(&self, rule: &HealthCheck, checker: &Arc<Checker>) {
-        let mut under_way = JoinSet::new();
-        let mut waiting = self.endpoints().into_iter();
-        loop {
-            while under_way.len() < MAX_AT_ONCE
-                && let Some(endpoint) = waiting.next()
-            {
-                let (checker, way) = (Arc::clone(checker), self.way.clone());
-                under_way.spawn(async move {
-                    let result = checker.check(&endpoint, &way).await;
-                    (endpoint, result)
-                });
+        let checks = self.endpoints().into_iter().map(|endpoint| {
+            let (checker, way) = (Arc::clone(checker), self.way.clone());
+            async move {
+                let result = checker.check(&endpoint, &way).await;
+                (endpoint, result)
             }
-            match under_way.join_next().await {
-                Some(Ok((endpoint, result))) => self.checked(&endpoint, result, rule),
-                // A check that panicked says nothing.
-                Some(Err(_)) => {}
-                None => return,
-            }
-        }
+        });
+        let checked = |(endpoint, result): (Arc<Endpoint>, _)| {
+            self.checked(&endpoint, result, rule);
+        };
+        tasks::run(checks, MAX_AT_ONCE, checked).await;
     }
 
     fn checked(&self, endpoint: &Endpoint, result: Result<(), String>, rule: &HealthCheck) {
@@ -344,7 +335,7 @@ impl Cluster {
 
     fn publish(&self, members: Members) {
         // The cluster that has replaced this one shows its own.
-        if self.keepers.load(Ordering::Relaxed) > 0 {
+        if self.keepers.taken() > 0 {
             self.metrics.shows(members.counts());
         }
         self.members.store(Arc::new(members));
@@ -377,22 +368,6 @@ impl Cluster {
                 escaped(reason)
             );
         }
-    }
-}
-
-/// Says for as long as it lives that a cluster is kept up to date.
-struct Keeper<'c>(&'c AtomicUsize);
-
-impl<'c> Keeper<'c> {
-    fn new(count: &'c AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
-    }
-}
-
-impl Drop for Keeper<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

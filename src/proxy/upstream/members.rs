@@ -22,6 +22,8 @@ pub(super) struct Members {
     /// wrong must not be an outage.
     usable: Vec<usize>,
     is_usable: Vec<bool>,
+    /// Whether none is healthy, and there are some.
+    all_are_tried: bool,
     /// `None` where requests are not told apart by a key.
     ring: Option<Arc<Continuum>>,
 }
@@ -67,7 +69,8 @@ impl Members {
         let is_healthy =
             |endpoint: &Arc<Endpoint>| endpoint.health.lock().state() == EndpointState::Healthy;
         let mut is_usable: Vec<bool> = all.iter().map(is_healthy).collect();
-        if !is_usable.contains(&true) {
+        let all_are_tried = !all.is_empty() && !is_usable.contains(&true);
+        if all_are_tried {
             is_usable.fill(true);
         }
         let usable = (0..all.len()).filter(|&index| is_usable[index]).collect();
@@ -75,12 +78,18 @@ impl Members {
             all,
             usable,
             is_usable,
+            all_are_tried,
             ring,
         }
     }
 
     pub(super) fn all(&self) -> &[Arc<Endpoint>] {
         &self.all
+    }
+
+    /// Whether requests go to endpoints that are not healthy, because none is.
+    pub(super) fn all_are_tried(&self) -> bool {
+        self.all_are_tried
     }
 
     /// Returns the number of endpoints in each state, in the order of [`EndpointState::ALL`].

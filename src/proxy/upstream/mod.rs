@@ -17,6 +17,7 @@ mod peer;
 mod reason;
 mod resolver;
 mod retry;
+mod tasks;
 mod tries;
 
 pub(super) use cluster::Cluster;

@@ -3,7 +3,6 @@
 use super::cluster::Cluster;
 use super::endpoint::Endpoint;
 use crate::config::{LoadBalancing, escaped};
-use crate::metrics::EndpointState;
 use crate::pages::{PageForm, WrittenPage};
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -65,8 +64,7 @@ impl Content {
 
 impl UpstreamRow {
     fn of(cluster: &Cluster, now: Instant) -> Self {
-        let endpoints = cluster.endpoints();
-        let is_healthy = |one: &Arc<Endpoint>| one.health.lock().state() == EndpointState::Healthy;
+        let members = cluster.members();
         Self {
             name: cluster.name().to_owned(),
             load_balancing: match cluster.upstream().load_balancing {
@@ -74,8 +72,9 @@ impl UpstreamRow {
                 LoadBalancing::Random => "random",
                 LoadBalancing::ConsistentHash(_) => "consistent_hash",
             },
-            all_are_tried: !endpoints.is_empty() && !endpoints.iter().any(is_healthy),
-            endpoints: endpoints
+            all_are_tried: members.all_are_tried(),
+            endpoints: members
+                .all()
                 .iter()
                 .map(|one| EndpointRow::of(one, now))
                 .collect(),

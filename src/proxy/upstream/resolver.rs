@@ -1,14 +1,13 @@
 //! The addresses that the names of a backend's endpoints resolve to. While a name can't be resolved, its
 //! last addresses are kept.
 
+use super::tasks;
 use crate::config::{Endpoint, Upstream};
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::lookup_host;
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 use tracing::warn;
 
 /// Maximum time until the next look-up after one that failed.
@@ -134,29 +133,18 @@ pub(super) async fn look_up(configured: &[Endpoint]) -> Vec<io::Result<Vec<Socke
         .iter()
         .map(|one| Ok(one.literal().into_iter().collect()))
         .collect();
-    let mut under_way = JoinSet::new();
     let names = configured.iter().enumerate();
     let names = names.filter(|(_, one)| one.literal().is_none());
-    let mut names: Vec<(usize, Arc<str>, u16)> = names
-        .map(|(at, one)| (at, one.host.as_str().into(), one.port))
-        .collect();
-    names.reverse();
-    loop {
-        while under_way.len() < MAX_AT_ONCE
-            && let Some((at, host, port)) = names.pop()
-        {
-            under_way.spawn(async move {
-                // The semaphore is never closed.
-                let _permit = LOOK_UPS.acquire().await;
-                (at, lookup(&host, port).await)
-            });
+    let look_ups = names.map(|(at, one)| {
+        let (host, port) = (one.host.clone(), one.port);
+        async move {
+            // The semaphore is never closed.
+            let _permit = LOOK_UPS.acquire().await;
+            (at, lookup(&host, port).await)
         }
-        match under_way.join_next().await {
-            Some(Ok((at, result))) => found[at] = result,
-            Some(Err(_)) => {}
-            None => return found,
-        }
-    }
+    });
+    tasks::run(look_ups, MAX_AT_ONCE, |(at, result)| found[at] = result).await;
+    found
 }
 
 async fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {

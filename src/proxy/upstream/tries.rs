@@ -5,6 +5,7 @@ use super::endpoint::Endpoint;
 use super::failure::Failure;
 use super::members::NoPeer;
 use super::retry::{FailedTry, is_failure};
+use crate::config::HashKey;
 use crate::metrics::UpstreamFailure;
 use crate::proxy::room::Place;
 use http::{HeaderValue, StatusCode};
@@ -40,12 +41,12 @@ struct Attempt {
 // === impl Tries ===
 
 impl Tries {
-    /// Chooses the endpoint of the next try, and begins it. `key` has the request's bytes for
-    /// `consistent_hash`, and is asked only there.
+    /// Chooses the endpoint of the next try, and begins it. `key` returns the request's bytes for
+    /// `consistent_hash`, and is called only there.
     pub(in crate::proxy) fn begin<K: AsRef<[u8]>>(
         &mut self,
         cluster: &Cluster,
-        key: impl FnOnce() -> K,
+        key: impl FnOnce(&HashKey) -> K,
         now: Instant,
     ) -> Result<Arc<Endpoint>, NoPeer> {
         let turn = *self.turn.get_or_insert_with(|| cluster.take_turn());
