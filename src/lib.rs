@@ -10,7 +10,7 @@
 //! | [`metrics`] | the counters, their names and labels                                   |
 //!
 //! With the default feature `gateway` also `proxy` (the pingora adapter), `explain`, `admin`, `server` (which
-//! starts things), `rejections` (who is being rejected), `buckets` (who asks too often), `probe` (which asks other servers) and `cli`. Imports run downwards only:
+//! starts things), `rejections` (who is being rejected), `buckets` (who asks too often), `once_per_second` (which keeps the log short), `probe` (which asks other servers) and `cli`. Imports run downwards only:
 //! `cli → server → explain → proxy → {config, metrics} → routing → cors`, `proxy → framing → cors`, `server → admin`
 //! and `cli → probe`.
 
@@ -29,6 +29,8 @@ mod expect;
 pub mod explain;
 pub mod framing;
 pub mod metrics;
+#[cfg(feature = "gateway")]
+mod once_per_second;
 #[cfg(feature = "gateway")]
 pub mod pages;
 #[cfg(feature = "gateway")]

@@ -8,6 +8,7 @@ mod page;
 mod table;
 
 use crate::cors::{Reason, SingleValue};
+use crate::once_per_second::OncePerSecond;
 use parking_lot::Mutex;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,11 +30,8 @@ pub struct Rejections {
     tables: Mutex<Tables>,
     /// Number of requests that found the tables in use.
     missed: AtomicU64,
-    started: (SystemTime, Instant),
-    /// The second, counted from 1, of the last line in the log; 0 if there was none.
-    logged: AtomicU64,
-    /// Number of requests since then.
-    unlogged: AtomicU64,
+    started: SystemTime,
+    log_lines: OncePerSecond,
 }
 
 #[derive(Debug, Default)]
@@ -65,9 +63,8 @@ impl Default for Rejections {
         Self {
             tables: Mutex::default(),
             missed: AtomicU64::new(0),
-            started: (SystemTime::now(), Instant::now()),
-            logged: AtomicU64::new(0),
-            unlogged: AtomicU64::new(0),
+            started: SystemTime::now(),
+            log_lines: OncePerSecond::since(Instant::now()),
         }
     }
 }
@@ -126,14 +123,9 @@ impl Rejections {
         mut headers: impl Iterator<Item = &'a [u8]>,
         now: Instant,
     ) {
-        let (_, started) = self.started;
-        let second = now.saturating_duration_since(started).as_secs() + 1;
-        // In one step: of two that come at once, one finds the second of the other.
-        if self.logged.fetch_max(second, Ordering::Relaxed) >= second {
-            self.unlogged.fetch_add(1, Ordering::Relaxed);
+        let Some(left_out) = self.log_lines.take(now) else {
             return;
-        }
-        let left_out = self.unlogged.swap(0, Ordering::Relaxed);
+        };
         let header = match rejected.reason {
             Reason::HeadersNotAllowed | Reason::MalformedHeaders => headers.next(),
             _ => None,

@@ -47,7 +47,6 @@ impl Rejections {
     }
 
     fn content(&self) -> Content {
-        let (since, _) = self.started;
         let [origins, methods, headers] = {
             let tables = self.tables.lock();
             [&tables.origins, &tables.methods, &tables.headers].map(|table| table.most_frequent())
@@ -55,7 +54,7 @@ impl Rejections {
         let now = Instant::now();
         let rows = |entries: Vec<Entry>| entries.iter().map(|e| Row::of(e, now)).collect();
         Content {
-            since: humantime::format_rfc3339_seconds(since).to_string(),
+            since: humantime::format_rfc3339_seconds(self.started).to_string(),
             missed: self.missed.load(Ordering::Relaxed),
             origins: rows(origins),
             methods: rows(methods),

@@ -1,7 +1,6 @@
 use super::*;
 use crate::pages::PageForm;
 use serde_json::Value;
-use std::time::Duration;
 
 fn rejected(reason: Reason) -> Rejected<'static> {
     Rejected {
@@ -80,23 +79,6 @@ fn a_request_that_finds_the_tables_in_use_is_counted_and_does_not_wait() {
     let page = json(&rejections);
     assert_eq!(page["missed"], 1);
     assert_eq!(page["methods"][0]["at_most"], 1);
-}
-
-#[test]
-fn a_second_has_one_line_also_for_a_request_that_comes_late() {
-    let rejections = Rejections::default();
-    let (_, started) = rejections.started;
-    let second = Duration::from_secs(1);
-    for (at, left_out) in [(1, 0), (3, 0), (3, 1), (2, 2), (3, 3), (4, 0)] {
-        let no_names = std::iter::empty();
-        let now = started + second * at;
-        rejections.note(&rejected(Reason::MethodNotAllowed), no_names, now);
-        assert_eq!(
-            rejections.unlogged.load(Ordering::Relaxed),
-            left_out,
-            "{at}"
-        );
-    }
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn is_test_file(file: &str) -> bool {
 }
 
 /// The rooms, and for each the rooms that it may import. A room that is not listed fails the test.
-const IMPORTS: [(&str, &[&str]); 16] = [
+const IMPORTS: [(&str, &[&str]); 17] = [
     ("cors", &[]),
     ("framing", &["cors"]),
     ("routing", &["cors"]),
@@ -55,7 +55,8 @@ const IMPORTS: [(&str, &[&str]); 16] = [
     ("config", &["cors", "routing", "tls"]),
     ("pages", &[]),
     ("buckets", &[]),
-    ("rejections", &["cors", "pages"]),
+    ("once_per_second", &[]),
+    ("rejections", &["cors", "once_per_second", "pages"]),
     (
         "proxy",
         &[
@@ -64,6 +65,7 @@ const IMPORTS: [(&str, &[&str]); 16] = [
             "cors",
             "framing",
             "metrics",
+            "once_per_second",
             "pages",
             "rejections",
             "routing",

@@ -13,13 +13,14 @@ use super::tasks;
 use crate::config;
 use crate::config::{HashKey, HealthCheck, LoadBalancing, Upstream, escaped};
 use crate::metrics::{EndpointState, UpstreamMetrics};
+use crate::once_per_second::OncePerSecond;
 use crate::proxy::room::{Place, Room};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use pingora_core::upstreams::peer::HttpPeer;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 use tokio::sync::Notify;
 use tokio::time::sleep_until;
@@ -43,9 +44,8 @@ pub(crate) struct Cluster {
     /// The tasks that keep it up to date: one, or two for a moment, and none once a reload has replaced it.
     keepers: Room,
     next: AtomicUsize,
-    started: Instant,
-    /// The second, counted from 1, in which a failure was logged last; 0 if none was.
-    logged: AtomicU64,
+    /// The lines about requests that failed.
+    log_lines: OncePerSecond,
 }
 
 // === impl Cluster ===
@@ -90,8 +90,7 @@ impl Cluster {
             ejected: Notify::new(),
             keepers: Room::default(),
             next: AtomicUsize::new(0),
-            started: now,
-            logged: AtomicU64::new(0),
+            log_lines: OncePerSecond::since(now),
             upstream,
             configured,
         }
@@ -359,8 +358,7 @@ impl Cluster {
 
     /// Logs that a request failed, at most once per second: a backend that is down fails all of them.
     pub(in crate::proxy) fn log_failure(&self, route: &str, reason: &str) {
-        let second = self.started.elapsed().as_secs() + 1;
-        if self.logged.swap(second, Ordering::Relaxed) != second {
+        if self.log_lines.take(Instant::now()).is_some() {
             warn!(
                 upstream = self.name(),
                 route,
