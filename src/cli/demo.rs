@@ -5,7 +5,7 @@ mod certificate;
 use super::CommandError;
 use super::log::{Log, run_logged};
 use super::output::print;
-use crate::config::Config;
+use crate::config::{Config, ConfigSource};
 use crate::pages::{Pages, RequestBody, empty, with_body};
 use crate::server::{HeldHangups, Process};
 use async_trait::async_trait;
@@ -67,9 +67,10 @@ fn serve(options: Options, process: Process, log: &Log) -> Result<(), CommandErr
     let page = socket.local_addr()?;
     // The configuration is text, so that it is read as an operator's would be.
     let text = configuration(gateway, https.as_ref(), admin, page);
-    let config = Config::parse(&text, Path::new("demo"))?;
+    let name = Path::new("demo");
+    let config = Config::parse(&text, name)?;
     log.subscribe()?;
-    process.serve(config, Path::new("demo"), |server| {
+    process.serve(config, ConfigSource::file(name), |server| {
         let addresses = server.addresses();
         let (gateway, tls_gateway, admin) = match (addresses.listeners.as_slice(), addresses.admin)
         {

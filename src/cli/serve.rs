@@ -2,7 +2,7 @@
 
 use super::CommandError;
 use super::log::run_logged;
-use crate::config::Config;
+use crate::config::{Config, ConfigSource};
 use crate::server::HeldHangups;
 use std::path::Path;
 use std::process::ExitCode;
@@ -15,6 +15,6 @@ pub(super) fn run(held: HeldHangups, file: &Path) -> Result<ExitCode, CommandErr
         for warning in config.logged() {
             warn!("{}", warning.one_line());
         }
-        process.serve(config, file, |_| Ok(()))
+        process.serve(config, ConfigSource::file(file), |_| Ok(()))
     })
 }

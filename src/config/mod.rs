@@ -15,6 +15,7 @@ mod lint;
 mod raw;
 mod report;
 mod schema;
+mod source;
 mod sources;
 mod suggest;
 mod variables;
@@ -31,6 +32,7 @@ pub use compiled::{
 pub use edits::{Edits, FieldEdit, HeaderEdits, HostRewrite, PathRewrite};
 pub use error::{ConfigError, Diagnostic, Place, Severity, escaped};
 pub use schema::schema;
+pub use source::ConfigSource;
 pub use sources::Sources;
 pub use warning::WarningName;
 pub use written::{Written, WrittenPlace, WrittenPlaces};
@@ -90,6 +92,15 @@ impl Config {
     /// The same as [`Config::load`].
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         compile::compile(text, path, &variable, Sources::default())
+    }
+
+    /// Does the same as [`Config::parse`] for a text that was made of the files in `sources`.
+    ///
+    /// # Errors
+    ///
+    /// The same as [`Config::load`].
+    pub fn parse_made(text: &str, path: &Path, sources: Sources) -> Result<Self, ConfigError> {
+        compile::compile(text, path, &variable, sources)
     }
 
     /// Does the same as [`Config::parse`], with the variables of `environment`.

@@ -21,7 +21,7 @@ pub use process::Process;
 pub use signals::HeldHangups;
 
 use crate::admin::{Admin, Readiness};
-use crate::config::{self, Config, Diagnostic, ListenAddress};
+use crate::config::{self, Config, ConfigSource, Diagnostic, ListenAddress};
 use crate::metrics::Metrics;
 use crate::pages::{PageLimits, Pages};
 use crate::proxy::{Bound, Connections, Edge, listen, listen_pages};
@@ -100,16 +100,18 @@ impl Server {
     ///
     /// Where an address can't be listened on. Nothing keeps running then.
     pub fn start(config: Config, file: &Path) -> Result<Self, StartError> {
-        Self::start_on(runtime("control", 1)?, Metrics::new()?, config, file)
+        let source = ConfigSource::file(file);
+        Self::start_on(runtime("control", 1)?, Metrics::new()?, config, source)
     }
 
     fn start_on(
         control: Runtime,
         metrics: Metrics,
         config: Config,
-        file: &Path,
+        source: ConfigSource,
     ) -> Result<Self, StartError> {
-        let bind = |listen: &ListenAddress| bind(listen, file);
+        let file = source.name().to_owned();
+        let bind = |listen: &ListenAddress| bind(listen, &file);
         let listeners = config
             .listeners
             .iter()
@@ -149,7 +151,7 @@ impl Server {
             let (bound, metrics) = (&addresses.listeners, metrics.clone());
             let echo = EchoServer::new(&control_stopped);
             let background = Background::start("reload")?;
-            Reloader::new(config, bound, file, metrics, echo, background, descriptors)
+            Reloader::new(config, bound, source, metrics, echo, background, descriptors)
         };
         let reloader = Arc::new(reloader?);
         let snapshot = Arc::clone(reloader.snapshot());
@@ -176,7 +178,7 @@ impl Server {
             control.spawn(watcher::watch(Arc::clone(&reloader)));
         }
         readiness.set(true);
-        start_line.log(&addresses, file);
+        start_line.log(&addresses, &file);
         Ok(Self {
             traffic,
             control,

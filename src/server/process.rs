@@ -3,9 +3,8 @@
 use super::reload::Trigger;
 use super::signals::{Hangups, HeldHangups, Signal, Signals};
 use super::{Server, StartError, runtime};
-use crate::config::Config;
+use crate::config::{Config, ConfigSource};
 use crate::metrics::Metrics;
-use std::path::Path;
 use std::sync::Arc;
 use tokio::runtime::Runtime;
 use tracing::info;
@@ -53,7 +52,7 @@ impl Process {
     pub fn serve<E: From<StartError>>(
         self,
         config: Config,
-        file: &Path,
+        source: ConfigSource,
         started: impl FnOnce(&Server) -> Result<(), E>,
     ) -> Result<(), E> {
         let Self {
@@ -64,7 +63,7 @@ impl Process {
         // Before anything serves, so that no signal reaches a serving process without a handler.
         let signals = control.block_on(async { Signals::new(hangups) });
         let mut signals = signals.map_err(StartError::from)?;
-        let server = Server::start_on(control, metrics, config, file)?;
+        let server = Server::start_on(control, metrics, config, source)?;
         let result = started(&server);
         if result.is_ok() {
             server.control.block_on(ended(&server, &mut signals));

@@ -10,14 +10,14 @@ use super::echo::EchoServer;
 use super::fixed::FixedSections;
 use super::served::Served;
 use crate::admin::ReloadError;
-use crate::config::{Config, ConfigError, Diagnostic, Sources};
+use crate::config::{Config, ConfigError, ConfigSource, Diagnostic, Sources};
 use crate::metrics::Metrics;
 use crate::proxy::Snapshot;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{fmt, io};
@@ -36,7 +36,7 @@ const MAX_WAITING: usize = 8;
 
 /// The running configuration, and the way to another one.
 pub(super) struct Reloader {
-    file: PathBuf,
+    source: ConfigSource,
     metrics: Metrics,
     snapshot: Arc<ArcSwap<Snapshot>>,
     fixed: FixedSections,
@@ -80,7 +80,7 @@ pub(super) enum Trigger {
 // === impl Reloader ===
 
 impl Reloader {
-    /// Makes the first snapshot, from the `config` that was read from `file`. `bound` has the address
+    /// Makes the first snapshot, from the `config` that was read from `source`. `bound` has the address
     /// of each traffic listener. Tasks run on the current runtime.
     ///
     /// # Errors
@@ -89,7 +89,7 @@ impl Reloader {
     pub(super) fn new(
         mut config: Config,
         bound: &[SocketAddr],
-        file: &Path,
+        source: ConfigSource,
         metrics: Metrics,
         mut echo: EchoServer,
         background: Background,
@@ -108,13 +108,13 @@ impl Reloader {
         snapshot.show_certificates(&metrics);
         let keeper = tokio::spawn(snapshot.keep_upstreams()).abort_handle();
         Ok(Self {
-            file: file.to_owned(),
             metrics,
             snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
             fixed,
             descriptors,
             served: Mutex::new(served),
-            files: watch::Sender::new(watched(&sources, file)),
+            files: watch::Sender::new(source.files(&sources)),
+            source,
             work: tokio::sync::Mutex::new(Work {
                 sources,
                 echo,
@@ -132,7 +132,7 @@ impl Reloader {
 
     /// Writes the configuration that is served, with its state, as the admin listener shows it.
     pub(super) fn page(&self) -> String {
-        self.served.lock().page(&self.file)
+        self.served.lock().page(self.source.name())
     }
 
     /// Returns the files to watch, now and whenever a reload changes them.
@@ -190,7 +190,7 @@ impl Reloader {
         let needs_restart = next.served.needs_restart.clone();
         self.apply(work, next);
         let took = started.elapsed();
-        let (file, trigger) = (self.file.display(), trigger.to_string());
+        let (file, trigger) = (self.source.name().display(), trigger.to_string());
         info!(trigger, hash, ?took, "configuration reloaded from {file}");
         for section in &needs_restart {
             warn!("`{section}` has changed: restart to apply it; everything else is applied");
@@ -206,8 +206,8 @@ impl Reloader {
 
     /// Does everything that can fail and everything that takes time.
     async fn prepare(&self, work: &mut Work) -> Result<Next, ConfigError> {
-        let file = self.file.clone();
-        let loaded = self.background.run(move || Config::load(&file)).await;
+        let source = self.source.clone();
+        let loaded = self.background.run(move || source.load()).await;
         let mut config = loaded.map_err(|error| {
             // A file that makes the reader panic is not read again before it changes.
             let sources = work.sources.as_they_are();
@@ -247,7 +247,7 @@ impl Reloader {
 
     fn failed(&self, sources: &Sources, message: String) -> ConfigError {
         ConfigError {
-            diagnostics: vec![Diagnostic::of_file(&self.file, message)],
+            diagnostics: vec![Diagnostic::of_file(self.source.name(), message)],
             sources: sources.clone(),
         }
     }
@@ -306,21 +306,13 @@ impl Reloader {
 
     /// Remembers the files of the last attempt, and tells the watcher if they are other ones.
     fn remember(&self, work: &mut Work, sources: Sources) {
-        let files = watched(&sources, &self.file);
+        let files = self.source.files(&sources);
         work.sources = sources;
         self.files.send_if_modified(|known| {
             let is_new = *known != files;
             *known = files;
             is_new
         });
-    }
-}
-
-/// Returns the files to watch: none if the configuration file itself is not among them.
-fn watched(sources: &Sources, file: &Path) -> Vec<PathBuf> {
-    match sources.contains(file) {
-        true => sources.paths().map(Path::to_owned).collect(),
-        false => Vec::new(),
     }
 }
 
