@@ -31,6 +31,7 @@ fn any() -> RouteMatch {
         path: PathMatch::Prefix(String::new()),
         methods: Vec::new(),
         headers: Vec::new(),
+        is_fallback: false,
     }
 }
 

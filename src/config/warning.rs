@@ -18,6 +18,8 @@ pub enum WarningName {
     DuplicateOrigin,
     /// An endpoint on a port where servers speak TLS.
     EndpointWithoutTls,
+    /// A fallback route all of whose requests go to other routes.
+    FallbackNeverTaken,
     /// A route that translates gRPC-Web, under a policy that its clients can't do with.
     GrpcWebWithoutPreset,
     /// A policy for gRPC-Web that no route which translates it has.
@@ -54,7 +56,7 @@ pub enum WarningName {
 
 impl WarningName {
     /// The warnings that can be acknowledged.
-    pub(super) const ACKNOWLEDGEABLE: [Self; 28] = [
+    pub(super) const ACKNOWLEDGEABLE: [Self; 29] = [
         Self::BlocksNothing,
         Self::CertificateNotValid,
         Self::CertificateWithoutName,
@@ -64,6 +66,7 @@ impl WarningName {
         Self::DangerousKey,
         Self::DuplicateOrigin,
         Self::EndpointWithoutTls,
+        Self::FallbackNeverTaken,
         Self::GrpcWebWithoutPreset,
         Self::GrpcWebWithoutRoute,
         Self::HeaderNeverAsked,
@@ -96,6 +99,7 @@ impl WarningName {
             Self::DangerousKey => "dangerous_key",
             Self::DuplicateOrigin => "duplicate_origin",
             Self::EndpointWithoutTls => "endpoint_without_tls",
+            Self::FallbackNeverTaken => "fallback_never_taken",
             Self::GrpcWebWithoutPreset => "grpc_web_without_preset",
             Self::GrpcWebWithoutRoute => "grpc_web_without_route",
             Self::HeaderNeverAsked => "header_never_asked",

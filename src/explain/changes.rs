@@ -1,6 +1,6 @@
 //! The changes that let a refused request through, each with its place in the configuration.
 
-use super::report::{Change, Exchange, StepOutcome};
+use super::report::{Change, Exchange, NearestRoute, StepOutcome};
 use crate::config::{Written, WrittenPlaces};
 use crate::cors::{ActualOutcome, CorsRequest, Policy, Remedy, Rule, remedies};
 use crate::proxy::Snapshot;
@@ -33,7 +33,7 @@ impl<'a> Changes<'a> {
         if exchange.is_refused_before_cors() {
             return Vec::new();
         }
-        if let Some(nearest) = &exchange.route.nearest {
+        if let Some(nearest) = exchange.nearest_to_take() {
             let words = format!("the nearest route; {}", nearest.unmet.join("; "));
             let path = self.path_of(&nearest.name);
             return path
@@ -59,8 +59,15 @@ impl<'a> Changes<'a> {
                     true => "a policy's name",
                     false => "`cors:` with a policy's name",
                 };
-                let words = format!("if the upstream sends no CORS headers itself, write {value}");
+                let words = match exchange.written() {
+                    Some(_) => format!("write {value}"),
+                    None => format!("if the upstream sends no CORS headers itself, write {value}"),
+                };
                 vec![self.at(&path, words)]
+            }
+            (Rule::Passthrough, Some(path)) if exchange.written().is_some() => {
+                let words = "no server is asked that could do CORS itself: write a policy's name";
+                vec![self.at(&format!("{path}.cors"), words.to_owned())]
             }
             (Rule::Off | Rule::Passthrough | Rule::NoRoute(_), _) => Vec::new(),
         }
@@ -153,6 +160,15 @@ impl Change {
 // === impl Exchange ===
 
 impl Exchange {
+    /// Returns the route that should take the request: the nearest one, if none does, or if the script gets an
+    /// error that is written for requests which no other route takes.
+    fn nearest_to_take(&self) -> Option<&NearestRoute> {
+        let is_error = matches!(self.response.status, Some(400..));
+        let is_written = self.written().is_some() && self.cause().is_none();
+        let is_left_over = self.route.upstream.is_none() || (is_error && is_written);
+        self.route.nearest.as_ref().filter(|_| is_left_over)
+    }
+
     /// Whether the gateway refuses the request because of its origin.
     pub(super) fn is_blocked(&self) -> bool {
         self.outcome == ActualOutcome::Blocked.as_str()

@@ -18,7 +18,7 @@ use crate::proxy::facts::{Facts, HeaderLength, cors_request};
 use crate::proxy::respond;
 use crate::proxy::routed::{Routed, Step, readings, route_request};
 use crate::proxy::snapshot::{Route, Snapshot};
-use crate::routing::{Predicates, RouteRequest};
+use crate::routing::{Predicates, RouteMatch, RouteRequest};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
@@ -33,6 +33,9 @@ pub(super) const REQUEST: &str = "request";
 
 /// The name of the step behind all others, of a request that is blocked.
 const BLOCK: &str = "block";
+
+/// The name of the step behind all others, of a request whose upstream is an answer that the operator wrote.
+const ANSWER: &str = "answer";
 
 /// Explains one request, and returns the response that a browser sees; `None` if the upstream makes it.
 pub(super) fn exchange(
@@ -56,7 +59,8 @@ pub(super) fn exchange(
     let steps = before_cors(&routed, &facts)
         .into_iter()
         .chain(steps.into_iter().map(StepReport::from))
-        .chain(blocked(&routed, &request));
+        .chain(blocked(&routed, &request))
+        .chain(written(&routed));
     let (response, seen) = match routed.step() {
         Step::Answer(answer) => own_response(&answer),
         Step::Forward(plan) => upstreams_response(route, plan, routed.vary().as_ref(), header),
@@ -149,6 +153,23 @@ fn blocked(routed: &Routed<'_>, request: &CorsRequest<'_>) -> Option<StepReport>
     })
 }
 
+/// Reports the last step of a request that the gateway answers in place of a server.
+fn written(routed: &Routed<'_>) -> Option<StepReport> {
+    let status = routed.written()?.status;
+    let upstream = routed.route().upstream.as_ref()?;
+    Some(StepReport {
+        step: ANSWER,
+        result: StepOutcome::Yes,
+        reason: None,
+        finding: format!(
+            "the upstream `{}` has `respond`: the gateway answers {} itself, and no server is asked",
+            upstream.name(),
+            status.as_str()
+        ),
+        near_miss: None,
+    })
+}
+
 /// Reports on a request in gRPC-Web; `None` for any other.
 fn grpc_web(routed: &Routed<'_>, header: &Parts) -> Option<GrpcWebReport> {
     let web = routed.asks_in_grpc_web()?;
@@ -238,17 +259,16 @@ fn shown(fields: &HeaderMap) -> Vec<(String, String)> {
 }
 
 fn route_report(snapshot: &Snapshot, route: &Route, request: &RouteRequest<'_>) -> RouteReport {
-    let name = route.name.clone();
-    if let Some(matches) = &route.matches {
-        return RouteReport {
-            name,
-            upstream: route.cluster.as_ref().map(|c| c.name().to_owned()),
-            because: Predicates::of(matches, request, browser_headers::shown).met,
-            nearest: None,
-        };
-    }
+    let predicates = |matches| Predicates::of(matches, request, browser_headers::shown);
+    let because = route
+        .matches
+        .as_ref()
+        .map(|matches| predicates(matches).met);
+    let is_fallback = route.matches.as_ref().is_some_and(|m| m.is_fallback);
+    // Of a fallback, the routes are of interest that it stands in for.
+    let is_other = |matches: &&RouteMatch| !(is_fallback && matches.is_fallback);
     let others = snapshot.routes().filter_map(|other| {
-        let predicates = Predicates::of(other.matches.as_ref()?, request, browser_headers::shown);
+        let predicates = predicates(other.matches.as_ref().filter(is_other)?);
         let nearness = predicates.nearness();
         let route = NearestRoute {
             name: other.name.clone(),
@@ -256,14 +276,24 @@ fn route_report(snapshot: &Snapshot, route: &Route, request: &RouteRequest<'_>) 
         };
         Some((nearness, route))
     });
+    // The first of several that are equally near.
+    let nearest = || others.reduce(|a, b| if b.0 > a.0 { b } else { a });
+    let is_known = because.is_some() && !is_fallback;
     RouteReport {
-        name,
-        upstream: None,
-        because: Vec::new(),
-        // The first of several that are equally near.
-        nearest: others
-            .reduce(|a, b| if b.0 > a.0 { b } else { a })
-            .map(|(_, route)| route),
+        name: route.name.clone(),
+        upstream: route.upstream.as_ref().map(|u| u.name().to_owned()),
+        is_fallback,
+        because: because.unwrap_or_default(),
+        nearest: (!is_known).then(nearest).flatten().map(|(_, route)| route),
+    }
+}
+
+// === impl Exchange ===
+
+impl Exchange {
+    /// Returns the step that says that the gateway answers in place of a server; `None` for any other request.
+    pub(super) fn written(&self) -> Option<&StepReport> {
+        self.steps.iter().find(|step| step.step == ANSWER)
     }
 }
 

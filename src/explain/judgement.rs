@@ -79,7 +79,7 @@ pub(super) fn ruling(judged: &[(&Exchange, &Judgement)]) -> (Ruling, String) {
     if let Some((exchange, _)) = judged.last()
         && let Some(status @ 400..) = exchange.response.status
     {
-        let cause = exchange.cause().unwrap_or_default();
+        let cause = exchange.cause_of_error();
         let why = format!("{cause}; the script may read the gateway's {status}");
         return (Ruling::Fails, why);
     }
@@ -129,6 +129,16 @@ impl Exchange {
             let near_miss = step.near_miss.as_ref().map(|miss| format!("; {miss}"));
             format!("{}{}", step.finding, near_miss.unwrap_or_default())
         })
+    }
+
+    /// Returns the gateway's reason for an error: what it says no to, or an answer that the operator wrote.
+    pub(super) fn cause_of_error(&self) -> String {
+        if let Some(cause) = self.cause() {
+            return cause;
+        }
+        let written = self.written().map(|step| step.finding.clone());
+        let parts = [self.route.because_of_others(), written];
+        parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
 }
 

@@ -85,9 +85,12 @@ pub struct RouteReport {
     /// The name as in metrics.
     pub name: String,
     pub upstream: Option<String>,
+    /// Whether it is a fallback, and no other route matches; left out if not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_fallback: bool,
     /// The predicates that the request meets.
     pub because: Vec<String>,
-    /// The nearest route, if none matches.
+    /// The nearest route, if none matches, or none but a fallback.
     pub nearest: Option<NearestRoute>,
 }
 
@@ -300,15 +303,34 @@ impl fmt::Display for Exchange {
     }
 }
 
+impl RouteReport {
+    /// Says why a fallback gets the request; `None` for any other route.
+    pub(super) fn because_of_others(&self) -> Option<String> {
+        let nearest = self.nearest.as_ref();
+        let nearest = nearest.map(|NearestRoute { name, unmet }| {
+            let unmet = unmet.join(", ");
+            format!(" (the nearest is `{name}`: {unmet})")
+        });
+        let nearest = nearest.unwrap_or_default();
+        self.is_fallback
+            .then(|| format!("no route without `fallback` matches{nearest}"))
+    }
+}
+
 impl fmt::Display for RouteReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let because = self.because.join("; ");
         match (&self.upstream, &self.nearest) {
-            (Some(upstream), _) => write!(
-                f,
-                "route     `{}` to the upstream `{upstream}`: {because}",
-                self.name
-            ),
+            (Some(upstream), _) => {
+                write!(
+                    f,
+                    "route     `{}` to the upstream `{upstream}`: ",
+                    self.name
+                )?;
+                if let Some(words) = self.because_of_others() {
+                    write!(f, "{words}; ")?;
+                }
+                f.write_str(&self.because.join("; "))
+            }
             (None, Some(NearestRoute { name, unmet })) => write!(
                 f,
                 "route     none; the nearest is `{name}`: {}",

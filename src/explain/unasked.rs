@@ -23,18 +23,19 @@ pub(super) fn explain_websocket(
     let (mut exchange, _) = exchange(snapshot, &header, &handshake);
     "opens the WebSocket if the handshake succeeds, whatever the page's origin"
         .clone_into(&mut exchange.browser.says);
-    let note = match blocks(snapshot, &exchange) {
-        true => {
+    let note = match (blocks(snapshot, &exchange), exchange.written()) {
+        (true, _) => Some(
             "the policy has `block_disallowed_origins`: a handshake from a page whose origin is neither allowed nor the \
-             request's own gets 403"
-        }
-        false => {
+             request's own gets 403",
+        ),
+        (false, Some(_)) => None,
+        (false, None) => Some(
             "the upstream must compare the handshake's Origin with the origins that it trusts, and refuse the others: \
              browsers send cookies with a handshake, and this gateway forwards it whatever its Origin, unless a policy \
-             says `block_disallowed_origins: websocket`"
-        }
+             says `block_disallowed_origins: websocket`",
+        ),
     };
-    report.notes.push(note.to_owned());
+    report.notes.extend(note.map(str::to_owned));
     if exchange.is_blocked() {
         report.verdict = Ruling::Blocked;
         "gets the 403, and opens no WebSocket".clone_into(&mut exchange.browser.says);
@@ -49,7 +50,11 @@ pub(super) fn explain_websocket(
         report.request = Some(exchange);
         return Ok(());
     }
-    report.why = match refusal(&exchange) {
+    let written = exchange.written().map(|step| step.finding.clone());
+    if written.is_some() {
+        "gets this answer, and opens no WebSocket".clone_into(&mut exchange.browser.says);
+    }
+    report.why = match refusal(&exchange).or(written) {
         Some(why) => {
             report.verdict = Ruling::Fails;
             format!("the handshake fails: {why}")
@@ -89,7 +94,9 @@ pub(super) fn explain_options(
         "to ask as a browser does before a script's PUT, add `Access-Control-Request-Method: PUT`"
             .to_owned(),
     );
-    (report.verdict, report.why) = match (refusal(&exchange), &exchange.route.upstream) {
+    let is_forwarded = |_: &&String| exchange.response.from == Author::Upstream;
+    let upstream = exchange.route.upstream.as_ref().filter(is_forwarded);
+    (report.verdict, report.why) = match (refusal(&exchange), upstream) {
         (None, Some(upstream)) => {
             let why = format!(
                 "OPTIONS without Access-Control-Request-Method is not a preflight: it is forwarded, and the \
@@ -110,7 +117,7 @@ pub(super) fn explain_options(
 fn refusal(exchange: &Exchange) -> Option<String> {
     match (exchange.response.from, exchange.response.status) {
         (Author::Gateway, Some(status @ 400..)) => {
-            let cause = exchange.cause().unwrap_or_default();
+            let cause = exchange.cause_of_error();
             Some(format!("{cause}; the gateway answers {status}"))
         }
         _ => None,

@@ -68,6 +68,15 @@ impl<'a> Answer<'a> {
         }
     }
 
+    /// Leaves out the field that belongs to the status. An Allow, or a time to wait, would be a guess where
+    /// the operator says what the status stands for.
+    pub(crate) fn without_own_field(self) -> Self {
+        Self {
+            own_field: None,
+            ..self
+        }
+    }
+
     /// Says where the resource is instead.
     pub(crate) fn at(self, location: HeaderValue) -> Self {
         Self {
@@ -131,6 +140,15 @@ impl<'a> Answer<'a> {
         let mut fields = HeaderMap::new();
         self.insert_into(&mut fields);
         fields
+    }
+
+    /// Returns the body that is sent. The answer to HEAD has none, and says the length that GET's has.
+    pub(crate) fn content(&self) -> Option<&'a Bytes> {
+        let method = match &self.fields {
+            Fields::None | Fields::Listed(_) => None,
+            Fields::Planned(planned) => Some(planned.request.method),
+        };
+        self.body.filter(|_| method != Some(b"HEAD"))
     }
 
     /// Calls `each` with every CORS field, and with the request whose parts it may repeat.

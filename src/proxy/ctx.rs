@@ -77,7 +77,7 @@ impl Ctx {
     /// Ends the try that is under way: a slow client must not keep the endpoint's place.
     pub(super) fn end_tries(&mut self) {
         let route = self.snapshot.route(self.record.route);
-        if let Some(cluster) = &route.cluster {
+        if let Some(cluster) = route.cluster() {
             self.tries.end(cluster);
         }
     }

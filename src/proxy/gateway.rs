@@ -90,7 +90,7 @@ impl Gateway {
         let (plan, answer) = match routed.step() {
             Step::Answer(answer) => {
                 ctx.under_way = None;
-                let body = answer.body.cloned();
+                let body = answer.content().cloned();
                 let whole = answer.to_header().map(|header| (header, body));
                 (routed.plan(), Some(whole))
             }
@@ -146,8 +146,7 @@ impl ProxyHttp for Gateway {
         let request = session.req_header();
         let (snapshot, route) = (&ctx.snapshot, ctx.snapshot.route(ctx.record.route));
         let cluster = route
-            .cluster
-            .as_ref()
+            .cluster()
             .ok_or_else(|| unavailable(NoPeer::NoAddress))?;
         let expects = Expectation::of(request, has_body, cluster.is_http2());
         ctx.exchange.expects = expects;
@@ -361,7 +360,7 @@ impl ProxyHttp for Gateway {
             ctx.record.refuse(error);
             status = Some(error.status());
         } else if *e.esource() == ErrorSource::Upstream
-            && let Some(cluster) = &ctx.route().cluster
+            && let Some(cluster) = ctx.route().cluster()
         {
             let failure = ctx.failure.unwrap_or(Failure::of_exchange(e));
             cluster.log_failure(&ctx.route().name, &reason(failure, e));
@@ -406,7 +405,7 @@ fn unavailable(reason: NoPeer) -> Box<Error> {
 /// Refuses a connection of HTTP/1.1 to an upstream that is to speak HTTP/2: it has not negotiated it, and
 /// gRPC, for one, does not work without.
 fn check_version(ctx: &Ctx, version: Version) -> Result<()> {
-    let cluster = ctx.route().cluster.as_ref();
+    let cluster = ctx.route().cluster();
     match version < Version::HTTP_2 && cluster.is_some_and(|cluster| cluster.is_http2()) {
         false => Ok(()),
         true => {
@@ -456,7 +455,7 @@ fn try_again(
         has_answer: ctx.exchange.has_answer(),
         body,
     };
-    let cluster = ctx.snapshot.route(ctx.record.route).cluster.as_ref();
+    let cluster = ctx.snapshot.route(ctx.record.route).cluster();
     let is_again = cluster.is_some_and(|cluster| {
         ctx.tries
             .failed(cluster, &failed, || reason(failure, &error))
@@ -467,7 +466,7 @@ fn try_again(
 
 /// Notes the status that a try was answered with.
 fn note_answer(ctx: &mut Ctx, status: StatusCode) {
-    if let Some(cluster) = &ctx.snapshot.route(ctx.record.route).cluster {
+    if let Some(cluster) = ctx.snapshot.route(ctx.record.route).cluster() {
         ctx.tries.answered(cluster, status, Instant::now().into());
     }
 }

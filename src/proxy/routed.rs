@@ -13,7 +13,7 @@ use super::rewrite;
 use super::snapshot::{Route, RouteId, Snapshot};
 use crate::cors::{
     ActualOutcome, CorsRequest, Decision, HeaderPlan, Outcome, PreflightDecision, Reason,
-    Rejection, RequestKind, SingleValue, decide, default_port, host_and_port,
+    Rejection, RequestKind, SingleValue, WrittenAnswer, decide, default_port, host_and_port,
 };
 use crate::framing::{Encoding, GrpcWeb};
 use crate::rejections::Rejected;
@@ -181,8 +181,24 @@ impl<'a> Routed<'a> {
         }
     }
 
+    /// Returns the answer that the operator wrote, if the request goes to an upstream that is only an answer.
+    pub(crate) fn written(&self) -> Option<&'a WrittenAnswer> {
+        let is_asked = match (&self.settled, &self.decision) {
+            (Some(_), _) => false,
+            (None, Decision::Preflight(preflight)) => {
+                matches!(preflight, PreflightDecision::PassedThrough(..))
+            }
+            (None, Decision::Actual(_)) => true,
+        };
+        self.route.written().filter(|_| is_asked)
+    }
+
     /// Says what is done with the request.
     pub(crate) fn step(&self) -> Step<'a> {
+        if let Some(written) = self.written() {
+            let answer = self.answer(written.status).with_json(&written.body);
+            return Step::Answer(answer.without_own_field());
+        }
         Step::Answer(match (&self.settled, &self.decision) {
             (Some(Settled::Refused(error)), _) => self.refusal(*error),
             (Some(Settled::AboutTheServer), _) => self.answer(StatusCode::NO_CONTENT),
@@ -205,7 +221,7 @@ impl<'a> Routed<'a> {
                 }
                 PreflightDecision::PassedThrough(_, plan) => return Step::Forward(*plan),
             },
-            (None, Decision::Actual(actual)) if self.route.cluster.is_some() => {
+            (None, Decision::Actual(actual)) if self.route.cluster().is_some() => {
                 return Step::Forward(actual.plan);
             }
             (None, Decision::Actual(_)) => self.answer(StatusCode::NOT_FOUND),

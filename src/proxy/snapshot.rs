@@ -8,7 +8,7 @@ use crate::config::{
     Config, Edits, Endpoint, Limits, Listener, RateLimit, Timeouts, UNMATCHED, UpstreamKind,
     Written,
 };
-use crate::cors::Rule;
+use crate::cors::{Rule, WrittenAnswer};
 use crate::metrics::{Metrics, RouteMetrics};
 use crate::pages::{PageForm, WrittenPage};
 use crate::rejections::Rejections;
@@ -47,7 +47,7 @@ pub(crate) struct Route {
     pub name: String,
     pub rule: Rule,
     /// `None` for the stand-in.
-    pub cluster: Option<Arc<Cluster>>,
+    pub upstream: Option<RouteUpstream>,
     /// The longest waits of its requests for the upstream.
     pub timeouts: Timeouts,
     pub limits: RouteLimits,
@@ -57,6 +57,21 @@ pub(crate) struct Route {
     /// `None` for the stand-in. The router has its own form of it; this one is for explain.
     pub matches: Option<RouteMatch>,
     pub metrics: RouteMetrics,
+}
+
+/// The upstream of a route.
+#[derive(Debug, Clone)]
+pub(crate) enum RouteUpstream {
+    Cluster(Arc<Cluster>),
+    /// The gateway itself, with an answer that the operator wrote. It has neither endpoints nor metrics.
+    Written(Arc<WrittenUpstream>),
+}
+
+/// An upstream that is only an answer.
+#[derive(Debug)]
+pub(crate) struct WrittenUpstream {
+    name: String,
+    answer: WrittenAnswer,
 }
 
 /// The index of a route in its snapshot.
@@ -89,15 +104,19 @@ impl Snapshot {
         let previous: HashMap<&str, &Arc<Cluster>> =
             previous.iter().map(|known| (known.name(), known)).collect();
         let mut authorities = KnownAuthorities::default();
-        let clusters: Vec<Arc<Cluster>> = config
+        let upstreams: Vec<RouteUpstream> = config
             .upstreams
             .into_iter()
             .map(|upstream| {
-                let endpoints = match &upstream.kind {
-                    UpstreamKind::Endpoints(endpoints) => endpoints.clone(),
+                let endpoints = match upstream.kind {
+                    UpstreamKind::Endpoints(ref endpoints) => endpoints.clone(),
                     UpstreamKind::Echo => echo.map(Endpoint::from).into_iter().collect(),
+                    UpstreamKind::Respond(answer) => {
+                        let name = upstream.name;
+                        return RouteUpstream::Written(Arc::new(WrittenUpstream { name, answer }));
+                    }
                 };
-                match previous.get(upstream.name.as_str()) {
+                RouteUpstream::Cluster(match previous.get(upstream.name.as_str()) {
                     Some(known) if known.is_of(&upstream, &endpoints) => Arc::clone(known),
                     known => {
                         let metrics = metrics.upstream(&upstream.name);
@@ -111,15 +130,17 @@ impl Snapshot {
                             known,
                         ))
                     }
-                }
+                })
             })
             .collect();
+        let clusters = upstreams.iter().filter_map(RouteUpstream::cluster);
+        let clusters = clusters.cloned().collect();
         let router = Router::new(config.routes.iter().map(|route| &route.matches));
         let mut routes: Vec<Route> = config
             .routes
             .into_iter()
             .map(|route| Route {
-                cluster: Some(Arc::clone(&clusters[route.upstream])),
+                upstream: Some(upstreams[route.upstream].clone()),
                 timeouts: route.timeouts,
                 limits: limits_of(&route.name, route.max_request_body_bytes, route.rate_limit),
                 edits: route.edits,
@@ -205,12 +226,12 @@ impl Snapshot {
         self.rejections.page(form)
     }
 
-    /// Writes the page about the upstreams and their endpoints.
+    /// Writes the page about the upstreams that have endpoints.
     pub fn upstreams(&self, form: PageForm) -> WrittenPage {
         upstream::page(&self.clusters, form)
     }
 
-    /// The names of all upstreams, as in metrics.
+    /// The names of the upstreams that have metrics.
     pub fn upstream_names(&self) -> impl Iterator<Item = &str> {
         self.clusters.iter().map(|cluster| cluster.name())
     }
@@ -241,18 +262,49 @@ impl Snapshot {
 // === impl Route ===
 
 impl Route {
+    /// Returns the servers that its requests go to, if they go to any.
+    pub(crate) fn cluster(&self) -> Option<&Arc<Cluster>> {
+        self.upstream.as_ref()?.cluster()
+    }
+
+    /// Returns the answer that its upstream is, if it is one.
+    pub(crate) fn written(&self) -> Option<&WrittenAnswer> {
+        match self.upstream.as_ref()? {
+            RouteUpstream::Cluster(_) => None,
+            RouteUpstream::Written(upstream) => Some(&upstream.answer),
+        }
+    }
+
     /// Makes a route without an upstream.
     fn new(name: String, rule: Rule, metrics: &Metrics) -> Self {
         Self {
             metrics: metrics.route(&name, &rule),
             name,
             rule,
-            cluster: None,
+            upstream: None,
             timeouts: Timeouts::default(),
             limits: RouteLimits::default(),
             edits: Edits::default(),
             grpc_web: false,
             matches: None,
+        }
+    }
+}
+
+// === impl RouteUpstream ===
+
+impl RouteUpstream {
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Cluster(cluster) => cluster.name(),
+            Self::Written(upstream) => &upstream.name,
+        }
+    }
+
+    fn cluster(&self) -> Option<&Arc<Cluster>> {
+        match self {
+            Self::Cluster(cluster) => Some(cluster),
+            Self::Written(_) => None,
         }
     }
 }

@@ -3,7 +3,8 @@
 //! request can therefore miss the header predicates of the route that answered its preflight, and go
 //! on to the next route that matches; or meet those of a more specific one, which was not asked.
 //!
-//! A preflight does say which method is to come, so that routes of different methods may differ.
+//! A preflight does say which method is to come, so that routes of different methods may differ. A request
+//! that misses all other routes goes on to the fallback routes.
 
 use super::host::MAX_HOST_LEN;
 use super::matches::RouteMatch;
@@ -44,7 +45,7 @@ fn indistinct_within(
         return Ok(Vec::new());
     }
     let router = Router::new(routes.iter().map(|(matches, _)| *matches));
-    let has_templates = router.tables().any(|(_, paths)| paths.has_templates());
+    let has_templates = router.tables().any(Paths::has_templates);
     let kinds = match has_templates {
         true => router
             .places()
@@ -57,44 +58,23 @@ fn indistinct_within(
         router: &router,
         kinds,
         clashes: BTreeMap::new(),
+        sorted: HashMap::new(),
         walks: 0,
         pairs_left: max_pairs,
     };
-    let mut sorted = HashMap::new();
-    for (host, own) in router.tables() {
-        let mut buffer = [0; MAX_HOST_LEN];
-        let chain: Vec<&Paths> = router.hosts(&host, &mut buffer).collect();
-        if chain.iter().any(|paths| paths.has_templates()) {
-            search.pairs(&chain, own)?;
-            continue;
-        }
-        for (path, place) in &own.exact {
-            if router.place(*place).has_headers() {
-                search.walk(&chain, path);
-            }
-        }
-        for (path, place) in &own.prefixes {
-            if !router.place(*place).has_headers() {
-                continue;
-            }
-            search.walk(&chain, path);
-            search.walk(&chain, &below(path));
-            if search.walk(&[own], &below(path)) {
-                continue;
-            }
-            // Requests go on to the routes of less specific hosts, which may have longer paths.
-            for &other in &chain[1..] {
-                let key = std::ptr::from_ref(other);
-                let longer = sorted.entry(key).or_insert_with(|| Longer::of(other));
-                for (path, is_prefix) in longer.below(path) {
-                    if search.walks > MAX_WALKS {
-                        return Err(TooManyPlaces);
-                    }
-                    search.walk(&chain, path);
-                    if *is_prefix {
-                        search.walk(&chain, &below(path));
-                    }
-                }
+    let mut buffer = [0; MAX_HOST_LEN];
+    let hosts = router.kinds_of_host();
+    let chains = hosts
+        .iter()
+        .map(|host| router.hosts(host, &mut buffer).collect());
+    let chains: Vec<Vec<&Paths>> = chains.collect();
+    // Where a table is the first one of some host, with the same ones behind it, that host has all requests
+    // that come by it. Only fallback routes have tables that are never first, or are behind different ones.
+    let firsts: HashSet<Vec<*const Paths>> = chains.iter().map(|chain| keys(chain)).collect();
+    for chain in &chains {
+        for at in 0..chain.len() {
+            if at == 0 || !firsts.contains(&keys(&chain[at..])) {
+                search.own(chain, at)?;
             }
         }
     }
@@ -113,6 +93,12 @@ fn below(prefix: &[u8]) -> Vec<u8> {
     [prefix, b"/\0"].concat()
 }
 
+/// Returns what tells tables apart.
+fn keys(tables: &[&Paths]) -> Vec<*const Paths> {
+    let tables = tables.iter();
+    tables.map(|paths| std::ptr::from_ref(*paths)).collect()
+}
+
 struct Clashes<'r> {
     routes: &'r [(&'r RouteMatch, usize)],
     router: &'r Router,
@@ -120,6 +106,8 @@ struct Clashes<'r> {
     kinds: Vec<Rc<Kinds<'r>>>,
     /// The later route of each pair, with the other.
     clashes: BTreeMap<usize, usize>,
+    /// The tables with their longer paths, for those that have been asked about.
+    sorted: HashMap<*const Paths, Rc<Longer<'r>>>,
     walks: usize,
     pairs_left: usize,
 }
@@ -139,11 +127,54 @@ struct Longer<'r>(Vec<(&'r [u8], bool)>);
 // === impl Clashes ===
 
 impl<'r> Clashes<'r> {
-    /// Compares the routes of `own` that have headers with all others that the same requests may take, where
-    /// there are templates. A path may match two of them without being below either, so that each place with
-    /// headers is held against each other place, by a path of every kind that both match.
-    fn pairs(&mut self, chain: &[&'r Paths], own: &'r Paths) -> Result<(), TooManyPlaces> {
+    /// Compares the routes with headers in one table of a chain with all others that the same requests may
+    /// take, in this table and in those behind it.
+    fn own(&mut self, chain: &[&'r Paths], at: usize) -> Result<(), TooManyPlaces> {
         let router = self.router;
+        if chain.iter().any(|paths| paths.has_templates()) {
+            return self.pairs(chain, at);
+        }
+        let (own, (until, behind)) = (chain[at], chain.split_at(at + 1));
+        let has_headers = |place: &usize| router.place(*place).has_headers();
+        for (path, _) in own.exact.iter().filter(|(_, place)| has_headers(place)) {
+            self.walk_within(chain, path)?;
+        }
+        for (path, _) in own.prefixes.iter().filter(|(_, place)| has_headers(place)) {
+            self.walk_within(chain, path)?;
+            self.walk_within(chain, &below(path))?;
+            if self.walk(until, &below(path)) {
+                continue;
+            }
+            // Requests go on to the routes of less specific hosts and to fallback routes, which may have
+            // longer paths.
+            for &other in behind {
+                let key = std::ptr::from_ref(other);
+                let longer = self.sorted.entry(key);
+                let longer = Rc::clone(longer.or_insert_with(|| Rc::new(Longer::of(other))));
+                for (path, is_prefix) in longer.below(path) {
+                    self.walk_within(chain, path)?;
+                    if *is_prefix {
+                        self.walk(chain, &below(path));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Walks, unless there have been too many walks.
+    fn walk_within(&mut self, chain: &[&'r Paths], path: &[u8]) -> Result<bool, TooManyPlaces> {
+        match self.walks > MAX_WALKS {
+            true => Err(TooManyPlaces),
+            false => Ok(self.walk(chain, path)),
+        }
+    }
+
+    /// Does the same where there are templates. A path may match two of them without being below either, so
+    /// that each place with headers is held against each other place, by a path of every kind that both match.
+    fn pairs(&mut self, chain: &[&'r Paths], at: usize) -> Result<(), TooManyPlaces> {
+        let router = self.router;
+        let (own, (until, behind)) = (chain[at], chain.split_at(at + 1));
         for place in own
             .places()
             .filter(|place| router.place(*place).has_headers())
@@ -152,17 +183,15 @@ impl<'r> Clashes<'r> {
                 continue;
             };
             let kinds = Rc::clone(kinds);
-            // Where routes of this host take all that come by, those of other hosts get nothing.
+            // Where the routes up to here take all that come by, those behind them get nothing.
             let mut is_taken = true;
             for path in kinds.common(&kinds) {
                 self.walk(chain, path.as_bytes());
-                is_taken &= self.walk(&[own], path.as_bytes());
+                is_taken &= self.walk(until, path.as_bytes());
             }
-            let reached = match is_taken {
-                true => std::slice::from_ref(&own),
-                false => chain,
-            };
-            for other in reached.iter().flat_map(|paths| paths.places()) {
+            let behind = if is_taken { &[] } else { behind };
+            let reached = std::iter::once(&own).chain(behind);
+            for other in reached.flat_map(|paths| paths.places()) {
                 if self.walks > MAX_WALKS || self.pairs_left == 0 {
                     return Err(TooManyPlaces);
                 }
@@ -272,7 +301,7 @@ mod tests {
     use crate::routing::HostMatch;
     use crate::routing::naive::short;
 
-    /// A route in short: host or none, path, methods, headers, rule.
+    /// A route in short: host or none, path, with `?` before that of a fallback, methods, headers, rule.
     type Short<'a> = (
         &'a str,
         &'a str,
@@ -292,6 +321,10 @@ mod tests {
                     Some(name) => HostMatch::Subdomains(name.to_owned()),
                     None => HostMatch::Exact((*host).to_owned()),
                 };
+                let (path, is_fallback) = match path.strip_prefix('?') {
+                    Some(path) => (path, true),
+                    None => (*path, false),
+                };
                 let hosts = Some(host).filter(|host| *host != HostMatch::Exact(String::new()));
                 let matches = RouteMatch {
                     hosts: hosts.into_iter().collect(),
@@ -301,6 +334,7 @@ mod tests {
                         .iter()
                         .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
                         .collect(),
+                    is_fallback,
                 };
                 (matches, *rule)
             })
@@ -503,6 +537,36 @@ mod tests {
                     ("h", "/*", &[], ONE, 1),
                     ("h", "/*/**", &[], &[], 1),
                     ("", "=/a", &[], &[], 2),
+                ],
+                vec![],
+            ),
+            // Fallback routes come after those of all hosts.
+            (
+                vec![("", "/a", &[], ONE, 1), ("h", "?", &[], &[], 2)],
+                vec![(1, 0)],
+            ),
+            (
+                vec![("h", "?", &[], &[], 2), ("", "/*", &[], ONE, 1)],
+                vec![(1, 0)],
+            ),
+            (
+                vec![("", "/a", &[], &[], 1), ("h", "?", &[], ONE, 2)],
+                vec![],
+            ),
+            (
+                vec![
+                    ("", "/a", &[], ONE, 1),
+                    ("", "/a", &[], &[], 1),
+                    ("", "?/a", &[], &[], 2),
+                ],
+                vec![],
+            ),
+            (
+                vec![
+                    ("h", "", &[], &[], 1),
+                    ("", "", &[], &[], 1),
+                    ("", "?/a", &[], ONE, 2),
+                    ("", "?/a", &[], &[], 1),
                 ],
                 vec![],
             ),

@@ -14,6 +14,8 @@ pub struct RouteMatch {
     pub methods: Vec<String>,
     /// All of them must be there: a name in lower case with the exact value.
     pub headers: Vec<(String, String)>,
+    /// Whether it takes a request only if no route without this matches, whatever the host and the path.
+    pub is_fallback: bool,
 }
 
 /// A host without its port, in lower case.
@@ -53,7 +55,8 @@ impl RouteMatch {
             let mut headers = self.headers.iter();
             headers.any(|(name, value)| others.get(name).is_some_and(|other| *other != value))
         };
-        self.predicate_count() == other.predicate_count()
+        self.is_fallback == other.is_fallback
+            && self.predicate_count() == other.predicate_count()
             && self.is_on_the_way_of(other)
             && !is_contradiction()
     }

@@ -5,7 +5,7 @@ use super::template::Segment;
 use std::cmp::Reverse;
 
 /// The place of a route among those that a request matches: the least comes first.
-pub(super) type Rank = (u8, Reverse<usize>, u8, Vec<u8>, Reverse<usize>);
+pub(super) type Rank = (bool, u8, Reverse<usize>, u8, Vec<u8>, Reverse<usize>);
 
 /// Paths of rules, in the form of [`short`], many of which overlap.
 pub(super) const PATHS: [&str; 22] = [
@@ -101,7 +101,7 @@ pub(super) fn rank(route: &RouteMatch, host: &str) -> Option<Rank> {
     let (kind, name) = ranks.chain(any).min()?;
     let (class, segments) = classes(&route.path);
     let predicates = Reverse(route.predicate_count());
-    Some((kind, name, class, segments, predicates))
+    Some((route.is_fallback, kind, name, class, segments, predicates))
 }
 
 /// Returns all paths with up to so many of `SEGMENTS`.

@@ -65,8 +65,13 @@ impl<'a> Kinds<'a> {
 impl PathMatch {
     /// Returns a path that it matches, with text that no route names in the place of wildcards.
     pub fn example(&self) -> String {
+        self.examples().into_iter().next().unwrap_or_default()
+    }
+
+    /// Returns such a path of each kind: rules that match all of them match every path that it matches.
+    pub fn examples(&self) -> Vec<String> {
         let kinds = Kinds::of(self);
-        kinds.common(&kinds).into_iter().next().unwrap_or_default()
+        kinds.common(&kinds)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The router: finds a request's route, the most specific one that matches. An exact host is more
 //! specific than a wildcard, and that more than none; then the path decides, as `paths` has it; then
-//! more predicates. Only between equals does the order in the file count.
+//! more predicates. Only between equals does the order in the file count. Fallback routes come after all
+//! others, in the same order among themselves.
 //!
 //! A preflight takes the route of the *actual* request that it announces: its method is the one in
 //! Access-Control-Request-Method, and it meets a header predicate if Access-Control-Request-Headers
@@ -19,7 +20,7 @@ use crate::cors::joined_vary;
 use foldhash::quality::RandomState;
 use http::HeaderValue;
 use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// A table by the bytes of a host, a path or another part of a request. Clients choose the keys that
 /// are looked up, but the operator those in the table, so that a quick hash is safe.
@@ -28,9 +29,8 @@ pub(super) type Table<T> = HashMap<Box<[u8]>, T, RandomState>;
 /// Routes by host, then by path, then by method and headers.
 #[derive(Debug, Default)]
 pub struct Router {
-    exact_hosts: Table<Paths>,
-    wildcard_hosts: Table<Paths>,
-    any_host: Paths,
+    /// The routes that are not a fallback, then those that are.
+    tiers: [Hosts; 2],
     places: Vec<Place>,
     methods: Table<Id>,
     headers: HeaderTable,
@@ -39,7 +39,15 @@ pub struct Router {
     index: HashMap<Key, Vec<Group>, RandomState>,
 }
 
-/// The routes with one host and one path.
+/// The paths of routes by host.
+#[derive(Debug, Default)]
+struct Hosts {
+    exact: Table<Paths>,
+    wildcard: Table<Paths>,
+    any: Paths,
+}
+
+/// The routes with one host and one path, all of them a fallback or none.
 #[derive(Debug, Default)]
 pub(super) struct Place {
     /// The most specific first.
@@ -94,6 +102,11 @@ impl Router {
         routes.sort_by_key(|(_, matches)| std::cmp::Reverse(matches.predicate_count()));
         let mut places: Vec<Vec<(usize, &RouteMatch)>> = Vec::new();
         for (route, matches) in routes {
+            let [first, fallback] = &mut router.tiers;
+            let hosts = match matches.is_fallback {
+                false => first,
+                true => fallback,
+            };
             let mut insert = |paths: &mut Paths| {
                 let place = paths.place(&matches.path, places.len());
                 if place == places.len() {
@@ -102,14 +115,12 @@ impl Router {
                 places[place].push((route, matches));
             };
             if matches.hosts.is_empty() {
-                insert(&mut router.any_host);
+                insert(&mut hosts.any);
             }
             for host in &matches.hosts {
                 let table = match host {
-                    HostMatch::Exact(name) => router.exact_hosts.entry(name.as_bytes().into()),
-                    HostMatch::Subdomains(name) => {
-                        router.wildcard_hosts.entry(name.as_bytes().into())
-                    }
+                    HostMatch::Exact(name) => hosts.exact.entry(name.as_bytes().into()),
+                    HostMatch::Subdomains(name) => hosts.wildcard.entry(name.as_bytes().into()),
                 };
                 insert(table.or_default());
             }
@@ -136,43 +147,40 @@ impl Router {
         }
     }
 
-    /// Returns the paths of the routes for a host, the most specific first.
+    /// Returns the paths of the routes for a host, the most specific first, those of fallback routes last.
     pub(super) fn hosts<'r, 'b>(
         &'r self,
         host: &[u8],
         buffer: &'b mut [u8; MAX_HOST_LEN],
     ) -> impl Iterator<Item = &'r Paths> + use<'r, 'b> {
-        let is_needed = !self.exact_hosts.is_empty() || !self.wildcard_hosts.is_empty();
+        let is_needed = self.tiers.iter().any(Hosts::has_names);
         let name = is_needed.then(|| host_name(host, buffer)).flatten();
-        let exact = name.and_then(|name| self.exact_hosts.get(name));
-        // Longest suffix first: `*.a.example.com` before `*.example.com`.
-        let name = name.filter(|_| !self.wildcard_hosts.is_empty());
-        let name = name.unwrap_or_default();
-        let dots = name.iter().enumerate().filter(|(_, byte)| **byte == b'.');
-        let wildcards = dots.filter_map(|(at, _)| self.wildcard_hosts.get(&name[at + 1..]));
-        exact
-            .into_iter()
-            .chain(wildcards)
-            .chain(std::iter::once(&self.any_host))
+        self.tiers.iter().flat_map(move |hosts| hosts.of(name))
     }
 
-    /// Returns each table of paths, with a host that has it for its first, and no other of its kind.
-    pub(super) fn tables(&self) -> impl Iterator<Item = (Vec<u8>, &Paths)> {
+    /// Returns hosts, among which each is like one: all tables of paths that it is looked up in are the same.
+    pub(super) fn kinds_of_host(&self) -> BTreeSet<Vec<u8>> {
         // No host has such a label.
         const OTHER: &[u8] = b"\0";
-        let exact = self.exact_hosts.iter();
-        let exact = exact.map(|(name, paths)| (name.to_vec(), paths));
-        let wildcard = self.wildcard_hosts.iter();
-        let wildcard = wildcard.map(|(name, paths)| ([OTHER, b".", name].concat(), paths));
-        let any = std::iter::once((OTHER.to_vec(), &self.any_host));
-        exact.chain(wildcard).chain(any)
+        let exact = self.tiers.iter().flat_map(|hosts| hosts.exact.keys());
+        let exact = exact.map(|name| name.to_vec());
+        let wildcard = self.tiers.iter().flat_map(|hosts| hosts.wildcard.keys());
+        let wildcard = wildcard.map(|name| [OTHER, b".", name].concat());
+        exact.chain(wildcard).chain([OTHER.to_vec()]).collect()
+    }
+
+    /// Returns all tables of paths.
+    pub(super) fn tables(&self) -> impl Iterator<Item = &Paths> {
+        self.tiers.iter().flat_map(|hosts| {
+            let named = hosts.exact.values().chain(hosts.wildcard.values());
+            named.chain(std::iter::once(&hosts.any))
+        })
     }
 
     /// Returns the number of ways along which one path may have to be followed through the templates of a
     /// host, at most.
     pub fn ways(&self) -> usize {
-        let all = self.tables().map(|(_, paths)| paths.ways());
-        all.max().unwrap_or(0)
+        self.tables().map(Paths::ways).max().unwrap_or(0)
     }
 
     pub(super) fn places(&self) -> impl Iterator<Item = &Place> {
@@ -230,6 +238,32 @@ impl Router {
             place.vary = HeaderValue::try_from(names.join(", ")).ok();
         }
         self.places.push(place);
+    }
+}
+
+// === impl Hosts ===
+
+impl Hosts {
+    /// Whether some route is for certain hosts only.
+    fn has_names(&self) -> bool {
+        !self.exact.is_empty() || !self.wildcard.is_empty()
+    }
+
+    /// Returns the paths for a host's name, the most specific first.
+    fn of<'r, 'n>(
+        &'r self,
+        name: Option<&'n [u8]>,
+    ) -> impl Iterator<Item = &'r Paths> + use<'r, 'n> {
+        let exact = name.and_then(|name| self.exact.get(name));
+        // Longest suffix first: `*.a.example.com` before `*.example.com`.
+        let name = name.filter(|_| !self.wildcard.is_empty());
+        let name = name.unwrap_or_default();
+        let dots = name.iter().enumerate().filter(|(_, byte)| **byte == b'.');
+        let wildcards = dots.filter_map(|(at, _)| self.wildcard.get(&name[at + 1..]));
+        exact
+            .into_iter()
+            .chain(wildcards)
+            .chain(std::iter::once(&self.any))
     }
 }
 

@@ -33,6 +33,8 @@ impl Predicates {
             path,
             methods,
             headers,
+            // It depends on other routes.
+            is_fallback: _,
         } = matches;
         let mut predicates = Self {
             has_host: hosts.is_empty(),

@@ -6,7 +6,7 @@ pub(crate) mod form;
 use crate::support::{
     Answer, Client, Gateway, Upstream, WITH_LANE, WITHOUT_LANE, http2, is_cors_field, label, run,
 };
-use corsgate::config::{Config, UNMATCHED};
+use corsgate::config::{Config, UNMATCHED, UpstreamKind};
 use corsgate::cors::{
     ActualOutcome, CorsRequest, Decision, PreflightDecision, Reason, Rejection, RequestKind, Rule,
     add_vary, decide,
@@ -17,7 +17,7 @@ use corsgate::proxy::Snapshot;
 use corsgate::routing::{RouteRequest, Router, normalized_path};
 use form::{Case, Expectation, Request, all_cases};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use serde_yaml::Value;
+use serde_yaml::{Mapping, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -62,6 +62,7 @@ impl Case {
     /// The routes and policies of the case, before an upstream at `address`.
     fn config(&self, address: &str) -> String {
         let json = |value: &Value| serde_json::to_string(value).expect("YAML of this kind is JSON");
+        let mut upstreams = Mapping::new();
         let mut config = match (&self.policy, &self.cors, &self.config) {
             (Some(policy), None, None) => format!(
                 "routes: [{{ name: r, upstream: u, cors: {} }}]\n",
@@ -73,10 +74,15 @@ impl Case {
             (None, None, Some(config)) => {
                 let mut config = config.clone();
                 for route in config["routes"].as_sequence_mut().expect("routes") {
-                    route["upstream"] = Value::from("u");
+                    let route = route.as_mapping_mut().expect("a route");
+                    route.entry("upstream".into()).or_insert_with(|| "u".into());
                 }
-                let sections = config.as_mapping().expect("sections").iter();
+                let sections = config.as_mapping_mut().expect("sections");
+                if let Some(Value::Mapping(own)) = sections.remove("upstreams") {
+                    upstreams = own;
+                }
                 sections
+                    .iter()
                     .map(|(key, value)| {
                         format!("{}: {}\n", key.as_str().expect("a key"), json(value))
                     })
@@ -84,9 +90,10 @@ impl Case {
             }
             _ => panic!("{self}: one of policy, cors and config"),
         };
-        config.push_str(&format!(
-            "upstreams: {{ u: {{ endpoints: ['{address}'] }} }}\n"
-        ));
+        let endpoints = Value::from(vec![address]);
+        let server = Mapping::from_iter([("endpoints".into(), endpoints)]);
+        upstreams.insert("u".into(), server.into());
+        config.push_str(&format!("upstreams: {}\n", json(&upstreams.into())));
         config
     }
 
@@ -116,14 +123,13 @@ fn run_engine(case: &Case) -> Expectation {
     let config = Config::parse(&text, Path::new("case.yaml"))
         .unwrap_or_else(|e| panic!("{case}: {e}\n{text}"));
     let unmatched = Rule::NoRoute(config.default_policy.clone());
-    let rule = match config
-        .routes
-        .iter()
-        .find(|route| route.name == case.route())
-    {
-        Some(route) => &route.rule,
-        None => &unmatched,
-    };
+    let mut routes = config.routes.iter();
+    let route = routes.find(|route| route.name == case.route());
+    let rule = route.map_or(&unmatched, |route| &route.rule);
+    let written = route.and_then(|route| match &config.upstreams[route.upstream].kind {
+        UpstreamKind::Respond(answer) => Some(answer.status.as_u16()),
+        UpstreamKind::Echo | UpstreamKind::Endpoints(_) => None,
+    });
     let method: Method = case.request.method.parse().expect("a method");
     let headers: HeaderMap = map(&case.request.headers);
     let host = headers
@@ -159,10 +165,13 @@ fn run_engine(case: &Case) -> Expectation {
         Decision::Preflight(PreflightDecision::Rejected(..)) => (403, false),
         Decision::Actual(actual) if actual.outcome == ActualOutcome::Blocked => (403, false),
         _ if is_unmatched => (404, false),
-        _ => {
-            response = map(&case.upstream.headers);
-            (case.upstream.status, true)
-        }
+        _ => match written {
+            Some(status) => (status, false),
+            None => {
+                response = map(&case.upstream.headers);
+                (case.upstream.status, true)
+            }
+        },
     };
     let is_answered = matches!(&decision, Decision::Preflight(p) if p.answer().is_some());
     if !is_answered {

@@ -104,6 +104,11 @@ fn the_request_that_an_upstream_gets_is_told() {
 }
 
 #[test]
+fn a_written_answer_and_a_fallback_are_explained() {
+    transcript("explain/respond.txt", &Masks::default());
+}
+
+#[test]
 fn the_translation_of_grpc_web_is_told() {
     transcript("explain/grpc.txt", &Masks::default());
 }

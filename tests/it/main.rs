@@ -32,6 +32,7 @@ mod process;
 mod rate_limits;
 mod rejections;
 mod reload;
+mod respond;
 mod rewrites;
 mod routes;
 mod schema;

@@ -22,6 +22,7 @@ mod trusted_proxies;
 mod upstream_tls;
 mod upstreams;
 mod values;
+mod written_answers;
 
 use super::compiled::Config;
 use super::error::{ConfigError, Diagnostic, Severity};

@@ -5,20 +5,20 @@ use super::inputs::Inputs;
 use super::origins;
 use super::presets;
 use super::values::one_or_many;
+use super::written_answers::{FOR_A_PREFLIGHT, written_answer};
 use crate::config::error::Problem;
 use crate::config::lint;
 use crate::config::lint::grpc_web::GrpcWebPolicy;
 use crate::config::lint::leaks::Suspects;
 use crate::config::raw::{
     OneOrMany, RawBlockDisallowedOrigins, RawDuration, RawOnRejectedPreflight, RawPolicy,
-    RawRejection, RawUpstreamCorsHeaders, RawWrittenAnswer,
+    RawRejection, RawUpstreamCorsHeaders,
 };
 use crate::config::report::{At, Report, WrittenAt};
 use crate::cors::{
     BlockDisallowedOrigins, Dangers, NameList, OnRejectedPreflight, Policy, PolicyErrorKind,
-    PolicySpec, PreflightStatus, SpecField, UpstreamCorsHeaders, WrittenAnswer, is_token,
+    PolicySpec, PreflightStatus, SpecField, UpstreamCorsHeaders, is_token,
 };
-use http::StatusCode;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -304,9 +304,6 @@ fn preflight_status(report: &mut Report<'_>, path: &str, raw: Option<u16>) -> Pr
     }
 }
 
-/// Maximum bytes of a body that rejected preflights are answered with; a longer one is refused.
-const MAX_BODY: usize = 16 << 10;
-
 fn rejection(
     report: &mut Report<'_>,
     path: &str,
@@ -316,50 +313,10 @@ fn rejection(
         RawOnRejectedPreflight::Word(RawRejection::Answer) => OnRejectedPreflight::Answer,
         RawOnRejectedPreflight::Word(RawRejection::Deny) => OnRejectedPreflight::Deny,
         RawOnRejectedPreflight::Word(RawRejection::Forward) => OnRejectedPreflight::Forward,
-        RawOnRejectedPreflight::Written(RawWrittenAnswer { status, body }) => {
-            OnRejectedPreflight::Respond(WrittenAnswer {
-                status: written_status(report, path, status),
-                body: written_body(report, &format!("{path}.body"), body).into(),
-            })
+        RawOnRejectedPreflight::Written(raw) => {
+            OnRejectedPreflight::Respond(written_answer(report, path, raw, &FOR_A_PREFLIGHT))
         }
     }
-}
-
-fn written_status(report: &mut Report<'_>, path: &str, raw: Option<u16>) -> StatusCode {
-    let path_of_key = format!("{path}.status");
-    let Some(number) = raw else {
-        if !report.was_refused(&path_of_key) {
-            report
-                .error(path, "`status` is missing")
-                .hint("write one such as `status: 403`");
-        }
-        return StatusCode::FORBIDDEN;
-    };
-    let status = StatusCode::from_u16(number).ok();
-    // Others have no body, or send the client on; a browser follows no redirect of a preflight.
-    let status = status.filter(|_| matches!(number, 200..=203 | 206..=299 | 400..=599));
-    if status.is_none() {
-        let message = format!("{number} is not a status for a rejected preflight");
-        report
-            .error(path_of_key, message)
-            .hint("write one of 400 to 599, such as 403, or 200");
-    }
-    status.unwrap_or(StatusCode::FORBIDDEN)
-}
-
-fn written_body(report: &mut Report<'_>, path: &str, raw: Option<String>) -> String {
-    let Some(body) = raw else {
-        return String::new();
-    };
-    if body.len() > MAX_BODY {
-        let message = format!("the body has {} bytes, more than {MAX_BODY}", body.len());
-        report.error(path, message).hint("write a shorter one");
-    } else if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&body) {
-        report
-            .error(path, format!("this is not JSON: {error}"))
-            .hint("write JSON in single quotes, such as `'{\"error\": \"cors\"}'`");
-    }
-    body
 }
 
 // === impl Names ===

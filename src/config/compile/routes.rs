@@ -12,10 +12,12 @@ use super::templates::parse_template;
 use super::timeouts::RawTimeouts;
 use super::upstreams::Upstreams;
 use super::values::{one_or_many, required};
+use super::written_answers::refuse_before_respond;
 use crate::config::compiled::{
     Protocol, RateLimit, Route, Timeouts, UNMATCHED, Upstream, UpstreamKind,
 };
 use crate::config::edits::{Edits, PathRewrite};
+use crate::config::lint::fallback;
 use crate::config::lint::grpc_web::{self, GrpcWebPolicy, GrpcWebRoute};
 use crate::config::lint::is_word_for_all;
 use crate::config::lint::reuse::{self, RouteParts};
@@ -65,7 +67,7 @@ pub(super) fn routes(
     check_rules(report, &routes);
     if report.error_count() == 0 {
         check_grpc_web(report, &routes, &inputs.grpc_web);
-        note_silence(report, &routes);
+        note_silence(report, &routes, upstreams);
     }
     let routes: Option<Vec<Route>> = routes.into_iter().map(RouteDraft::complete).collect();
     routes.filter(|_| report.error_count() == before)
@@ -131,6 +133,7 @@ impl RouteCompiler<'_, '_> {
         let RawRoute {
             name,
             matches,
+            fallback,
             upstream,
             cors,
             connect_timeout: connect,
@@ -163,7 +166,8 @@ impl RouteCompiler<'_, '_> {
             Some(name) => name,
             None => path.clone(),
         };
-        let matches = self.route_match(&format!("{path}.match"), matches);
+        let matches =
+            self.route_match(&format!("{path}.match"), matches, fallback.unwrap_or(false));
         let says_cors = cors.is_some();
         let path_of_cors = format!("{path}.cors");
         let rule = self
@@ -180,7 +184,22 @@ impl RouteCompiler<'_, '_> {
         let upstreams = self.upstreams;
         let defaults = upstream.and_then(|at| upstreams.get(at)?.1.as_ref());
         let grpc_web = grpc_web.unwrap_or(false);
-        if let Some(upstream) = defaults.filter(|_| grpc_web) {
+        if let Some(upstream) = defaults
+            && upstream.answers_itself()
+        {
+            let keys = [
+                ("connect_timeout", timeouts.connect.is_some()),
+                ("read_timeout", timeouts.read.is_some()),
+                ("write_timeout", timeouts.write.is_some()),
+                ("stream_timeout", timeouts.stream.is_some()),
+                ("tunnel_timeout", timeouts.tunnel.is_some()),
+                ("rewrite", rewrite.is_some()),
+                ("request_headers", request.is_some()),
+                ("response_headers", response.is_some()),
+                ("grpc_web", grpc_web),
+            ];
+            refuse_before_respond(self.report, &path, &upstream.name, &keys);
+        } else if let Some(upstream) = defaults.filter(|_| grpc_web) {
             check_speaks_http2(self.report, &path, upstream);
         }
         let defaults = defaults.map_or(Timeouts::default(), |upstream| upstream.timeouts);
@@ -243,7 +262,7 @@ impl RouteCompiler<'_, '_> {
         found
     }
 
-    fn route_match(&mut self, path: &str, raw: RawMatch) -> Option<RouteMatch> {
+    fn route_match(&mut self, path: &str, raw: RawMatch, is_fallback: bool) -> Option<RouteMatch> {
         let RawMatch {
             hosts,
             path: exact,
@@ -258,6 +277,7 @@ impl RouteCompiler<'_, '_> {
             path: PathMatch::Prefix(String::new()),
             methods: Vec::new(),
             headers: Vec::new(),
+            is_fallback,
         };
         for (path, text) in self.optional_list(&format!("{path}.hosts"), hosts) {
             match parse_host(&text) {
@@ -415,7 +435,7 @@ fn check_speaks_http2(report: &mut Report<'_>, path: &str, upstream: &Upstream) 
             ),
             "write `protocol: h2c` in the upstream",
         ),
-        (UpstreamKind::Endpoints(_), _) => return,
+        (UpstreamKind::Endpoints(_) | UpstreamKind::Respond(_), _) => return,
     };
     report
         .error(format!("{path}.grpc_web"), message)
@@ -424,9 +444,17 @@ fn check_speaks_http2(report: &mut Report<'_>, path: &str, upstream: &Upstream) 
 }
 
 /// Notes which routes do not say anything about CORS. Among errors, the note would hide what matters.
-fn note_silence(report: &mut Report<'_>, routes: &[RouteDraft]) {
+fn note_silence(report: &mut Report<'_>, routes: &[RouteDraft], upstreams: &Upstreams) {
     for route in routes.iter().filter(|route| !route.says_cors) {
-        let message = "this route has no `cors`: preflights go to the upstream, and responses stay as they are";
+        let upstream = route.upstream.and_then(|at| upstreams.get(at)?.1.as_ref());
+        let message = match upstream.is_some_and(Upstream::answers_itself) {
+            true => {
+                "this route has no `cors`: its answers have no CORS headers, those to preflights included"
+            }
+            false => {
+                "this route has no `cors`: preflights go to the upstream, and responses stay as they are"
+            }
+        };
         report
             .note(&route.path, message)
             .hint("write `cors: NAME` for a policy, or `cors: off` to say that it is meant")
@@ -456,6 +484,7 @@ fn check_rules(report: &mut Report<'_>, routes: &[RouteDraft]) {
         }
         check_indistinct(report, &routes);
         reuse::methods(report, &routes, &router);
+        fallback::routes(report, &routes, &router);
     }
 }
 

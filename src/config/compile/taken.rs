@@ -14,9 +14,11 @@ const MAX_LOOKED_AT: usize = 10 * MAX_OF_PLACE;
 #[derive(Default)]
 pub(super) struct Taken {
     names: HashMap<String, usize>,
-    /// By path and host; `None` is a route for any host.
-    places: HashMap<(PathMatch, Option<HostMatch>), Vec<usize>>,
+    places: HashMap<PlaceOf, Vec<usize>>,
 }
+
+/// A path, a host, which is `None` for any host, and whether the route is a fallback.
+type PlaceOf = (PathMatch, Option<HostMatch>, bool);
 
 // === impl Taken ===
 
@@ -26,7 +28,8 @@ impl Taken {
         self.names.get(name).copied()
     }
 
-    /// Returns the routes that have the path and a host of `matches`; `None` if they are too many.
+    /// Returns the routes that have the path and a host of `matches`, and are a fallback if it is one; `None`
+    /// if they are too many.
     pub(super) fn rivals(&self, matches: &RouteMatch) -> Option<BTreeSet<usize>> {
         let mut rivals = BTreeSet::new();
         let mut looked_at = 0;
@@ -50,8 +53,8 @@ impl Taken {
     }
 }
 
-fn places_of(matches: &RouteMatch) -> impl Iterator<Item = (PathMatch, Option<HostMatch>)> {
+fn places_of(matches: &RouteMatch) -> impl Iterator<Item = PlaceOf> {
     let any = matches.hosts.is_empty().then_some(None);
     let hosts = matches.hosts.iter().cloned().map(Some).chain(any);
-    hosts.map(|host| (matches.path.clone(), host))
+    hosts.map(|host| (matches.path.clone(), host, matches.is_fallback))
 }

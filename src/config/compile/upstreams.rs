@@ -6,6 +6,7 @@ use super::inputs::Inputs;
 use super::timeouts::RawTimeouts;
 use super::upstream_tls::upstream_tls;
 use super::values::{duration, time_out};
+use super::written_answers::{OF_AN_UPSTREAM, refuse_beside_respond, written_answer};
 use crate::config::compiled::{HashKey, LoadBalancing, Protocol, Timeouts, Upstream, UpstreamKind};
 use crate::config::raw::{
     RawDuration, RawHashKey, RawHashKeyField, RawHashKeyWord, RawLoadBalancing, RawProtocol,
@@ -75,6 +76,7 @@ fn upstream(
     let RawUpstream {
         endpoints: raw_endpoints,
         echo,
+        respond,
         resolve_interval,
         protocol,
         tls,
@@ -95,18 +97,59 @@ fn upstream(
     let endpoints_path = format!("{path}.endpoints");
     let before = report.error_count();
     let has_tls = tls.is_some() || report.was_refused_within(&format!("{path}.tls"));
-    let kind = match (raw_endpoints, echo.unwrap_or(false)) {
-        (Some(raw), is_echo) => {
-            if is_echo {
-                let message = "an upstream is either `echo` or has `endpoints`";
-                report.error(&path, message).hint("remove one of them");
-            }
+    let is_echo = echo.unwrap_or(false);
+    let is_of_several_kinds = match (&raw_endpoints, is_echo, &respond) {
+        (Some(_), true, None) => {
+            let message = "an upstream is either `echo` or has `endpoints`";
+            report.error(&path, message).hint("remove one of them");
+            true
+        }
+        (Some(_), _, Some(_)) | (None, true, Some(_)) => {
+            let message = "an upstream has `endpoints`, or is `echo`, or has `respond`";
+            report
+                .error(&path, message)
+                .hint("write one of them, and an upstream for each of the others");
+            true
+        }
+        _ => false,
+    };
+    let answer = respond.map(|raw| {
+        let path = format!("{path}.respond");
+        written_answer(report, &path, raw, &OF_AN_UPSTREAM)
+    });
+    if answer.is_some() && !is_of_several_kinds {
+        let keys = [
+            ("resolve_interval", resolve_interval.is_some()),
+            ("protocol", protocol.is_some()),
+            ("tls", tls.is_some()),
+            ("load_balancing", load_balancing.is_some()),
+            ("hash_key", hash_key.is_some()),
+            ("connect_timeout", connect.is_some()),
+            ("read_timeout", read.is_some()),
+            ("write_timeout", write.is_some()),
+            ("stream_timeout", stream.is_some()),
+            ("tunnel_timeout", tunnel.is_some()),
+            ("idle_timeout", idle_timeout.is_some()),
+            ("max_connections", max_connections.is_some()),
+            ("retries", retries.is_some()),
+            ("health_check", raw_health_check.is_some()),
+            ("outlier_detection", raw_outlier_detection.is_some()),
+        ];
+        refuse_beside_respond(report, &path, &keys);
+        if report.error_count() > before {
+            return None;
+        }
+    }
+    let kind = match (raw_endpoints, is_echo, answer) {
+        (Some(raw), ..) => {
             UpstreamKind::Endpoints(endpoints(report, &endpoints_path, raw, has_tls))
         }
-        (None, true) => UpstreamKind::Echo,
-        (None, false) => {
-            let refused_echo = report.was_refused(&format!("{path}.echo"));
-            if !report.was_refused(&endpoints_path) && !refused_echo {
+        (None, true, _) => UpstreamKind::Echo,
+        (None, false, Some(answer)) => UpstreamKind::Respond(answer),
+        (None, false, None) => {
+            let mut others = ["echo", "respond"].into_iter();
+            let is_refused = others.any(|key| report.was_refused(&format!("{path}.{key}")));
+            if !report.was_refused(&endpoints_path) && !is_refused {
                 report
                     .error(&path, "`endpoints` is missing")
                     .hint("write `endpoints: [127.0.0.1:9000]`");

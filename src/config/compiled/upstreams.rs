@@ -1,5 +1,6 @@
 //! Backends.
 
+use crate::cors::WrittenAnswer;
 use crate::tls::ClientTls;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -50,6 +51,8 @@ pub enum UpstreamKind {
     Echo,
     /// Servers; each address of a name is one.
     Endpoints(Vec<Endpoint>),
+    /// The gateway itself, with an answer that the operator wrote. All other settings are without effect.
+    Respond(WrittenAnswer),
 }
 
 /// A host and a port. The gateway resolves names while it runs.
@@ -119,6 +122,11 @@ pub struct OutlierDetection {
 // === impl Upstream ===
 
 impl Upstream {
+    /// Whether the gateway answers its requests itself, with an answer that the operator wrote.
+    pub fn answers_itself(&self) -> bool {
+        matches!(self.kind, UpstreamKind::Respond(_))
+    }
+
     /// Whether requests are told apart by a key.
     pub fn has_keys(&self) -> bool {
         matches!(self.load_balancing, LoadBalancing::ConsistentHash(_))

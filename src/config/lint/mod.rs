@@ -4,6 +4,7 @@ pub(super) mod behind;
 pub(super) mod blocking;
 pub(super) mod certificates;
 mod dead;
+pub(super) mod fallback;
 pub(super) mod grpc_web;
 pub(super) mod leaks;
 mod remark;

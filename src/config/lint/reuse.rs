@@ -2,6 +2,7 @@
 //! another route takes. A browser remembers the methods of an answer by URL, for as long as `max_age`
 //! says or for 5 s, and does not ask again: <https://fetch.spec.whatwg.org/#concept-cache>.
 
+use super::fallback;
 use crate::config::report::Report;
 use crate::config::warning::WarningName;
 use crate::cors::{CorsRequest, Rule};
@@ -44,7 +45,7 @@ pub(in crate::config) fn methods(
             look_ups += 1;
             look_ups < MAX_LOOK_UPS
         });
-        if own.is_empty() {
+        if own.is_empty() || fallback::is_never_taken(router, routes, route.matches) {
             continue;
         }
         let taker = others.find_map(|method| {
@@ -70,15 +71,24 @@ pub(in crate::config) fn methods(
 
 /// Finds the route that takes a request with `method` where `matches` takes others.
 fn taker(router: &Router, matches: &RouteMatch, method: &[u8]) -> Option<usize> {
-    let host = match matches.hosts.first() {
-        None => String::new(),
-        Some(HostMatch::Exact(name)) => name.clone(),
-        Some(HostMatch::Subdomains(name)) => format!("x.{name}"),
-    };
+    let host = matches.hosts.first().map_or(String::new(), example_of);
     let path = match &matches.path {
         PathMatch::Exact(path) | PathMatch::Prefix(path) => path.clone(),
         template @ PathMatch::Template(_) => template.example(),
     };
+    find(router, &host, &path, method)
+}
+
+/// Returns a host that matches, with a label that no route names in the place of the wildcard.
+pub(super) fn example_of(host: &HostMatch) -> String {
+    match host {
+        HostMatch::Exact(name) => name.clone(),
+        HostMatch::Subdomains(name) => format!("\0.{name}"),
+    }
+}
+
+/// Finds the route that takes a request that has none of the headers that routes ask for.
+pub(super) fn find(router: &Router, host: &str, path: &str, method: &[u8]) -> Option<usize> {
     let cors = CorsRequest {
         method,
         ..CorsRequest::default()

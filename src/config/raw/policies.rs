@@ -89,7 +89,7 @@ pub(in crate::config) enum RawRejection {
     Forward,
 }
 
-/// An answer of your own to rejected preflights, without CORS headers.
+/// An answer of your own.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,

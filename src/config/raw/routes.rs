@@ -25,6 +25,8 @@ pub(in crate::config) struct RawRoute {
     /// Requests that take this route; all parts must match. Default: every request.
     #[serde(rename = "match")]
     pub matches: RawMatch,
+    /// Whether it takes a request only if no route without this does, whatever the host and the path. Default false.
+    pub fallback: Option<bool>,
     /// An upstream's name.
     pub upstream: Option<String>,
     /// A policy's name, a policy, or a list of them, of which the first that allows the origin decides; `passthrough` (the backend does CORS itself) or `off`. Default off.

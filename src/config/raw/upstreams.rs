@@ -1,13 +1,13 @@
 //! `upstreams`: the backends.
 
-use super::{RawDuration, Seq};
+use super::{RawDuration, RawWrittenAnswer, Seq};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use std::fmt;
 
-/// A backend: either `endpoints`, or `echo: true`.
+/// A backend: one of `endpoints`, `echo: true` and `respond`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
@@ -15,7 +15,7 @@ use std::fmt;
     expecting = "a mapping such as `{ endpoints: [127.0.0.1:9000] }`"
 )]
 #[schemars(rename = "Upstream")]
-#[schemars(extend("anyOf" = [{ "required": ["endpoints"] }, { "required": ["echo"] }]))]
+#[schemars(extend("anyOf" = [{ "required": ["endpoints"] }, { "required": ["echo"] }, { "required": ["respond"] }]))]
 #[schemars(extend("dependentRequired" = { "hash_key": ["load_balancing"] }))]
 pub(in crate::config) struct RawUpstream {
     /// HOST:PORT of each server. Each address of a name is a server of its own.
@@ -23,6 +23,8 @@ pub(in crate::config) struct RawUpstream {
     pub endpoints: Option<Seq<String>>,
     /// Whether it is the built-in backend, which answers with the request that it was sent. Default false.
     pub echo: Option<bool>,
+    /// The answer to every request, which the gateway gives itself, with the route's CORS headers. No server is asked, and no other key can stand beside it.
+    pub respond: Option<RawWrittenAnswer>,
     /// Time after which names are resolved again. Default 30s.
     pub resolve_interval: Option<RawDuration>,
     /// The protocol that the gateway speaks to it. Default http1.

@@ -103,7 +103,7 @@ fn every_form_is_one_that_loads() {
         .join(", ");
         let ca = "ca: ../tests/bad_conf/tls/clients.pem";
         let upstream = match (row.section, key) {
-            (Section::Upstream, "endpoints" | "echo") => form.clone(),
+            (Section::Upstream, "endpoints" | "echo" | "respond") => form.clone(),
             (Section::Upstream, "hash_key") => {
                 format!("endpoints: [127.0.0.1:1], load_balancing: consistent_hash, {form}")
             }

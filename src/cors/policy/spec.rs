@@ -60,7 +60,7 @@ pub enum OnRejectedPreflight {
     Respond(WrittenAnswer),
 }
 
-/// An answer to rejected preflights that the operator wrote.
+/// An answer that the operator wrote, for rejected preflights or for all requests of a route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrittenAnswer {
     pub status: StatusCode,

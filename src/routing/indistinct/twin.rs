@@ -19,8 +19,9 @@ fn any_route() -> impl Strategy<Value = (RouteMatch, usize)> {
         methods,
         headers,
         1..=2_usize,
+        prop::bool::weighted(0.3),
     )
-        .prop_map(|(host, path, methods, headers, rule)| {
+        .prop_map(|(host, path, methods, headers, rule, is_fallback)| {
             let host = match host.strip_prefix("*.") {
                 Some(name) => Some(HostMatch::Subdomains(name.to_owned())),
                 None => (!host.is_empty()).then(|| HostMatch::Exact(host.to_owned())),
@@ -31,6 +32,7 @@ fn any_route() -> impl Strategy<Value = (RouteMatch, usize)> {
                 path: short(path),
                 methods: methods.into_iter().map(str::to_owned).collect(),
                 headers: headers.into_iter().map(header).collect(),
+                is_fallback,
             };
             (matches, rule)
         })
@@ -89,6 +91,7 @@ fn a_route_between_two_others_takes_what_is_left_on_some_paths_or_on_all() {
                 .map(|name| (name.to_owned(), "1".to_owned()))
                 .into_iter()
                 .collect(),
+            is_fallback: false,
         };
         (matches, rule)
     };

@@ -23,6 +23,15 @@ fn route(hosts: &[&str], path: &str, methods: &[&str], headers: &[(&str, &str)])
             .iter()
             .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
             .collect(),
+        is_fallback: false,
+    }
+}
+
+/// The same as a fallback.
+fn fallback(route: RouteMatch) -> RouteMatch {
+    RouteMatch {
+        is_fallback: true,
+        ..route
     }
 }
 
@@ -332,6 +341,48 @@ fn without_a_route_there_is_none() {
     );
 }
 
+#[test]
+fn a_fallback_takes_what_no_other_route_does_whatever_the_host_and_the_path() {
+    let routes = [
+        route(&[], "/*", &["GET"], &[]),
+        route(&["a"], "/v1/*", &[], &[("x-v", "1")]),
+        fallback(route(&["a"], "/v1/books", &[], &[])),
+        fallback(route(&[], "/v1/*", &["PUT"], &[("x-w", "1")])),
+        fallback(route(&["*.a"], "/*", &[], &[])),
+    ];
+    for (method, url, fields, expected, vary) in [
+        ("GET", "a/v1/books", &[] as &[_], Some(0), Some("x-v")),
+        ("PUT", "a/v1/books", &[("x-v", "1")], Some(1), Some("x-v")),
+        ("PUT", "a/v1/books", &[], Some(2), Some("x-v")),
+        ("PUT", "a/v1/x", &[("x-w", "1")], Some(3), Some("x-v, x-w")),
+        ("PUT", "a/v1/x", &[], None, Some("x-v, x-w")),
+        ("POST", "other/", &[], None, None),
+        ("POST", "b.a/v1/books", &[("x-w", "1")], Some(4), None),
+        ("GET", "b.a/v1/books", &[], Some(0), None),
+    ] {
+        let found = found(&routes, method, url, fields);
+        assert_eq!(found.route, expected, "{method} {url} {fields:?}");
+        let found = found.vary.as_ref().map(HeaderValue::as_bytes);
+        assert_eq!(found, vary.map(str::as_bytes), "{method} {url} {fields:?}");
+    }
+}
+
+#[test]
+fn a_preflight_takes_the_fallback_of_the_request_that_it_announces() {
+    let routes = [
+        route(&[], "/*", &["GET"], &[]),
+        fallback(route(&[], "/*", &["PUT"], &[])),
+    ];
+    let asking = |method: &str| {
+        let fields = [
+            ("origin", "https://a.example"),
+            ("access-control-request-method", method),
+        ];
+        find(&routes, "OPTIONS", "a/", &fields)
+    };
+    assert_eq!(["GET", "PUT", "POST"].map(asking), [Some(0), Some(1), None]);
+}
+
 mod templates;
 
 mod twin {
@@ -353,14 +404,19 @@ mod twin {
             (select(FIELDS[..2].to_vec()), select(FIELDS[2..].to_vec()))
                 .prop_map(|(a, b)| vec![a, b]),
         ];
-        (hosts, select(PATHS.to_vec()), methods, headers)
-            .prop_map(|(hosts, path, methods, headers)| route(&hosts, path, &methods, &headers))
+        let is_fallback = prop::bool::weighted(0.3);
+        (hosts, select(PATHS.to_vec()), methods, headers, is_fallback).prop_map(
+            |(hosts, path, methods, headers, is_fallback)| RouteMatch {
+                is_fallback,
+                ..route(&hosts, path, &methods, &headers)
+            },
+        )
     }
 
     proptest! {
         /// The route that is found is one whose predicates are all met; where none is found, none has
-        /// them all; and no route that is more specific in its predicates was passed over on the
-        /// same host and path.
+        /// them all; no route that is more specific in its predicates was passed over on the same host
+        /// and path; and a fallback is found only where no other route matches.
         #[test]
         fn a_route_is_found_where_its_predicates_are_met_and_nowhere_else(
             routes in prop::collection::vec(any_route(), 0..6),
@@ -393,7 +449,14 @@ mod twin {
                 Some(found) => {
                     let found = &routes[found];
                     prop_assert!(is_met(found), "{found:?}");
-                    let same = |other: &&RouteMatch| other.hosts == found.hosts && other.path == found.path;
+                    if found.is_fallback {
+                        let mut others = routes.iter().filter(|other| !other.is_fallback);
+                        prop_assert!(!others.any(is_met), "{found:?}");
+                    }
+                    let same = |other: &&RouteMatch| {
+                        (&other.hosts, &other.path, other.is_fallback)
+                            == (&found.hosts, &found.path, found.is_fallback)
+                    };
                     for other in routes.iter().filter(same).filter(|other| is_met(other)) {
                         prop_assert!(other.predicate_count() <= found.predicate_count(), "{other:?}");
                     }

@@ -28,7 +28,9 @@ const THREADS: usize = 6;
 
 /// Every kind of policy and every kind of route.
 const CONFIG: &str = r#"
-upstreams: { u: { endpoints: ['BACKEND'] } }
+upstreams:
+  u: { endpoints: ['BACKEND'] }
+  written: { respond: { status: 410, body: '{"code": 410}' } }
 policies:
   exact:
     allow_origins: [https://app.example.com, https://sentinel.test]
@@ -84,6 +86,9 @@ routes:
   - { name: template, match: { hosts: [paths.test], path_template: '/shelves/{shelf}/books/*' }, upstream: u, cors: any }
   - { name: verb, match: { path_template: '/{name=shelves/**}:archive', methods: [PUT] }, upstream: u, cors: echo }
   - { name: shared, match: { path_prefix: /shared }, upstream: u, cors: wild }
+  - { name: written, match: { hosts: [written.test], methods: [PUT, GET] }, upstream: written, cors: forward }
+  - { name: written-rest, match: { hosts: [written.test] }, fallback: true, upstream: written, cors: passthrough }
+  - { name: status-rest, match: { hosts: [paths.test], path_prefix: /status }, fallback: true, upstream: written, cors: old }
 "#;
 
 /// The second configuration: no policy for what has no route, and a limit that is soon reached.

@@ -12,6 +12,11 @@ pub(super) const ROWS: &[Row] = &[
         "socket_address", "origin", "origins", "ip", "port",
     ]),
     key(S::Upstream, "echo: true", &["demo", "mock"]),
+    key(S::Upstream, "respond: { status: 404 }", &[
+        // Envoy and Istio; nginx; HAProxy; load balancers of clouds; Kong; Traefik
+        "direct_response", "return", "http_request_return", "fixed_response", "request_termination", "static_response",
+        "response", "status", "noop",
+    ]),
     key(S::Upstream, "tls: { server_name: api.internal }", &[
         // nginx, Envoy, HAProxy, Caddy
         "ssl", "https", "sni", "verify", "ca", "tls_context", "transport_socket", "upstream_tls_context", "insecure_skip_verify",

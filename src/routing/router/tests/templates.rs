@@ -107,7 +107,7 @@ fn the_branches_of_a_look_up_are_bounded_whatever_the_path() {
         let (routes, path) = (all.len(), "/a".repeat(depth) + "/b");
         let all: Vec<RouteMatch> = all.iter().map(|path| at(path, &["PUT"])).collect();
         let (paths, mut visits) = (Router::new(&all), 0);
-        paths.any_host.walk(&path.as_bytes()[..2 * depth], |_| {
+        paths.tiers[0].any.walk(&path.as_bytes()[..2 * depth], |_| {
             visits += 1;
             None::<()>
         });
@@ -166,10 +166,14 @@ fn any_route() -> impl Strategy<Value = RouteMatch> {
     let hosts = subsequence(HOSTS.to_vec(), 0..=2);
     let methods = subsequence(vec!["GET", "PUT"], 0..=1);
     let headers = subsequence(vec![("x-a", "1"), ("x-b", "1")], 0..=1);
-    (hosts, any_path(), methods, headers).prop_map(|(hosts, path, methods, headers)| RouteMatch {
-        path,
-        ..route(&hosts, "/", &methods, &headers)
-    })
+    let is_fallback = prop::bool::weighted(0.3);
+    (hosts, any_path(), methods, headers, is_fallback).prop_map(
+        |(hosts, path, methods, headers, is_fallback)| RouteMatch {
+            path,
+            is_fallback,
+            ..route(&hosts, "/", &methods, &headers)
+        },
+    )
 }
 
 proptest! {
