@@ -5,6 +5,7 @@
 //! |-------------|------------------------------------------------------------------------|
 //! | [`cors`]    | what CORS says about a request: pure                                    |
 //! | [`framing`] | where the body of a request ends: pure                                  |
+//! | [`compat`]  | other gateways' settings and descriptions: pure                        |
 //! | [`config`]  | a file's text → a validated, compiled configuration, or all its errors |
 //! | [`routing`] | which route a request takes: pure                                       |
 //! | [`metrics`] | the counters, their names and labels                                   |
@@ -20,6 +21,7 @@ pub mod admin;
 pub mod buckets;
 #[cfg(feature = "gateway")]
 pub mod cli;
+pub mod compat;
 pub mod config;
 pub mod cors;
 #[cfg(test)]

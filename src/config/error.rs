@@ -117,7 +117,7 @@ impl Diagnostic {
     }
 
     /// Makes the diagnostic in place of so many others of this severity; `None` if there are none.
-    pub(super) fn of_more(severity: Severity, file: &Path, more: usize) -> Option<Self> {
+    pub(crate) fn of_more(severity: Severity, file: &Path, more: usize) -> Option<Self> {
         let what = match more {
             0 => return None,
             1 => format!("1 more {} is not listed", severity.as_str()),
@@ -127,7 +127,7 @@ impl Diagnostic {
     }
 
     /// Shortens all its texts, which quote a file of any size.
-    pub(super) fn shortened(self) -> Self {
+    pub(crate) fn shortened(self) -> Self {
         Self {
             path: shortened(self.path),
             value: self.value.map(shortened),

@@ -36,6 +36,7 @@ pub use source::ConfigSource;
 pub use sources::Sources;
 pub use warning::WarningName;
 pub use written::{Written, WrittenPlace, WrittenPlaces};
+pub use yaml::{Shape, Tree, TreeValue};
 
 use std::ffi::OsString;
 use std::io;

@@ -11,9 +11,11 @@ mod bounds;
 mod fitting;
 mod paths;
 mod places;
+mod tree;
 mod wording;
 
 pub(super) use places::Places;
+pub use tree::{Shape, Tree, Value as TreeValue};
 pub(super) use wording::Unknown;
 
 use super::error::{Firsts, Place, Problem};
@@ -236,6 +238,13 @@ impl SyntaxError {
                     place: Some(place),
                     path: String::new(),
                     problem: Problem::from(excess.to_string()).hint(excess.hint()),
+                };
+            }
+            Stop::Refused(place, problem) => {
+                return Self {
+                    place: Some(place),
+                    path: String::new(),
+                    problem,
                 };
             }
             Stop::Syntax { place, at, reason } => (place, at, reason),

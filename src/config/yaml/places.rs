@@ -9,14 +9,16 @@
 //! than in the file, and every walk has a bound. What they would take elsewhere is bounded while the
 //! events are read: see `bounds`.
 
-use super::bounds::{Bounds, Excess, check_text};
+use super::bounds::{Bounds, Excess, Limits, check_text};
 use super::paths::push_key;
-use crate::config::error::{Firsts, Place};
+use crate::config::error::{Firsts, Place, Problem};
 use crate::config::report::{Locator, Spot};
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
+use saphyr_parser::{Marker, Parser, Tag};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::rc::Rc;
+
+pub(super) use saphyr_parser::{Event, ScalarStyle};
 
 /// The places of a document's values and keys.
 #[derive(Debug, Default)]
@@ -59,6 +61,8 @@ enum Content {
 pub(super) enum Stop {
     /// A bound is exceeded here.
     Excess(Place, Excess),
+    /// The document has something here that the file format does not have.
+    Refused(Place, Problem),
     /// The text is not YAML here, which is behind so many of its bytes.
     Syntax {
         place: Place,
@@ -68,10 +72,10 @@ pub(super) enum Stop {
 }
 
 /// Maximum number of aliases and merge keys followed one after the other; beyond it, the walk ends.
-const MAX_STEPS: usize = 64;
+pub(super) const MAX_STEPS: usize = 64;
 
 /// The key that merges other mappings.
-const MERGE: &str = "<<";
+pub(super) const MERGE: &str = "<<";
 
 // === impl Places ===
 
@@ -82,23 +86,11 @@ impl Places {
     ///
     /// Fails where the text is not YAML, or exceeds a bound. What is behind was not read.
     pub(super) fn of(text: &str) -> Result<Self, Stop> {
-        let excess_at = |(at, excess): (usize, Excess)| Stop::Excess(end_of(&text[..at]), excess);
-        check_text(text).map_err(excess_at)?;
-        let mut indexer = Indexer::default();
-        for event in Parser::new_from_str(text) {
-            let (event, span) = event.map_err(|error| Stop::Syntax {
-                place: place_of(error.marker()),
-                at: text
-                    .char_indices()
-                    .nth(error.marker().index())
-                    .map_or(text.len(), |(at, _)| at),
-                reason: error.info().to_owned(),
-            })?;
-            let place = place_of(&span.start);
-            indexer
-                .take(&event, span)
-                .map_err(|excess| Stop::Excess(place, excess))?;
-        }
+        let mut indexer = Indexer::new();
+        each_event(text, &Limits::CONFIG, |event, place| {
+            let taken = indexer.take(event, place);
+            taken.map_err(|excess| Stop::Excess(place, excess))
+        })?;
         // A value that was left out may get a place behind a line break that the text does not
         // have.
         let end = end_of(text);
@@ -299,7 +291,6 @@ impl Locator for Places {
 }
 
 /// A walk over a document's events, which makes the index.
-#[derive(Default)]
 struct Indexer {
     places: Places,
     bounds: Bounds,
@@ -323,8 +314,16 @@ struct Open {
 // === impl Indexer ===
 
 impl Indexer {
-    fn take(&mut self, event: &Event<'_>, span: Span) -> Result<(), Excess> {
-        let place = place_of(&span.start);
+    fn new() -> Self {
+        Self {
+            places: Places::default(),
+            bounds: Bounds::new(Limits::CONFIG),
+            open: Vec::new(),
+            anchors: HashMap::new(),
+        }
+    }
+
+    fn take(&mut self, event: &Event<'_>, place: Place) -> Result<(), Excess> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 self.bounds.scalar(text.len() + bytes_of(tag), *anchor)?;
@@ -444,6 +443,32 @@ impl Indexer {
     }
 }
 
+/// Hands the events of `text` to `take`, each with its place, until it refuses one.
+///
+/// # Errors
+///
+/// Fails where the text is not YAML, or is refused. What is behind was not read.
+pub(super) fn each_event(
+    text: &str,
+    limits: &Limits,
+    mut take: impl FnMut(&Event<'_>, Place) -> Result<(), Stop>,
+) -> Result<(), Stop> {
+    let excess_at = |(at, excess): (usize, Excess)| Stop::Excess(end_of(&text[..at]), excess);
+    check_text(text, limits).map_err(excess_at)?;
+    for event in Parser::new_from_str(text) {
+        let (event, span) = event.map_err(|error| Stop::Syntax {
+            place: place_of(error.marker()),
+            at: text
+                .char_indices()
+                .nth(error.marker().index())
+                .map_or(text.len(), |(at, _)| at),
+            reason: error.info().to_owned(),
+        })?;
+        take(&event, place_of(&span.start))?;
+    }
+    Ok(())
+}
+
 fn place_of(marker: &Marker) -> Place {
     Place {
         line: marker.line(),
@@ -452,7 +477,7 @@ fn place_of(marker: &Marker) -> Place {
 }
 
 /// Returns the bytes of a tag, whose prefix a `%TAG` line may make long.
-fn bytes_of(tag: &Option<Cow<'_, Tag>>) -> usize {
+pub(super) fn bytes_of(tag: &Option<Cow<'_, Tag>>) -> usize {
     let tag = tag.as_ref();
     tag.map_or(0, |tag| tag.handle.len() + tag.suffix.len())
 }
