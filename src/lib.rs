@@ -5,7 +5,7 @@
 //! |-------------|------------------------------------------------------------------------|
 //! | [`cors`]    | what CORS says about a request: pure                                    |
 //! | [`framing`] | where the body of a request ends: pure                                  |
-//! | [`compat`]  | other gateways' settings and descriptions: pure                        |
+//! | [`compat`]  | other gateways' flags and descriptions → a configuration: pure         |
 //! | [`config`]  | a file's text → a validated, compiled configuration, or all its errors |
 //! | [`routing`] | which route a request takes: pure                                       |
 //! | [`metrics`] | the counters, their names and labels                                   |
