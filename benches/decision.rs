@@ -37,7 +37,8 @@ fn rule(origins: Vec<OriginPattern>) -> Rule {
         methods: NameList {
             any: false,
             names: names(&["PUT", "PATCH", "DELETE"]),
-        },
+        }
+        .into(),
         headers: NameList {
             any: false,
             names: names(&[
@@ -46,7 +47,8 @@ fn rule(origins: Vec<OriginPattern>) -> Rule {
                 "x-request-id",
                 "x-csrf-token",
             ]),
-        },
+        }
+        .into(),
         credentials: true,
         max_age: Some(7200),
         ..PolicySpec::default()

@@ -5,10 +5,10 @@ use super::bytes::Bytes;
 use super::naive::decision::{self as naive, Answer, Fields, How, Request, Written, WrittenOrigin};
 use super::origin::assert_safe_to_echo;
 use corsgate::cors::{
-    CorsRequest, Dangers, Decision, FieldName, FieldValue, LiteralPattern, NameList,
-    OnRejectedPreflight, OriginPattern, Policy, PolicyList, PolicySpec, PreflightAnswer,
-    PreflightDecision, PreflightStatus, Reason, RegexPattern, Rejection, ResponseFields, Rule,
-    UpstreamCorsHeaders, WrittenAnswer, decide,
+    AsWritten, CorsRequest, Dangers, Decision, FieldName, FieldValue, ListSpec, LiteralPattern,
+    NameList, OnRejectedPreflight, OriginPattern, OtherOptionsRequests, Policy, PolicyList,
+    PolicySpec, PreflightAnswer, PreflightDecision, PreflightStatus, Reason, RegexPattern,
+    Rejection, ResponseFields, Rule, UpstreamCorsHeaders, VerbatimList, WrittenAnswer, decide,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use std::sync::Arc;
@@ -99,6 +99,18 @@ const HEADERS: [&str; 16] = [
     "cookie",
 ];
 
+/// Texts that are sent as they are, lists or not.
+const VERBATIM: [&str; 8] = [
+    "",
+    "*",
+    "PUT",
+    "put,PUT , PUT",
+    "X-A,\tx-b, Authorization",
+    "PUT x-a",
+    "\"PUT\"",
+    ",,",
+];
+
 /// A rule, and what it is made of. `None` where the policy is refused, as the twin says it must be.
 fn rule(choices: &mut Bytes<'_>) -> Option<(Rule, naive::Rule)> {
     Some(match choices.below(16) {
@@ -137,12 +149,22 @@ fn policy(choices: &mut Bytes<'_>) -> Option<(Policy, Written)> {
         headers.names.push("authorization".to_owned());
     }
     let expose_headers = names(choices, &HEADERS, 8);
+    let credentials = choices.flag() && (!expose_headers.any || choices.below(8) == 7);
+    let mut list = |names: NameList| match choices.below(8) {
+        7 => {
+            let text = choices.pick(&VERBATIM).to_owned();
+            ListSpec::Verbatim(VerbatimList::parse(&text).expect("a value"))
+        }
+        _ => ListSpec::Names(names),
+    };
+    let (methods, headers) = (list(methods), list(headers));
+    let expose_headers = list(expose_headers);
     let mut written = Written {
         origins: Vec::new(),
         spec: PolicySpec {
             methods,
             headers,
-            credentials: choices.flag() && (!expose_headers.any || choices.below(8) == 7),
+            credentials,
             expose_headers,
             max_age: choices.pick(&[None, Some(0), Some(600), Some(u64::MAX)]),
             preflight_status: choices.pick(&[PreflightStatus::NoContent, PreflightStatus::Ok]),
@@ -154,6 +176,10 @@ fn policy(choices: &mut Bytes<'_>) -> Option<(Policy, Written)> {
                     body: "{}".into(),
                 }),
                 _ => OnRejectedPreflight::Forward,
+            },
+            other_options_requests: match choices.below(4) {
+                3 => OtherOptionsRequests::Reject,
+                _ => OtherOptionsRequests::Forward,
             },
             upstream_cors_headers: choices.pick(&[
                 UpstreamCorsHeaders::Strip,
@@ -270,7 +296,7 @@ fn request(choices: &mut Bytes<'_>, policy: &Written) -> Request {
     }
     for _ in 0..lines(choices) {
         request.request_method.push(match choices.below(16) {
-            0..8 => one_of(choices, &policy.spec.methods.names, "PUT").into(),
+            0..8 => one_of(choices, names_of(&policy.spec.methods), "PUT").into(),
             8 => choices.pick(&METHODS).into(),
             9 => choices
                 .pick(&["TRACE", "connect", "Track", "OPTIONS", "get"])
@@ -361,6 +387,10 @@ fn asking_origin(choices: &mut Bytes<'_>, origins: &[WrittenOrigin]) -> Vec<u8> 
     origin.into_bytes()
 }
 
+fn names_of(list: &ListSpec) -> &[String] {
+    list.names().map_or(&[], |list| &list.names)
+}
+
 fn one_of<'a>(choices: &mut Bytes<'_>, names: &'a [String], or: &'a str) -> &'a str {
     let index = choices.below(names.len().max(1));
     names.get(index).map_or(or, String::as_str)
@@ -379,7 +409,7 @@ fn requested_names(choices: &mut Bytes<'_>, policy: &Written) -> Vec<u8> {
     let mut names: Vec<&str> = Vec::new();
     for _ in 0..choices.pick(&[1, 1, 2, 1, 3, 0]) {
         names.push(match choices.below(16) {
-            0..8 => one_of(choices, &policy.spec.headers.names, "x-a"),
+            0..8 => one_of(choices, names_of(&policy.spec.headers), "x-a"),
             8..10 => choices.pick(&HEADERS),
             10..13 => choices.pick(&["authorization", "AUTHORIZATION"]),
             13 => "*",
@@ -634,16 +664,25 @@ pub fn check_invariants(rule: &Rule, request: &CorsRequest<'_>) {
     let values = own.iter().map(|(_, value)| value.as_bytes());
     for value in values {
         assert!(
-            value.iter().all(|byte| matches!(byte, 0x20..0x7f)),
+            value.iter().all(|byte| matches!(byte, b'\t' | 0x20..0x7f)),
             "{own:?}"
         );
     }
     if has_credentials {
-        let stars = ["allow-methods", "allow-headers", "expose-headers"];
-        for name in stars {
+        // The operator's own text may be a `*`.
+        let is_text = |of: fn(AsWritten) -> bool| {
+            let policies = rule.policies().into_iter().flat_map(PolicyList::policies);
+            policies.map(Policy::as_written).any(of)
+        };
+        let stars = [
+            ("allow-methods", is_text(|list| list.methods)),
+            ("allow-headers", is_text(|list| list.headers)),
+            ("expose-headers", is_text(|list| list.exposed)),
+        ];
+        for (name, is_text) in stars {
             let value = own.get(format!("access-control-{name}"));
             assert!(
-                value.is_none_or(|value| value != "*"),
+                is_text || value.is_none_or(|value| value != "*"),
                 "{name} with credentials"
             );
         }

@@ -11,8 +11,9 @@ mod tls;
 mod upstreams;
 
 pub(super) use policies::{
-    RawBlockDisallowedOrigins, RawOnRejectedPreflight, RawOrigin, RawOriginEntry, RawPolicy,
-    RawPreset, RawRejection, RawUpstreamCorsHeaders, RawWrittenAnswer,
+    RawBlockDisallowedOrigins, RawNameList, RawOnRejectedPreflight, RawOrigin, RawOriginEntry,
+    RawOtherOptionsRequests, RawPolicy, RawPreset, RawRejection, RawUpstreamCorsHeaders,
+    RawVerbatimList, RawWrittenAnswer,
 };
 pub(super) use routes::{
     RawCors, RawHeaderEdits, RawHost, RawMatch, RawPolicyRef, RawRewrite, RawRoute,

@@ -6,8 +6,8 @@
 
 use super::raw::{
     NotEmpty, OneOrMany, RawConfig, RawCors, RawDuration, RawHashKey, RawHashKeyField,
-    RawHashKeyWord, RawOnRejectedPreflight, RawOrigin, RawOriginEntry, RawPolicy, RawPreset,
-    RawRejection, RawScalar, RawSize, RawWrittenAnswer,
+    RawHashKeyWord, RawNameList, RawOnRejectedPreflight, RawOrigin, RawOriginEntry, RawPolicy,
+    RawPreset, RawRejection, RawScalar, RawSize, RawVerbatimList, RawWrittenAnswer,
 };
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform, transform_subschemas};
@@ -174,6 +174,12 @@ inline_schema!(RawHashKey, "HashKey", |generator| {
 
 inline_schema!(OneOrMany<String>, "Names", |generator| {
     one_or_many(&generator.subschema_for::<String>(), 0)
+});
+
+inline_schema!(RawNameList, "NameList", |generator| {
+    let names = one_or_many(&generator.subschema_for::<String>(), 0);
+    let text = generator.subschema_for::<RawVerbatimList>();
+    json_schema!({ "anyOf": [names, text] })
 });
 
 inline_schema!(OneOrMany<RawPreset>, "Presets", |generator| {

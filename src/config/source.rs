@@ -1,8 +1,8 @@
 //! The place that a configuration comes from, to be read there again.
 
+use super::compiled::Config;
 use super::error::ConfigError;
 use super::sources::Sources;
-use super::compiled::Config;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -178,6 +178,7 @@ fn within(this: Section, other: Section, form: &str) -> String {
         (S::Rewrite, S::Route) => return format!("write `{form}` beside `rewrite`, not in it"),
         (_, S::Route) => ("a route", format!("routes: [{{ {form} }}]")),
         (_, S::Upstream) => ("an upstream", format!("upstreams: {{ api: {{ {form} }} }}")),
+        (_, S::NameList) => ("a policy's list", format!("allow_methods: {{ {form} }}")),
         (_, S::UpstreamTls) => ("an upstream's `tls`", format!("tls: {{ {form} }}")),
         (_, S::HashKey) => ("a `hash_key`", format!("hash_key: {{ {form} }}")),
         (_, S::HealthCheck) => ("a `health_check`", format!("health_check: {{ {form} }}")),

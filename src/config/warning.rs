@@ -40,9 +40,15 @@ pub enum WarningName {
     PreflightWithoutCertificate,
     RegexMatchesNoOrigin,
     RegexMatchesTooMuch,
+    /// An `other_options_requests` that has no effect.
+    RejectsNothing,
     /// An origin with a scheme that no page has.
     SchemeOfNoPage,
+    /// A `*` that browsers take for a name.
+    StarIsAName,
     TrustsEveryProxy,
+    /// A list that is sent as written, and that browsers can't read.
+    UnreadableList,
     /// A certificate that no client gets.
     UnusedCertificate,
     UnusedClientCa,
@@ -56,7 +62,7 @@ pub enum WarningName {
 
 impl WarningName {
     /// The warnings that can be acknowledged.
-    pub(super) const ACKNOWLEDGEABLE: [Self; 29] = [
+    pub(super) const ACKNOWLEDGEABLE: [Self; 32] = [
         Self::BlocksNothing,
         Self::CertificateNotValid,
         Self::CertificateWithoutName,
@@ -81,8 +87,11 @@ impl WarningName {
         Self::PreflightWithoutCertificate,
         Self::RegexMatchesNoOrigin,
         Self::RegexMatchesTooMuch,
+        Self::RejectsNothing,
         Self::SchemeOfNoPage,
+        Self::StarIsAName,
         Self::TrustsEveryProxy,
+        Self::UnreadableList,
         Self::UnusedCertificate,
         Self::UnusedClientCa,
         Self::WordForSeveral,
@@ -114,8 +123,11 @@ impl WarningName {
             Self::PreflightWithoutCertificate => "preflight_without_certificate",
             Self::RegexMatchesNoOrigin => "regex_matches_no_origin",
             Self::RegexMatchesTooMuch => "regex_matches_too_much",
+            Self::RejectsNothing => "rejects_nothing",
             Self::SchemeOfNoPage => "scheme_of_no_page",
+            Self::StarIsAName => "star_is_a_name",
             Self::TrustsEveryProxy => "trusts_every_proxy",
+            Self::UnreadableList => "unreadable_list",
             Self::UnusedCertificate => "unused_certificate",
             Self::UnusedClientCa => "unused_client_ca",
             Self::WordForSeveral => "word_for_several",

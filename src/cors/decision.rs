@@ -14,13 +14,14 @@ use super::rule::Rule;
 /// The decision about one request.
 #[derive(Debug)]
 pub enum Decision<'a> {
+    /// A preflight, or OPTIONS that is rejected because it is not one.
     Preflight(PreflightDecision<'a>),
     /// Any other request. It is forwarded even if it is denied, unless the policy blocks it: the browser
     /// withholds the response.
     Actual(Actual),
 }
 
-/// The decision about a preflight.
+/// The decision about a preflight, or about OPTIONS that is rejected because it is not one.
 #[derive(Debug)]
 pub enum PreflightDecision<'a> {
     /// Answered here, with permission; the plan is for an error that is sent in place of it.
@@ -55,6 +56,9 @@ pub fn decide<'a>(rule: &'a Rule, request: &'a CorsRequest<'a>) -> Decision<'a> 
             let plan = unrouted(policies.as_deref(), request);
             let rejected = PreflightDecision::Rejected(Reason::NoRoute, Rejection::Deny, plan);
             Decision::Preflight(rejected)
+        }
+        (Rule::Policies(policies), _) if policies.rejects_as_other_options(request) => {
+            Decision::Preflight(reject_other_options(policies))
         }
         (Rule::Policies(policies), kind) => {
             Decision::Actual(actual::decide(policies, kind, request))
@@ -116,6 +120,25 @@ fn decide_preflight<'a>(
         }
         (OnRejectedPreflight::Forward, _) => PreflightDecision::PassedThrough(reason, denied),
     }
+}
+
+/// Rejects OPTIONS that is not a preflight by the last policy, which says no. Whether its origin is allowed is
+/// not looked at: there is nothing to permit.
+fn reject_other_options(policies: &PolicyList) -> PreflightDecision<'_> {
+    let policy = policies.last_index();
+    let plan = HeaderPlan::Preflight {
+        policy,
+        is_granted: false,
+        reason: Some(Reason::NotAPreflight),
+    };
+    let rejection = match policies.policy(policy).on_rejected_preflight() {
+        OnRejectedPreflight::Respond(written) => Rejection::Respond(written),
+        // No policy forwards what it rejects like this.
+        OnRejectedPreflight::Answer | OnRejectedPreflight::Deny | OnRejectedPreflight::Forward => {
+            Rejection::Deny
+        }
+    };
+    PreflightDecision::Rejected(Reason::NotAPreflight, rejection, plan)
 }
 
 /// Plans the answer to a preflight that no route matches. It can't succeed on a 404, but if the

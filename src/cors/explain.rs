@@ -52,6 +52,16 @@ pub fn explain(rule: &Rule, request: &CorsRequest<'_>, is_blocked: bool) -> Vec<
         Step::yes(StepName::Kind, kind_of(request)),
         Step::yes(StepName::Rule, rule_of(rule, kind)),
     ];
+    if let Rule::Policies(policies) = rule
+        && policies.rejects_as_other_options(request)
+    {
+        let finding = format!(
+            "{} has `other_options_requests: reject`, and this OPTIONS is not a preflight",
+            the_policy(policies.policy(policies.last_index()))
+        );
+        steps[1] = Step::no(StepName::Rule, Reason::NotAPreflight, finding, None);
+        return steps;
+    }
     let policies = match (rule, kind) {
         (Rule::NoRoute(_), RequestKind::Preflight) => {
             steps[1].result = StepResult::No(Reason::NoRoute);
@@ -84,6 +94,9 @@ pub fn explain(rule: &Rule, request: &CorsRequest<'_>, is_blocked: bool) -> Vec<
 
 fn kind_of(request: &CorsRequest<'_>) -> &'static str {
     match request.kind() {
+        RequestKind::NotCors if request.method == b"OPTIONS" => {
+            "OPTIONS without Origin: neither a preflight nor any CORS request"
+        }
         RequestKind::NotCors => "no Origin field: not a CORS request",
         RequestKind::Preflight => {
             "OPTIONS with Origin and Access-Control-Request-Method: a preflight"
@@ -114,6 +127,14 @@ fn rule_of(rule: &Rule, kind: RequestKind) -> String {
         Rule::NoRoute(None) => {
             "no route, and no `default_policy`: the 404 has no CORS headers".to_owned()
         }
+    }
+}
+
+/// Names one of the policies for a sentence.
+fn the_policy(policy: &Policy) -> String {
+    match policy.name() {
+        "" => "the policy".to_owned(),
+        name => format!("the policy `{name}`"),
     }
 }
 
@@ -197,6 +218,11 @@ fn method_step(policy: &Policy, request: &CorsRequest<'_>) -> Step {
             let method = request.requested_method().unwrap_or_default();
             let shown = quoted(method);
             let is_listed = policy.method_names().any(|listed| listed == method);
+            if policy.as_written().methods && !is_safelisted_method(method) {
+                let finding =
+                    "not compared: `allow_methods` is sent as written, and the browser compares";
+                return Step::yes(name, format!("{shown} is {finding}"));
+            }
             let why = match is_safelisted_method(method) {
                 true => "GET, HEAD and POST always are",
                 false if is_listed => "it is in `allow_methods`",
@@ -236,6 +262,9 @@ fn headers_step(policy: &Policy, request: &CorsRequest<'_>) -> Step {
                     .any(|known| known.eq_ignore_ascii_case(name))
             };
             let why = match headers.elements().all(is_listed) {
+                _ if policy.as_written().headers => {
+                    "not compared: `allow_headers` is sent as written, and the browser compares"
+                }
                 true => "in `allow_headers`",
                 false => "`allow_headers` has `*`",
             };
@@ -249,6 +278,9 @@ fn headers_step(policy: &Policy, request: &CorsRequest<'_>) -> Step {
             let all: Vec<String> = refused.iter().copied().map(quoted).collect();
             let finding = match (headers.is_within_bounds(), all.as_slice()) {
                 (false, _) => "Access-Control-Request-Headers is too long".to_owned(),
+                (true, all) if policy.as_written().headers => {
+                    format!("{}: malformed", all.join(", "))
+                }
                 (true, [one]) => format!("{one} is not in `allow_headers`"),
                 (true, all) => format!("{} are not in `allow_headers`", all.join(", ")),
             };

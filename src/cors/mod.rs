@@ -74,9 +74,9 @@ pub use origins::pattern::{
 pub use origins::regex::{DeadPart, RegexError, RegexPattern};
 pub use outcome::{ActualOutcome, Outcome, PreflightOutcome, Reason};
 pub use policy::{
-    BlockDisallowedOrigins, Dangers, NameList, OnRejectedPreflight, Policy, PolicyError,
-    PolicyErrorKind, PolicySpec, PreflightStatus, SpecField, UNRELATED_ORIGINS,
-    UpstreamCorsHeaders, WrittenAnswer,
+    AsWritten, BlockDisallowedOrigins, Dangers, ListSpec, NameList, OnRejectedPreflight,
+    OtherOptionsRequests, Policy, PolicyError, PolicyErrorKind, PolicySpec, PreflightStatus,
+    SpecField, UNRELATED_ORIGINS, UpstreamCorsHeaders, VerbatimError, VerbatimList, WrittenAnswer,
 };
 pub use policy_list::{PolicyIndex, PolicyList, PolicyListError};
 pub use preflight::PreflightAnswer;

@@ -14,7 +14,7 @@ pub enum ActualOutcome {
     PassedThrough,
 }
 
-/// The reason for a preflight's outcome.
+/// The reason for the outcome of a preflight, or of a request that is rejected because it is not one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {
     Allowed,
@@ -26,9 +26,11 @@ pub enum Reason {
     MalformedHeaders,
     NoRoute,
     RoutePassthrough,
+    /// OPTIONS without Origin or Access-Control-Request-Method, where the policy rejects such requests.
+    NotAPreflight,
 }
 
-/// The outcome of a preflight.
+/// The outcome of a preflight, or of a request that is rejected because it is not one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PreflightOutcome {
     Handled,
@@ -116,7 +118,7 @@ impl ActualOutcome {
 // === impl Reason ===
 
 impl Reason {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Allowed,
         Self::OriginNotAllowed,
         Self::MethodNotAllowed,
@@ -126,6 +128,7 @@ impl Reason {
         Self::MalformedHeaders,
         Self::NoRoute,
         Self::RoutePassthrough,
+        Self::NotAPreflight,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -139,6 +142,7 @@ impl Reason {
             Self::MalformedHeaders => "malformed_headers",
             Self::NoRoute => "no_route",
             Self::RoutePassthrough => "route_passthrough",
+            Self::NotAPreflight => "not_a_preflight",
         }
     }
 }

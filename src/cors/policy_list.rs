@@ -6,7 +6,7 @@
 
 use super::origins::matcher::{MatcherError, OriginMatcher, PatternId};
 use super::origins::origin::OriginError;
-use super::policy::Policy;
+use super::policy::{OtherOptionsRequests, Policy};
 use super::preflight::check_origin;
 use super::request::CorsRequest;
 use super::response_fields::{FieldValue, VarySet};
@@ -114,6 +114,17 @@ impl PolicyList {
     /// Returns the place of the last policy, which says no where no origin matches.
     pub(super) fn last_index(&self) -> PolicyIndex {
         PolicyIndex(self.first.len() as u8)
+    }
+
+    /// Whether the request is rejected because it is OPTIONS and not a preflight. The last policy says so, as
+    /// it says no where no origin matches.
+    pub(super) fn rejects_as_other_options(&self, request: &CorsRequest<'_>) -> bool {
+        self.rejects_other_options() && request.is_other_options()
+    }
+
+    /// Whether OPTIONS requests that are not preflights are rejected.
+    pub(super) fn rejects_other_options(&self) -> bool {
+        self.last.other_options_requests() == OtherOptionsRequests::Reject
     }
 
     /// Returns the policy that decides about the request.

@@ -6,15 +6,14 @@
 //! have.
 
 use super::fetch_lists::{
-    is_cors_response_field, is_forbidden_method, is_forbidden_request_header, is_safelisted_method,
-    is_token,
+    is_cors_response_field, is_forbidden_method, is_forbidden_request_header, is_token,
 };
 use super::near_miss;
 use super::origins::origin::Origin;
 use super::origins::pattern::OriginPattern;
 use super::policy::Policy;
 use super::policy_list::PolicyList;
-use super::preflight::{check_headers, check_method, check_origin};
+use super::preflight::check_origin;
 use super::request::{CorsRequest, RequestKind};
 use super::response_fields::FieldName;
 
@@ -51,19 +50,30 @@ pub fn remedies<'p>(
     {
         return (earlier, vec![remedy]);
     }
+    if policies.rejects_as_other_options(request) {
+        let says_no = policies.policy(policies.last_index());
+        let remedy = Remedy::Set {
+            key: "other_options_requests",
+            value: "forward".to_owned(),
+        };
+        return (says_no, vec![remedy]);
+    }
     let is_any = policies.is_constant_any();
     let is_preflight = request.kind() == RequestKind::Preflight;
     let origin = request.origin.one();
     if check_origin(policies, request).is_err() && (is_preflight || !is_any) {
         remedies.extend(origin.and_then(|origin| of_origin(policy, origin)));
     }
+    let lists_method = request
+        .requested_method()
+        .is_some_and(|method| policy.lists_method(method));
     if is_preflight
-        && check_method(policy, request).is_err()
+        && !lists_method
         && let Some(method) = request.request_method.one()
     {
         remedies.extend(of_method(policy, method));
     }
-    if is_preflight && check_headers(policy, request).is_err() {
+    if is_preflight {
         remedies.extend(of_headers(policy, request));
     }
     if credentials && !has(policy, FieldName::AllowCredentials) {
@@ -82,7 +92,10 @@ pub fn remedies<'p>(
     let can_be_exposed = |name: &&String| !name.starts_with("set-cookie");
     let values: Vec<String> = reads.iter().filter(can_be_exposed).cloned().collect();
     remedies.extend((!values.is_empty()).then_some(Remedy::Add {
-        key: "expose_headers",
+        key: match policy.as_written().exposed {
+            true => "expose_headers.verbatim",
+            false => "expose_headers",
+        },
         values,
         nearest: None,
     }));
@@ -147,9 +160,12 @@ fn of_method(policy: &Policy, method: &[u8]) -> Vec<Remedy> {
         );
         remedies.push(Remedy::Script(words));
     }
-    if !policy.allows_method(upper.as_bytes()) && !is_safelisted_method(upper.as_bytes()) {
+    if !policy.lists_method(upper.as_bytes()) {
         remedies.push(Remedy::Add {
-            key: "allow_methods",
+            key: match policy.as_written().methods {
+                true => "allow_methods.verbatim",
+                false => "allow_methods",
+            },
             values: vec![upper],
             nearest: None,
         });
@@ -159,9 +175,8 @@ fn of_method(policy: &Policy, method: &[u8]) -> Vec<Remedy> {
 
 fn of_headers(policy: &Policy, request: &CorsRequest<'_>) -> Vec<Remedy> {
     let refused = request
-        .request_headers
-        .elements()
-        .filter(|name| is_token(name) && !policy.allows_header(name))
+        .requested_names()
+        .filter(|name| is_token(name) && !policy.lists_header(name))
         .map(|name| String::from_utf8_lossy(name).to_ascii_lowercase());
     let (of_responses, names): (Vec<String>, Vec<String>) =
         refused.partition(|name| is_cors_response_field(name));
@@ -175,7 +190,10 @@ fn of_headers(policy: &Policy, request: &CorsRequest<'_>) -> Vec<Remedy> {
         .collect();
     if !values.is_empty() {
         remedies.push(Remedy::Add {
-            key: "allow_headers",
+            key: match policy.as_written().headers {
+                true => "allow_headers.verbatim",
+                false => "allow_headers",
+            },
             values,
             nearest: None,
         });

@@ -134,6 +134,11 @@ impl<'a> CorsRequest<'a> {
         }
     }
 
+    /// Whether this is OPTIONS, and not a preflight.
+    pub fn is_other_options(&self) -> bool {
+        self.method == b"OPTIONS" && self.kind() != RequestKind::Preflight
+    }
+
     /// Returns the method that a preflight asks for, if it is a token.
     pub fn requested_method(&self) -> Option<&'a [u8]> {
         match self.request_method {

@@ -64,6 +64,9 @@ impl Rule {
         match (self, reason) {
             (Self::Policies(_), Reason::NoRoute | Reason::RoutePassthrough) => false,
             (Self::Policies(_), Reason::Allowed) => outcome == Handled,
+            (Self::Policies(policies), Reason::NotAPreflight) => {
+                outcome == Rejected && policies.rejects_other_options()
+            }
             (Self::Policies(policies), _) => policies.policies().any(|policy| {
                 outcome
                     == match policy.on_rejected_preflight() {

@@ -34,7 +34,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method, Request, Uri};
 use judgement::{judge_preflight, ruling};
 use script::explain_script;
-use unasked::{explain_options, explain_websocket};
+use unasked::{explain_options, explain_websocket, rule_on_rejected_options};
 
 /// A report in the format that was asked for.
 pub struct Explained {
@@ -109,6 +109,7 @@ fn judge(snapshot: &Snapshot, question: &Question) -> Result<Report, QuestionErr
             exchange.browser.says = "makes no CORS check".to_owned();
             "the request has no Origin: a browser sends one with every cross-origin request of a script"
                 .clone_into(&mut report.why);
+            rule_on_rejected_options(snapshot, question, &header, &exchange, &mut report);
             report.request = Some(exchange);
         }
         // A script's own OPTIONS is asked for by a preflight first; a tool's is not.

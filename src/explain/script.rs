@@ -4,6 +4,7 @@ use super::exchange::{Seen, exchange};
 use super::judgement::{judge_preflight, judge_response, ruling};
 use super::question::{Question, QuestionError};
 use super::report::{Browser, Report, Ruling};
+use super::unasked::rule_on_rejected_options;
 use crate::cors::browser::ScriptRequest;
 use crate::proxy::Snapshot;
 use http::{HeaderName, HeaderValue};
@@ -54,6 +55,12 @@ pub(super) fn explain_script(
             .and_then(|step| step.near_miss.clone())
             .unwrap_or_default();
         report.why = format!("the gateway answers the page with 403: {miss}");
+        report.request = Some(exchange_itself);
+        return Ok(());
+    }
+    if question.is_same_origin(&origin) && exchange_itself.is_rejected_as_other_options() {
+        exchange_itself.browser.says = "makes no CORS check".to_owned();
+        rule_on_rejected_options(snapshot, question, &header, &exchange_itself, report);
         report.request = Some(exchange_itself);
         return Ok(());
     }

@@ -3,9 +3,18 @@
 use super::exchange::exchange;
 use super::question::{Question, QuestionError};
 use super::report::{Author, Exchange, Report, Ruling};
-use crate::cors::{BlockDisallowedOrigins, Rule};
+use crate::cors::{BlockDisallowedOrigins, Reason, Rule};
 use crate::proxy::Snapshot;
 use http::request::Parts;
+
+// === impl Exchange ===
+
+impl Exchange {
+    /// Whether the gateway rejects OPTIONS because it is not a preflight.
+    pub(super) fn is_rejected_as_other_options(&self) -> bool {
+        self.reason == Some(Reason::NotAPreflight.as_str())
+    }
+}
 
 /// Explains the handshake of a WebSocket.
 pub(super) fn explain_websocket(
@@ -110,7 +119,31 @@ pub(super) fn explain_options(
         }
         (Some(why), _) => (Ruling::Fails, why),
     };
+    rule_on_rejected_options(snapshot, question, header, &exchange, report);
     report.request = Some(exchange);
+}
+
+/// Overrules the verdict on OPTIONS that the gateway rejects because it is not a preflight.
+pub(super) fn rule_on_rejected_options(
+    snapshot: &Snapshot,
+    question: &Question,
+    header: &Parts,
+    exchange: &Exchange,
+    report: &mut Report,
+) {
+    if !exchange.is_rejected_as_other_options() {
+        return;
+    }
+    report.verdict = Ruling::Fails;
+    let cause = exchange.cause().unwrap_or_default();
+    let status = exchange.response.status.unwrap_or_default();
+    report.why = format!("{cause}; the gateway answers {status}");
+    report.take_changes(snapshot, question, &[(exchange, header)], &[]);
+    if question.values("origin").next().is_none() {
+        let note = "a preflight has both `Origin` and `Access-Control-Request-Method`: to ask as a browser does before a \
+                    script's PUT, add what is missing";
+        report.notes.push(note.to_owned());
+    }
 }
 
 /// Returns the gateway's reason for an error in place of an upstream's response.

@@ -261,10 +261,15 @@ impl<'a> Routed<'a> {
         if let Some(reason) = self.reason_to_reject() {
             self.note_rejection(reason, started);
         }
+        let outcome = self.outcome();
         Record {
             route: self.route_id,
-            kind: self.request.kind(),
-            outcome: self.outcome(),
+            kind: match outcome {
+                // OPTIONS that is rejected because it is not one counts as one: the gateway answers it.
+                Outcome::Preflight(..) => RequestKind::Preflight,
+                Outcome::Actual(_) => self.request.kind(),
+            },
+            outcome,
             error: self.error(),
             started,
         }

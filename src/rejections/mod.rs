@@ -19,6 +19,8 @@ use tracing::info;
 /// Maximum number of refused headers of one preflight that are noted; more are left out.
 const MAX_HEADERS: usize = 8;
 
+/// The value in place of a field that is missing.
+const MISSING: &[u8] = b"(missing)";
 /// The value in place of a field of which there are several lines.
 const SEVERAL_LINES: &[u8] = b"(several)";
 /// The value in place of the names in a list that is past its bounds.
@@ -102,7 +104,8 @@ impl Rejections {
             Reason::OriginNotAllowed | Reason::MalformedOrigin | Reason::NoRoute => {
                 tables.origins.add(route, reason, origin, last);
             }
-            Reason::MethodNotAllowed | Reason::MalformedMethod => {
+            // The method is OPTIONS.
+            Reason::MethodNotAllowed | Reason::MalformedMethod | Reason::NotAPreflight => {
                 tables.methods.add(route, reason, method, last);
             }
             Reason::HeadersNotAllowed | Reason::MalformedHeaders => {
@@ -170,7 +173,7 @@ fn value_of(field: SingleValue<'_>) -> &[u8] {
     match field {
         SingleValue::One(value) => value,
         SingleValue::Many => SEVERAL_LINES,
-        SingleValue::Absent => b"",
+        SingleValue::Absent => MISSING,
     }
 }
 

@@ -151,7 +151,15 @@ impl Server {
             let (bound, metrics) = (&addresses.listeners, metrics.clone());
             let echo = EchoServer::new(&control_stopped);
             let background = Background::start("reload")?;
-            Reloader::new(config, bound, source, metrics, echo, background, descriptors)
+            Reloader::new(
+                config,
+                bound,
+                source,
+                metrics,
+                echo,
+                background,
+                descriptors,
+            )
         };
         let reloader = Arc::new(reloader?);
         let snapshot = Arc::clone(reloader.snapshot());

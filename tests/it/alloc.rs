@@ -20,11 +20,13 @@ fn policy(origins: &[&str], credentials: bool) -> Rule {
         methods: NameList {
             any: false,
             names: names(&["PUT", "DELETE"]),
-        },
+        }
+        .into(),
         headers: NameList {
             any: false,
             names: names(&["authorization", "content-type", "x-a", "x-b"]),
-        },
+        }
+        .into(),
         credentials,
         ..PolicySpec::default()
     };

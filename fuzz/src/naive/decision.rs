@@ -4,7 +4,10 @@
 use super::origin::{self, Origin};
 use super::pattern::{self, Pattern};
 use super::regex;
-use corsgate::cors::{OnRejectedPreflight, PolicySpec, PreflightStatus, UpstreamCorsHeaders};
+use corsgate::cors::{
+    ListSpec, OnRejectedPreflight, OtherOptionsRequests, PolicySpec, PreflightStatus,
+    UpstreamCorsHeaders,
+};
 
 /// A policy as it is written: `spec` says all but the origins.
 #[derive(Debug, Clone, Default)]
@@ -80,6 +83,12 @@ pub fn decide(rule: &Rule, request: &Request, upstream: &Fields) -> Answer {
     let has_origin = !request.origin.is_empty();
     let is_preflight =
         request.method == b"OPTIONS" && has_origin && !request.request_method.is_empty();
+    if let (Rule::Policies(policies), false) = (rule, is_preflight)
+        && request.method == b"OPTIONS"
+        && let Some(answer) = no_preflight(policies)
+    {
+        return answer;
+    }
     match (rule, is_preflight) {
         (Rule::Off, _) => actual("none", upstream.clone()),
         (Rule::Passthrough, false) if has_origin => actual("passed_through", upstream.clone()),
@@ -124,6 +133,27 @@ pub fn decide(rule: &Rule, request: &Request, upstream: &Fields) -> Answer {
         }
         (Rule::Policies(policies), true) => preflight(policies, request, upstream),
     }
+}
+
+/// The answer of the last policy to OPTIONS that is not a preflight, if it rejects that.
+fn no_preflight(policies: &[Written]) -> Option<Answer> {
+    let spec = &policies.last()?.spec;
+    let is_rejected = spec.other_options_requests == OtherOptionsRequests::Reject;
+    let status = match &spec.on_rejected_preflight {
+        OnRejectedPreflight::Respond(written) => written.status.as_u16(),
+        _ => 403,
+    };
+    let mut fields = Fields::new();
+    add_vary(&mut fields, &PREFLIGHT_VARY);
+    if policies.iter().any(|policy| policy.spec.private_network) {
+        add_vary(&mut fields, &["access-control-request-private-network"]);
+    }
+    is_rejected.then_some(Answer {
+        outcome: "rejected",
+        reason: Some("not_a_preflight"),
+        how: How::Rejected(status),
+        fields,
+    })
 }
 
 /// Whether the request is sent to its page's own host and port, as far as can be told.
@@ -227,13 +257,13 @@ fn deciding<'p>(policies: &'p [Written], request: &Request) -> Option<&'p Writte
 /// A `*` would say to some browsers that what was refused is allowed.
 fn write_out(policy: &Written, request: &Request, fields: &mut Fields) {
     let method = one(&request.request_method).expect("it was asked for");
-    if policy.spec.methods.any && !allows_method(policy, method) {
+    if has_any(&policy.spec.methods) && !allows_method(policy, method) {
         fields.remove(METHODS);
     }
     let asked = list(&request.request_headers);
     let (allowed, refused): (Vec<_>, Vec<_>) =
         asked.iter().partition(|name| allows_header(policy, name));
-    if policy.spec.headers.any && !refused.is_empty() {
+    if has_any(&policy.spec.headers) && !refused.is_empty() {
         fields.remove(HEADERS);
         if !allowed.is_empty() {
             let allowed: Vec<String> = allowed
@@ -301,7 +331,9 @@ pub fn allows_origin(policy: &Written, origin: &Origin) -> bool {
 }
 
 fn allows_method(policy: &Written, method: &[u8]) -> bool {
-    let listed = &policy.spec.methods;
+    let ListSpec::Names(listed) = &policy.spec.methods else {
+        return true;
+    };
     let forbidden = ["CONNECT", "TRACE", "TRACK"];
     let text = String::from_utf8_lossy(method);
     matches!(method, b"GET" | b"HEAD" | b"POST")
@@ -310,7 +342,9 @@ fn allows_method(policy: &Written, method: &[u8]) -> bool {
 }
 
 fn allows_header(policy: &Written, name: &[u8]) -> bool {
-    let listed = &policy.spec.headers;
+    let ListSpec::Names(listed) = &policy.spec.headers else {
+        return true;
+    };
     let name = String::from_utf8_lossy(name).to_lowercase();
     listed
         .names
@@ -332,8 +366,8 @@ fn grant(policy: &Written, request: &Request) -> Fields {
     if spec.credentials {
         set(&mut fields, CREDENTIALS, "true");
     }
-    match joined(spec.methods.any, &spec.methods.names) {
-        Some(_) if spec.methods.any && spec.credentials => set(&mut fields, METHODS, method),
+    match value(&spec.methods, false) {
+        Some(_) if has_any(&spec.methods) && spec.credentials => set(&mut fields, METHODS, method),
         Some(all) => set(&mut fields, METHODS, all),
         None => {}
     }
@@ -341,16 +375,17 @@ fn grant(policy: &Written, request: &Request) -> Fields {
         .iter()
         .map(|name| String::from_utf8_lossy(name).to_lowercase())
         .collect();
-    match joined(spec.headers.any, &lower(&spec.headers.names)) {
+    let echoes = has_any(&spec.headers) && spec.credentials;
+    match value(&spec.headers, true) {
         // No names asked for, no field.
-        Some(_) if spec.headers.any && spec.credentials && requested.is_empty() => {}
-        Some(_) if spec.headers.any && spec.credentials => {
+        Some(_) if echoes && requested.is_empty() => {}
+        Some(_) if echoes => {
             set(&mut fields, HEADERS, requested.join(", "));
         }
         Some(all) => set(&mut fields, HEADERS, all),
         None => {}
     }
-    if let Some(all) = joined(spec.expose_headers.any, &lower(&spec.expose_headers.names)) {
+    if let Some(all) = value(&spec.expose_headers, true) {
         set(&mut fields, EXPOSE, all);
     }
     if let Some(seconds) = spec.max_age {
@@ -398,7 +433,7 @@ fn response(policies: &[Written], request: &Request, upstream: &Fields) -> (bool
             set(&mut fields, CREDENTIALS, "true");
         }
         if !fields.contains_key(EXPOSE)
-            && let Some(all) = joined(spec.expose_headers.any, &lower(&spec.expose_headers.names))
+            && let Some(all) = value(&spec.expose_headers, true)
         {
             set(&mut fields, EXPOSE, all);
         }
@@ -460,6 +495,20 @@ pub fn list(lines: &[Vec<u8>]) -> Vec<Vec<u8>> {
     elements
 }
 
+/// A text has no `*` of the gateway's, whatever it says.
+fn has_any(list: &ListSpec) -> bool {
+    matches!(list, ListSpec::Names(list) if list.any)
+}
+
+/// The value that is sent for a list: a text as it is, and names joined.
+fn value(list: &ListSpec, in_lower_case: bool) -> Option<String> {
+    match list {
+        ListSpec::Verbatim(text) => Some(text.text().to_owned()).filter(|text| !text.is_empty()),
+        ListSpec::Names(list) if in_lower_case => joined(list.any, &lower(&list.names)),
+        ListSpec::Names(list) => joined(list.any, &list.names),
+    }
+}
+
 fn lower(names: &[String]) -> Vec<String> {
     names.iter().map(|name| name.to_lowercase()).collect()
 }
@@ -514,12 +563,16 @@ pub fn is_refused(policy: &Written) -> Option<bool> {
     };
     let is_hidden =
         |name: &String| ["set-cookie", "set-cookie2"].contains(&name.to_lowercase().as_str());
-    let headers = &spec.headers.names;
-    let exposed = &spec.expose_headers;
+    let names = |list: &ListSpec| list.names().cloned().unwrap_or_default();
+    let (methods, headers) = (names(&spec.methods), names(&spec.headers).names);
+    let exposed = &names(&spec.expose_headers);
+    let contradicts = spec.other_options_requests == OtherOptionsRequests::Reject
+        && spec.on_rejected_preflight == OnRejectedPreflight::Forward;
     let is_refused = policy.origins.is_empty()
         || (policy.origins.len() > 1 && policy.origins.iter().any(is_any))
-        || (spec.methods.any && !spec.methods.names.is_empty())
-        || spec.methods.names.iter().any(is_wrong_method)
+        || contradicts
+        || (methods.any && !methods.names.is_empty())
+        || methods.names.iter().any(is_wrong_method)
         || headers
             .iter()
             .any(|name| is_wrong_header(name) || is_forbidden_header(name))

@@ -174,13 +174,20 @@ impl Reader<'_> {
     }
 
     fn value_of_switch(&mut self, argument: &Argument, name: &str, value: &str) {
-        let message = format!("it is a switch, and takes no value such as `{}`", shown(value));
+        let message = format!(
+            "it is a switch, and takes no value such as `{}`",
+            shown(value)
+        );
         let hint = format!("write `{name}`, or leave it out");
         self.report.error(name, argument.source, message, hint);
     }
 
     fn ambiguous(&mut self, argument: &Argument, names: &[&str]) {
-        let mut list: Vec<_> = names.iter().take(MAX_SHOWN).map(|n| format!("`{n}`")).collect();
+        let mut list: Vec<_> = names
+            .iter()
+            .take(MAX_SHOWN)
+            .map(|n| format!("`{n}`"))
+            .collect();
         if names.len() > MAX_SHOWN {
             list.push("…".to_owned());
         }
@@ -322,7 +329,11 @@ fn name_of(text: &str) -> &str {
 /// Returns a text from the outside as messages show it: in one line, and not without end.
 pub(super) fn shown(text: &str) -> String {
     const MAX: usize = 100;
-    let mut shown: String = text.chars().take(MAX).flat_map(char::escape_debug).collect();
+    let mut shown: String = text
+        .chars()
+        .take(MAX)
+        .flat_map(char::escape_debug)
+        .collect();
     if text.chars().nth(MAX).is_some() {
         shown.push('…');
     }

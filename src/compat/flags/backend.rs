@@ -60,14 +60,20 @@ pub(super) fn address(given: &Given, report: &mut Report) -> BackendAddress {
 
 /// Takes an address apart. Returns what stands behind it, too.
 fn parse(text: &str) -> Result<(BackendAddress, &str), (String, &'static str)> {
-    const FORM: &str = "write `http`, `https`, `grpc` or `grpcs`, `://`, the host, and a port if it has one";
+    const FORM: &str =
+        "write `http`, `https`, `grpc` or `grpcs`, `://`, the host, and a port if it has one";
     let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
     let scheme = match scheme.to_ascii_lowercase().as_str() {
         "http" => Scheme::Http,
         "https" => Scheme::Https,
         "grpc" => Scheme::Grpc,
         "grpcs" => Scheme::Grpcs,
-        _ => return Err((format!("`{}` is not the scheme of a backend", shown(scheme)), FORM)),
+        _ => {
+            return Err((
+                format!("`{}` is not the scheme of a backend", shown(scheme)),
+                FORM,
+            ));
+        }
     };
     let (authority, ignored) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     if authority.contains('@') {
@@ -87,7 +93,13 @@ fn parse(text: &str) -> Result<(BackendAddress, &str), (String, &'static str)> {
         return Err((format!("`{}` has no host", shown(text)), FORM));
     }
     let port = match port {
-        "" => if scheme.has_tls() { 443 } else { 80 },
+        "" => {
+            if scheme.has_tls() {
+                443
+            } else {
+                80
+            }
+        }
         port => port
             .strip_prefix(':')
             .filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
@@ -141,11 +153,19 @@ pub(super) fn tls(given: &Given, report: &mut Report) -> BackendTls {
         given.refuse_both(GRPC_ROOTS, ROOTS, TWO, report);
         given.refuse_both(GRPC_ROOTS, OLD_ROOTS, TWO, report);
     }
-    let roots = [ROOTS, OLD_ROOTS].iter().find_map(|flag| given.filled(flag));
+    let roots = [ROOTS, OLD_ROOTS]
+        .iter()
+        .find_map(|flag| given.filled(flag));
     let roots = roots.or_else(|| of_grpc(GRPC_ROOTS));
     let of_folder = [CLIENT_CERTIFICATE, OLD_CLIENT_CERTIFICATE]
         .into_iter()
-        .find_map(|flag| Some(files(&given.filled(flag)?.text, ("client", "backend"), flag)));
+        .find_map(|flag| {
+            Some(files(
+                &given.filled(flag)?.text,
+                ("client", "backend"),
+                flag,
+            ))
+        });
     let of_nginx = || {
         let is_on = given.is_on(MUTUAL);
         is_on.then(|| files(NGINX_FOLDER, ("client", "backend"), MUTUAL))
@@ -185,7 +205,11 @@ fn half(flag: &str, other: &str, source: Source, report: &mut Report) {
 
 /// Returns the files in a folder. `names` are those of ESPv2, and of ESP in its own folder.
 pub(super) fn files(folder: &str, names: (&str, &str), flag: &'static str) -> CertificateFiles {
-    let name = if folder.contains(NGINX_FOLDER) { names.1 } else { names.0 };
+    let name = if folder.contains(NGINX_FOLDER) {
+        names.1
+    } else {
+        names.0
+    };
     let slash = if folder.ends_with('/') { "" } else { "/" };
     CertificateFiles {
         certificate: format!("{folder}{slash}{name}.crt"),
@@ -212,7 +236,11 @@ pub(super) fn retries(given: &Given, report: &mut Report) -> usize {
             .ok()
             .filter(|count| *count <= MAX_RETRIES)
             .unwrap_or_else(|| {
-                report.warn(RETRIES, value.source, format!("{MAX_RETRIES} is the highest number there is"));
+                report.warn(
+                    RETRIES,
+                    value.source,
+                    format!("{MAX_RETRIES} is the highest number there is"),
+                );
                 MAX_RETRIES
             }),
         Err(_) => {

@@ -40,7 +40,12 @@ const NO_ORIGIN: &str = r"\xFF";
 pub(super) fn read(given: &Given, report: &mut Report) -> Option<CorsOptions> {
     let Some(preset) = given.filled("--cors_preset") else {
         for flag in WITH_A_PRESET {
-            ignored(flag, "it does nothing without `--cors_preset`", given, report);
+            ignored(
+                flag,
+                "it does nothing without `--cors_preset`",
+                given,
+                report,
+            );
         }
         return None;
     };

@@ -27,7 +27,10 @@ pub(super) struct DurationError {
 /// Returns the whole seconds of a duration.
 pub(super) fn seconds(text: &str) -> Result<u64, DurationError> {
     let error = |message: &str, hint: &str| DurationError {
-        message: format!("`{}` is not a duration: {message}", super::arguments::shown(text)),
+        message: format!(
+            "`{}` is not a duration: {message}",
+            super::arguments::shown(text)
+        ),
         hint: hint.to_owned(),
     };
     const FORM: &str = "write numbers with units, such as `480h`, `1.5h` or `2h45m`";
@@ -42,7 +45,10 @@ pub(super) fn seconds(text: &str) -> Result<u64, DurationError> {
         return Err(error("it is empty", FORM));
     }
     if text.contains(char::is_whitespace) {
-        return Err(error("it has blanks", "write it without blanks, such as `2h45m`"));
+        return Err(error(
+            "it has blanks",
+            "write it without blanks, such as `2h45m`",
+        ));
     }
     let mut total: u128 = 0;
     while !rest.is_empty() {
@@ -58,19 +64,28 @@ pub(super) fn seconds(text: &str) -> Result<u64, DurationError> {
             let end = after.find(|c: char| c == '.' || c.is_ascii_digit());
             return Err(match &after[..end.unwrap_or(after.len())] {
                 "" => {
-                    let hint = format!("write `{}s` for seconds, or `m` or `h` behind it", shown_number(text));
+                    let hint = format!(
+                        "write `{}s` for seconds, or `m` or `h` behind it",
+                        shown_number(text)
+                    );
                     error("its last number has no unit", &hint)
                 }
-                "d" | "w" | "day" | "days" => {
-                    error("the longest unit is the hour", "write hours, such as `480h` for 20 days")
-                }
+                "d" | "w" | "day" | "days" => error(
+                    "the longest unit is the hour",
+                    "write hours, such as `480h` for 20 days",
+                ),
                 unit => {
                     let message = format!("there is no unit `{}`", super::arguments::shown(unit));
                     error(&message, "use `h`, `m`, `s` or `ms`, such as `2h45m`")
                 }
             });
         };
-        let too_long = || error("it is too long", "write at most 2562047h, which is 292 years");
+        let too_long = || {
+            error(
+                "it is too long",
+                "write at most 2562047h, which is 292 years",
+            )
+        };
         let whole = match whole {
             "" => 0,
             whole => whole.parse::<u128>().map_err(|_| too_long())?,
@@ -94,8 +109,9 @@ fn digits(text: &str) -> (&str, &str) {
 
 /// Whether a text starts with this unit, and not with a longer name.
 fn is_unit(text: &str, unit: &str) -> bool {
-    text.strip_prefix(unit)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with(|c: char| c == '.' || c.is_ascii_digit()))
+    text.strip_prefix(unit).is_some_and(|rest| {
+        rest.is_empty() || rest.starts_with(|c: char| c == '.' || c.is_ascii_digit())
+    })
 }
 
 /// Returns the nanoseconds of the digits behind a point.
@@ -172,8 +188,16 @@ mod tests {
             ("1e3s", "no unit `e`", "`2h45m`"),
             ("1h-5m", "no unit `h-`", "`2h45m`"),
             ("2562048h", "too long", "2562047h"),
-            ("99999999999999999999999999999999999999999h", "too long", "2562047h"),
-            ("340282366920938463463374607431768211455h", "too long", "2562047h"),
+            (
+                "99999999999999999999999999999999999999999h",
+                "too long",
+                "2562047h",
+            ),
+            (
+                "340282366920938463463374607431768211455h",
+                "too long",
+                "2562047h",
+            ),
         ] {
             let error = seconds(text).expect_err(text);
             assert!(error.message.contains(message), "{text}: {}", error.message);

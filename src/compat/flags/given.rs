@@ -65,7 +65,8 @@ impl Given {
 
     /// Returns the source of the value that counts.
     pub(super) fn source(&self, flag: &str) -> Source {
-        self.last(flag).map_or(Source::Default, |value| value.source)
+        self.last(flag)
+            .map_or(Source::Default, |value| value.source)
     }
 
     /// Returns the sources of all flags that were given.
@@ -116,7 +117,12 @@ fn value(occurrence: Occurrence, report: &mut Report) -> Option<Value> {
         Kind::Choice(choices) if !choices.contains(&text.as_str()) => {
             let message = format!("`{}` is not one of its values", shown(&text));
             let choices: Vec<_> = choices.iter().map(|choice| format!("`{choice}`")).collect();
-            report.error(name, source, message, format!("write {}", choices.join(" or ")));
+            report.error(
+                name,
+                source,
+                message,
+                format!("write {}", choices.join(" or ")),
+            );
             None
         }
         _ => Some(Value { text, source }),

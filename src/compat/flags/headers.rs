@@ -93,10 +93,18 @@ fn read(
         for edit in value.text.split(';').filter(|edit| !edit.is_empty()) {
             if let Some(edit) = one(flag, is_response, value, edit, report) {
                 let is_cookie = is_response && edit.name.eq_ignore_ascii_case("set-cookie");
-                let has_cookie = edits.list.iter().any(|other| other.name.eq_ignore_ascii_case("set-cookie"));
+                let has_cookie = edits
+                    .list
+                    .iter()
+                    .any(|other| other.name.eq_ignore_ascii_case("set-cookie"));
                 if is_cookie && has_cookie {
                     let message = "there can be one Set-Cookie";
-                    report.error(flag, value.source, message, "let the backend set the others");
+                    report.error(
+                        flag,
+                        value.source,
+                        message,
+                        "let the backend set the others",
+                    );
                     continue;
                 }
                 edits.push(edit);
@@ -112,7 +120,10 @@ fn one(
     text: &str,
     report: &mut Report,
 ) -> Option<HeaderEdit> {
-    let Some((name, content)) = text.split_once('=').filter(|(_, content)| !content.contains('=')) else {
+    let Some((name, content)) = text
+        .split_once('=')
+        .filter(|(_, content)| !content.contains('='))
+    else {
         let message = format!("`{}` is not NAME=VALUE with one `=`", shown(text));
         let hint = format!("write `{flag}=NAME=VALUE`; ESPv2 takes no `=` and no `;` in a value");
         report.error(flag, value.source, message, hint);
@@ -129,7 +140,12 @@ fn one(
     let action = match constant(content) {
         Content::Constant(content) if HeaderValue::from_str(&content).is_err() => {
             let message = "a header field's value is one line of ASCII without control characters";
-            report.error(flag, value.source, message, "remove or encode other characters");
+            report.error(
+                flag,
+                value.source,
+                message,
+                "remove or encode other characters",
+            );
             return None;
         }
         Content::Constant(content) if is_append => HeaderAction::Append(content),
@@ -144,7 +160,8 @@ fn one(
                 true => "",
                 false => ", and a client's own is removed",
             };
-            let message = format!("Envoy's variables are not known here: `{name}` is not sent{of_clients}");
+            let message =
+                format!("Envoy's variables are not known here: `{name}` is not sent{of_clients}");
             report.warn(flag, value.source, message);
             if is_response || is_append {
                 return None;

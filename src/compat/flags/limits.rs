@@ -25,7 +25,12 @@ pub(super) fn healthz(given: &Given, report: &mut Report) -> Option<String> {
         return Some(path);
     }
     let message = format!("`{}` is not a path", shown(&value.text));
-    report.error(HEALTHZ, value.source, message, "write one such as `healthz`, without a query");
+    report.error(
+        HEALTHZ,
+        value.source,
+        message,
+        "write one such as `healthz`, without a query",
+    );
     None
 }
 
@@ -36,7 +41,12 @@ pub(super) fn max_body(given: &Given, report: &mut Report) -> Option<u64> {
         Some(size) => Some(size).filter(|size| *size != 0),
         None => {
             let message = format!("`{}` is not a size", shown(&value.text));
-            report.error(MAX_BODY, value.source, message, "write one such as `32m`, or 0 for no limit");
+            report.error(
+                MAX_BODY,
+                value.source,
+                message,
+                "write one such as `32m`, or 0 for no limit",
+            );
             None
         }
     }
@@ -63,12 +73,21 @@ pub(super) fn trusted_proxies(given: &Given, report: &mut Report) -> Vec<String>
     let Some(value) = given.filled(PROXIES) else {
         return Vec::new();
     };
-    let listed = value.text.split(',').map(str::trim).filter(|p| !p.is_empty());
+    let listed = value
+        .text
+        .split(',')
+        .map(str::trim)
+        .filter(|p| !p.is_empty());
     let mut proxies: Vec<String> = Vec::new();
     for proxy in listed {
         if proxies.len() >= MAX_PROXIES {
             let message = format!("here are more than {MAX_PROXIES} proxies");
-            report.error(PROXIES, value.source, message, "write networks in place of addresses");
+            report.error(
+                PROXIES,
+                value.source,
+                message,
+                "write networks in place of addresses",
+            );
             break;
         }
         match network(proxy) {
@@ -84,7 +103,12 @@ pub(super) fn trusted_proxies(given: &Given, report: &mut Report) -> Vec<String>
             }
             None => {
                 let message = format!("`{}` is not a network", shown(proxy));
-                report.error(PROXIES, value.source, message, "write one such as `10.0.0.0/8`");
+                report.error(
+                    PROXIES,
+                    value.source,
+                    message,
+                    "write one such as `10.0.0.0/8`",
+                );
             }
         }
     }

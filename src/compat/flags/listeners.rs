@@ -39,7 +39,12 @@ pub(super) struct Ports {
 
 /// Reads the ports.
 pub(super) fn read(given: &Given, report: &mut Report) -> Ports {
-    given.refuse_both(TLS_PORT, CERTIFICATE, "they name different certificates", report);
+    given.refuse_both(
+        TLS_PORT,
+        CERTIFICATE,
+        "they name different certificates",
+        report,
+    );
     let mut named: Vec<(&'static str, &Value)> = PORTS
         .into_iter()
         .filter_map(|flag| Some((flag, given.last(flag)?)))
@@ -48,7 +53,11 @@ pub(super) fn read(given: &Given, report: &mut Report) -> Ports {
         let of_flags = |(flag, value): &(&'static str, &Value)| {
             let is_of_flag = value.source != PORT_VARIABLE;
             if !is_of_flag {
-                report.warn(flag, value.source, "a flag names another port, which counts");
+                report.warn(
+                    flag,
+                    value.source,
+                    "a flag names another port, which counts",
+                );
             }
             is_of_flag
         };
@@ -57,8 +66,15 @@ pub(super) fn read(given: &Given, report: &mut Report) -> Ports {
     let certificate = given
         .filled(CERTIFICATE)
         .map(|value| files(&value.text, ("server", "nginx"), CERTIFICATE));
-    if let Some(value) = given.last(CERTIFICATE).filter(|value| value.text.is_empty()) {
-        report.warn(CERTIFICATE, value.source, "it is empty, and so the ports speak no TLS");
+    if let Some(value) = given
+        .last(CERTIFICATE)
+        .filter(|value| value.text.is_empty())
+    {
+        report.warn(
+            CERTIFICATE,
+            value.source,
+            "it is empty, and so the ports speak no TLS",
+        );
     }
     let mut listeners: Vec<ListenerOptions> = Vec::new();
     for (flag, value) in named {
@@ -67,7 +83,12 @@ pub(super) fn read(given: &Given, report: &mut Report) -> Ports {
         };
         if let Some(other) = listeners.iter().find(|other| other.port == port) {
             let message = format!("`{}` has the same port {port}", other.flag);
-            report.error(flag, value.source, message, "write another port, or remove it");
+            report.error(
+                flag,
+                value.source,
+                message,
+                "write another port, or remove it",
+            );
         }
         let certificate = match flag {
             TLS_PORT => Some(files(NGINX_FOLDER, ("server", "nginx"), TLS_PORT)),
@@ -89,9 +110,17 @@ pub(super) fn read(given: &Given, report: &mut Report) -> Ports {
     let admin = given.last(ADMIN);
     let admin_port = admin.and_then(|value| port(ADMIN, value, 0, report));
     let admin_port = admin_port.filter(|port| *port != 0);
-    if let Some(other) = listeners.iter().find(|other| Some(other.port) == admin_port) {
+    if let Some(other) = listeners
+        .iter()
+        .find(|other| Some(other.port) == admin_port)
+    {
         let message = format!("`{}` has the same port {}", other.flag, other.port);
-        report.error(ADMIN, given.source(ADMIN), message, "write another port, or 0 for no admin pages");
+        report.error(
+            ADMIN,
+            given.source(ADMIN),
+            message,
+            "write another port, or 0 for no admin pages",
+        );
     }
     Ports {
         listeners,
@@ -140,7 +169,12 @@ pub(super) fn client_authorities(
 /// Reads the lowest version of TLS.
 pub(super) fn lowest_tls(given: &Given, report: &mut Report) -> TlsVersion {
     for flag in [LOWEST, HIGHEST] {
-        given.refuse_both(PROTOCOLS, flag, "both say which versions of TLS there are", report);
+        given.refuse_both(
+            PROTOCOLS,
+            flag,
+            "both say which versions of TLS there are",
+            report,
+        );
     }
     let mut versions: Vec<(&'static str, Source, u8)> = Vec::new();
     for flag in [LOWEST, HIGHEST] {
@@ -157,7 +191,12 @@ pub(super) fn lowest_tls(given: &Given, report: &mut Report) -> TlsVersion {
         for name in value.text.split_ascii_whitespace() {
             let Some(version) = version(name) else {
                 let message = format!("`{}` is not a version of TLS", shown(name));
-                report.error(PROTOCOLS, value.source, message, "write `TLSv1.2` or `TLSv1.3`");
+                report.error(
+                    PROTOCOLS,
+                    value.source,
+                    message,
+                    "write `TLSv1.2` or `TLSv1.3`",
+                );
                 continue;
             };
             let this = (PROTOCOLS, value.source, version);
@@ -169,12 +208,21 @@ pub(super) fn lowest_tls(given: &Given, report: &mut Report) -> TlsVersion {
         && lowest > highest
     {
         let message = format!("it is higher than `{HIGHEST}`");
-        report.error(flag, source, message, "write a lower version, or remove one of them");
+        report.error(
+            flag,
+            source,
+            message,
+            "write a lower version, or remove one of them",
+        );
     }
     if let Some((flag, source, version)) = lowest
         && version < 12
     {
-        report.warn(flag, source, "TLSv1.2 is the lowest version that there is; older clients can't connect");
+        report.warn(
+            flag,
+            source,
+            "TLSv1.2 is the lowest version that there is; older clients can't connect",
+        );
     }
     if let Some((flag, source, version)) = highest
         && version < 13

@@ -10,7 +10,11 @@ pub(super) fn meant(name: &str) -> Option<&'static str> {
     if name.len() > MAX_NAME || !name.starts_with('-') {
         return None;
     }
-    let plain = |name: &str| name.trim_start_matches('-').replace('-', "_").to_ascii_lowercase();
+    let plain = |name: &str| {
+        name.trim_start_matches('-')
+            .replace('-', "_")
+            .to_ascii_lowercase()
+    };
     let wanted = plain(name);
     let long = table::all()
         // The error about a danger names the flag that permits it; nothing else does.

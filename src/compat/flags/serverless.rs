@@ -51,7 +51,9 @@ pub(super) fn arguments(
 /// Splits a list of arguments, at the delimiter that it starts with between carets, else at commas.
 /// Returns `None` if that delimiter is empty.
 fn split(value: &str) -> Option<std::str::Split<'_, &str>> {
-    let named = value.strip_prefix('^').and_then(|rest| rest.split_once('^'));
+    let named = value
+        .strip_prefix('^')
+        .and_then(|rest| rest.split_once('^'));
     let (delimiter, list) = named.unwrap_or((DELIMITER, value));
     (!delimiter.is_empty()).then(|| list.split(delimiter))
 }
@@ -104,9 +106,20 @@ mod tests {
                     ("CORS_PRESET", ""),
                     ("PORT", ""),
                 ],
-                &["--http_port=", "--service=s", "--version=1", "--cors_preset=", "--a", "--b", "-c"],
+                &[
+                    "--http_port=",
+                    "--service=s",
+                    "--version=1",
+                    "--cors_preset=",
+                    "--a",
+                    "--b",
+                    "-c",
+                ],
             ),
-            (&[("ENDPOINTS_SERVICE_VERSION", "1"), ("ESPv2_ARGS", "")], &[]),
+            (
+                &[("ENDPOINTS_SERVICE_VERSION", "1"), ("ESPv2_ARGS", "")],
+                &[],
+            ),
         ] {
             let environment = |name: &str| {
                 let found = variables.iter().find(|(variable, _)| *variable == name);

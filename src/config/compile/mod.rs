@@ -7,6 +7,7 @@ mod health;
 mod inputs;
 mod listeners;
 mod matches;
+mod name_lists;
 mod origins;
 mod policies;
 mod policy_lists;

@@ -2,22 +2,22 @@
 
 use super::acknowledged::acknowledge;
 use super::inputs::Inputs;
+use super::name_lists::Names;
 use super::origins;
 use super::presets;
-use super::values::one_or_many;
 use super::written_answers::{FOR_A_PREFLIGHT, written_answer};
 use crate::config::error::Problem;
 use crate::config::lint;
 use crate::config::lint::grpc_web::GrpcWebPolicy;
 use crate::config::lint::leaks::Suspects;
 use crate::config::raw::{
-    OneOrMany, RawBlockDisallowedOrigins, RawDuration, RawOnRejectedPreflight, RawPolicy,
-    RawRejection, RawUpstreamCorsHeaders,
+    RawBlockDisallowedOrigins, RawDuration, RawOnRejectedPreflight, RawOtherOptionsRequests,
+    RawPolicy, RawRejection, RawUpstreamCorsHeaders,
 };
-use crate::config::report::{At, Report, WrittenAt};
+use crate::config::report::{Report, WrittenAt};
 use crate::cors::{
-    BlockDisallowedOrigins, Dangers, NameList, OnRejectedPreflight, Policy, PolicyErrorKind,
-    PolicySpec, PreflightStatus, SpecField, UpstreamCorsHeaders, is_token,
+    BlockDisallowedOrigins, Dangers, OnRejectedPreflight, OtherOptionsRequests, Policy,
+    PolicyErrorKind, PolicySpec, PreflightStatus, SpecField, UpstreamCorsHeaders, is_token,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,13 +29,6 @@ pub(super) const OFF: &str = "off";
 
 /// Policies by name; `None` for one that is wrong, so that a route with it is not wrong as well.
 pub(super) struct Policies(BTreeMap<String, Option<Arc<Policy>>>);
-
-/// Names as they are written, and whether `*` is among them.
-#[derive(Default)]
-pub(super) struct Names {
-    pub any: bool,
-    pub names: Vec<At<String>>,
-}
 
 // === impl Policies ===
 
@@ -98,6 +91,7 @@ pub(super) fn policy(
         max_age: raw_max_age,
         preflight_status: raw_preflight_status,
         on_rejected_preflight,
+        other_options_requests,
         upstream_cors_headers,
         block_disallowed_origins,
         allow_private_network,
@@ -127,9 +121,11 @@ pub(super) fn policy(
             Vec::new()
         }
     };
-    let methods = names(report, &path_of("allow_methods"), allow_methods);
-    let mut headers = names(report, &path_of("allow_headers"), allow_headers);
-    let mut exposed = names(report, &path_of("expose_headers"), expose_headers);
+    let credentials = allow_credentials.unwrap_or(false);
+    let mut names = |key: &str, raw| Names::read(report, &path_of(key), raw, credentials);
+    let methods = names("allow_methods", allow_methods);
+    let mut headers = names("allow_headers", allow_headers);
+    let mut exposed = names("expose_headers", expose_headers);
     let presets_path = path_of("presets");
     let has_grpc_web = presets::add(
         report,
@@ -149,7 +145,6 @@ pub(super) fn policy(
     // The patterns that could be read are checked further, so that one bad pattern hides no other.
     let is_complete =
         has_origins && report.error_count() == before && !report.was_refused_within(&origins_path);
-    let credentials = allow_credentials.unwrap_or(false);
     let dangers = Dangers {
         any_origin_with_credentials: dangerously_allow_any_origin_with_credentials.unwrap_or(false),
         null_with_credentials: dangerously_allow_null_with_credentials.unwrap_or(false),
@@ -169,6 +164,11 @@ pub(super) fn policy(
         headers: &headers.names,
         any_header: headers.any,
         exposed: &exposed.names,
+        verbatim: [
+            ("allow_methods", methods.verbatim()),
+            ("allow_headers", headers.verbatim()),
+            ("expose_headers", exposed.verbatim()),
+        ],
         credentials,
         max_age,
         block,
@@ -189,6 +189,10 @@ pub(super) fn policy(
         max_age,
         preflight_status,
         on_rejected_preflight,
+        other_options_requests: match other_options_requests {
+            Some(RawOtherOptionsRequests::Reject) => OtherOptionsRequests::Reject,
+            Some(RawOtherOptionsRequests::Forward) | None => OtherOptionsRequests::Forward,
+        },
         upstream_cors_headers: match upstream_cors_headers {
             Some(RawUpstreamCorsHeaders::Keep) => UpstreamCorsHeaders::Keep,
             Some(RawUpstreamCorsHeaders::Fill) => UpstreamCorsHeaders::Fill,
@@ -210,6 +214,7 @@ pub(super) fn policy(
                 has_preset: has_grpc_web,
                 not_allowed: headers.without(&presets::GRPC_WEB_ALLOWED),
                 not_exposed: exposed.without(&presets::GRPC_WEB_EXPOSED),
+                is_verbatim: headers.verbatim().or(exposed.verbatim()).is_some(),
             });
             return (is_complete && is_small).then_some(policy);
         }
@@ -230,6 +235,7 @@ pub(super) fn policy(
             SpecField::Header(index) => WrittenAt::from(&headers.names[index].at),
             SpecField::ExposeHeader(index) => WrittenAt::from(&exposed.names[index].at),
             SpecField::ExposeHeaders => path_of("expose_headers").into(),
+            SpecField::OtherOptionsRequests => path_of("other_options_requests").into(),
         };
         let message = error.to_string();
         let hint = match &error.kind {
@@ -240,23 +246,6 @@ pub(super) fn policy(
         report.error(at, Problem { message, hint });
     }
     None
-}
-
-/// Reads the list of names at `path`.
-fn names(report: &mut Report<'_>, path: &str, raw: Option<OneOrMany<String>>) -> Names {
-    let mut names = Names::default();
-    if let Some(raw) = raw {
-        for (path, value) in one_or_many(report, path, raw) {
-            match value.as_str() {
-                "*" => names.any = true,
-                _ => names.names.push(At {
-                    value,
-                    at: path.into(),
-                }),
-            }
-        }
-    }
-    names
 }
 
 /// Maximum bytes of a text that a hint takes apart.
@@ -315,23 +304,6 @@ fn rejection(
         RawOnRejectedPreflight::Word(RawRejection::Forward) => OnRejectedPreflight::Forward,
         RawOnRejectedPreflight::Written(raw) => {
             OnRejectedPreflight::Respond(written_answer(report, path, raw, &FOR_A_PREFLIGHT))
-        }
-    }
-}
-
-// === impl Names ===
-
-impl Names {
-    /// Returns those of the names that the list does not have.
-    fn without(&self, names: &[&'static str]) -> Vec<&'static str> {
-        let all = names.iter().copied();
-        all.filter(|name| !self.has(name)).collect()
-    }
-
-    fn list(&self) -> NameList {
-        NameList {
-            any: self.any,
-            names: self.names.iter().map(|name| name.value.clone()).collect(),
         }
     }
 }

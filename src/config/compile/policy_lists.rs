@@ -4,7 +4,7 @@ use super::inputs::{Inputs, MAX_ORIGINS};
 use super::origins::take_regexes;
 use super::policies::{OFF, PASSTHROUGH, Policies, policy};
 use super::values::elements;
-use crate::config::lint::{behind, blocking};
+use crate::config::lint::{behind, blocking, other_options};
 use crate::config::raw::{RawCors, RawPolicyRef, Seq};
 use crate::config::report::Report;
 use crate::cors::{Policy, PolicyList, PolicyListError, Rule};
@@ -148,6 +148,7 @@ impl<'p> PolicyLists<'p> {
             }
             behind::policies(report, path, &list);
             blocking::policies(report, path, &list);
+            other_options::policies(report, path, &list);
         }
         self.known.insert(key, Arc::clone(&list));
         Some(list)

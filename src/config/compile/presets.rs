@@ -1,6 +1,6 @@
 //! `presets` of a policy: lists of names that a protocol needs, in one word.
 
-use super::policies::Names;
+use super::name_lists::Names;
 use super::values::one_or_many;
 use crate::config::raw::{OneOrMany, RawPreset};
 use crate::config::report::{At, Report};
@@ -32,8 +32,8 @@ pub(super) fn add(
                 .as_element();
         }
         has_grpc_web = true;
-        allowed.add(&path, &GRPC_WEB_ALLOWED);
-        exposed.add(&path, &GRPC_WEB_EXPOSED);
+        allowed.add(report, &path, &GRPC_WEB_ALLOWED);
+        exposed.add(report, &path, &GRPC_WEB_EXPOSED);
     }
     has_grpc_web
 }
@@ -41,21 +41,27 @@ pub(super) fn add(
 // === impl Names ===
 
 impl Names {
-    /// Whether the list has a name, in any case, or `*`.
-    pub(super) fn has(&self, name: &str) -> bool {
-        let mut names = self.names.iter();
-        self.any || names.any(|known| known.value.eq_ignore_ascii_case(name))
-    }
-
-    /// Adds those names that the list does not have, as if they were written at `path`.
-    fn add(&mut self, path: &str, names: &[&str]) {
-        for &name in names {
-            if !self.has(name) {
-                self.names.push(At {
-                    value: name.to_owned(),
-                    at: path.into(),
-                });
-            }
+    /// Adds those names that the list does not have, as if they were written at `path`. Nothing can be added to a
+    /// text that is sent as it is written.
+    fn add(&mut self, report: &mut Report<'_>, path: &str, names: &[&'static str]) {
+        let missing = self.without(names);
+        if self.verbatim().is_some() && !missing.is_empty() {
+            let key = &self.key;
+            let missing = missing.join(", ");
+            report
+                .error(
+                    path,
+                    format!("`{key}` is sent as written, and lacks headers of `grpc_web`"),
+                )
+                .hint(format!("write these into its text as well: `{missing}`"))
+                .as_element();
+            return;
+        }
+        for name in missing {
+            self.names.push(At {
+                value: name.to_owned(),
+                at: path.into(),
+            });
         }
     }
 }

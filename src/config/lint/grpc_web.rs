@@ -17,6 +17,8 @@ pub(in crate::config) struct GrpcWebPolicy {
     pub not_allowed: Vec<&'static str>,
     /// The headers that its scripts may not read.
     pub not_exposed: Vec<&'static str>,
+    /// Whether one of its lists is sent as written, so that a preset can't add to it.
+    pub is_verbatim: bool,
 }
 
 /// A route that is right so far.
@@ -90,7 +92,10 @@ impl GrpcWebPolicy {
                 format!("{route}.grpc_web"),
                 message,
             )
-            .hint("write `presets: [grpc_web]` in the policy")
+            .hint(match self.is_verbatim {
+                true => "write them into its lists",
+                false => "write `presets: [grpc_web]` in the policy",
+            })
             .where_used();
     }
 }

@@ -7,14 +7,16 @@ mod dead;
 pub(super) mod fallback;
 pub(super) mod grpc_web;
 pub(super) mod leaks;
+pub(super) mod other_options;
 mod remark;
 pub(super) mod reuse;
+mod verbatim;
 
 use super::report::{At, Report};
 use super::warning::WarningName;
 use crate::cors::{
     BlockDisallowedOrigins, Dangers, HEADERS_FORBIDDEN_BUT_HARMLESS, NORMALIZED_METHODS,
-    OriginMatcher, OriginPattern, PatternRef, TuplePattern,
+    OriginMatcher, OriginPattern, PatternRef, TuplePattern, VerbatimList,
 };
 use std::collections::HashSet;
 
@@ -32,6 +34,8 @@ pub(super) struct PolicyDraft<'a> {
     /// Whether `*` is among the headers.
     pub any_header: bool,
     pub exposed: &'a [At<String>],
+    /// The lists that are sent as written, by their keys.
+    pub verbatim: [(&'static str, Option<&'a At<VerbatimList>>); 3],
     pub credentials: bool,
     /// In seconds.
     pub max_age: Option<u64>,
@@ -44,6 +48,7 @@ pub(super) fn policy(report: &mut Report<'_>, policy: &PolicyDraft<'_>) {
     max_age(report, policy);
     methods(report, policy.methods);
     headers(report, policy);
+    verbatim::lists(report, policy);
     dangers(report, policy);
     blocking::policy(report, policy);
     duplicates(report, policy.origins);

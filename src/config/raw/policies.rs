@@ -1,10 +1,10 @@
 //! `policies`: who may read responses, and what else they may do.
 
-use super::{OneOrMany, RawDuration};
+use super::{OneOrMany, RawDuration, Seq};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{self, Deserializer, MapAccess, Visitor};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
 /// The form of a literal origin; a variable may stand in it.
@@ -21,12 +21,12 @@ const LITERAL: &str = r#"^[^\s,;"'`<>*\\]+$|\$\{"#;
 pub(in crate::config) struct RawPolicy {
     /// Origins whose scripts may read responses, as patterns: an origin, `https://*.example.com`, `http://localhost:*`, `"null"`, a regex, a literal, a file, a list in one string; or `*` alone.
     pub allow_origins: Option<OneOrMany<RawOrigin>>,
-    /// Methods beside GET, HEAD and POST, with case; or `*`. Default: none.
-    pub allow_methods: Option<OneOrMany<String>>,
-    /// Request headers that scripts may set, or `*`, which does not cover `authorization`. Default: none.
-    pub allow_headers: Option<OneOrMany<String>>,
-    /// Response headers that scripts may read; or `*`, without credentials only. Default: none.
-    pub expose_headers: Option<OneOrMany<String>>,
+    /// Methods beside GET, HEAD and POST, with case; or `*`; or `{ verbatim: … }`, which is sent as written and compared by browsers alone. Default: none.
+    pub allow_methods: Option<RawNameList>,
+    /// Request headers that scripts may set, or `*`, which does not cover `authorization`; or `{ verbatim: … }`, which is sent as written and compared by browsers alone. Default: none.
+    pub allow_headers: Option<RawNameList>,
+    /// Response headers that scripts may read; or `*`, without credentials only; or `{ verbatim: … }`, which is sent as written. Default: none.
+    pub expose_headers: Option<RawNameList>,
     /// Protocols whose headers are added to `allow_headers` and `expose_headers`. Default: none.
     pub presets: Option<OneOrMany<RawPreset>>,
     /// Whether browsers may send cookies, client certificates and HTTP authentication. Default false.
@@ -38,6 +38,8 @@ pub(in crate::config) struct RawPolicy {
     pub preflight_status: Option<u16>,
     /// The answer to a preflight which this policy refuses: answer, deny, forward, or one of your own. Default answer.
     pub on_rejected_preflight: Option<RawOnRejectedPreflight>,
+    /// The treatment of OPTIONS requests that are not preflights, because Origin or Access-Control-Request-Method is missing. Default forward.
+    pub other_options_requests: Option<RawOtherOptionsRequests>,
     /// The treatment of the upstream's own Access-Control-* headers. Default strip.
     pub upstream_cors_headers: Option<RawUpstreamCorsHeaders>,
     /// The requests that get 403 if their Origin is neither allowed nor their own (scheme, host, port). Default never.
@@ -58,6 +60,26 @@ pub(in crate::config) struct RawPolicy {
     pub dangerously_allow_public_suffix_wildcards: Option<bool>,
     /// Names of warnings about this policy that are meant: `check --strict` takes them for notes. Default: none.
     pub acknowledged_warnings: Option<OneOrMany<String>>,
+}
+
+/// A list of methods or headers.
+#[derive(Debug)]
+pub(in crate::config) enum RawNameList {
+    Names(OneOrMany<String>),
+    Verbatim(RawVerbatimList),
+}
+
+/// A list that is sent as it is written.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a mapping such as `{ verbatim: \"GET, PUT\" }`"
+)]
+#[schemars(rename = "VerbatimList", extend("required" = ["verbatim"]))]
+pub(in crate::config) struct RawVerbatimList {
+    /// The header's value, of up to 8192 bytes; sent byte for byte. Empty: the header is not sent.
+    pub verbatim: Option<String>,
 }
 
 /// A protocol whose headers a policy allows and exposes.
@@ -102,6 +124,17 @@ pub(in crate::config) struct RawWrittenAnswer {
     pub status: Option<u16>,
     /// JSON, sent as application/json. Default: no body.
     pub body: Option<String>,
+}
+
+/// The treatment of OPTIONS requests that are not preflights.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "OtherOptionsRequests")]
+pub(in crate::config) enum RawOtherOptionsRequests {
+    /// They are treated as any other request.
+    Forward,
+    /// They get the answer of `on_rejected_preflight`, which can't be `forward` then: 403, or your own.
+    Reject,
 }
 
 /// The treatment of the upstream's own Access-Control-* headers.
@@ -176,6 +209,30 @@ impl<'de> Deserialize<'de> for RawOrigin {
             }
         }
         deserializer.deserialize_any(OriginVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for RawNameList {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ListVisitor;
+        impl<'de> Visitor<'de> for ListVisitor {
+            type Value = RawNameList;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<Self::Value, E> {
+                Ok(RawNameList::Names(OneOrMany::One(name.to_owned())))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+                let names = Seq::deserialize(SeqAccessDeserializer::new(seq))?;
+                Ok(RawNameList::Names(OneOrMany::Many(names)))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                RawVerbatimList::deserialize(MapAccessDeserializer::new(map))
+                    .map(RawNameList::Verbatim)
+            }
+        }
+        deserializer.deserialize_any(ListVisitor)
     }
 }
 

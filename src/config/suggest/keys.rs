@@ -28,6 +28,7 @@ pub(super) enum Section {
     OutlierDetection,
     Policy,
     Origin,
+    NameList,
     Route,
     Rewrite,
     HeaderEdits,
@@ -35,10 +36,11 @@ pub(super) enum Section {
 }
 
 /// Sections, each with a key that no other one has.
-pub(super) const SECTIONS: [(Section, &str); 20] = [
+pub(super) const SECTIONS: [(Section, &str); 21] = [
     (Section::File, "listeners"),
     (Section::Policy, "allow_origins"),
     (Section::Origin, "regex"),
+    (Section::NameList, "verbatim"),
     (Section::Route, "cors"),
     (Section::HeaderEdits, "remove"),
     // Both of these have a `path_prefix`.

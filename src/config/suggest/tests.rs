@@ -24,6 +24,7 @@ fn name_in_schema(section: Section) -> Option<&'static str> {
         Section::OutlierDetection => "OutlierDetection",
         Section::Policy => "Policy",
         Section::Origin => "OriginEntry",
+        Section::NameList => "VerbatimList",
         Section::Route => "Route",
         Section::Rewrite => "Rewrite",
         Section::HeaderEdits => "HeaderEdits",
@@ -91,6 +92,9 @@ fn every_form_is_one_that_loads() {
         let policy = match (row.section, key) {
             (Section::Policy, "allow_origins") => form.clone(),
             (Section::Origin, _) => format!("allow_origins: [{{ {form} }}]"),
+            (Section::NameList, _) => {
+                format!("allow_origins: [https://a.example], allow_methods: {{ {form} }}")
+            }
             _ => format!(
                 "allow_origins: [https://a.example], {}",
                 with(Section::Policy, "max_age: 1s")

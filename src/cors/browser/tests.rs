@@ -421,8 +421,8 @@ fn rules() -> Vec<(bool, Rule)> {
                 for credentials in [false, true] {
                     let policy = Policy::new(PolicySpec {
                         origins: vec![OriginPattern::parse(origin).expect("a pattern")],
-                        methods: methods.clone(),
-                        headers: names.clone(),
+                        methods: methods.clone().into(),
+                        headers: names.clone().into(),
                         credentials,
                         ..PolicySpec::default()
                     });

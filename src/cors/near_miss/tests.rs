@@ -21,8 +21,8 @@ fn policy(origins: &[&str], methods: &[&str], headers: &[&str]) -> Policy {
     };
     Policy::new(PolicySpec {
         origins: origins.iter().map(pattern).collect(),
-        methods: names(methods),
-        headers: names(headers),
+        methods: names(methods).into(),
+        headers: names(headers).into(),
         ..PolicySpec::default()
     })
     .expect("a policy without dangers")

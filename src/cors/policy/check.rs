@@ -1,6 +1,9 @@
 //! The checks on a [`PolicySpec`], all in one pass.
 
-use super::{Dangers, NameList, PolicyError, PolicyErrorKind, PolicySpec, SpecField};
+use super::{
+    Dangers, ListSpec, NameList, OnRejectedPreflight, OtherOptionsRequests, PolicyError,
+    PolicyErrorKind, PolicySpec, SpecField,
+};
 use crate::cors::fetch_lists::{
     HEADERS_FORBIDDEN_BUT_HARMLESS, is_cors_field, is_forbidden_method,
     is_forbidden_request_header, is_token,
@@ -16,6 +19,7 @@ pub(super) fn problems(spec: &PolicySpec) -> Vec<PolicyError> {
     check_method_list(spec, &mut errors);
     check_header_lists(spec, &mut errors);
     check_exposed(spec, &mut errors);
+    check_other_options(spec, &mut errors);
     errors
 }
 
@@ -215,7 +219,8 @@ fn public_suffix(tuple: &TuplePattern) -> Option<String> {
 }
 
 fn check_method_list(spec: &PolicySpec, errors: &mut Vec<PolicyError>) {
-    if spec.methods.any && !spec.methods.names.is_empty() {
+    let has_others = |list: &NameList| list.any && !list.names.is_empty();
+    if spec.methods.names().is_some_and(has_others) {
         errors.push(PolicyError {
             field: SpecField::Methods,
             kind: PolicyErrorKind::AnyMethodBesideOthers,
@@ -242,7 +247,7 @@ fn check_header_lists(spec: &PolicySpec, errors: &mut Vec<PolicyError>) {
 }
 
 fn check_exposed(spec: &PolicySpec, errors: &mut Vec<PolicyError>) {
-    if spec.credentials && spec.expose_headers.any {
+    if spec.credentials && spec.expose_headers.names().is_some_and(|list| list.any) {
         errors.push(PolicyError {
             field: SpecField::ExposeHeaders,
             kind: PolicyErrorKind::AnyExposedWithCredentials,
@@ -261,6 +266,18 @@ fn check_exposed(spec: &PolicySpec, errors: &mut Vec<PolicyError>) {
     );
 }
 
+/// Refuses a policy that rejects requests, and forwards what it rejects.
+fn check_other_options(spec: &PolicySpec, errors: &mut Vec<PolicyError>) {
+    if spec.other_options_requests == OtherOptionsRequests::Reject
+        && spec.on_rejected_preflight == OnRejectedPreflight::Forward
+    {
+        errors.push(PolicyError {
+            field: SpecField::OtherOptionsRequests,
+            kind: PolicyErrorKind::RejectsWhatIsForwarded,
+        });
+    }
+}
+
 /// Returns the problem of a name that no list of headers may contain.
 fn no_header(name: &str, lower: &str) -> Option<PolicyErrorKind> {
     if !is_token(name.as_bytes()) {
@@ -272,14 +289,15 @@ fn no_header(name: &str, lower: &str) -> Option<PolicyErrorKind> {
     }
 }
 
-/// Calls `problem` with every name, as written and in lower case.
+/// Calls `problem` with every name, as written and in lower case. A text that is sent as written may have any.
 fn check_names(
-    list: &NameList,
+    list: &ListSpec,
     field: fn(usize) -> SpecField,
     errors: &mut Vec<PolicyError>,
     problem: impl Fn(&str, &str) -> Option<PolicyErrorKind>,
 ) {
-    for (index, name) in list.names.iter().enumerate() {
+    let names = list.names().map(|list| list.names.iter());
+    for (index, name) in names.into_iter().flatten().enumerate() {
         let looks_like_a_pattern = name.starts_with('*') || name.ends_with('*');
         let kind = problem(name, &name.to_ascii_lowercase())
             .or_else(|| looks_like_a_pattern.then(|| PolicyErrorKind::NameWithStar(name.clone())));

@@ -20,6 +20,7 @@ pub enum SpecField {
     Header(usize),
     ExposeHeaders,
     ExposeHeader(usize),
+    OtherOptionsRequests,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,6 +49,8 @@ pub enum PolicyErrorKind {
     UnreadableHeader(String),
     #[error("with credentials a browser takes the `*` for a header's name")]
     AnyExposedWithCredentials,
+    #[error("`on_rejected_preflight: forward` sends to the upstream what this rejects")]
+    RejectsWhatIsForwarded,
     #[error(
         "any site could act as its visitors: `{0}` matches unrelated origins, with credentials"
     )]
@@ -84,6 +87,9 @@ impl PolicyErrorKind {
             }
             Self::NameWithStar(_) => "list the names, or write `*` for all of them",
             Self::AnyExposedWithCredentials => "list the headers by name",
+            Self::RejectsWhatIsForwarded => {
+                "remove it, or write `answer`, `deny` or an answer of your own under `on_rejected_preflight`"
+            }
             Self::AnyOriginWithCredentials(_) => {
                 "list the origins, or set `dangerously_allow_any_origin_with_credentials: true`"
             }

@@ -1,6 +1,6 @@
 //! The response fields of a policy, rendered when it is compiled.
 
-use super::{NameList, PolicySpec};
+use super::{ListSpec, NameList, PolicySpec};
 use crate::cors::response_fields::{FieldName, FieldValue, RequestPart};
 use http::HeaderValue;
 
@@ -19,7 +19,11 @@ pub(super) fn preflight(
     let credentials = spec.credentials.then(|| fixed("true"));
     let methods = allowance(spec, &spec.methods, RequestPart::Method);
     let headers = allowance(spec, &spec.headers, RequestPart::HeaderNames);
-    let exposed = list(&spec.expose_headers).map(Fixed);
+    let exposed = match &spec.expose_headers {
+        ListSpec::Names(names) => list(names),
+        ListSpec::Verbatim(text) => text.value(),
+    };
+    let exposed = exposed.map(Fixed);
     let max_age = spec.max_age.map(|seconds| Fixed(seconds.into()));
     // https://wicg.github.io/private-network-access/#headers, which browsers have given up.
     let asked = Echo(RequestPart::PrivateNetwork);
@@ -38,9 +42,14 @@ pub(super) fn preflight(
     .collect()
 }
 
-/// Returns the value that allows `names`; `None` if nothing is configured. Browsers take a `*` with
-/// credentials for a name, so that the part of the request that asks is repeated instead.
-fn allowance(spec: &PolicySpec, names: &NameList, asked: RequestPart) -> Option<FieldValue> {
+/// Returns the value that allows what `written` says; `None` if nothing is configured. Browsers take a `*` with
+/// credentials for a name, so that the part of the request that asks is repeated instead. A text is sent as it
+/// is, whatever browsers take it for.
+fn allowance(spec: &PolicySpec, written: &ListSpec, asked: RequestPart) -> Option<FieldValue> {
+    let names = match written {
+        ListSpec::Names(names) => names,
+        ListSpec::Verbatim(text) => return text.value().map(FieldValue::Fixed),
+    };
     let list = list(names)?;
     Some(match names.any && spec.credentials {
         true => FieldValue::Echo(asked),

@@ -8,13 +8,15 @@ mod check;
 mod error;
 mod fields;
 mod spec;
+mod verbatim;
 
 pub use check::UNRELATED_ORIGINS;
 pub use error::{PolicyError, PolicyErrorKind, SpecField};
 pub use spec::{
-    BlockDisallowedOrigins, Dangers, NameList, OnRejectedPreflight, PolicySpec, PreflightStatus,
-    UpstreamCorsHeaders, WrittenAnswer,
+    BlockDisallowedOrigins, Dangers, ListSpec, NameList, OnRejectedPreflight, OtherOptionsRequests,
+    PolicySpec, PreflightStatus, UpstreamCorsHeaders, WrittenAnswer,
 };
+pub use verbatim::{VerbatimError, VerbatimList};
 
 use super::fetch_lists::{is_forbidden_method, is_safelisted_method, is_token};
 use super::origins::matcher::OriginMatcher;
@@ -30,6 +32,9 @@ pub struct Policy {
     name: Box<str>,
     origins: OriginMatcher,
     constant_any: bool,
+    /// The lists that are sent as written. The names below are then those that a browser reads in them, and the
+    /// gateway compares them with nothing.
+    as_written: AsWritten,
     any_method: bool,
     method_names: Box<[Box<[u8]>]>,
     any_header: bool,
@@ -39,10 +44,19 @@ pub struct Policy {
     preflight_fields: Box<[(FieldName, FieldValue)]>,
     preflight_status: StatusCode,
     on_rejected_preflight: OnRejectedPreflight,
+    other_options_requests: OtherOptionsRequests,
     upstream_cors_headers: UpstreamCorsHeaders,
     block_disallowed_origins: BlockDisallowedOrigins,
     private_network: bool,
     debug_header: bool,
+}
+
+/// Whether each list of a policy is sent as it is written.
+#[derive(Debug, Clone, Copy)]
+pub struct AsWritten {
+    pub methods: bool,
+    pub headers: bool,
+    pub exposed: bool,
 }
 
 // === impl Policy ===
@@ -78,21 +92,29 @@ impl Policy {
 
     fn compile(spec: PolicySpec, origins: OriginMatcher, any: bool) -> Self {
         let spec = PolicySpec {
-            methods: spec.methods.without_duplicates(),
-            headers: spec.headers.lower_case().without_duplicates(),
-            expose_headers: spec.expose_headers.lower_case().without_duplicates(),
+            methods: spec.methods.map_names(NameList::without_duplicates),
+            headers: spec.headers.map_names(in_lower_case),
+            expose_headers: spec.expose_headers.map_names(in_lower_case),
             ..spec
         };
+        let is_text = |list: &ListSpec| matches!(list, ListSpec::Verbatim(_));
+        let methods = spec.methods.read(spec.credentials);
+        let headers = in_lower_case(spec.headers.read(spec.credentials));
         let constant_any = any && !spec.credentials;
         let bytes = |name: &String| -> Box<[u8]> { name.as_bytes().into() };
-        let mut header_names: Vec<Box<[u8]>> = spec.headers.names.iter().map(bytes).collect();
+        let mut header_names: Vec<Box<[u8]>> = headers.names.iter().map(bytes).collect();
         header_names.sort_by(|a, b| (a.len(), a).cmp(&(b.len(), b)));
         Self {
             origins,
             constant_any,
-            any_method: spec.methods.any,
-            method_names: spec.methods.names.iter().map(bytes).collect(),
-            any_header: spec.headers.any,
+            as_written: AsWritten {
+                methods: is_text(&spec.methods),
+                headers: is_text(&spec.headers),
+                exposed: is_text(&spec.expose_headers),
+            },
+            any_method: methods.any,
+            method_names: methods.names.iter().map(bytes).collect(),
+            any_header: headers.any,
             header_names: header_names.into_boxed_slice(),
             preflight_fields: fields::preflight(&spec, constant_any),
             preflight_status: match spec.preflight_status {
@@ -100,6 +122,7 @@ impl Policy {
                 PreflightStatus::Ok => StatusCode::OK,
             },
             on_rejected_preflight: spec.on_rejected_preflight,
+            other_options_requests: spec.other_options_requests,
             upstream_cors_headers: spec.upstream_cors_headers,
             block_disallowed_origins: spec.block_disallowed_origins,
             private_network: spec.private_network,
@@ -123,7 +146,18 @@ impl Policy {
         self.constant_any
     }
 
+    /// Returns the lists that are sent as written: the gateway compares nothing with them.
+    pub fn as_written(&self) -> AsWritten {
+        self.as_written
+    }
+
+    /// Whether the gateway permits the method, which is a token.
     pub(super) fn allows_method(&self, method: &[u8]) -> bool {
+        self.as_written.methods || self.lists_method(method)
+    }
+
+    /// Whether a browser finds the method in the list that is sent, or needs no list for it.
+    pub(super) fn lists_method(&self, method: &[u8]) -> bool {
         is_safelisted_method(method)
             || self.method_names.iter().any(|name| **name == *method)
             // A method called `*` could not be allowed alone: the answer's `*` would mean every
@@ -131,10 +165,18 @@ impl Policy {
             || (self.any_method && !is_forbidden_method(method) && method != b"*")
     }
 
-    /// Whether a script may set the header; always false for a name that is not a token. `*` never
-    /// covers `authorization`:
-    /// <https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name>.
+    /// Whether the gateway permits a script to set the header; always false for a name that is not a token.
     pub(super) fn allows_header(&self, name: &[u8]) -> bool {
+        match self.as_written.headers {
+            true => is_token(name),
+            false => self.lists_header(name),
+        }
+    }
+
+    /// Whether a browser finds the header in the list that is sent; always false for a name that is not a token.
+    /// `*` never covers `authorization`:
+    /// <https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name>.
+    pub(super) fn lists_header(&self, name: &[u8]) -> bool {
         let first = self
             .header_names
             .partition_point(|known| known.len() < name.len());
@@ -202,6 +244,11 @@ impl Policy {
         &self.on_rejected_preflight
     }
 
+    /// Returns the treatment of OPTIONS requests that are not preflights.
+    pub fn other_options_requests(&self) -> OtherOptionsRequests {
+        self.other_options_requests
+    }
+
     pub(super) fn upstream_cors_headers(&self) -> UpstreamCorsHeaders {
         self.upstream_cors_headers
     }
@@ -228,4 +275,9 @@ impl Policy {
     pub(super) fn has_private_network(&self) -> bool {
         self.private_network
     }
+}
+
+/// Returns the names of headers, which have no case, each once.
+fn in_lower_case(names: NameList) -> NameList {
+    names.lower_case().without_duplicates()
 }

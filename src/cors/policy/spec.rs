@@ -1,5 +1,6 @@
 //! A policy as the operator wrote it.
 
+use super::verbatim::VerbatimList;
 use crate::cors::origins::pattern::OriginPattern;
 use bytes::Bytes;
 use http::StatusCode;
@@ -12,21 +13,31 @@ pub struct PolicySpec {
     pub name: String,
     pub origins: Vec<OriginPattern>,
     /// Methods in addition to the safelisted GET, HEAD and POST, which are always allowed.
-    pub methods: NameList,
-    pub headers: NameList,
-    pub expose_headers: NameList,
+    pub methods: ListSpec,
+    pub headers: ListSpec,
+    pub expose_headers: ListSpec,
     pub credentials: bool,
     /// Seconds for which browsers may remember a preflight's answer. `None`: the field is not sent,
     /// and browsers take 5 s.
     pub max_age: Option<u64>,
     pub preflight_status: PreflightStatus,
     pub on_rejected_preflight: OnRejectedPreflight,
+    pub other_options_requests: OtherOptionsRequests,
     pub upstream_cors_headers: UpstreamCorsHeaders,
     pub block_disallowed_origins: BlockDisallowedOrigins,
     pub private_network: bool,
     /// Whether refusals give their reason, in a field of our own.
     pub debug_header: bool,
     pub dangers: Dangers,
+}
+
+/// A list of methods or headers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListSpec {
+    /// Names, which the gateway compares with those that are asked for, and sends as one list.
+    Names(NameList),
+    /// The header's value. The gateway compares nothing with it; the browser does.
+    Verbatim(VerbatimList),
 }
 
 /// Names of methods or headers, and whether `*` is among them.
@@ -58,6 +69,17 @@ pub enum OnRejectedPreflight {
     Forward,
     /// One that the operator wrote, without CORS fields.
     Respond(WrittenAnswer),
+}
+
+/// The treatment of OPTIONS requests that are not preflights, because Origin or
+/// Access-Control-Request-Method is missing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OtherOptionsRequests {
+    /// That of any other request: APIs use OPTIONS themselves.
+    #[default]
+    Forward,
+    /// The answer to a preflight that is rejected.
+    Reject,
 }
 
 /// An answer that the operator wrote, for rejected preflights or for all requests of a route.
@@ -102,6 +124,53 @@ pub struct Dangers {
     /// Origins of apps and browser extensions, and literals.
     pub app_schemes: bool,
     pub public_suffix_wildcards: bool,
+}
+
+// === impl ListSpec ===
+
+impl Default for ListSpec {
+    fn default() -> Self {
+        Self::Names(NameList::default())
+    }
+}
+
+impl From<NameList> for ListSpec {
+    fn from(names: NameList) -> Self {
+        Self::Names(names)
+    }
+}
+
+impl ListSpec {
+    /// Returns the names, if they are a list of names.
+    pub fn names(&self) -> Option<&NameList> {
+        match self {
+            Self::Names(names) => Some(names),
+            Self::Verbatim(_) => None,
+        }
+    }
+
+    /// Applies `change` to a list of names. A text stays as it is.
+    pub(super) fn map_names(self, change: impl FnOnce(NameList) -> NameList) -> Self {
+        match self {
+            Self::Names(names) => Self::Names(change(names)),
+            Self::Verbatim(_) => self,
+        }
+    }
+
+    /// Returns the list as browsers read it. They take a `*` with credentials for a name, and a value that is
+    /// not a list allows nothing.
+    pub(super) fn read(&self, credentials: bool) -> NameList {
+        let list = match self {
+            Self::Names(names) => return names.clone(),
+            Self::Verbatim(list) => list.names().unwrap_or_default(),
+        };
+        let has_star = !credentials && list.contains(&"*");
+        let names = list.into_iter().filter(|name| !has_star || *name != "*");
+        NameList {
+            any: has_star,
+            names: names.map(str::to_owned).collect(),
+        }
+    }
 }
 
 // === impl NameList ===

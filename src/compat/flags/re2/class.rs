@@ -49,7 +49,9 @@ pub(super) fn push_class<'t>(text: &'t str, out: &mut String) -> Result<&'t str,
         };
         rest = after;
         push_in_class(first, out);
-        let range = rest.strip_prefix('-').filter(|after| !after.starts_with(']') && !after.is_empty());
+        let range = rest
+            .strip_prefix('-')
+            .filter(|after| !after.starts_with(']') && !after.is_empty());
         let Some(after) = range else { continue };
         let (last, after) = item(after)?;
         let Escape::Literal(last) = last else {
@@ -75,7 +77,12 @@ fn item(text: &str) -> Result<(Escape, &str), RegexProblem> {
     match text.strip_prefix('\\') {
         Some(escaped) => read_escape(escaped),
         None => {
-            let unclosed = || problem("a `[` has no `]`", "close the class, or write `\\[` for a bracket");
+            let unclosed = || {
+                problem(
+                    "a `[` has no `]`",
+                    "close the class, or write `\\[` for a bracket",
+                )
+            };
             let first = text.chars().next().ok_or_else(unclosed)?;
             Ok((Escape::Literal(first), &text[first.len_utf8()..]))
         }

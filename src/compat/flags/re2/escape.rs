@@ -49,9 +49,36 @@ const CATEGORIES: &[(&str, &str)] = &[
 
 /// Unicode classes that RE2 knows, without ASCII characters.
 const CATEGORIES_WITHOUT_ASCII: &[&str] = &[
-    "Lt", "Lm", "Lo", "M", "Mn", "Mc", "Me", "Nl", "No", "Pi", "Pf", "So", "Zl", "Zp", "Cf", "Co",
-    "Cs", "Arabic", "Armenian", "Cyrillic", "Devanagari", "Georgian", "Greek", "Han", "Hangul",
-    "Hebrew", "Hiragana", "Inherited", "Katakana", "Thai",
+    "Lt",
+    "Lm",
+    "Lo",
+    "M",
+    "Mn",
+    "Mc",
+    "Me",
+    "Nl",
+    "No",
+    "Pi",
+    "Pf",
+    "So",
+    "Zl",
+    "Zp",
+    "Cf",
+    "Co",
+    "Cs",
+    "Arabic",
+    "Armenian",
+    "Cyrillic",
+    "Devanagari",
+    "Georgian",
+    "Greek",
+    "Han",
+    "Hangul",
+    "Hebrew",
+    "Hiragana",
+    "Inherited",
+    "Katakana",
+    "Thai",
 ];
 
 // === impl EscapedClass ===
@@ -159,7 +186,10 @@ fn is_octal(c: char) -> bool {
 /// Reads up to three octal digits.
 fn octal(text: &str) -> Result<(Escape, &str), RegexProblem> {
     let digits = text.chars().take(3).take_while(|c| is_octal(*c)).count();
-    Ok((Escape::Literal(char_of(&text[..digits], 8)?), &text[digits..]))
+    Ok((
+        Escape::Literal(char_of(&text[..digits], 8)?),
+        &text[digits..],
+    ))
 }
 
 /// Reads `41` or `{41}`, which stand behind `\x`.
@@ -214,5 +244,8 @@ fn category(text: &str, is_complement: bool) -> Result<(Escape, &str), RegexProb
         None => return Err(wrong()),
     };
     let is_negated = is_complement != is_turned;
-    Ok((Escape::Class(EscapedClass::Of { ranges, is_negated }), after))
+    Ok((
+        Escape::Class(EscapedClass::Of { ranges, is_negated }),
+        after,
+    ))
 }

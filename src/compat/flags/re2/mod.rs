@@ -143,7 +143,10 @@ impl Translator {
     fn finish(self) -> Result<String, RegexProblem> {
         match self.groups.is_empty() {
             true => Ok(self.out),
-            false => Err(problem("a `(` has no `)`", "close the group, or write `\\(` for a bracket")),
+            false => Err(problem(
+                "a `(` has no `)`",
+                "close the group, or write `\\(` for a bracket",
+            )),
         }
     }
 
@@ -201,7 +204,10 @@ impl Translator {
 
     fn close(&mut self) -> Result<(), RegexProblem> {
         let Some(group) = self.groups.pop() else {
-            return Err(problem("a `)` has no `(`", "open the group, or write `\\)` for a bracket"));
+            return Err(problem(
+                "a `)` has no `(`",
+                "open the group, or write `\\)` for a bracket",
+            ));
         };
         // Flags hold to the end of their group.
         self.pending.clear();

@@ -44,7 +44,8 @@ pub(super) fn repetition(text: &str) -> Repetition<'_> {
 
 /// Returns a number as RE2 writes them: without zeros in front, and with at most nine digits.
 fn number(text: &str) -> Option<u32> {
-    let is_number = text == "0" || (!text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit()));
+    let is_number =
+        text == "0" || (!text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit()));
     match is_number && text.len() <= 9 {
         true => text.parse().ok(),
         false => None,
@@ -83,16 +84,18 @@ pub(super) fn open_group(text: &str) -> Result<(String, bool, &str), RegexProble
         ));
     }
     if starts(&[">"]) {
-        return Err(problem("RE2 has no atomic groups", "write `(?:` in place of `(?>`"));
+        return Err(problem(
+            "RE2 has no atomic groups",
+            "write `(?:` in place of `(?>`",
+        ));
     }
     if starts(&["#"]) {
         return Err(problem("RE2 has no comments", "remove the comment"));
     }
     if let Some(name) = special.strip_prefix("P<").or(special.strip_prefix('<')) {
         let name = name.split_once('>');
-        let is_name = |name: &str| {
-            !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_')
-        };
+        let is_name =
+            |name: &str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
         // Names say nothing about matches, and RE2 takes some that the regex crate does not.
         return match name.filter(|(name, _)| is_name(name)) {
             Some((_, after)) => Ok(("(".to_owned(), true, after)),

@@ -14,7 +14,9 @@ pub(super) const GROUPS: &[Group] = &[
         flags: &[v1(&["--client_max_body_size"], Text)],
     },
     Group {
-        effect: Works("the gateway's own certificate for backends, with `--enable_grpc_backend_ssl`"),
+        effect: Works(
+            "the gateway's own certificate for backends, with `--enable_grpc_backend_ssl`",
+        ),
         flags: &[
             v1(&["--grpc_backend_ssl_private_key_file"], Text),
             v1(&["--grpc_backend_ssl_cert_chain_file"], Text),
@@ -91,7 +93,9 @@ pub(super) const GROUPS: &[Group] = &[
         flags: &[v1(&["--experimental_enable_multiple_api_configs"], Switch)],
     },
     Group {
-        effect: Warns("the client is the connection's own address, or as `--xff_trusted_proxy_list` has it"),
+        effect: Warns(
+            "the client is the connection's own address, or as `--xff_trusted_proxy_list` has it",
+        ),
         flags: &[
             v1(&["--client_ip_header"], Text),
             v1(&["--client_ip_position"], Text),

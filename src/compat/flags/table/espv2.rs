@@ -102,7 +102,9 @@ pub(super) const GROUPS: &[Group] = &[
         flags: &[v2(&["--enable_grpc_backend_ssl"], Switch)],
     },
     Group {
-        effect: Works("the authorities of backends' certificates, with `--enable_grpc_backend_ssl`"),
+        effect: Works(
+            "the authorities of backends' certificates, with `--enable_grpc_backend_ssl`",
+        ),
         flags: &[v2(&["--grpc_backend_ssl_root_certs_file"], Text)],
     },
     Group {
@@ -148,7 +150,9 @@ pub(super) const GROUPS: &[Group] = &[
         flags: &[v2(&["--backend_retry_num"], Text)],
     },
     Group {
-        effect: Works("no further tries if it is empty; otherwise the gateway's own conditions hold"),
+        effect: Works(
+            "no further tries if it is empty; otherwise the gateway's own conditions hold",
+        ),
         flags: &[v2(&["--backend_retry_ons"], Text)],
     },
     Group {
@@ -187,7 +191,9 @@ pub(super) const GROUPS: &[Group] = &[
         ],
     },
     Group {
-        effect: Warns("keys and quotas are not checked, so that a failure to check them stops nothing"),
+        effect: Warns(
+            "keys and quotas are not checked, so that a failure to check them stops nothing",
+        ),
         flags: &[v2(
             &["--service_control_network_fail_policy"],
             Choice(&["open", "close"]),
@@ -248,7 +254,10 @@ pub(super) const GROUPS: &[Group] = &[
     },
     Group {
         effect: NoEffect("the scheme of `--backend` says which protocol it speaks"),
-        flags: &[v2(&["--backend_protocol"], Choice(&["http1", "http2", "grpc"]))],
+        flags: &[v2(
+            &["--backend_protocol"],
+            Choice(&["http1", "http2", "grpc"]),
+        )],
     },
     Group {
         effect: NoEffect("addresses of both families are used, as the system's resolver has them"),
@@ -265,7 +274,9 @@ pub(super) const GROUPS: &[Group] = &[
         ],
     },
     Group {
-        effect: Warns("the suites of TLS can't be chosen; all that are spoken have forward secrecy"),
+        effect: Warns(
+            "the suites of TLS can't be chosen; all that are spoken have forward secrecy",
+        ),
         flags: &[
             v2(&["--ssl_server_cipher_suites"], Text),
             v2(&["--ssl_backend_client_cipher_suites"], Text),
@@ -279,7 +290,9 @@ pub(super) const GROUPS: &[Group] = &[
         flags: &[v2(&["--envoy_xff_num_trusted_hops"], Text)],
     },
     Group {
-        effect: Warns("the backend's gRPC health service is not asked; health says that the gateway runs"),
+        effect: Warns(
+            "the backend's gRPC health service is not asked; health says that the gateway runs",
+        ),
         flags: &[
             v2(&["--health_check_grpc_backend"], Switch),
             v2(&["--health_check_grpc_backend_service"], Text),
@@ -327,12 +340,18 @@ pub(super) const GROUPS: &[Group] = &[
             v2(&["--transcoding_preserve_proto_field_names"], Switch),
             v2(&["--transcoding_ignore_query_parameters"], Text),
             v2(&["--transcoding_ignore_unknown_query_parameters"], Switch),
-            v2(&["--transcoding_query_parameters_disable_unescape_plus"], Switch),
+            v2(
+                &["--transcoding_query_parameters_disable_unescape_plus"],
+                Switch,
+            ),
         ],
     },
     Group {
         effect: Warns("a verb that no template has is part of its segment"),
-        flags: &[v2(&["--transcoding_match_unregistered_custom_verb"], Switch)],
+        flags: &[v2(
+            &["--transcoding_match_unregistered_custom_verb"],
+            Switch,
+        )],
     },
     Group {
         effect: Warns("responses are not compressed"),

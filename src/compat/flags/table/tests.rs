@@ -10,7 +10,9 @@ fn listed(text: &str) -> BTreeMap<BTreeSet<&str>, &str> {
         let (names, kind) = line.rsplit_once(' ').expect("names and a kind");
         (names.split(' ').collect(), kind)
     };
-    text.lines().map(|line| option(Box::leak(line.into()))).collect()
+    text.lines()
+        .map(|line| option(Box::leak(line.into())))
+        .collect()
 }
 
 fn kind(known: &Known) -> String {
@@ -30,10 +32,16 @@ fn every_option_of_both_projects_is_in_the_table_and_no_other() {
     assert_eq!((espv2.len(), esp.len()), (113, 76));
     for (project, options) in [("ESPv2", &espv2), ("ESP", &esp)] {
         for (names, written) in options {
-            let name = names.iter().find(|name| name.starts_with("--")).expect("long");
+            let name = names
+                .iter()
+                .find(|name| name.starts_with("--"))
+                .expect("long");
             let known = named(name).unwrap_or_else(|| panic!("{project} has {name}"));
             let of_table: BTreeSet<&str> = known.flag.names.iter().copied().collect();
-            assert!(names.is_subset(&of_table), "{project}: {names:?}, here {of_table:?}");
+            assert!(
+                names.is_subset(&of_table),
+                "{project}: {names:?}, here {of_table:?}"
+            );
             // ESP takes an integer where ESPv2 takes a text.
             let is_espv2s = known.flag.project == Project::EspV2 && project == "ESP";
             if !is_espv2s {
@@ -47,7 +55,12 @@ fn every_option_of_both_projects_is_in_the_table_and_no_other() {
             assert!(both.contains(name), "neither project has {name}");
         }
         let is_espv2s = espv2.keys().any(|names| names.contains(known.flag.name()));
-        assert_eq!(is_espv2s, known.flag.project == Project::EspV2, "{}", known.flag.name());
+        assert_eq!(
+            is_espv2s,
+            known.flag.project == Project::EspV2,
+            "{}",
+            known.flag.name()
+        );
     }
 }
 

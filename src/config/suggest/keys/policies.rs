@@ -80,6 +80,9 @@ pub(super) const ROWS: &[Row] = &[
         // Istio, Envoy
         "unmatched_preflights", "forward_not_matching_preflights",
     ]),
+    key(S::Policy, "other_options_requests: reject", &[
+        "other_options", "options_requests", "plain_options", "non_preflight_options", "reject_options", "reject_other_options",
+    ]),
     key(S::Policy, "upstream_cors_headers: strip", &[
         // CloudFront, Spring Cloud Gateway
         "origin_override", "override", "dedupe_response_header", "strip_upstream_headers", "upstream_headers",
@@ -133,6 +136,14 @@ pub(super) const ROWS: &[Row] = &[
         "allow_browser_extensions", "custom_schemas", "custom_schemes", "allow_files",
     ]),
     advice(S::Policy, "remove it: browsers do not apply CORS to WebSockets; `block_disallowed_origins: websocket` refuses those of other origins", &["allow_web_sockets", "web_sockets"]),
+
+    // --- lists of methods and headers
+    key(S::NameList, r#"verbatim: "GET, PUT""#, &[
+        "raw", "as_written", "as_is", "literal", "value", "text", "string", "exact", "header",
+    ]),
+    advice(S::NameList, "write the names as a list, as in `[PUT, PATCH]`, or `\"*\"` for all", &[
+        "names", "list", "values", "any", "all", "regex", "file",
+    ]),
 
     // --- elements of `allow_origins`
     key(S::Origin, r"regex: 'https://pr-[0-9]+\.example\.com'", &[
