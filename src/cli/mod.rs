@@ -5,7 +5,9 @@ mod completions;
 mod config_file;
 mod demo;
 mod error;
+mod espv2;
 mod explain;
+mod import;
 mod log;
 mod output;
 mod probe;
@@ -69,6 +71,17 @@ enum Command {
     /// Needs no configuration and touches nothing outside this machine.
     Demo(demo::Options),
     Probe(Box<probe::Options>),
+    /// Run the gateway with the flags of ESPv2 or ESP.
+    ///
+    /// Takes the flags and the environment variables of Google Cloud Endpoints' proxies as they are, and the
+    /// description of a service: `--service_json_path` names a service configuration or an OpenAPI document.
+    /// `corsgate import espv2` prints the configuration that they mean. Keys and tokens are not checked.
+    #[command(after_long_help = espv2::help())]
+    Espv2(espv2::Options),
+    /// Print the configuration that another gateway's flags or description mean.
+    ///
+    /// With comments that say what came from where, what is unsafe, and what has no effect.
+    Import(import::Options),
 }
 
 /// Runs the command that the arguments name. Wrong usage exits with 2.
@@ -85,6 +98,8 @@ pub fn main() -> ExitCode {
         Command::Schema => schema::run(),
         Command::Completions { shell } => completions::run(shell),
         Command::Probe(options) => probe::run(*options),
+        Command::Espv2(options) => espv2::run(held, options),
+        Command::Import(options) => import::run(options),
     };
     result.unwrap_or_else(|error| {
         complain(&format!("{error}\n"));

@@ -1,7 +1,246 @@
-//! Other gateways' flags and descriptions, read so that corsgate can take their place: pure.
+//! The drop-in for Google's ESPv2, and for its predecessor ESP: their flags, the environment of their
+//! serverless images and the descriptions of services become an ordinary configuration.
 //!
-//! *Invariant:* nothing here starts anything, and nothing reads a file, a socket or a variable by itself:
-//! callers hand in arguments and variables, and get values that are checked.
+//! ```text
+//! command line, environment ──▶ flags/        Options
+//! service configuration, OpenAPI ──▶ description/  Description
+//!                     Options + Description ──▶ translate/   YAML with comments ──▶ config
+//! ```
+//!
+//! *Invariant:* the text that `corsgate import` prints is the one that `corsgate espv2` serves, and nothing
+//! in it is an option that only a translation may set.
 
+mod address;
 pub mod description;
+mod fault;
 pub mod flags;
+mod translate;
+
+pub use address::{Address, Scheme};
+pub use fault::Fault;
+pub use translate::Notes;
+
+use crate::config::{Config, ConfigError, Diagnostic, Severity, Sources};
+use description::{Demand, Description, Kind};
+use flags::{CertificateFiles, FlagError, Options, Source};
+use std::path::Path;
+use translate::{Translation, translate};
+
+/// The arguments of ESPv2.
+pub struct Espv2 {
+    arguments: Vec<String>,
+    environment: Environment,
+}
+
+/// Returns the value of an environment variable.
+type Environment = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// The kind of description that a command asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    OpenApi,
+    ServiceConfig,
+}
+
+/// A translation with its sources.
+struct Translated {
+    translation: Translation,
+    sources: Sources,
+}
+
+/// Maximum number of demands for keys and tokens that an error lists; the others are counted.
+const MAX_DEMANDS: usize = 10;
+
+// === impl Espv2 ===
+
+impl Espv2 {
+    /// Takes the flags, and a look-up of environment variables.
+    pub fn new(
+        arguments: Vec<String>,
+        environment: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            arguments,
+            environment: Box::new(environment),
+        }
+    }
+
+    /// Makes the configuration. Messages call it `name`.
+    ///
+    /// # Errors
+    ///
+    /// Returns everything that is wrong with the flags or with the description, and refuses a description
+    /// that demands keys or tokens, which are not checked here.
+    pub fn config(&self, name: &Path) -> Result<(Config, Notes), ConfigError> {
+        let Translated {
+            translation,
+            sources,
+        } = self.translated(name, &[], None, true)?;
+        let config = Config::parse_made(&translation.text, name, sources)?;
+        Ok((config, translation.notes))
+    }
+
+    /// Returns the configuration as text, which says at its top that `corsgate import NAME` made it.
+    ///
+    /// # Errors
+    ///
+    /// Returns everything that is wrong with the flags or with the description.
+    pub fn printed(&self, name: &str, expected: Option<Expected>) -> Result<String, ConfigError> {
+        let mut heading = vec![format!("Made by `corsgate import {name}` from:")];
+        heading.extend(self.arguments.iter().map(|argument| format!("  {argument}")));
+        let translated = self.translated(Path::new(name), &heading, expected, false)?;
+        Ok(translated.translation.text)
+    }
+
+    fn translated(
+        &self,
+        name: &Path,
+        heading: &[String],
+        expected: Option<Expected>,
+        is_served: bool,
+    ) -> Result<Translated, ConfigError> {
+        let mut sources = Sources::default();
+        let refused = |diagnostics, sources: &Sources| ConfigError {
+            diagnostics,
+            sources: sources.clone(),
+        };
+        let options = flags::parse(&self.arguments, &self.environment).map_err(|errors| {
+            let errors = errors.into_iter().map(|error| of_flag(name, error));
+            refused(errors.collect(), &sources)
+        })?;
+        let description = read_description(name, &options, expected, &mut sources)
+            .map_err(|errors| refused(errors, &sources))?;
+        let mut errors = Vec::new();
+        if is_served {
+            errors.extend(missing_files(name, &options));
+            errors.extend(unmet_demands(&options, description.as_ref()));
+        }
+        if !errors.is_empty() {
+            return Err(refused(errors, &sources));
+        }
+        match translate(&options, description.as_ref(), heading) {
+            Ok(translation) => Ok(Translated {
+                translation,
+                sources,
+            }),
+            Err(error) => Err(refused(vec![of_flag(name, *error)], &sources)),
+        }
+    }
+}
+
+/// Makes the diagnostic of a flag's error.
+fn of_flag(name: &Path, error: FlagError) -> Diagnostic {
+    let FlagError {
+        flag,
+        source,
+        message,
+        hint,
+    } = error;
+    let path = match source {
+        Source::Variable(variable) if variable != flag => format!("{flag} in {variable}"),
+        Source::Flag | Source::Variable(_) | Source::Default => flag,
+    };
+    Diagnostic {
+        path,
+        hint,
+        ..Diagnostic::of_file(name, message)
+    }
+}
+
+/// Reads the description that the flags name, if they name one.
+fn read_description(
+    name: &Path,
+    options: &Options,
+    expected: Option<Expected>,
+    sources: &mut Sources,
+) -> Result<Option<Description>, Vec<Diagnostic>> {
+    let Some(file) = &options.description else {
+        return Ok(None);
+    };
+    let path = Path::new(file);
+    let text = sources.read_description(path).map_err(|error| {
+        let message = format!("can't read the description {file}: {error}");
+        vec![Diagnostic {
+            path: "--service_json_path".to_owned(),
+            hint: Some("name the file of a service configuration or of an OpenAPI document".to_owned()),
+            ..Diagnostic::of_file(name, message)
+        }]
+    })?;
+    let mut description = description::read(&text, path)?;
+    let is_openapi = description.kind != Kind::ServiceConfig;
+    let command = match expected {
+        Some(Expected::OpenApi) if !is_openapi => Some("service-config"),
+        Some(Expected::ServiceConfig) if is_openapi => Some("openapi"),
+        _ => None,
+    };
+    if let Some(command) = command {
+        let message = format!("this is {}", description.kind.with_article());
+        return Err(vec![Diagnostic {
+            hint: Some(format!("write `corsgate import {command}`")),
+            ..Diagnostic::of_file(path, message)
+        }]);
+    }
+    if options.overrides_backend_addresses {
+        description.override_backends();
+    }
+    description.declare_grpc_methods(options.backend.scheme.is_grpc());
+    Ok(Some(description))
+}
+
+/// Returns an error for each file of TLS that is not there.
+fn missing_files(name: &Path, options: &Options) -> Vec<Diagnostic> {
+    let pair = |files: &CertificateFiles| {
+        let CertificateFiles {
+            certificate,
+            private_key,
+            flag,
+        } = files.clone();
+        [(flag, certificate), (flag, private_key)]
+    };
+    let listeners = options.listeners.iter();
+    let pairs = listeners.filter_map(|listener| listener.certificate.as_ref());
+    let pairs = pairs.chain(&options.backend_tls.client_certificate);
+    let of = |flag, file: &Option<String>| Some((flag, file.clone()?));
+    let others = [
+        of("--ssl_server_root_cert_path", &options.client_authorities),
+        of(
+            "--ssl_backend_client_root_certs_file",
+            &options.backend_tls.root_certificates,
+        ),
+    ];
+    let files = pairs.flat_map(pair).chain(others.into_iter().flatten());
+    let missing = files.filter_map(|(flag, path)| {
+        let error = std::fs::metadata(&path).err()?;
+        Some(Diagnostic {
+            path: flag.to_owned(),
+            hint: Some("put it there, or name another place".to_owned()),
+            ..Diagnostic::of_file(name, format!("can't read {path}: {error}"))
+        })
+    });
+    missing.collect()
+}
+
+/// Returns the errors about keys and tokens that the description demands, unless the operator has said that
+/// they are checked elsewhere.
+fn unmet_demands(options: &Options, description: Option<&Description>) -> Vec<Diagnostic> {
+    let Some((file, description)) = options.description.as_ref().zip(description) else {
+        return Vec::new();
+    };
+    if options.dangerously_no_authentication {
+        return Vec::new();
+    }
+    let file = Path::new(file);
+    let of = |demand: &Demand| Diagnostic {
+        place: Some(demand.place),
+        path: demand.path.clone(),
+        hint: Some(
+            "have the backend check it, and then add `--corsgate_dangerously_no_authentication`"
+                .to_owned(),
+        ),
+        ..Diagnostic::of_file(file, format!("{demand} is demanded, and not checked here"))
+    };
+    let mut errors: Vec<Diagnostic> = description.demands.iter().take(MAX_DEMANDS).map(of).collect();
+    let more = description.demands.len() - errors.len();
+    errors.extend(Diagnostic::of_more(Severity::Error, file, more));
+    errors
+}

@@ -24,6 +24,9 @@ const MAX_PEM_BYTES: u64 = 1 << 20;
 /// Maximum times that a configuration names a PEM file; one more is refused.
 const MAX_PEM_FILES: usize = 4_000;
 
+/// Maximum bytes of the description of a service; a larger one is refused.
+const MAX_DESCRIPTION_BYTES: u64 = 16 << 20;
+
 /// The files that were read, each with the fingerprint of its content at that time.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
@@ -54,6 +57,15 @@ impl Sources {
     pub(super) fn read_config_from_anything(&mut self, path: &Path) -> io::Result<String> {
         let content = File::open(path).and_then(|file| bounded(file, MAX_CONFIG_BYTES));
         self.take(path, content)
+    }
+
+    /// Reads the description of a service as text, and remembers its fingerprint.
+    ///
+    /// # Errors
+    ///
+    /// The same as [`Sources::read_config`].
+    pub fn read_description(&mut self, path: &Path) -> io::Result<String> {
+        self.take(path, content_of(path, MAX_DESCRIPTION_BYTES))
     }
 
     /// Reads a file of origins as text, and remembers its fingerprint.

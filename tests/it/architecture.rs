@@ -85,7 +85,7 @@ const IMPORTS: [(&str, &[&str]); 18] = [
     (
         "cli",
         &[
-            "config", "cors", "explain", "pages", "metrics", "probe", "proxy", "server",
+            "compat", "config", "cors", "explain", "pages", "metrics", "probe", "proxy", "server",
         ],
     ),
     ("main", &["cli"]),

@@ -1,8 +1,8 @@
 //! Rules about backends: `backend.rules` of a service configuration, and OpenAPI's `x-google-backend`.
 
-use super::address::Address;
 use super::model::{Backend, PathTranslation};
 use super::reader::Reader;
+use crate::compat::address::{Address, Scheme};
 use crate::config::TreeValue;
 use std::collections::HashSet;
 use std::time::Duration;
@@ -28,7 +28,7 @@ impl Backends {
     ) -> Option<Backend> {
         let address = match reader.text(rule, "address") {
             None => None,
-            Some((text, field)) => match Address::parse(text) {
+            Some((text, field)) => match Address::parse(text, Scheme::Https) {
                 Ok(address) => Some(address),
                 Err(fault) => {
                     reader.fault(field, fault);

@@ -4,9 +4,7 @@
 //! Only what ESPv2 reads is read. Whatever else a document has is left alone; but a setting that would
 //! change what ESPv2 does, and changes nothing here, is a remark or a demand, never silence.
 
-mod address;
 mod backends;
-mod fault;
 mod model;
 mod openapi;
 mod operations;
@@ -14,8 +12,6 @@ mod reader;
 mod service_config;
 mod template;
 
-pub use address::{Address, Scheme};
-pub use fault::Fault;
 pub use model::{
     Backend, Demand, DemandKind, Description, HttpMethod, Kind, Operation, PathTranslation,
 };

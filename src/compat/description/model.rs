@@ -1,7 +1,7 @@
 //! A service as its description has it, whichever form the description has.
 
-use super::address::Address;
 use super::template::Template;
+use crate::compat::address::Address;
 use crate::config::{Diagnostic, Place};
 use std::collections::HashSet;
 use std::fmt;
@@ -144,6 +144,14 @@ impl Kind {
             Self::ServiceConfig => "service configuration",
             Self::OpenApi2 => "OpenAPI 2.0",
             Self::OpenApi3 => "OpenAPI 3",
+        }
+    }
+
+    /// Returns the name for a sentence.
+    pub fn with_article(self) -> &'static str {
+        match self {
+            Self::ServiceConfig => "a service configuration",
+            Self::OpenApi2 | Self::OpenApi3 => "an OpenAPI document",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Reads fields of a description's values, and collects everything that is wrong with them.
 
-use super::fault::Fault;
+use crate::compat::fault::Fault;
 use crate::config::{Diagnostic, Severity, Shape, TreeValue};
 use std::borrow::Cow;
 use std::path::Path;

@@ -9,7 +9,7 @@
 //!
 //! Behind `**` are only literals, and no variable is within another one.
 
-use super::fault::Fault;
+use crate::compat::fault::Fault;
 use crate::routing::MAX_SEGMENTS;
 use std::collections::HashMap;
 use std::fmt;
@@ -109,13 +109,36 @@ impl Template {
         }
     }
 
+    /// Whether the template matches every path that the other one matches. One with another verb does not
+    /// count.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.verb == other.verb && cover(&self.segments, &other.segments)
+    }
+
     /// Returns the template without the names of variables: templates of the same paths have the same.
-    pub(super) fn shape(&self) -> String {
+    pub fn shape(&self) -> String {
         let nameless = Self {
             variables: Vec::new(),
             ..self.clone()
         };
         nameless.to_string()
+    }
+}
+
+/// Whether segments match every path that other segments match. `**` is at least an empty segment.
+fn cover(wide: &[Segment], narrow: &[Segment]) -> bool {
+    match (wide.split_first(), narrow.split_first()) {
+        (None, None) => true,
+        (Some((Segment::Rest, behind)), Some(_)) => {
+            (1..=narrow.len()).any(|count| cover(behind, &narrow[count..]))
+        }
+        (Some((Segment::Any, wide)), Some((Segment::Literal(_) | Segment::Any, narrow))) => {
+            cover(wide, narrow)
+        }
+        (Some((Segment::Literal(one), wide)), Some((Segment::Literal(other), narrow))) => {
+            one == other && cover(wide, narrow)
+        }
+        _ => false,
     }
 }
 

@@ -81,6 +81,20 @@ fn gateway(folder: &Folder, backend: &Backend, down: &Refusing, origin: &str) ->
     Gateway::of_file(&folder.write("corsgate.yaml", &text))
 }
 
+/// A gateway with the flags of ESPv2, which are the same for a gRPC server that knows nothing of CORS.
+fn espv2(backend: &Backend, origin: &str) -> Gateway {
+    let flags = [
+        &format!("--backend=grpc://{}", backend.address),
+        "--cors_preset=basic",
+        &format!("--cors_allow_origin={origin}"),
+        "--cors_allow_credentials",
+        "--cors_allow_headers=Content-Type,X-Grpc-Web,X-User-Agent,Grpc-Timeout",
+        "--cors_expose_headers=grpc-status,grpc-message,grpc-status-details-bin",
+        "--status_port=1",
+    ];
+    Gateway::of_espv2(&flags)
+}
+
 /// The result of each call, by its name; `None` for an error whose code and words are the client's.
 fn expected(gateways: &[&str], has_credentials: bool) -> BTreeMap<String, Option<Value>> {
     let value = |value: Value| Some(json!({ "value": value }));
@@ -146,8 +160,12 @@ fn the_clients_of_grpc_web_call_a_grpc_server_from_a_page_of_another_origin() {
         let [http, https] = gateway.addresses()[..] else {
             panic!("there are two");
         };
-        let (http, https) = (format!("http://{http}"), format!("https://{https}"));
-        let gateways = json!({ "http": http, "https": https });
+        let espv2 = espv2(&backend, &origin);
+        let gateways = json!({
+            "http": format!("http://{http}"),
+            "https": format!("https://{https}"),
+            "espv2": format!("http://127.0.0.1:{}", espv2.address.port()),
+        });
         let set = plan.set(json!({ "gateways": gateways, "credentials": has_credentials }));
         set.expect("there was none");
 
@@ -159,7 +177,7 @@ fn the_clients_of_grpc_web_call_a_grpc_server_from_a_page_of_another_origin() {
         let report: Value = serde_json::from_str(&report).expect("JSON");
         assert_eq!(report.get("failed"), None, "{report:#}");
         let mut seen = report["seen"].as_object().expect("an object").clone();
-        for (call, expected) in expected(&["http", "https"], has_credentials) {
+        for (call, expected) in expected(&["http", "https", "espv2"], has_credentials) {
             let found = seen
                 .remove(&call)
                 .unwrap_or_else(|| panic!("{call} was not made"));
@@ -178,6 +196,8 @@ fn the_clients_of_grpc_web_call_a_grpc_server_from_a_page_of_another_origin() {
                 None => {
                     let error = &found["error"];
                     let is_refused = match (call.ends_with("nothing there"), &error["message"]) {
+                        // All paths lead to the server, which has no such service: UNIMPLEMENTED.
+                        _ if call.starts_with("espv2") => error["code"] == 12,
                         // UNAVAILABLE, made from 502, which the page can read; Google's client has no
                         // code for it.
                         (true, _) if call.contains("connect") => error["code"] == 14,
@@ -196,7 +216,7 @@ fn the_clients_of_grpc_web_call_a_grpc_server_from_a_page_of_another_origin() {
         let refused = "corsgate_preflights_total{outcome=\"rejected\",reason=\"headers_not_allowed\",route=\"plain\"}";
         assert!(gateway.metric(refused) >= 6.0, "{}", gateway.metrics());
     }
-    // Those that were stopped, too: two clients, two gateways, twice. The others are three and three.
-    let ended = 2 * 2 * (2 + 3 + 3);
+    // Those that were stopped, too: two clients, three gateways, twice. The others are three and three.
+    let ended = 2 * 3 * (2 + 3 + 3);
     crate::support::run(backend.wait_for("Count ended", ended));
 }

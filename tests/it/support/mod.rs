@@ -21,6 +21,7 @@ pub(crate) use tls_upstream::{Handshake, TlsUpstream};
 pub(crate) use transcript::{Masks, hide_unknown, transcript};
 pub(crate) use upstream::{Answer, Received, Upstream, read_head, read_request};
 
+use corsgate::compat::Espv2;
 use corsgate::config::Config;
 use corsgate::server::Server;
 use std::net::SocketAddr;
@@ -96,6 +97,20 @@ impl Gateway {
     pub(crate) fn of_file(file: &Path) -> Self {
         let config = Config::load(file).unwrap_or_else(|e| panic!("{e}"));
         Self::serve(config, file)
+    }
+
+    /// Starts a gateway with these flags of ESPv2, `--status_port` among them, on free ports.
+    pub(crate) fn of_espv2(flags: &[&str]) -> Self {
+        let flags = flags.iter().map(|&flag| flag.to_owned()).collect();
+        let name = Path::new("espv2");
+        let made = Espv2::new(flags, |_| None).config(name);
+        let (mut config, _) = made.unwrap_or_else(|e| panic!("{e}"));
+        let listeners = config.listeners.iter_mut().map(|listener| &mut listener.listen);
+        let admin = config.admin.iter_mut().map(|admin| &mut admin.listener);
+        for listen in listeners.chain(admin) {
+            listen.address.set_port(0);
+        }
+        Self::serve(config, name)
     }
 
     fn serve(config: Config, file: &Path) -> Self {

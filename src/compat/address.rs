@@ -1,4 +1,4 @@
-//! The address of a backend, as a description of a service has it.
+//! The address of a backend, as flags and descriptions of services have it.
 //!
 //! *Invariant:* host and path can be written into a configuration as they are: no character in them has
 //! a meaning there.
@@ -64,18 +64,18 @@ impl Scheme {
 // === impl Address ===
 
 impl Address {
-    /// Reads the address of a rule. Without a scheme it is one of `https`; its query is ignored.
+    /// Reads an address. One without a scheme has `default`; a query is ignored.
     ///
     /// # Errors
     ///
     /// Fails if the scheme is another one, or host, port or path are not valid.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str, default: Scheme) -> Result<Self, Fault> {
         if text.len() > MAX_BYTES {
             let message = format!("the address is longer than {MAX_BYTES} bytes");
             return Err(Fault::new(message, "write a shorter one"));
         }
         let (scheme, rest) = match text.split_once("://") {
-            None => (Scheme::Https, text),
+            None => (default, text),
             Some((scheme, rest)) => (scheme_of(scheme)?, rest),
         };
         let rest = rest.split(['?', '#']).next().unwrap_or_default();
@@ -223,13 +223,14 @@ mod tests {
             ("http://a/\"", "no path has '\"' in it"),
             ("http://a/\n", "no path has '\\n' in it"),
         ] {
-            let actual = match Address::parse(text) {
+            let actual = match Address::parse(text, Scheme::Https) {
                 Ok(address) => address.to_string(),
                 Err(fault) => fault.message.into_owned(),
             };
             assert_eq!(actual, expected, "{text}");
         }
-        assert!(Address::parse(&format!("http://a/{}", "b".repeat(MAX_BYTES))).is_err());
-        assert!(Address::parse(&"a".repeat(254)).is_err());
+        let long = format!("http://a/{}", "b".repeat(MAX_BYTES));
+        assert!(Address::parse(&long, Scheme::Https).is_err());
+        assert!(Address::parse(&"a".repeat(254), Scheme::Https).is_err());
     }
 }

@@ -1,0 +1,62 @@
+//! `corsgate espv2 FLAGS`: the gateway with the flags of ESPv2 and ESP.
+
+use super::CommandError;
+use super::log::run_logged;
+use crate::compat::flags::flags;
+use crate::compat::{Espv2, Notes};
+use crate::config::ConfigSource;
+use crate::server::HeldHangups;
+use clap::Args;
+use std::path::Path;
+use std::process::ExitCode;
+use tracing::{info, warn};
+
+/// The name of the configuration in messages; files that it names are relative to the current folder.
+const NAME: &str = "espv2";
+
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// Flags of ESPv2 and ESP, such as `--backend=http://127.0.0.1:8082 --cors_preset=basic`.
+    #[arg(
+        value_name = "FLAGS",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub flags: Vec<String>,
+}
+
+pub(super) fn run(held: HeldHangups, options: Options) -> Result<ExitCode, CommandError> {
+    run_logged(held, |process, log| {
+        let espv2 = Espv2::new(options.flags, |name| std::env::var(name).ok());
+        let name = Path::new(NAME);
+        let (config, notes) = espv2.config(name)?;
+        log.subscribe()?;
+        log_notes(&notes);
+        for warning in config.logged() {
+            warn!("{}", warning.one_line());
+        }
+        let again = move || espv2.config(Path::new(NAME)).map(|(config, _)| config);
+        process.serve(config, ConfigSource::made(name, again), |_| Ok(()))
+    })
+}
+
+fn log_notes(notes: &Notes) {
+    for danger in &notes.dangers {
+        warn!("UNSAFE: {danger}");
+    }
+    for warning in &notes.warnings {
+        warn!("{warning}");
+    }
+    for note in &notes.infos {
+        info!("{note}");
+    }
+}
+
+/// Returns all flags, each with its effect, for the help.
+pub(super) fn help() -> String {
+    let mut help = "Flags:\n".to_owned();
+    for flag in flags() {
+        help.push_str(&format!("  {}\n      {}\n", flag.usage(), flag.effect));
+    }
+    help
+}

@@ -1,0 +1,153 @@
+//! Flags and a description → the text of an ordinary configuration, with comments.
+//!
+//! ESPv2 tries requests in this order: declared operations, OPTIONS that `allowCors` passes through, health
+//! checks, the preset's preflights, 405, 404. Here that is:
+//!
+//! | ESPv2                        | here                                                                |
+//! |------------------------------|---------------------------------------------------------------------|
+//! | operation                    | a route by `path_template` and method                               |
+//! | `allowCors`                  | a route by `path_template` and OPTIONS, `cors: passthrough`          |
+//! | health check                 | a route by `path` to an upstream that answers                        |
+//! | preset                       | a policy, on every route: answers preflights, rejects other OPTIONS  |
+//! | 405 and 404                  | routes with `fallback: true` to upstreams that answer                |
+//!
+//! A preflight is routed by its own method, `routing.preflight_method: options`, where it can matter.
+
+mod listeners;
+mod policy;
+mod routes;
+mod text;
+mod upstreams;
+
+use super::description::Description;
+use super::flags::{FlagError, Options, RemarkKind, Source};
+use routes::Routes;
+use text::Text;
+use upstreams::Upstreams;
+
+/// The translation of flags and a description.
+#[derive(Debug)]
+pub(super) struct Translation {
+    /// A configuration: YAML with comments.
+    pub text: String,
+    pub notes: Notes,
+}
+
+/// What there is to say about a translation, beside the configuration.
+#[derive(Debug, Default)]
+pub struct Notes {
+    /// What is unsafe, each with the flags or the place that it came from.
+    pub dangers: Vec<String>,
+    /// What clients would notice, or what does nothing and was hardly meant.
+    pub warnings: Vec<String>,
+    /// What has no effect here, and need not.
+    pub infos: Vec<String>,
+}
+
+/// Translates. `heading` is the comment at the top, one line per element.
+///
+/// # Errors
+///
+/// Fails for a regex that corsgate can't use.
+pub(super) fn translate(
+    options: &Options,
+    description: Option<&Description>,
+    heading: &[String],
+) -> Result<Translation, Box<FlagError>> {
+    let mut notes = Notes::of(options, description);
+    let upstreams = Upstreams::of(options, description);
+    let routes = Routes::of(options, description, &upstreams, &mut notes);
+
+    let mut text = Text::default();
+    listeners::write(&mut text, &mut notes, options);
+    routes.write_routing(&mut text, options);
+    upstreams.write(&mut text, options, &routes);
+    if let Some(cors) = &options.cors {
+        let has_elsewhere = routes.has_elsewhere();
+        policy::write(&mut text, &mut notes, options, cors, has_elsewhere)?;
+    }
+    routes.write(&mut text, options);
+    let text = notes.heading(heading) + &text.finish();
+    Ok(Translation { text, notes })
+}
+
+/// Says where the value of a flag comes from.
+fn written(options: &Options, flag: &str) -> String {
+    let flag = flag.trim_start_matches('-');
+    match options.source(&format!("--{flag}")) {
+        Source::Flag => format!("--{flag}"),
+        Source::Variable(name) if name.ends_with("ARGS") => format!("--{flag}, in {name}"),
+        Source::Variable(name) => name.to_owned(),
+        Source::Default => format!("--{flag}, which has its default"),
+    }
+}
+
+// === impl Notes ===
+
+impl Notes {
+    fn of(options: &Options, description: Option<&Description>) -> Self {
+        let mut notes = Self::default();
+        for remark in &options.remarks {
+            match remark.kind {
+                RemarkKind::Warning => notes.warn(remark.to_string()),
+                RemarkKind::NoEffect => notes.info(remark.to_string()),
+            }
+        }
+        let Some(description) = description else {
+            if options.service.is_none() {
+                notes.info("there is no description: every path goes to the backend".to_owned());
+            }
+            return notes;
+        };
+        for remark in &description.remarks {
+            notes.warn(remark.one_line());
+        }
+        for demand in &description.demands {
+            notes.is_unsafe(format!("{demand} is demanded, and NOT checked here"));
+        }
+        if description.allows_cors && options.cors.is_some() {
+            notes.warn(
+                "--cors_preset: the description has allowCors, too: preflights whose origin matches are answered \
+                 here, and other OPTIONS requests on declared paths go to the backend"
+                    .to_owned(),
+            );
+        }
+        notes
+    }
+
+    fn warn(&mut self, note: String) {
+        self.warnings.push(note);
+    }
+
+    fn info(&mut self, note: String) {
+        self.infos.push(note);
+    }
+
+    fn is_unsafe(&mut self, note: String) {
+        self.dangers.push(note);
+    }
+
+    /// Returns the comment at the top of the configuration.
+    fn heading(&self, heading: &[String]) -> String {
+        let mut text = Text::default();
+        for line in heading {
+            text.verbatim(line);
+        }
+        let parts = [
+            ("UNSAFE, as it was before:", &self.dangers),
+            ("Warnings:", &self.warnings),
+            ("Notes:", &self.infos),
+        ];
+        for (title, notes) in parts.into_iter().filter(|(_, notes)| !notes.is_empty()) {
+            text.line(0, "#");
+            text.comment(0, title);
+            for note in notes {
+                text.item(0, note);
+            }
+        }
+        if !heading.is_empty() {
+            text.blank();
+        }
+        text.finish()
+    }
+}
