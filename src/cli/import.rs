@@ -34,7 +34,7 @@ struct FileOptions {
 }
 
 pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
-    let (name, expected, flags) = match options.kind {
+    let (kind, expected, flags) = match options.kind {
         Kind::Espv2(espv2::Options { flags }) => ("espv2", None, flags),
         Kind::Openapi(options) => ("openapi", Some(Expected::OpenApi), options.all()),
         Kind::ServiceConfig(options) => {
@@ -43,7 +43,7 @@ pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
         }
     };
     let espv2 = Espv2::new(flags, |_| None);
-    print(&espv2.printed(name, expected)?)?;
+    print(&espv2.printed(kind, expected)?)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -75,27 +75,37 @@ impl Espv2 {
         let Translated {
             translation,
             sources,
-        } = self.translated(name, &[], None, true)?;
+        } = self.translated(name, None, true)?;
         let config = Config::parse_made(&translation.text, name, sources)?;
         Ok((config, translation.notes))
     }
 
-    /// Returns the configuration as text, which says at its top that `corsgate import NAME` made it.
+    /// Returns the configuration as text, which says at its top that `corsgate import KIND` made it.
     ///
     /// # Errors
     ///
     /// Returns everything that is wrong with the flags or with the description.
-    pub fn printed(&self, name: &str, expected: Option<Expected>) -> Result<String, ConfigError> {
-        let mut heading = vec![format!("Made by `corsgate import {name}` from:")];
-        heading.extend(self.arguments.iter().map(|argument| format!("  {argument}")));
-        let translated = self.translated(Path::new(name), &heading, expected, false)?;
-        Ok(translated.translation.text)
+    pub fn printed(&self, kind: &str, expected: Option<Expected>) -> Result<String, ConfigError> {
+        let name = Path::new(kind);
+        let Translated {
+            translation: Translation { text, mut notes },
+            sources,
+        } = self.translated(name, expected, false)?;
+        // It need not be one that this machine can serve: the files of TLS may be elsewhere.
+        if let Ok(config) = Config::parse_made(&text, name, sources) {
+            notes.add_warnings(config.warnings.iter());
+        }
+        let mut command = format!("corsgate import {kind}");
+        for argument in &self.arguments {
+            command.push(' ');
+            command.push_str(&shell_word(argument));
+        }
+        Ok(notes.heading(&command) + &text)
     }
 
     fn translated(
         &self,
         name: &Path,
-        heading: &[String],
         expected: Option<Expected>,
         is_served: bool,
     ) -> Result<Translated, ConfigError> {
@@ -118,13 +128,22 @@ impl Espv2 {
         if !errors.is_empty() {
             return Err(refused(errors, &sources));
         }
-        match translate(&options, description.as_ref(), heading) {
+        match translate(&options, description.as_ref()) {
             Ok(translation) => Ok(Translated {
                 translation,
                 sources,
             }),
             Err(error) => Err(refused(vec![of_flag(name, *error)], &sources)),
         }
+    }
+}
+
+/// Writes an argument as a shell reads it.
+fn shell_word(argument: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,@%+".contains(c);
+    match !argument.is_empty() && argument.chars().all(is_plain) {
+        true => argument.to_owned(),
+        false => format!("'{}'", argument.replace('\'', r"'\''")),
     }
 }
 

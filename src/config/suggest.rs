@@ -17,6 +17,10 @@ const MAX_NAME: usize = 64;
 /// The start of keys that permit a danger. The errors about the dangers name them; nothing else does.
 const DANGEROUS: &str = "dangerously_";
 
+/// The hint on an unknown key in place of a list of names.
+const OF_A_LIST: &str =
+    "write the names as a list, in brackets, or as one text: `verbatim: \"GET, PUT\"`";
+
 /// Parts of names that are about CORS wherever they stand.
 const CORS_WORDS: [&str; 6] = [
     "origin",
@@ -81,6 +85,8 @@ pub(super) fn for_key(name: &str, known: &[String], value: Option<&str>) -> KeyA
     let alike = known().filter(|known| !(is_negative && known.starts_with("allow_")));
     match nearest(name, alike) {
         Some(meant) => advice(format!("write `{meant}`"), Some(meant)),
+        // It may be a name that the list was meant to have.
+        None if section == Some(Section::NameList) => advice(OF_A_LIST.to_owned(), None),
         None => {
             let known: Vec<&str> = known().collect();
             advice(format!("known here: {}", known.join(", ")), None)

@@ -279,6 +279,20 @@ fn cors_routing_and_framing_are_pure() {
     assert_absent("compat", &impure.collect::<Vec<_>>());
 }
 
+/// Flags of other gateways are read like text: the variables come from the caller.
+#[test]
+fn compat_starts_nothing_and_reads_no_variables() {
+    let words = [
+        "pingora",
+        "tokio",
+        "tracing",
+        "std::env",
+        "std::net::Tcp",
+        "std::thread",
+    ];
+    assert_absent("compat", &words);
+}
+
 #[test]
 fn only_the_proxy_names_pingora() {
     assert_only_in("pingora_core::", &["proxy"]);

@@ -105,7 +105,7 @@ pub(super) fn read(arguments: &[Argument], report: &mut Report) -> Arguments {
     reader.found
 }
 
-/// Hands out values, and reports arguments that are none.
+/// Gives values to flags, and reports arguments that are neither.
 struct Reader<'r> {
     report: &'r mut Report,
     found: Arguments,

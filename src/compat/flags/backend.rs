@@ -2,10 +2,11 @@
 
 use super::arguments::shown;
 use super::given::Given;
-use super::options::{BackendAddress, BackendTls, CertificateFiles, Scheme};
+use super::options::{BackendTls, CertificateFiles};
 use super::report::{Report, Source};
+use crate::compat::address::{Address, Scheme};
+use crate::compat::fault::Fault;
 use crate::config::MAX_RETRIES;
-use crate::routing::is_authority;
 
 const BACKEND: &str = "--backend";
 const RETRIES: &str = "--backend_retry_num";
@@ -24,26 +25,27 @@ const GRPC_CHAIN: &str = "--grpc_backend_ssl_cert_chain_file";
 pub(super) const NGINX_FOLDER: &str = "/etc/nginx/ssl";
 
 /// Reads the backend's address.
-pub(super) fn address(given: &Given, report: &mut Report) -> BackendAddress {
-    let default = || BackendAddress {
+pub(super) fn address(given: &Given, report: &mut Report) -> Address {
+    let default = || Address {
         scheme: Scheme::Http,
         host: "127.0.0.1".to_owned(),
         port: 8082,
+        path: String::new(),
     };
     let Some(value) = given.last(BACKEND) else {
         return default();
     };
-    let (address, ignored) = match parse(&value.text) {
-        Ok(parsed) => parsed,
-        Err((message, hint)) => {
+    let address = match Address::parse(&value.text, Scheme::Http) {
+        Ok(address) => address,
+        Err(Fault { message, hint }) => {
             report.error(BACKEND, value.source, message, hint);
             return default();
         }
     };
-    if !matches!(ignored, "" | "/") {
+    if !address.path.is_empty() {
         let message = format!(
-            "`{}` behind the address is not taken over: a path belongs into the description",
-            shown(ignored)
+            "`{}` behind the address is not taken over: paths belong in the description",
+            shown(&address.path)
         );
         report.warn(BACKEND, value.source, message);
     }
@@ -55,75 +57,10 @@ pub(super) fn address(given: &Given, report: &mut Report) -> BackendAddress {
             "write `grpcs://` for TLS, or remove the flag",
         );
     }
-    address
-}
-
-/// Takes an address apart. Returns what stands behind it, too.
-fn parse(text: &str) -> Result<(BackendAddress, &str), (String, &'static str)> {
-    const FORM: &str =
-        "write `http`, `https`, `grpc` or `grpcs`, `://`, the host, and a port if it has one";
-    let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
-    let scheme = match scheme.to_ascii_lowercase().as_str() {
-        "http" => Scheme::Http,
-        "https" => Scheme::Https,
-        "grpc" => Scheme::Grpc,
-        "grpcs" => Scheme::Grpcs,
-        _ => {
-            return Err((
-                format!("`{}` is not the scheme of a backend", shown(scheme)),
-                FORM,
-            ));
-        }
-    };
-    let (authority, ignored) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-    if authority.contains('@') {
-        let message = "a backend's address has no user and no password";
-        return Err((message.to_owned(), "remove them, with the `@`"));
+    Address {
+        path: String::new(),
+        ..address
     }
-    let (host, port) = match authority.strip_prefix('[') {
-        Some(bracketed) => {
-            let (host, after) = bracketed
-                .split_once(']')
-                .ok_or_else(|| (format!("in `{}` a bracket is missing", shown(text)), FORM))?;
-            (host, after)
-        }
-        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
-    };
-    if host.is_empty() {
-        return Err((format!("`{}` has no host", shown(text)), FORM));
-    }
-    let port = match port {
-        "" => {
-            if scheme.has_tls() {
-                443
-            } else {
-                80
-            }
-        }
-        port => port
-            .strip_prefix(':')
-            .filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
-            .and_then(|port| port.parse::<u16>().ok())
-            .filter(|port| *port != 0)
-            .ok_or_else(|| {
-                let port = port.strip_prefix(':').unwrap_or(port);
-                let hint = "write a number from 1 to 65535; an IPv6 address needs brackets";
-                (format!("`{}` is not a port", shown(port)), hint)
-            })?,
-    };
-    let is_host = match authority.starts_with('[') {
-        true => is_authority(format!("[{host}]").as_bytes()),
-        false => is_authority(host.as_bytes()),
-    };
-    if !is_host {
-        return Err((format!("`{}` is not a host", shown(host)), FORM));
-    }
-    let address = BackendAddress {
-        scheme,
-        host: host.to_owned(),
-        port,
-    };
-    Ok((address, ignored))
 }
 
 /// Reads the certificates for backends.
@@ -247,66 +184,6 @@ pub(super) fn retries(given: &Given, report: &mut Report) -> usize {
             let message = format!("`{}` is not a number of tries", shown(&value.text));
             report.error(RETRIES, value.source, message, "write a number such as `1`");
             DEFAULT
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_is_taken_apart() {
-        use Scheme::{Grpc, Grpcs, Http, Https};
-        for (text, scheme, host, port, ignored) in [
-            ("http://127.0.0.1:8082", Http, "127.0.0.1", 8082, ""),
-            ("127.0.0.1:8081", Http, "127.0.0.1", 8081, ""),
-            ("backend", Http, "backend", 80, ""),
-            ("https://a.example", Https, "a.example", 443, ""),
-            ("HTTPS://A.example", Https, "A.example", 443, ""),
-            ("grpc://a", Grpc, "a", 80, ""),
-            ("grpcs://a", Grpcs, "a", 443, ""),
-            ("grpc://[::1]:50051", Grpc, "::1", 50051, ""),
-            ("http://[::1]", Http, "::1", 80, ""),
-            ("http://a/", Http, "a", 80, "/"),
-            ("http://a:1/b?c#d", Http, "a", 1, "/b?c#d"),
-            ("http://a?b", Http, "a", 80, "?b"),
-            ("a_b.internal:65535", Http, "a_b.internal", 65535, ""),
-        ] {
-            let host = host.to_owned();
-            let address = BackendAddress { scheme, host, port };
-            assert_eq!(parse(text), Ok((address, ignored)), "{text}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_address_is_refused() {
-        for (text, message) in [
-            ("ftp://a", "`ftp` is not the scheme"),
-            ("://a", "`` is not the scheme"),
-            ("h2c://a", "`h2c` is not the scheme"),
-            ("", "has no host"),
-            ("http://", "has no host"),
-            ("http://:80", "has no host"),
-            ("http:///a", "has no host"),
-            ("http://[]:80", "has no host"),
-            ("http://a:", "`` is not a port"),
-            ("http://a:0", "`0` is not a port"),
-            ("http://a:65536", "`65536` is not a port"),
-            ("http://a:+1", "`+1` is not a port"),
-            ("http://a:b", "`b` is not a port"),
-            ("http://::1", "has no host"),
-            ("http://fd00::1:80", "`:1:80` is not a port"),
-            ("http://[::1]80", "`80` is not a port"),
-            ("http://[::1", "a bracket is missing"),
-            ("http://[a]", "`a` is not a host"),
-            ("http://u:p@a", "no user"),
-            ("http://a b", "`a b` is not a host"),
-            ("http://a,b", "`a,b` is not a host"),
-            ("http://a\n", "is not a host"),
-        ] {
-            let (problem, _) = parse(text).expect_err(text);
-            assert!(problem.contains(message), "{text}: {problem}");
         }
     }
 }

@@ -6,7 +6,7 @@ use super::given::Given;
 use super::options::{CorsOptions, OriginOption};
 use super::re2;
 use super::report::{Report, Source};
-use crate::cors::{Origin, RegexError, RegexPattern};
+use crate::cors::{Origin, RegexError, RegexPattern, is_token};
 use http::HeaderValue;
 
 const ALLOW_ORIGIN: &str = "--cors_allow_origin";
@@ -113,9 +113,9 @@ fn exact(given: &Given, report: &mut Report) -> Option<OriginOption> {
         origin => {
             if let Err(error) = Origin::parse(origin.as_bytes()) {
                 let message = format!(
-                    "no browser sends the origin `{}`, so that it matches nothing: {error}. ESPv2 compares it byte \
-                     by byte; write `scheme://host` or `scheme://host:port` in lower case, or use the preset \
-                     `cors_with_regex` for several",
+                    "no browser sends the origin `{}`, so that nothing matches it ({error}): it is compared byte by \
+                     byte; write `scheme://host` or `scheme://host:port` in lower case, or several as a regex with \
+                     the preset `cors_with_regex`",
                     shown(origin)
                 );
                 report.warn(ALLOW_ORIGIN, value.source, message);
@@ -156,7 +156,7 @@ fn servable(pattern: String, source: Source, report: &mut Report) -> Option<Stri
         Ok(_) => None,
         Err(RegexError::MatchesNothing) => Some(NO_ORIGIN.to_owned()),
         Err(error) => {
-            let hint = "write a shorter one";
+            let hint = "write a simpler one, without large numbers of repetitions";
             report.error(ALLOW_ORIGIN_REGEX, source, error.to_string(), hint);
             return None;
         }
@@ -175,13 +175,23 @@ fn list(flag: &'static str, default: &str, given: &Given, report: &mut Report) -
     let Some(value) = given.last(flag) else {
         return default.to_owned();
     };
-    if HeaderValue::from_str(&value.text).is_err() {
+    let text = &value.text;
+    let is_name = |name: &str| name.is_empty() || is_token(name.as_bytes());
+    let mut names = text.split(',').map(|name| name.trim_matches([' ', '\t']));
+    if HeaderValue::from_str(text).is_err() {
         report.error(
             flag,
             value.source,
-            "a header field's value is one line of ASCII without control characters",
+            "a header field's value is one line without control characters",
             "write names with commas between them",
         );
+    } else if let Some(other) = names.find(|name| !is_name(name)) {
+        let message = format!(
+            "`{}` is not a name, and browsers refuse every answer with such a list; write names with commas between \
+             them",
+            shown(other)
+        );
+        report.warn(flag, value.source, message);
     }
     value.text.clone()
 }

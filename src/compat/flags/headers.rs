@@ -139,13 +139,8 @@ fn one(
     let is_append = flag.starts_with("--append");
     let action = match constant(content) {
         Content::Constant(content) if HeaderValue::from_str(&content).is_err() => {
-            let message = "a header field's value is one line of ASCII without control characters";
-            report.error(
-                flag,
-                value.source,
-                message,
-                "remove or encode other characters",
-            );
+            let message = "a header field's value is one line without control characters";
+            report.error(flag, value.source, message, "remove them");
             return None;
         }
         Content::Constant(content) if is_append => HeaderAction::Append(content),

@@ -34,7 +34,7 @@ pub(super) fn healthz(given: &Given, report: &mut Report) -> Option<String> {
     None
 }
 
-/// Reads a size as nginx writes it: bytes, or `k`, `m` or `g` of them. None and 0 are no limit.
+/// Reads a size as nginx writes it: bytes, or `k`, `m` or `g` of them. 0 is for any size.
 pub(super) fn max_body(given: &Given, report: &mut Report) -> Option<u64> {
     let value = given.filled(MAX_BODY)?;
     match size(&value.text) {

@@ -29,8 +29,8 @@ mod serverless;
 mod table;
 
 pub use options::{
-    BackendAddress, BackendTls, CertificateFiles, CorsOptions, HeaderAction, HeaderEdit,
-    ListenerOptions, Options, OriginOption, Scheme, TlsVersion,
+    BackendTls, CertificateFiles, CorsOptions, HeaderAction, HeaderEdit,
+    ListenerOptions, Options, OriginOption, TlsVersion,
 };
 pub use report::{FlagError, Remark, RemarkKind, Source};
 pub use table::Effect;
@@ -127,6 +127,14 @@ fn options(given: &Given, report: &mut Report, wants_help: bool) -> Options {
     let ports = listeners::read(given, report);
     let client_authorities = listeners::client_authorities(&ports.listeners, given, report);
     let description = text("--service_json_path");
+    if description.is_none() && given.is_on("--service_json_path") {
+        report.error(
+            "--service_json_path",
+            given.source("--service_json_path"),
+            "the name of the file is empty",
+            "name the description, or leave the flag out, which lets every path through",
+        );
+    }
     let service = text("--service");
     if let Some(service) = &service {
         let source = given.source("--service");

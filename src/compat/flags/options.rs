@@ -2,6 +2,7 @@
 
 use super::report::{Remark, Source};
 use super::table;
+use crate::compat::address::Address;
 use std::collections::BTreeMap;
 
 /// Everything that the flags say and that has an effect.
@@ -11,8 +12,8 @@ pub struct Options {
     pub wants_help: bool,
     /// `None` without a preset.
     pub cors: Option<CorsOptions>,
-    /// `--backend`.
-    pub backend: BackendAddress,
+    /// `--backend`; its path is empty.
+    pub backend: Address,
     /// `--enable_backend_address_override`: everything goes to `backend`.
     pub overrides_backend_addresses: bool,
     pub backend_tls: BackendTls,
@@ -42,7 +43,7 @@ pub struct Options {
     pub request_headers: Vec<HeaderEdit>,
     /// Edits of responses, likewise.
     pub response_headers: Vec<HeaderEdit>,
-    /// Maximum size of a request's body; `None` is no limit.
+    /// Maximum size of a request's body; `None` for any size.
     pub max_request_body_bytes: Option<u64>,
     /// Networks whose X-Forwarded-For is believed.
     pub trusted_proxies: Vec<String>,
@@ -78,24 +79,7 @@ pub enum OriginOption {
     },
 }
 
-/// The address of a backend.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BackendAddress {
-    pub scheme: Scheme,
-    /// A name or an address; one of IPv6 has no brackets.
-    pub host: String,
-    pub port: u16,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scheme {
-    Http,
-    Https,
-    Grpc,
-    Grpcs,
-}
-
-/// How the gateway speaks TLS with backends.
+/// The TLS that the gateway speaks with backends.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BackendTls {
     /// File of the authorities of backends' certificates; `None` for those that the machine trusts.
@@ -158,19 +142,5 @@ impl Options {
         let known = table::named(flag);
         let source = known.and_then(|known| self.sources.get(known.flag.name()));
         source.copied().unwrap_or(Source::Default)
-    }
-}
-
-// === impl Scheme ===
-
-impl Scheme {
-    /// Whether backends are reached by TLS.
-    pub fn has_tls(self) -> bool {
-        matches!(self, Self::Https | Self::Grpcs)
-    }
-
-    /// Whether backends speak gRPC, and so HTTP/2.
-    pub fn is_grpc(self) -> bool {
-        matches!(self, Self::Grpc | Self::Grpcs)
     }
 }

@@ -21,6 +21,7 @@ mod upstreams;
 
 use super::description::Description;
 use super::flags::{FlagError, Options, RemarkKind, Source};
+use crate::config::{Diagnostic, WarningName};
 use routes::Routes;
 use text::Text;
 use upstreams::Upstreams;
@@ -28,7 +29,7 @@ use upstreams::Upstreams;
 /// The translation of flags and a description.
 #[derive(Debug)]
 pub(super) struct Translation {
-    /// A configuration: YAML with comments.
+    /// A configuration: YAML with comments, without a heading.
     pub text: String,
     pub notes: Notes,
 }
@@ -44,7 +45,7 @@ pub struct Notes {
     pub infos: Vec<String>,
 }
 
-/// Translates. `heading` is the comment at the top, one line per element.
+/// Translates.
 ///
 /// # Errors
 ///
@@ -52,7 +53,6 @@ pub struct Notes {
 pub(super) fn translate(
     options: &Options,
     description: Option<&Description>,
-    heading: &[String],
 ) -> Result<Translation, Box<FlagError>> {
     let mut notes = Notes::of(options, description);
     let upstreams = Upstreams::of(options, description);
@@ -67,7 +67,7 @@ pub(super) fn translate(
         policy::write(&mut text, &mut notes, options, cors, has_elsewhere)?;
     }
     routes.write(&mut text, options);
-    let text = notes.heading(heading) + &text.finish();
+    let text = text.finish();
     Ok(Translation { text, notes })
 }
 
@@ -78,7 +78,7 @@ fn written(options: &Options, flag: &str) -> String {
         Source::Flag => format!("--{flag}"),
         Source::Variable(name) if name.ends_with("ARGS") => format!("--{flag}, in {name}"),
         Source::Variable(name) => name.to_owned(),
-        Source::Default => format!("--{flag}, which has its default"),
+        Source::Default => format!("--{flag}, by default"),
     }
 }
 
@@ -127,12 +127,22 @@ impl Notes {
         self.dangers.push(note);
     }
 
-    /// Returns the comment at the top of the configuration.
-    fn heading(&self, heading: &[String]) -> String {
+    /// Adds what the check of the configuration has found.
+    pub(super) fn add_warnings<'a>(&mut self, found: impl Iterator<Item = &'a Diagnostic>) {
+        // A `dangerously_` key is among the dangers already.
+        let found = found.filter(|warning| warning.name != Some(WarningName::DangerousKey));
+        let lines = found.map(|warning| match &warning.hint {
+            Some(hint) => format!("{}: {}; {hint}", warning.path, warning.message),
+            None => format!("{}: {}", warning.path, warning.message),
+        });
+        self.warnings.extend(lines);
+    }
+
+    /// Returns the comment at the top of a configuration that this command has made.
+    pub(super) fn heading(&self, command: &str) -> String {
         let mut text = Text::default();
-        for line in heading {
-            text.verbatim(line);
-        }
+        text.comment(0, "Made by:");
+        text.item(0, command);
         let parts = [
             ("UNSAFE, as it was before:", &self.dangers),
             ("Warnings:", &self.warnings),
@@ -145,9 +155,7 @@ impl Notes {
                 text.item(0, note);
             }
         }
-        if !heading.is_empty() {
-            text.blank();
-        }
+        text.blank();
         text.finish()
     }
 }

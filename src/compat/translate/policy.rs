@@ -253,7 +253,7 @@ impl Origins {
     fn of(notes: &mut Notes, cors: &CorsOptions) -> Result<Self, RegexError> {
         match &cors.origin {
             OriginOption::Any => Ok(Self::one(quoted("*"), OriginPattern::Any)),
-            OriginOption::Exact(text) => Ok(Self::exact(notes, text)),
+            OriginOption::Exact(text) => Ok(Self::exact(text)),
             OriginOption::Regex { written, pattern } => Self::regex(notes, written, pattern),
         }
     }
@@ -265,8 +265,9 @@ impl Origins {
         }
     }
 
-    /// Reads a text that ESPv2 compares byte by byte: it is never a pattern.
-    fn exact(notes: &mut Notes, text: &str) -> Self {
+    /// Reads a text that ESPv2 compares byte by byte: it is never a pattern. One that no browser sends is
+    /// among the flags' remarks.
+    fn exact(text: &str) -> Self {
         let plain = OriginPattern::parse(text).ok();
         let is_itself = |pattern: &OriginPattern| !pattern.is_wildcard() && pattern.text() == text;
         if let Some(pattern) = plain.filter(is_itself) {
@@ -278,11 +279,6 @@ impl Origins {
             let written = format!("literal: {}", quoted(text));
             return Self::one(written, OriginPattern::Literal(literal));
         }
-        notes.warn(format!(
-            "--cors_allow_origin: no browser sends the origin `{text}`, and it is not a pattern: it matches \
-             nothing{}",
-            hint(text)
-        ));
         Self::none()
     }
 
@@ -318,22 +314,5 @@ impl Origins {
             written: vec![quoted(NO_ORIGIN)],
             patterns: pattern,
         }
-    }
-}
-
-/// Returns advice for a text that no browser sends.
-fn hint(text: &str) -> String {
-    let without = text.trim_end_matches('/').to_ascii_lowercase();
-    let is_origin = |text: &str| {
-        OriginPattern::parse(text).is_ok_and(|p| !p.is_wildcard() && p.text() == text)
-    };
-    if is_origin(&without) {
-        format!("; did you mean `{without}`?")
-    } else if is_origin(&format!("https://{without}")) {
-        format!("; did you mean `https://{without}`?")
-    } else if text.contains([',', ' ', '*', '|']) {
-        "; --cors_preset=cors_with_regex takes several, or write a corsgate.yaml".to_owned()
-    } else {
-        String::new()
     }
 }

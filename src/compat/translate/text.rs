@@ -31,12 +31,6 @@ impl Text {
         self.wrapped(indent, "  ", comment);
     }
 
-    /// Writes a line of comment that is not wrapped, such as a command.
-    pub(super) fn verbatim(&mut self, comment: &str) {
-        let comment = harmless(comment);
-        self.line(0, format!("# {comment}").trim_end());
-    }
-
     pub(super) fn blank(&mut self) {
         self.0.push('\n');
     }
@@ -90,8 +84,12 @@ pub(super) fn list<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
     format!("[{}]", texts.join(", "))
 }
 
-/// Writes a value in double quotes.
+/// Writes a value in quotes: single ones where they save backslashes.
 pub(super) fn quoted(text: &str) -> String {
+    let is_visible = |c: char| c.is_ascii_graphic() || c == ' ';
+    if text.contains(['"', '\\']) && text.chars().all(|c| is_visible(c) && c != '\'') {
+        return format!("'{}'", text.replace("${", "$${"));
+    }
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     for c in text.replace("${", "$${").chars() {
@@ -149,6 +147,7 @@ mod tests {
             "a:",
             " a ",
             "{\"code\":404}",
+            r#"{"a":"it's"}"#,
         ] {
             for document in [
                 format!("v: {}\n", scalar(text)),
@@ -173,7 +172,7 @@ mod tests {
         let mut text = Text::default();
         text.comment(2, "a\nlisteners: []\u{2028}b\u{85}");
         text.item(0, &"word ".repeat(40));
-        text.verbatim("--a=\r\nb: c");
+        text.comment(0, "--a=\r\nb: c");
         for line in text.finish().lines() {
             assert!(line.trim_start().starts_with('#'), "{line}");
             assert!(line.is_ascii(), "{line}");

@@ -89,19 +89,7 @@ impl Upstreams {
 
 impl Server {
     fn local(options: &Options) -> Self {
-        let backend = &options.backend;
-        let address = Address {
-            scheme: match backend.scheme {
-                crate::compat::flags::Scheme::Http => crate::compat::Scheme::Http,
-                crate::compat::flags::Scheme::Https => crate::compat::Scheme::Https,
-                crate::compat::flags::Scheme::Grpc => crate::compat::Scheme::Grpc,
-                crate::compat::flags::Scheme::Grpcs => crate::compat::Scheme::Grpcs,
-            },
-            host: backend.host.clone(),
-            port: backend.port,
-            path: String::new(),
-        };
-        Self::new(&address, false)
+        Self::new(&options.backend, false)
     }
 
     /// Returns the server of a backend; `None` for the flag's.

@@ -81,7 +81,7 @@ impl Limits {
     /// schemas within each other.
     pub(super) const TREE: Self = Self {
         depth: 128,
-        values: 1_000_000,
+        values: 500_000,
         text: 16 << 20,
         key: 1_000,
     };

@@ -18,6 +18,8 @@ pub(super) fn push_class<'t>(text: &'t str, out: &mut String) -> Result<&'t str,
         rest = after;
     }
     let mut is_first = true;
+    // Once there is no end of a name, there is none in what is left either: it is not searched for again.
+    let mut may_have_posix = true;
     loop {
         // A bracket at the beginning stands for itself.
         if let Some(after) = rest.strip_prefix(']').filter(|_| !is_first) {
@@ -25,7 +27,10 @@ pub(super) fn push_class<'t>(text: &'t str, out: &mut String) -> Result<&'t str,
             return Ok(after);
         }
         is_first = false;
-        if let Some((name, after)) = rest.strip_prefix("[:").and_then(|r| r.split_once(":]")) {
+        let posix = rest.strip_prefix("[:").filter(|_| may_have_posix);
+        let name = posix.map(|text| text.split_once(":]"));
+        may_have_posix &= name != Some(None);
+        if let Some(Some((name, after))) = name {
             if !POSIX.contains(&name.strip_prefix('^').unwrap_or(name)) {
                 return Err(problem(
                     "there is no POSIX class of that name",
@@ -48,7 +53,11 @@ pub(super) fn push_class<'t>(text: &'t str, out: &mut String) -> Result<&'t str,
             }
         };
         rest = after;
-        push_in_class(first, out);
+        match first == '-' && rest.starts_with(']') && !out.ends_with('-') {
+            // At the end it is read alike, and as it is written more often.
+            true => out.push('-'),
+            false => push_in_class(first, out),
+        }
         let range = rest
             .strip_prefix('-')
             .filter(|after| !after.starts_with(']') && !after.is_empty());

@@ -16,9 +16,14 @@ pub(super) enum Repetition<'t> {
     Backwards,
 }
 
+/// Maximum bytes of a repetition without its opening brace: two numbers, a comma and the closing brace.
+/// Beyond it, the brace stands for itself.
+const MAX_LEN: usize = 20;
+
 /// Reads `2}`, `2,}` or `2,3}`.
 pub(super) fn repetition(text: &str) -> Repetition<'_> {
-    let Some((within, after)) = text.split_once('}') else {
+    let end = text.bytes().take(MAX_LEN).position(|byte| byte == b'}');
+    let Some((within, after)) = end.map(|end| (&text[..end], &text[end + 1..])) else {
         return Repetition::None;
     };
     let (least, most) = match within.split_once(',') {

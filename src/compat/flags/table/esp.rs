@@ -10,7 +10,9 @@ pub(super) const GROUPS: &[Group] = &[
         flags: &[v1(&["-x", "--xff_trusted_proxy_list"], Text)],
     },
     Group {
-        effect: Works("the maximum size of a request's body, as nginx writes sizes; 0 is no limit"),
+        effect: Works(
+            "the maximum size of a request's body, as nginx writes sizes; 0 for any size",
+        ),
         flags: &[v1(&["--client_max_body_size"], Text)],
     },
     Group {

@@ -137,11 +137,13 @@ pub(super) const ROWS: &[Row] = &[
     ]),
     advice(S::Policy, "remove it: browsers do not apply CORS to WebSockets; `block_disallowed_origins: websocket` refuses those of other origins", &["allow_web_sockets", "web_sockets"]),
 
+    advice(S::Policy, r#"write it in one of the lists: `allow_methods: { verbatim: "GET, PUT" }`"#, &["verbatim", "as_written"]),
+
     // --- lists of methods and headers
     key(S::NameList, r#"verbatim: "GET, PUT""#, &[
         "raw", "as_written", "as_is", "literal", "value", "text", "string", "exact", "header",
     ]),
-    advice(S::NameList, "write the names as a list, as in `[PUT, PATCH]`, or `\"*\"` for all", &[
+    advice(S::NameList, "write the names as a list, in brackets, or `\"*\"` for all", &[
         "names", "list", "values", "any", "all", "regex", "file",
     ]),
 
