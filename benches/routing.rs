@@ -6,7 +6,8 @@
 
 use corsgate::cors::CorsRequest;
 use corsgate::routing::{
-    HostMatch, PathMatch, RouteMatch, RouteRequest, Router, Segment, each_reading, normalized_path,
+    HostMatch, PathMatch, PreflightMethod, RouteMatch, RouteRequest, Router, Segment, each_reading,
+    normalized_path,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use std::hint::black_box;
@@ -249,6 +250,7 @@ fn run<T>(case: &Case, count: usize, measure: fn(&Router, &RouteRequest<'_>) -> 
         path: &path,
         fields: Some(&headers),
         cors: &CorsRequest::new(&method, &headers),
+        preflight_method: PreflightMethod::Announced,
     };
     measure(black_box(&router), black_box(&request))
 }

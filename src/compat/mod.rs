@@ -181,7 +181,9 @@ fn read_description(
         let message = format!("can't read the description {file}: {error}");
         vec![Diagnostic {
             path: "--service_json_path".to_owned(),
-            hint: Some("name the file of a service configuration or of an OpenAPI document".to_owned()),
+            hint: Some(
+                "name the file of a service configuration or of an OpenAPI document".to_owned(),
+            ),
             ..Diagnostic::of_file(name, message)
         }]
     })?;
@@ -258,7 +260,12 @@ fn unmet_demands(options: &Options, description: Option<&Description>) -> Vec<Di
         ),
         ..Diagnostic::of_file(file, format!("{demand} is demanded, and not checked here"))
     };
-    let mut errors: Vec<Diagnostic> = description.demands.iter().take(MAX_DEMANDS).map(of).collect();
+    let mut errors: Vec<Diagnostic> = description
+        .demands
+        .iter()
+        .take(MAX_DEMANDS)
+        .map(of)
+        .collect();
     let more = description.demands.len() - errors.len();
     errors.extend(Diagnostic::of_more(Severity::Error, file, more));
     errors

@@ -13,7 +13,7 @@ use super::sources::Sources;
 use super::warning::WarningName;
 use super::written::Written;
 use crate::cors::{PolicyList, Rule};
-use crate::routing::RouteMatch;
+use crate::routing::{PreflightMethod, RouteMatch};
 use crate::tls::{ClientCertificate, Names, ServerTls};
 use ipnet::IpNet;
 use std::net::SocketAddr;
@@ -32,6 +32,8 @@ pub struct Config {
     pub limits: Limits,
     pub upstreams: Vec<Upstream>,
     pub routes: Vec<Route>,
+    /// The method by which preflights find their routes.
+    pub preflight_method: PreflightMethod,
     /// Number of policies, those that are written in a route included.
     pub policies: usize,
     /// For responses to requests that no route matches.

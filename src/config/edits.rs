@@ -1,5 +1,6 @@
 //! The edits of a route: what it changes of its requests for the upstream, and of the responses.
 
+use crate::routing::Variables;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 
@@ -14,7 +15,7 @@ pub struct Edits {
     pub response: Option<Box<HeaderEdits>>,
 }
 
-/// The path that an upstream is asked for. The query stays.
+/// The path that an upstream is asked for. The query stays, or gets longer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum PathRewrite {
     #[default]
@@ -23,6 +24,10 @@ pub enum PathRewrite {
     Prefix(String),
     /// The path in place of the whole path.
     Whole(String),
+    /// The path in place of the whole path. The variables of the match's template are appended to the query.
+    WithVariables(String, Variables),
+    /// The path in front of the whole path, without a slash at the end.
+    Prepended(String),
 }
 
 /// The host that an upstream is asked for.

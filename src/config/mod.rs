@@ -23,7 +23,7 @@ mod warning;
 mod written;
 mod yaml;
 
-pub use compile::MAX_RETRIES;
+pub use compile::{Espv2TemplateForm, MAX_RETRIES, check_espv2_template, espv2_template};
 pub use compiled::{
     Admin, Config, Endpoint, HashKey, HealthCheck, Limits, ListenAddress, Listener, ListenerTls,
     LoadBalancing, OutlierDetection, Protocol, RateLimit, Route, ServedCertificate, Server,

@@ -16,7 +16,8 @@ pub(super) use policies::{
     RawVerbatimList, RawWrittenAnswer,
 };
 pub(super) use routes::{
-    RawCors, RawHeaderEdits, RawHost, RawMatch, RawPolicyRef, RawRewrite, RawRoute,
+    RawCors, RawHeaderEdits, RawHost, RawMatch, RawPathTemplates, RawPolicyRef, RawPreflightMethod,
+    RawRewrite, RawRoute, RawRouting,
 };
 pub(super) use scalars::{RawDuration, RawScalar, RawSize};
 pub(super) use tls::{RawAlpn, RawCertificate, RawClientCertificate, RawTls, RawTlsVersion};
@@ -70,6 +71,8 @@ pub(super) struct RawConfig {
     pub server: RawServer,
     /// Limits on what clients may take.
     pub limits: RawLimits,
+    /// The search for the routes of requests.
+    pub routing: RawRouting,
     /// Backends, by a name of your choice.
     #[schemars(extend("minProperties" = 1))]
     pub upstreams: Option<BTreeMap<String, Option<RawUpstream>>>,

@@ -134,6 +134,7 @@ fn elsewhere(section: Section, name: &str) -> Option<(Section, &'static str)> {
         S::Rewrite | S::HeaderEdits => &[S::Route, S::Match],
         S::Route => &[
             S::Match,
+            S::Routing,
             S::Policy,
             S::Upstream,
             S::Limits,
@@ -142,6 +143,7 @@ fn elsewhere(section: Section, name: &str) -> Option<(Section, &'static str)> {
         ],
         S::Match => &[S::Route, S::Policy, S::Upstream, S::File],
         _ => &[
+            S::Routing,
             S::Policy,
             S::Limits,
             S::Server,
@@ -195,6 +197,7 @@ fn within(this: Section, other: Section, form: &str) -> String {
         (_, S::Limits) => ("`limits`", format!("limits: {{ {form} }}")),
         (_, S::RateLimit) => ("a `rate_limit`", format!("rate_limit: {{ {form} }}")),
         (_, S::Server) => ("`server`", format!("server: {{ {form} }}")),
+        (_, S::Routing) => ("`routing`", format!("routing: {{ {form} }}")),
         (_, S::Rewrite) => ("a route's `rewrite`", format!("rewrite: {{ {form} }}")),
         (_, S::HeaderEdits) => (
             "a route's header edits",

@@ -36,6 +36,8 @@ pub enum WarningName {
     /// A plain listener that blocks the pages of its own origin behind a proxy that ends TLS.
     OwnOriginUnknown,
     PolicyNeverDecides,
+    /// A policy whose preflights go to a route without one, or to none.
+    PreflightOfAnotherRoute,
     /// A listener whose handshakes need a certificate, which preflights never have.
     PreflightWithoutCertificate,
     RegexMatchesNoOrigin,
@@ -62,7 +64,7 @@ pub enum WarningName {
 
 impl WarningName {
     /// The warnings that can be acknowledged.
-    pub(super) const ACKNOWLEDGEABLE: [Self; 32] = [
+    pub(super) const ACKNOWLEDGEABLE: [Self; 33] = [
         Self::BlocksNothing,
         Self::CertificateNotValid,
         Self::CertificateWithoutName,
@@ -84,6 +86,7 @@ impl WarningName {
         Self::OverlappingCertificates,
         Self::OwnOriginUnknown,
         Self::PolicyNeverDecides,
+        Self::PreflightOfAnotherRoute,
         Self::PreflightWithoutCertificate,
         Self::RegexMatchesNoOrigin,
         Self::RegexMatchesTooMuch,
@@ -120,6 +123,7 @@ impl WarningName {
             Self::OverlappingCertificates => "overlapping_certificates",
             Self::OwnOriginUnknown => "own_origin_unknown",
             Self::PolicyNeverDecides => "policy_never_decides",
+            Self::PreflightOfAnotherRoute => "preflight_of_another_route",
             Self::PreflightWithoutCertificate => "preflight_without_certificate",
             Self::RegexMatchesNoOrigin => "regex_matches_no_origin",
             Self::RegexMatchesTooMuch => "regex_matches_too_much",

@@ -3,7 +3,7 @@
 use super::client::Client;
 use crate::cors::{CorsRequest, RequestKind};
 use crate::framing::{Framing, FramingError, framing};
-use crate::routing::{RequestFields, RouteRequest, authority, normalized_path};
+use crate::routing::{PreflightMethod, RequestFields, RouteRequest, authority, normalized_path};
 use http::request::Parts;
 use http::{HeaderValue, Version, header};
 use pingora_core::protocols::http::ServerSession;
@@ -106,12 +106,17 @@ impl<'a> Facts<'a> {
     }
 
     /// The facts that a route is found by. The fields are left out if the header is past its bounds.
-    pub(crate) fn route_request(&self, is_within_bounds: bool) -> RouteRequest<'_> {
+    pub(crate) fn route_request(
+        &self,
+        is_within_bounds: bool,
+        preflight_method: PreflightMethod,
+    ) -> RouteRequest<'_> {
         RouteRequest {
             host: self.host,
             path: &self.path,
             fields: is_within_bounds.then_some(self.fields),
             cors: self.cors,
+            preflight_method,
         }
     }
 

@@ -8,7 +8,7 @@ use super::header_edits;
 use super::snapshot::Route;
 use crate::config::{Edits, Endpoint, HostRewrite, PathRewrite};
 use crate::cors::default_port;
-use crate::routing::{PathMatch, strip_normal_prefix};
+use crate::routing::{PathMatch, Variables, strip_normal_prefix};
 use http::uri::{PathAndQuery, Uri};
 use http::{HeaderValue, header};
 use pingora_core::{Error, ErrorType, OkOrErr, OrErr, Result};
@@ -27,6 +27,8 @@ const MAX_TARGET: usize = 65_534;
 /// | `path_prefix: /a`| `path_prefix: /`  | `/a`       | `/`      |
 /// | `path: /a`       | `path_prefix: /x` | `/a`       | `/x`     |
 /// | any              | `path: /x`        | `/a/b?c`   | `/x?c`   |
+/// | any              | `prepend: /x`     | `/a/b?c`   | `/x/a/b?c` |
+/// | `path_template: /a/{v}` | `path: /x`, `append_variables: true` | `/a/b?c` | `/x?c&v=b` |
 ///
 /// The part of the path behind the prefix stays byte for byte as it was sent, and begins with a slash, so
 /// that a path without dot segments gets none. Only slashes that would be the beginning of the result are
@@ -39,10 +41,13 @@ pub(crate) fn target(rewrite: &PathRewrite, matched: &PathMatch, target: &[u8]) 
     }
     let (start, rest) = match (rewrite, matched) {
         (PathRewrite::Untouched, _) => return None,
-        (PathRewrite::Whole(whole), _) => (whole, [].as_slice()),
+        (PathRewrite::Whole(whole) | PathRewrite::WithVariables(whole, _), _) => {
+            (whole, [].as_slice())
+        }
+        (PathRewrite::Prepended(base), _) => (base, path),
         (PathRewrite::Prefix(prefix), PathMatch::Exact(_)) => (prefix, [].as_slice()),
         // The path of a template has no prefix; the configuration is refused.
-        (PathRewrite::Prefix(_), PathMatch::Template(_)) => return None,
+        (PathRewrite::Prefix(_), PathMatch::Template(_) | PathMatch::Espv2(_)) => return None,
         (PathRewrite::Prefix(prefix), PathMatch::Prefix(matched)) => {
             (prefix, strip_normal_prefix(path, matched.as_bytes())?)
         }
@@ -58,7 +63,57 @@ pub(crate) fn target(rewrite: &PathRewrite, matched: &PathMatch, target: &[u8]) 
     }
     new.extend_from_slice(rest);
     new.extend_from_slice(query);
+    if let PathRewrite::WithVariables(_, variables) = rewrite {
+        append(variables, path, &mut new);
+    }
     Some(new)
+}
+
+/// Appends the variables of a path to the query of a target. A character that would end a value or begin
+/// another one, or that is a blank in a query, is encoded: a path must not bring parameters of its own.
+fn append(variables: &Variables, path: &[u8], target: &mut Vec<u8>) {
+    let query = target.iter().position(|&byte| byte == b'?');
+    let mut separator = match query {
+        None => Some(b'?'),
+        // The query is there, but empty.
+        Some(at) if at + 1 == target.len() => None,
+        Some(_) => Some(b'&'),
+    };
+    for (name, value) in variables.values(path) {
+        target.extend(separator);
+        separator = Some(b'&');
+        target.extend_from_slice(name.as_bytes());
+        target.push(b'=');
+        for &byte in value {
+            match encoded_in_query(byte) {
+                Some(encoded) => target.extend_from_slice(encoded),
+                None => target.push(byte),
+            }
+        }
+    }
+}
+
+/// Returns the encoded form of a byte that has a meaning in a query and none in a path.
+fn encoded_in_query(byte: u8) -> Option<&'static [u8; 3]> {
+    match byte {
+        b'&' => Some(b"%26"),
+        b'=' => Some(b"%3D"),
+        b'+' => Some(b"%2B"),
+        b';' => Some(b"%3B"),
+        b'#' => Some(b"%23"),
+        _ => None,
+    }
+}
+
+/// Returns the number of bytes that the variables of a path have in a query, at most.
+fn appended(variables: &Variables, path: &[u8]) -> usize {
+    let of = |(name, value): (&str, &[u8])| {
+        let encoded = value
+            .iter()
+            .filter(|&&byte| encoded_in_query(byte).is_some());
+        name.len() + "?=".len() + value.len() + 2 * encoded.count()
+    };
+    variables.values(path).map(of).sum()
 }
 
 fn without_slashes(path: &[u8]) -> &[u8] {
@@ -68,13 +123,20 @@ fn without_slashes(path: &[u8]) -> &[u8] {
 
 /// Refuses a request whose target could get longer than one may be.
 pub(super) fn check_target(facts: &Facts<'_>, edits: &Edits) -> Result<(), RequestError> {
-    let (PathRewrite::Prefix(added) | PathRewrite::Whole(added), Target::Path(path)) =
-        (&edits.path, facts.target)
-    else {
+    let Target::Path(path) = facts.target else {
         return Ok(());
     };
+    let added = match &edits.path {
+        PathRewrite::Untouched => return Ok(()),
+        PathRewrite::Prefix(added) | PathRewrite::Whole(added) | PathRewrite::Prepended(added) => {
+            added.len()
+        }
+        PathRewrite::WithVariables(added, variables) => {
+            added.len() + appended(variables, path.as_bytes())
+        }
+    };
     let query = facts.query.map_or(0, |query| query.len() + 1);
-    match path.len() + query + added.len() > MAX_TARGET {
+    match path.len() + query + added > MAX_TARGET {
         true => Err(RequestError::TargetTooLong),
         false => Ok(()),
     }

@@ -59,7 +59,7 @@ impl<'a> Routed<'a> {
     /// Finds the route and decides. Counts nothing: a lane may still leave the request to another.
     pub(crate) fn of(snapshot: &'a Snapshot, facts: &'a Facts<'a>) -> Self {
         let bounded = check_length(facts.header, &snapshot.limits);
-        let request = facts.route_request(bounded.is_ok());
+        let request = facts.route_request(bounded.is_ok(), snapshot.preflight_method);
         let search = snapshot.search(&request);
         let found = search.find(&facts.path);
         let route_id = snapshot.found(found.route);
@@ -339,7 +339,8 @@ fn https_location(facts: &Facts<'_>, port: u16) -> Result<HeaderValue, RequestEr
 
 /// The facts by which `Routed` finds the route.
 pub(crate) fn route_request<'a>(snapshot: &Snapshot, facts: &'a Facts<'a>) -> RouteRequest<'a> {
-    facts.route_request(check_length(facts.header, &snapshot.limits).is_ok())
+    let is_within_bounds = check_length(facts.header, &snapshot.limits).is_ok();
+    facts.route_request(is_within_bounds, snapshot.preflight_method)
 }
 
 /// Returns the other readings of a request's path, each once, with the routes that they would take.

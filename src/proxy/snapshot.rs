@@ -12,7 +12,7 @@ use crate::cors::{Rule, WrittenAnswer};
 use crate::metrics::{Metrics, RouteMetrics};
 use crate::pages::{PageForm, WrittenPage};
 use crate::rejections::Rejections;
-use crate::routing::{RouteMatch, RouteRequest, Router, Search};
+use crate::routing::{PreflightMethod, RouteMatch, RouteRequest, Router, Search};
 use ipnet::IpNet;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -31,6 +31,7 @@ pub struct Snapshot {
     /// The file that it was compiled from, for explain.
     pub(crate) written: Written,
     has_one_rule: bool,
+    pub(super) preflight_method: PreflightMethod,
     /// Kept from one snapshot to the next.
     pub(super) rejections: Arc<Rejections>,
     /// Kept likewise, once there is a rate limit.
@@ -164,6 +165,7 @@ impl Snapshot {
             listeners: config.listeners,
             written: config.written,
             has_one_rule,
+            preflight_method: config.preflight_method,
             rejections: rejections.unwrap_or_default(),
             buckets,
             router,

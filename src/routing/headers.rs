@@ -3,7 +3,6 @@
 
 use super::route_request::RouteRequest;
 use super::router::Table;
-use crate::cors::RequestKind;
 
 /// The number of a name, or of a name with a value, that some predicate has. 0 is none of them.
 pub(super) type Id = u32;
@@ -67,7 +66,8 @@ impl HeaderTable {
         }
     }
 
-    /// Reads the request's fields, and the names that it asks for if it is a preflight.
+    /// Reads the request's fields, and the names that it asks for if it is a preflight that takes the route of
+    /// the request to come.
     pub(super) fn met(&self, request: &RouteRequest<'_>) -> Met {
         let mut met = Met::default();
         let Some(fields) = request.fields else {
@@ -82,7 +82,7 @@ impl HeaderTable {
                 met.names.push(name.id);
             }
         });
-        if request.cors.kind() == RequestKind::Preflight {
+        if request.stands_for_another() {
             let asked = request.cors.requested_names();
             let known = asked.filter_map(|name| self.name(name, &mut lower));
             met.asked.extend(known.map(|name| name.id));

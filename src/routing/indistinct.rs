@@ -82,7 +82,7 @@ fn indistinct_within(
 }
 
 /// Returns the kinds of path that a place has, which all of its routes have in common.
-fn kinds_of<'r>(place: &Place, routes: &[(&'r RouteMatch, usize)]) -> Rc<Kinds<'r>> {
+fn kinds_of(place: &Place, routes: &[(&RouteMatch, usize)]) -> Rc<Kinds> {
     let first = place.candidates.first();
     let matches = first.and_then(|first| routes.get(first.route));
     Rc::new(matches.map_or_else(Kinds::default, |(matches, _)| Kinds::of(&matches.path)))
@@ -103,7 +103,7 @@ struct Clashes<'r> {
     routes: &'r [(&'r RouteMatch, usize)],
     router: &'r Router,
     /// The kinds of path of each place; empty if there are no templates.
-    kinds: Vec<Rc<Kinds<'r>>>,
+    kinds: Vec<Rc<Kinds>>,
     /// The later route of each pair, with the other.
     clashes: BTreeMap<usize, usize>,
     /// The tables with their longer paths, for those that have been asked about.

@@ -1,5 +1,6 @@
 //! The rule by which a route takes requests. The search is in `router`.
 
+use super::espv2_template::Espv2Template;
 use super::template::Template;
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -34,6 +35,8 @@ pub enum PathMatch {
     Prefix(String),
     /// Segments, some of which may be any.
     Template(Template),
+    /// The same in ESPv2's syntax. The templates of a router are of one syntax.
+    Espv2(Espv2Template),
 }
 
 // === impl RouteMatch ===

@@ -3,6 +3,7 @@
 use super::matches::{HostMatch, PathMatch, RouteMatch};
 use super::template::Segment;
 use std::cmp::Reverse;
+use std::iter::once;
 
 /// The place of a route among those that a request matches: the least comes first.
 pub(super) type Rank = (bool, u8, Reverse<usize>, u8, Vec<u8>, Reverse<usize>);
@@ -12,6 +13,32 @@ pub(super) const PATHS: [&str; 22] = [
     "", "/a", "=/a", "=/a/", "/a/a", "=/a/z", "=/a:v", "/*", "/*/**", "/a/*", "/*/a", "/*/*",
     "/*/a/**", "/a/*/**", "/*:v", "/**:v", "/a/**:v", "/*/**:v", "/*/a:v", "/a/*:v", "/*:w",
     "=/a/:v",
+];
+
+/// The same in ESPv2's syntax, but for exact paths and prefixes.
+pub(super) const ESPV2_PATHS: [&str; 22] = [
+    "",
+    "/a",
+    "=/a",
+    "=/a/",
+    "=/a/a",
+    "=/a:v",
+    "^/a",
+    "^/a/*",
+    "^/*",
+    "^/*/a",
+    "^/**",
+    "^/a/**",
+    "^/**/a",
+    "^/a/**/a",
+    "^/a:v",
+    "^/*:v",
+    "^/a/*:v",
+    "^/**:v",
+    "^/a/**:v",
+    "^/**/a:v",
+    "^/*/**/z/a",
+    "^/*/*",
 ];
 
 /// Segments of requests' paths.
@@ -41,6 +68,67 @@ pub(super) fn short(text: &str) -> PathMatch {
     PathMatch::template(segments.collect(), has_rest, verb).expect("few segments")
 }
 
+/// Reads a template in ESPv2's syntax.
+pub(super) fn espv2(text: &str, has_colons: bool) -> PathMatch {
+    let (text, verb) = match text.split_once(':') {
+        Some((text, verb)) => (text, Some(verb.to_owned())),
+        None => (text, None),
+    };
+    let mut front = Vec::new();
+    let mut tail: Option<Vec<String>> = None;
+    for segment in text.split('/').skip(1) {
+        match (segment, &mut tail) {
+            ("**", _) => tail = Some(Vec::new()),
+            (_, Some(tail)) => tail.push(segment.to_owned()),
+            ("*", None) => front.push(Segment::Any),
+            (_, None) => front.push(Segment::Literal(segment.to_owned())),
+        }
+    }
+    PathMatch::espv2(front, tail, verb, has_colons).expect("few segments")
+}
+
+/// Reads one of `ESPV2_PATHS`.
+pub(super) fn espv2_short(text: &str, has_colons: bool) -> PathMatch {
+    match text.strip_prefix('^') {
+        Some(template) => espv2(template, has_colons),
+        None => short(text),
+    }
+}
+
+/// Whether a path matches the text of a template in ESPv2's syntax, tried out character by character.
+fn is_espv2_match(template: &str, path: &str, has_colons: bool) -> bool {
+    let (text, verb) = template.split_once(':').unwrap_or((template, ""));
+    let verb = if verb.is_empty() {
+        String::new()
+    } else {
+        format!(":{verb}")
+    };
+    let patterns = [format!("{text}{verb}"), format!("{text}/{verb}")];
+    patterns
+        .iter()
+        .any(|pattern| is_regex_match(pattern, path, has_colons))
+}
+
+/// Whether a path matches, where `**` is `.*` and `*` is `[^/]+`; both without colons if `has_colons` says so.
+fn is_regex_match(pattern: &str, path: &str, has_colons: bool) -> bool {
+    let is_free = |text: &str| has_colons || !text.contains(':');
+    if let Some(rest) = pattern.strip_prefix("**") {
+        return (0..=path.len())
+            .any(|end| is_free(&path[..end]) && is_regex_match(rest, &path[end..], has_colons));
+    }
+    if let Some(rest) = pattern.strip_prefix('*') {
+        let len = path.find('/').unwrap_or(path.len());
+        return (1..=len)
+            .any(|end| is_free(&path[..end]) && is_regex_match(rest, &path[end..], has_colons));
+    }
+    match (pattern.chars().next(), path.chars().next()) {
+        (Some(wanted), Some(found)) => {
+            wanted == found && is_regex_match(&pattern[1..], &path[1..], has_colons)
+        }
+        (wanted, found) => wanted == found,
+    }
+}
+
 /// Whether a path matches the text of a template, tried out character by character.
 fn is_glob_match(template: &str, path: &str) -> bool {
     if let Some(rest) = template.strip_prefix("/**") {
@@ -58,14 +146,25 @@ fn is_glob_match(template: &str, path: &str) -> bool {
     }
 }
 
-/// Returns the classes of a path's segments: the smaller is the more specific.
+/// Returns the key of a path's segments: the smaller is the more specific. Literal segments are there with their
+/// text, which counts behind `**` in ESPv2's order.
 fn classes(path: &PathMatch) -> (u8, Vec<u8>) {
-    const LITERAL: u8 = 0;
-    const ANY: u8 = 1;
-    const END: u8 = 2;
-    const REST: u8 = 3;
+    /// The end of a path without `**` at the end.
+    const END: u8 = 1;
+    const LITERAL: u8 = 2;
+    const ANY: u8 = 251;
+    /// `**`, where more may follow.
+    const AND_MORE: u8 = 252;
+    /// `**` at the end in ESPv2's syntax.
+    const ALONE: u8 = 253;
+    const REST: u8 = 254;
+    let key = |segment: &str| match segment {
+        "**" => vec![AND_MORE],
+        "*" => vec![ANY],
+        text => once(LITERAL).chain(text.bytes()).chain([0]).collect(),
+    };
     let literals = |path: &str, last| {
-        let segments = path.split('/').skip(1).map(|_| LITERAL);
+        let segments = path.split('/').skip(1).flat_map(key);
         segments.chain([last]).collect()
     };
     match path {
@@ -74,16 +173,21 @@ fn classes(path: &PathMatch) -> (u8, Vec<u8>) {
         PathMatch::Template(template) => {
             let text = template.to_string();
             let text = text.split_once(':').map_or(text.as_str(), |(text, _)| text);
-            let is_rest = text.ends_with("/**");
-            let class = |segment: &str| match segment {
-                "**" => REST,
-                "*" => ANY,
-                _ => LITERAL,
+            let class = if template.to_string().contains(':') {
+                1
+            } else {
+                2
             };
-            let segments = text.split('/').skip(1).map(class);
-            let end = (!is_rest).then_some(END);
-            let has_verb = template.to_string().contains(':');
-            (if has_verb { 1 } else { 2 }, segments.chain(end).collect())
+            match text.strip_suffix("/**") {
+                Some(text) => (class, literals(text, REST)),
+                None => (class, literals(text, END)),
+            }
+        }
+        PathMatch::Espv2(template) => {
+            // A verb is one more literal segment.
+            let text = template.to_string().replace(':', "/");
+            let end = if text.ends_with("/**") { ALONE } else { END };
+            (2, literals(&text, end))
         }
     }
 }
@@ -124,5 +228,8 @@ pub(super) fn is_match(pattern: &PathMatch, path: &str) -> bool {
         PathMatch::Exact(exact) => path == exact,
         PathMatch::Prefix(prefix) => is_glob_match(&format!("{prefix}/**"), path),
         PathMatch::Template(template) => is_glob_match(&template.to_string(), path),
+        PathMatch::Espv2(template) => {
+            is_espv2_match(&template.to_string(), path, template.has_colons)
+        }
     }
 }

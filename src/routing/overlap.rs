@@ -2,50 +2,68 @@
 //!
 //! A path is like another if every rule that matches the other matches it, too. Therefore the paths here
 //! have text that no rule names wherever the two allow any, and where both let a path go on, they go on
-//! with an empty segment, which no `*` matches.
+//! with an empty segment, which no `*` matches, and one with that text, so that no slash is the last one.
 
+use super::espv2_template::Espv2Template;
 use super::matches::PathMatch;
 use super::template::{Segment, Template};
-use std::borrow::Cow;
 
 /// The kinds of path that a rule matches.
 #[derive(Default)]
-pub(super) struct Kinds<'a>(Vec<Shape<'a>>);
+pub(super) struct Kinds(Vec<Shape>);
 
-/// A part of the paths that a rule matches: those with so many segments, or with more.
-struct Shape<'a> {
-    segments: Vec<Part>,
-    tail: Tail<'a>,
+/// A part of the paths that a rule matches.
+struct Shape {
+    /// The first segments.
+    front: Vec<Part>,
+    /// The segments between the first and the last ones; `None` if there are none.
+    middle: Option<Middle>,
+    /// The last segments.
+    tail: Vec<Part>,
+}
+
+/// Segments of any text.
+struct Middle {
+    /// The least number of them.
+    least: usize,
+    part: Part,
 }
 
 /// A segment.
+#[derive(Debug, Clone)]
 enum Part {
     Literal(String),
-    /// Any text that is not empty.
-    Any,
-    /// Such a text and a verb behind it, which is here with its colon.
-    Verb(String),
-}
-
-/// The rest of a path behind the segments.
-#[derive(Clone, Copy)]
-enum Tail<'a> {
-    /// Nothing.
-    End,
-    /// Nothing, or more segments.
-    Rest,
-    /// More segments, the last of which ends with this verb.
-    Verb(&'a str),
+    Wild {
+        /// Whether the text may be nothing.
+        may_be_empty: bool,
+        /// Whether the text may have colons.
+        has_colons: bool,
+        /// A verb behind the text, with its colon, or nothing.
+        verb: String,
+    },
 }
 
 /// Text that no route names, in the place of a segment.
 const OTHER: &str = "\0";
+/// The same with a colon, which some wildcards do not match.
+const WITH_COLON: &str = "\0:\0";
 
 // === impl Kinds ===
 
-impl<'a> Kinds<'a> {
-    pub(super) fn of(path: &'a PathMatch) -> Self {
-        Self(Shape::all(path))
+impl Kinds {
+    pub(super) fn of(path: &PathMatch) -> Self {
+        let literals = |text: &str| text.split('/').skip(1).map(literal).collect();
+        Self(match path {
+            PathMatch::Exact(text) => vec![Shape::fixed(literals(text))],
+            PathMatch::Prefix(text) => vec![Shape {
+                front: literals(text),
+                // A path begins with a slash, so that it has a segment.
+                middle: Some(Middle::new(usize::from(text.is_empty()), true)),
+                tail: Vec::new(),
+            }],
+            PathMatch::Template(template) => Shape::of_template(template),
+            PathMatch::Espv2(template) => Shape::of_espv2(template),
+        })
     }
 
     /// Returns paths that match both rules, one of each kind. There are none if no path matches both.
@@ -53,7 +71,7 @@ impl<'a> Kinds<'a> {
         let mut paths = Vec::new();
         for shape in &self.0 {
             for other in &other.0 {
-                paths.extend(shape.common(other).unwrap_or_default());
+                paths.extend(shape.common(other));
             }
         }
         paths
@@ -77,136 +95,234 @@ impl PathMatch {
 
 // === impl Shape ===
 
-impl<'a> Shape<'a> {
-    /// Returns the shapes of all paths that a rule matches.
-    fn all(path: &'a PathMatch) -> Vec<Self> {
-        let literals = |text: &str| {
-            let segments = text.split('/').skip(1);
-            segments
-                .map(|text| Part::Literal(text.to_owned()))
-                .collect()
-        };
-        match path {
-            PathMatch::Exact(text) => vec![Self::new(literals(text), Tail::End)],
-            PathMatch::Prefix(text) => vec![Self::new(literals(text), Tail::Rest)],
-            PathMatch::Template(template) => Self::of_template(template),
+impl Shape {
+    fn fixed(front: Vec<Part>) -> Self {
+        Self {
+            front,
+            middle: None,
+            tail: Vec::new(),
         }
     }
 
-    fn of_template(template: &'a Template) -> Vec<Self> {
-        let part = |segment: &Segment| match segment {
-            Segment::Literal(text) => Part::Literal(text.clone()),
-            Segment::Any => Part::Any,
-        };
-        let parts = || template.segments.iter().map(part).collect::<Vec<_>>();
-        let verb = match (template.verb.as_deref(), template.has_rest) {
-            (None, true) => return vec![Self::new(parts(), Tail::Rest)],
-            (None, false) => return vec![Self::new(parts(), Tail::End)],
-            (Some(verb), _) => verb,
-        };
+    fn of_template(template: &Template) -> Vec<Self> {
+        let front: Vec<Part> = template
+            .segments
+            .iter()
+            .map(|s| Part::of(s, true))
+            .collect();
         let mut shapes = Vec::new();
-        let mut ending = parts();
-        if let Some(last) = ending.last_mut() {
-            *last = match last {
-                Part::Literal(text) => Part::Literal(format!("{text}:{verb}")),
-                Part::Any | Part::Verb(_) => Part::Verb(format!(":{verb}")),
-            };
-            shapes.push(Self::new(ending, Tail::End));
+        let Some(verb) = &template.verb else {
+            shapes.push(Self {
+                front,
+                middle: template.has_rest.then(|| Middle::new(0, true)),
+                tail: Vec::new(),
+            });
+            return shapes;
+        };
+        // `**` may be nothing, and then the verb is behind the last segment.
+        if let Some((last, before)) = front.split_last() {
+            let last = last.clone().with_verb(verb);
+            shapes.push(Self::fixed([before, &[last]].concat()));
         }
         if template.has_rest {
-            shapes.push(Self::new(parts(), Tail::Verb(verb)));
+            shapes.push(Self {
+                front,
+                middle: Some(Middle::new(0, true)),
+                tail: vec![Part::free(true).with_verb(verb)],
+            });
         }
         shapes
     }
 
-    fn new(segments: Vec<Part>, tail: Tail<'a>) -> Self {
-        Self { segments, tail }
+    /// Returns the shapes of a template in ESPv2's syntax: with one slash more at the end, and without it.
+    fn of_espv2(template: &Espv2Template) -> Vec<Self> {
+        let Espv2Template {
+            front,
+            tail,
+            verb,
+            has_colons,
+        } = template;
+        let front: Vec<Part> = front.iter().map(|s| Part::of(s, *has_colons)).collect();
+        let literals = tail.iter().flatten().map(|text| literal(text));
+        let (mut least, mut ending) = (1, literals.collect::<Vec<_>>());
+        let has_rest = tail.is_some();
+        let mut shapes = Vec::new();
+        let mut add = |front: &[Part], least, tail: Vec<Part>| {
+            shapes.push(Self {
+                front: front.to_vec(),
+                middle: has_rest.then(|| Middle::new(least, *has_colons)),
+                tail,
+            });
+        };
+        if has_rest && ending.is_empty() {
+            // The last text for `**` is the last segment, and a slash at the end is a part of it.
+            if let Some(verb) = verb {
+                (least, ending) = (0, vec![Part::free(*has_colons).with_verb(verb)]);
+            }
+            add(&front, least, ending);
+            return shapes;
+        }
+        let with_slash = match verb {
+            None => literal(""),
+            Some(verb) => Part::Literal(format!(":{verb}")),
+        };
+        add(&front, least, [ending.as_slice(), &[with_slash]].concat());
+        let mut front = front;
+        if let Some(verb) = verb
+            && let Some(last) = ending.last_mut().or(front.last_mut())
+        {
+            *last = last.clone().with_verb(verb);
+        }
+        add(&front, least, ending);
+        shapes
     }
 
-    /// Returns paths of both shapes, one of each kind; `None` if there are none.
-    fn common(&self, other: &Self) -> Option<Vec<String>> {
-        let (short, long) = match self.segments.len() <= other.segments.len() {
-            true => (self, other),
-            false => (other, self),
+    /// Returns the least number of segments.
+    fn least(&self) -> usize {
+        let middle = self.middle.as_ref().map_or(0, |middle| middle.least);
+        self.front.len() + middle + self.tail.len()
+    }
+
+    /// Returns the segment at `at` of a path with `len` segments, which the shape has.
+    fn part(&self, len: usize, at: usize) -> Option<&Part> {
+        let tail = len.checked_sub(self.tail.len())?;
+        match (self.front.get(at), at.checked_sub(tail)) {
+            (Some(part), _) => Some(part),
+            (None, Some(at)) => self.tail.get(at),
+            (None, None) => self.middle.as_ref().map(|middle| &middle.part),
+        }
+    }
+
+    /// Returns paths of both shapes, one of each kind.
+    fn common(&self, other: &Self) -> Vec<String> {
+        let mut shared = self.front.iter().zip(&other.front);
+        if shared.any(|(one, another)| one.common(another).is_empty()) {
+            return Vec::new();
+        }
+        let least = self.least().max(other.least());
+        // The segments of which one shape or the other says more than that there is one.
+        let said = self.front.len().max(other.front.len()) + self.tail.len().max(other.tail.len());
+        let lens = match (&self.middle, &other.middle) {
+            (Some(_), Some(_)) => least..=least.max(said + 2),
+            _ => least..=least,
         };
-        let (first, more) = long.segments.split_at(short.segments.len());
-        let shared = short.segments.iter().zip(first);
-        let mut start = String::new();
-        for (one, other) in shared {
-            let text = one.common(other)?;
-            start.push('/');
-            start.push_str(&text);
-        }
-        // The rest of the shorter one has the other segments of the longer one.
-        let more: Vec<Cow<'_, str>> = more.iter().map(Part::text).collect();
-        let path = more
-            .iter()
-            .fold(start.clone(), |path, text| path + "/" + text);
-        let mut paths = short.tail.common(long.tail, &path);
-        match (short.tail, more.split_last()) {
-            (Tail::End, Some(_)) => return None,
-            (Tail::Verb(verb), Some((last, before))) if !matches!(long.tail, Tail::Verb(_)) => {
-                let start = before.iter().fold(start, |path, text| path + "/" + text);
-                let verb = format!(":{verb}");
-                match long.segments.last() {
-                    // With text before the verb, and with the verb alone: `*:verb` matches only the first.
-                    Some(Part::Any) => {
-                        paths.push(format!("{start}/{last}{verb}"));
-                        paths.push(format!("{start}/{verb}"));
-                    }
-                    _ if last.ends_with(&verb) => paths.push(format!("{start}/{last}")),
-                    _ => {}
-                }
+        let is_len = |shape: &Self, len| shape.middle.is_some() || shape.least() == len;
+        let lens = lens.filter(|&len| is_len(self, len) && is_len(other, len));
+        lens.flat_map(|len| self.common_of(other, len)).collect()
+    }
+
+    /// Returns the paths of both shapes with so many segments, one of each kind.
+    fn common_of(&self, other: &Self, len: usize) -> Vec<String> {
+        let mut paths = vec![String::new()];
+        for at in 0..len {
+            let Some((one, another)) = self.part(len, at).zip(other.part(len, at)) else {
+                return Vec::new();
+            };
+            let texts = one.common(another);
+            let is_last = at + 1 == len;
+            let mut longer = Vec::new();
+            for path in &paths {
+                // An empty segment is of another kind only at the end. Two of them could be an exact path.
+                let chosen = match texts.as_slice() {
+                    [empty, other] if empty.is_empty() && !is_last => match path.ends_with('/') {
+                        true => std::slice::from_ref(other),
+                        false => std::slice::from_ref(empty),
+                    },
+                    all => all,
+                };
+                longer.extend(chosen.iter().map(|text| format!("{path}/{text}")));
             }
-            _ => {}
+            paths = longer;
         }
-        Some(paths)
+        paths
+    }
+}
+
+// === impl Middle ===
+
+impl Middle {
+    fn new(least: usize, has_colons: bool) -> Self {
+        let part = Part::free(has_colons);
+        Self { least, part }
     }
 }
 
 // === impl Part ===
 
 impl Part {
-    /// Returns a text that both match.
-    fn common<'p>(&'p self, other: &'p Self) -> Option<Cow<'p, str>> {
-        let text = match (self, other) {
-            (Self::Literal(text), _) | (_, Self::Literal(text)) => Cow::Borrowed(text.as_str()),
-            (Self::Any, part) | (part, _) => part.text(),
-        };
-        (self.is_match(&text) && other.is_match(&text)).then_some(text)
+    fn of(segment: &Segment, has_colons: bool) -> Self {
+        match segment {
+            Segment::Literal(text) => literal(text),
+            Segment::Any => Self::Wild {
+                may_be_empty: false,
+                has_colons,
+                verb: String::new(),
+            },
+        }
+    }
+
+    fn free(has_colons: bool) -> Self {
+        Self::Wild {
+            may_be_empty: true,
+            has_colons,
+            verb: String::new(),
+        }
+    }
+
+    fn with_verb(mut self, name: &str) -> Self {
+        let (Self::Literal(text) | Self::Wild { verb: text, .. }) = &mut self;
+        text.push(':');
+        text.push_str(name);
+        self
+    }
+
+    /// Returns the texts that both match, one of each kind, the empty one first.
+    fn common(&self, other: &Self) -> Vec<String> {
+        if let (Self::Literal(text), Self::Literal(other)) = (self, other) {
+            let same = (text == other).then(|| text.clone());
+            return same.into_iter().collect();
+        }
+        let mut texts = self.texts();
+        texts.extend(other.texts());
+        texts.retain(|text| self.is_match(text) && other.is_match(text));
+        texts.sort_unstable();
+        texts.dedup();
+        texts
+    }
+
+    /// Returns texts that it matches, and few others do.
+    fn texts(&self) -> Vec<String> {
+        match self {
+            Self::Literal(text) => vec![text.clone()],
+            Self::Wild {
+                may_be_empty,
+                has_colons,
+                verb,
+            } => {
+                let empty = may_be_empty.then(|| verb.clone());
+                let other = if *has_colons { WITH_COLON } else { OTHER };
+                empty
+                    .into_iter()
+                    .chain([format!("{other}{verb}")])
+                    .collect()
+            }
+        }
     }
 
     fn is_match(&self, text: &str) -> bool {
         match self {
             Self::Literal(own) => own == text,
-            Self::Any => !text.is_empty(),
-            Self::Verb(verb) => text.strip_suffix(verb).is_some_and(|rest| !rest.is_empty()),
-        }
-    }
-
-    /// Returns a text that it matches, and few others do.
-    fn text(&self) -> Cow<'_, str> {
-        match self {
-            Self::Literal(text) => Cow::Borrowed(text),
-            Self::Any => Cow::Borrowed(OTHER),
-            Self::Verb(verb) => Cow::Owned(format!("{OTHER}{verb}")),
+            Self::Wild {
+                may_be_empty,
+                has_colons,
+                verb,
+            } => text.strip_suffix(verb.as_str()).is_some_and(|text| {
+                (*may_be_empty || !text.is_empty()) && (*has_colons || !text.contains(':'))
+            }),
         }
     }
 }
 
-// === impl Tail ===
-
-impl Tail<'_> {
-    /// Returns paths that go on after `path` as both do, one of each kind.
-    fn common(self, other: Self, path: &str) -> Vec<String> {
-        match (self, other) {
-            (Self::End, Self::End | Self::Rest) | (Self::Rest, Self::End) => vec![path.to_owned()],
-            (Self::End, Self::Verb(_)) | (Self::Verb(_), Self::End) => Vec::new(),
-            (Self::Rest, Self::Rest) => vec![path.to_owned(), format!("{path}//{OTHER}")],
-            (Self::Verb(one), Self::Verb(other)) if one != other => Vec::new(),
-            (Self::Verb(verb), _) | (_, Self::Verb(verb)) => {
-                vec![format!("{path}//{OTHER}:{verb}")]
-            }
-        }
-    }
+fn literal(text: &str) -> Part {
+    Part::Literal(text.to_owned())
 }

@@ -2,7 +2,11 @@
 //! comes first, then the templates with a verb, then all other templates and prefixes: from the left, a
 //! literal segment is more specific than `*`, and that more than `**`. A prefix is literal segments
 //! before a `**`.
+//!
+//! Templates in ESPv2's syntax have ESPv2's order, with and without a verb; see `espv2_templates`. There too, a
+//! prefix is literal segments before a `**`, and comes behind the templates that have that.
 
+use super::espv2_templates::Espv2Templates;
 use super::matches::PathMatch;
 use super::router::Table;
 use super::template::MAX_SEGMENTS;
@@ -16,6 +20,8 @@ pub(super) struct Paths {
     /// Templates without a verb; `None` if there are none, as in most configurations.
     templates: Option<Templates>,
     verbs: Table<Templates>,
+    /// Templates in ESPv2's syntax; `None` if there are none. Then there are no others.
+    espv2: Option<Box<Espv2Templates>>,
     /// Bytes of the longest keys; no more of a path is ever hashed.
     longest_exact: usize,
     longest_prefix: usize,
@@ -47,26 +53,46 @@ impl Paths {
                 };
                 return templates.place(template, next);
             }
+            PathMatch::Espv2(template) => {
+                let new = || Box::new(Espv2Templates::new(template.has_colons));
+                let templates = self.espv2.get_or_insert_with(new);
+                return templates.place(template, next);
+            }
         };
         *longest = path.len().max(*longest);
         *table.entry(path.as_bytes().into()).or_insert(next)
     }
 
+    /// Prepares the look-up, when all paths have their places.
+    pub(super) fn seal(&mut self) {
+        if let Some(templates) = &mut self.espv2 {
+            templates.seal();
+        }
+    }
+
     pub(super) fn has_templates(&self) -> bool {
-        self.templates.is_some() || !self.verbs.is_empty()
+        self.templates.is_some() || !self.verbs.is_empty() || self.espv2.is_some()
     }
 
     /// Returns all places.
     pub(super) fn places(&self) -> impl Iterator<Item = usize> {
         let templates = self.templates.iter().chain(self.verbs.values());
         let texts = self.exact.values().chain(self.prefixes.values()).copied();
-        texts.chain(templates.flat_map(Templates::places))
+        let espv2 = self.espv2.iter().flat_map(|templates| templates.places());
+        texts
+            .chain(templates.flat_map(Templates::places))
+            .chain(espv2)
     }
 
     /// Returns the number of branches of templates that one path can be followed along, at most.
     pub(super) fn ways(&self) -> usize {
         let templates = self.templates.iter().chain(self.verbs.values());
-        templates.map(Templates::ways).max().unwrap_or(0)
+        let espv2 = self.espv2.iter().map(|templates| templates.ways());
+        templates
+            .map(Templates::ways)
+            .chain(espv2)
+            .max()
+            .unwrap_or(0)
     }
 
     /// Visits the places of a path, the most specific first, until `visit` returns something.
@@ -79,6 +105,13 @@ impl Paths {
             && let Some(found) = self.exact.get(path).and_then(|&place| visit(place))
         {
             return Some(found);
+        }
+        if let Some(templates) = &self.espv2 {
+            let path_and_verb = templates.path(path);
+            let mut spine = templates.spine(&path_and_verb);
+            return self.walk_prefixes(path, visit, |end, visit| {
+                spine.walk(end, templates, &path_and_verb, visit)
+            });
         }
         if let Some((templates, before)) = self.with_verb(path)
             && let Some(found) = templates.walk(Templates::ROOT, before, 0, &mut visit)

@@ -3,6 +3,16 @@
 use crate::cors::{CorsRequest, RequestKind};
 use http::HeaderMap;
 
+/// The method by which preflights find their routes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PreflightMethod {
+    /// The one that a preflight announces: it takes the route of the request to come.
+    #[default]
+    Announced,
+    /// Its own, OPTIONS: it takes the route that any other request of the kind takes.
+    Options,
+}
+
 /// The facts by which a request's route is found.
 #[derive(Clone, Copy)]
 pub struct RouteRequest<'a> {
@@ -14,6 +24,7 @@ pub struct RouteRequest<'a> {
     /// read, and it meets no header predicate.
     pub fields: Option<&'a dyn RequestFields>,
     pub cors: &'a CorsRequest<'a>,
+    pub preflight_method: PreflightMethod,
 }
 
 /// The fields of a request, in whatever form a lane holds them.
@@ -26,11 +37,21 @@ pub trait RequestFields {
     fn for_each_line_reversed(&self, name: &str, each: &mut dyn FnMut(&[u8]) -> bool);
 }
 
-/// Returns the method by which a route is found; a preflight's is the one that it asks for.
-pub(super) fn requested_method<'a>(cors: &CorsRequest<'a>) -> &'a [u8] {
-    match cors.kind() {
-        RequestKind::Preflight => cors.requested_method().unwrap_or_default(),
-        RequestKind::NotCors | RequestKind::Actual => cors.method,
+// === impl RouteRequest ===
+
+impl<'a> RouteRequest<'a> {
+    /// Whether the route is that of another request, which this one, a preflight, announces.
+    pub(super) fn stands_for_another(&self) -> bool {
+        self.preflight_method == PreflightMethod::Announced
+            && self.cors.kind() == RequestKind::Preflight
+    }
+
+    /// Returns the method by which the route is found.
+    pub(super) fn method(&self) -> &'a [u8] {
+        match self.stands_for_another() {
+            true => self.cors.requested_method().unwrap_or_default(),
+            false => self.cors.method,
+        }
     }
 }
 

@@ -5,7 +5,10 @@
 //!
 //! A preflight takes the route of the *actual* request that it announces: its method is the one in
 //! Access-Control-Request-Method, and it meets a header predicate if Access-Control-Request-Headers
-//! names the header. Operators therefore need no routes for OPTIONS.
+//! names the header. Operators therefore need no routes for OPTIONS. With [`PreflightMethod::Options`] it is
+//! looked up like any other request, by its own method and its own fields.
+//!
+//! [`PreflightMethod::Options`]: super::PreflightMethod::Options
 //!
 //! The look-ups for a request are bounded by its own length, its labels, segments and fields, and
 //! not by the number of routes: routes with the same host and path are found by method and header. A path
@@ -15,7 +18,7 @@ use super::headers::{HeaderTable, Id, Met, Predicate};
 use super::host::{MAX_HOST_LEN, host_name};
 use super::matches::{HostMatch, RouteMatch};
 use super::paths::Paths;
-use super::route_request::{RouteRequest, requested_method};
+use super::route_request::RouteRequest;
 use crate::cors::joined_vary;
 use foldhash::quality::RandomState;
 use http::HeaderValue;
@@ -125,6 +128,10 @@ impl Router {
                 insert(table.or_default());
             }
         }
+        for hosts in &mut router.tiers {
+            let named = hosts.exact.values_mut().chain(hosts.wildcard.values_mut());
+            named.chain([&mut hosts.any]).for_each(Paths::seal);
+        }
         for routes in places {
             router.add_place(&routes);
         }
@@ -138,7 +145,7 @@ impl Router {
 
     /// Begins the search for the routes of a request.
     pub fn search<'r>(&'r self, request: &'r RouteRequest<'r>) -> Search<'r> {
-        let method = self.methods.get(requested_method(request.cors));
+        let method = self.methods.get(request.method());
         Search {
             router: self,
             request,

@@ -49,6 +49,14 @@ pub(super) enum Mismatch<'a> {
     },
     /// A segment is empty where the template has `*`.
     Empty { number: usize },
+    /// A segment has a colon where the template has `*`, which matches none.
+    Colon { number: usize },
+    /// The text in the place of `**` has a colon, which it does not match.
+    ColonInRest,
+    /// It ends before the slash that is before `**`.
+    NoRest,
+    /// It does not end with the segments behind `**`.
+    Tail(&'a [String]),
     /// It ends too early by so many segments.
     Fewer(usize),
     /// It goes on for so many segments.
@@ -178,6 +186,10 @@ impl fmt::Display for Mismatch<'_> {
                 write!(f, "segment {number} is `{found}`, not `{wanted}`")
             }
             Self::Empty { number } => write!(f, "segment {number} is empty"),
+            Self::Colon { number } => write!(f, "segment {number} has a colon"),
+            Self::ColonInRest => f.write_str("the text for `**` has a colon"),
+            Self::NoRest => f.write_str("the slash before `**` is missing"),
+            Self::Tail(tail) => write!(f, "it does not end with `/{}`", tail.join("/")),
             Self::Fewer(count) => write!(f, "it has {} fewer", segments(count)),
             Self::More(count) => write!(f, "it has {} more", segments(count)),
             Self::Slash => f.write_str("the slash at the end differs"),

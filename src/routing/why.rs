@@ -5,8 +5,9 @@
 
 use super::host::{MAX_HOST_LEN, host_name};
 use super::matches::{HostMatch, PathMatch, RouteMatch};
-use super::route_request::{RouteRequest, requested_method};
-use crate::cors::RequestKind;
+use super::route_request::RouteRequest;
+use super::template::Mismatch;
+use std::fmt::Display;
 
 /// A route's predicates, applied to a request.
 #[derive(Debug, Default)]
@@ -121,24 +122,38 @@ impl Predicates {
             }
             PathMatch::Template(template) => {
                 let mismatch = template.mismatch(&path).err();
-                self.shared = mismatch.map_or(path.len(), |(matching, _)| matching);
-                let mut unmet = format!("the path `{shown}` does not match `{template}`");
-                if let Some((_, mismatch)) = mismatch {
-                    unmet.push_str(&format!(": {mismatch}"));
-                }
-                let met = format!("the path matches `{template}`");
-                self.add(mismatch.is_none(), met, unmet);
+                self.template(template, mismatch, &path);
+            }
+            PathMatch::Espv2(template) => {
+                let mismatch = template.mismatch(&path).err();
+                self.template(template, mismatch, &path);
             }
         }
         self.has_path = self.unmet.len() == before;
     }
 
+    fn template(
+        &mut self,
+        template: &impl Display,
+        mismatch: Option<(usize, Mismatch<'_>)>,
+        path: &str,
+    ) {
+        self.shared = mismatch.map_or(path.len(), |(matching, _)| matching);
+        let shown = path.escape_default();
+        let mut unmet = format!("the path `{shown}` does not match `{template}`");
+        if let Some((_, mismatch)) = mismatch {
+            unmet.push_str(&format!(": {mismatch}"));
+        }
+        let met = format!("the path matches `{template}`");
+        self.add(mismatch.is_none(), met, unmet);
+    }
+
     fn method(&mut self, methods: &[String], request: &RouteRequest<'_>) {
-        let method = String::from_utf8_lossy(requested_method(request.cors));
+        let method = String::from_utf8_lossy(request.method());
         let shown = method.escape_default();
-        let what = match request.cors.kind() {
-            RequestKind::Preflight => "the method asked for",
-            RequestKind::NotCors | RequestKind::Actual => "the method",
+        let what = match request.stands_for_another() {
+            true => "the method asked for",
+            false => "the method",
         };
         self.add(
             methods.iter().any(|name| *name == method),
@@ -148,7 +163,7 @@ impl Predicates {
     }
 
     fn header(&mut self, name: &str, value: &str, shown: &str, request: &RouteRequest<'_>) {
-        let is_asked = request.cors.kind() == RequestKind::Preflight
+        let is_asked = request.stands_for_another()
             && request
                 .cors
                 .requested_names()

@@ -185,6 +185,7 @@ fn run_engine(case: &Case) -> Expectation {
                 path: &normalized_path(path),
                 fields: Some(&headers),
                 cors: &cors,
+                preflight_method: config.preflight_method,
             });
         if let Some(vary) = found.vary {
             add_vary(&vary, &mut response);

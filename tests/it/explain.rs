@@ -101,6 +101,7 @@ fn what_a_connection_meets_before_its_request_is_told() {
 #[test]
 fn the_request_that_an_upstream_gets_is_told() {
     transcript("explain/rewrites.txt", &Masks::default());
+    transcript("explain/espv2.txt", &Masks::default());
 }
 
 #[test]

@@ -126,6 +126,21 @@ fn the_path_is_rewritten_whatever_the_versions_of_http() {
         ),
         ("rewrite: { path_prefix: /app }", "/a/b", "/app/a/b"),
         ("match: { path_prefix: /v1 }", "/v1/a?b", "/v1/a?b"),
+        (
+            "rewrite: { prepend: /base/ }",
+            "/pet/1?a=b",
+            "/base/pet/1?a=b",
+        ),
+        (
+            "match: { path_template: '/p%65t/{id}' }, rewrite: { path: /getpet, append_variables: true }",
+            "/%70et/1%C3%BC&admin=1",
+            "/getpet?id=1%C3%BC%26admin%3D1",
+        ),
+        (
+            "match: { path_template: '/{a.b=x/*}/**:go' }, rewrite: { path: /y, append_variables: true }",
+            "/x/1/2:go?c=d",
+            "/y?c=d&a.b=x/1",
+        ),
     ] {
         for (_, received) in arriving(route, get(sent)) {
             assert_eq!(received.target, expected, "{route} {sent}");

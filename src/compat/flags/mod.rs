@@ -29,8 +29,8 @@ mod serverless;
 mod table;
 
 pub use options::{
-    BackendTls, CertificateFiles, CorsOptions, HeaderAction, HeaderEdit,
-    ListenerOptions, Options, OriginOption, TlsVersion,
+    BackendTls, CertificateFiles, CorsOptions, HeaderAction, HeaderEdit, ListenerOptions, Options,
+    OriginOption, TlsVersion,
 };
 pub use report::{FlagError, Remark, RemarkKind, Source};
 pub use table::Effect;

@@ -4,8 +4,8 @@ use super::text::{self, Text, quoted};
 use super::{Notes, written};
 use crate::compat::flags::{CorsOptions, FlagError, Options, OriginOption};
 use crate::cors::{
-    Dangers, LiteralPattern, ListSpec, NameList, OriginPattern, Policy, PolicyErrorKind, PolicySpec, RegexError,
-    RegexPattern,
+    Dangers, ListSpec, LiteralPattern, NameList, OriginPattern, Policy, PolicyErrorKind,
+    PolicySpec, RegexError, RegexPattern,
 };
 
 /// The policy of the preset.
@@ -78,7 +78,9 @@ pub(super) fn write(
     for (key, consequence) in dangers {
         text.comment(4, &format!("UNSAFE, as in ESPv2: {consequence}."));
         text.line(4, &format!("{key}: true"));
-        notes.is_unsafe(format!("--{origin} with --cors_allow_credentials: {consequence}"));
+        notes.is_unsafe(format!(
+            "--{origin} with --cors_allow_credentials: {consequence}"
+        ));
     }
     text.comment(4, &flag("cors_max_age"));
     text.line(4, &format!("max_age: {}s", cors.max_age_seconds));
@@ -113,7 +115,11 @@ fn write_lists(text: &mut Text, notes: &mut Notes, options: &Options, cors: &Cor
     let lists = [
         ("allow_methods", "cors_allow_methods", &cors.allow_methods),
         ("allow_headers", "cors_allow_headers", &cors.allow_headers),
-        ("expose_headers", "cors_expose_headers", &cors.expose_headers),
+        (
+            "expose_headers",
+            "cors_expose_headers",
+            &cors.expose_headers,
+        ),
     ];
     for (key, flag, value) in lists {
         let list = match key {
@@ -140,7 +146,11 @@ fn checked_names(
     credentials: bool,
 ) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
-    for name in value.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+    for name in value
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+    {
         if names.iter().any(|known| known == name) {
             continue;
         }
@@ -182,10 +192,7 @@ const ALL_DANGERS: Dangers = Dangers {
 };
 
 /// Returns the keys that permit what the policy does with credentials, each with its consequence.
-fn dangers_of(
-    patterns: &[OriginPattern],
-    cors: &CorsOptions,
-) -> Vec<(&'static str, &'static str)> {
+fn dangers_of(patterns: &[OriginPattern], cors: &CorsOptions) -> Vec<(&'static str, &'static str)> {
     let mut keys = Vec::new();
     let mut spec = PolicySpec {
         origins: patterns.to_owned(),

@@ -2,7 +2,9 @@
 
 use super::policy::{PRESET, PRESET_ELSE_UPSTREAM};
 use super::text::{Text, list, quoted, scalar};
-use super::upstreams::{DEADLINE_SECONDS, HEALTHY, LOCAL, METHOD_NOT_ALLOWED, NOT_FOUND, Upstreams};
+use super::upstreams::{
+    DEADLINE_SECONDS, HEALTHY, LOCAL, METHOD_NOT_ALLOWED, NOT_FOUND, Upstreams,
+};
 use super::{Notes, written};
 use crate::compat::description::{
     Backend, Description, HttpMethod, Operation, PathTranslation, Template,
@@ -120,7 +122,10 @@ impl<'a> Routes<'a> {
         };
         text.line(2, &format!("path_templates: {syntax}"));
         if self.routes_options {
-            text.comment(2, "As in ESPv2, an OPTIONS request takes a route for OPTIONS, preflight or not.");
+            text.comment(
+                2,
+                "As in ESPv2, an OPTIONS request takes a route for OPTIONS, preflight or not.",
+            );
             text.line(2, "preflight_method: options");
         }
     }
@@ -180,7 +185,9 @@ impl<'a> Builder<'a> {
     fn unique(&mut self, name: &str) -> String {
         let numbered = (2..).map(|number| format!("{name} ({number})"));
         let mut names = std::iter::once(name.to_owned()).chain(numbered);
-        let name = names.find(|name| !self.names.contains(name)).unwrap_or_default();
+        let name = names
+            .find(|name| !self.names.contains(name))
+            .unwrap_or_default();
         self.names.insert(name.clone());
         name
     }
@@ -315,7 +322,9 @@ impl<'a> Builder<'a> {
         let mut templates: BTreeMap<String, (&'a Template, bool)> = BTreeMap::new();
         for operation in &description.operations {
             let template = &operation.template;
-            let (_, any) = templates.entry(template.shape()).or_insert((template, false));
+            let (_, any) = templates
+                .entry(template.shape())
+                .or_insert((template, false));
             *any |= operation.method == HttpMethod::Any;
         }
         let mut fallbacks: Vec<(Path<'a>, &'static str, String)> = Vec::new();
@@ -353,9 +362,13 @@ impl Route<'_> {
         let path = match self.path {
             Path::All => None,
             Path::Exact(path) => Some(format!("path: {}", quoted(path))),
-            Path::Template(template) => Some(format!("path_template: {}", quoted(&template.to_string()))),
+            Path::Template(template) => {
+                Some(format!("path_template: {}", quoted(&template.to_string())))
+            }
         };
-        let method = self.method.map(|method| format!("methods: {}", list([method])));
+        let method = self
+            .method
+            .map(|method| format!("methods: {}", list([method])));
         let predicates: Vec<String> = path.into_iter().chain(method).collect();
         if !predicates.is_empty() {
             text.line(4, &format!("match: {{ {} }}", predicates.join(", ")));
@@ -432,8 +445,16 @@ struct EditsWriter {
 impl EditsWriter {
     fn write(&mut self, text: &mut Text, options: &Options) {
         for (key, anchor, edits) in [
-            ("request_headers", "added-to-requests", &options.request_headers),
-            ("response_headers", "added-to-responses", &options.response_headers),
+            (
+                "request_headers",
+                "added-to-requests",
+                &options.request_headers,
+            ),
+            (
+                "response_headers",
+                "added-to-responses",
+                &options.response_headers,
+            ),
         ] {
             if edits.is_empty() {
                 continue;

@@ -64,11 +64,17 @@ impl Upstreams {
         }
         for (name, status, message) in [
             (HEALTHY, 200, None),
-            (NOT_FOUND, 404, Some("The current request is not defined by this API.")),
+            (
+                NOT_FOUND,
+                404,
+                Some("The current request is not defined by this API."),
+            ),
             (
                 METHOD_NOT_ALLOWED,
                 405,
-                Some("The path of the current request is defined by this API, but not its HTTP method."),
+                Some(
+                    "The path of the current request is defined by this API, but not its HTTP method.",
+                ),
             ),
         ] {
             if !routes.need(name) {

@@ -7,6 +7,7 @@ use crate::config::error::Problem;
 use crate::config::raw::{OneOrMany, RawHeaderEdits, RawHost, RawRewrite, RawScalar};
 use crate::config::report::Report;
 use crate::cors::is_token;
+use crate::routing::Variables;
 use http::{HeaderName, HeaderValue};
 use std::collections::{BTreeMap, HashSet};
 
@@ -16,6 +17,14 @@ const MAX_PATH: usize = 4096;
 const MAX_VALUE: usize = 4096;
 /// Maximum number of fields that are edited in a header; more are refused.
 const MAX_FIELDS: usize = 64;
+
+/// The variables of the template in a route's `match`.
+pub(super) enum TemplateVariables {
+    NoTemplate,
+    /// The template could not be read.
+    Unknown,
+    Of(Variables),
+}
 
 /// The edits of a route as they are written.
 pub(super) struct RawEdits {
@@ -42,16 +51,23 @@ enum Action {
 // === impl RawEdits ===
 
 impl RawEdits {
-    /// Compiles the edits of the route at `route`.
-    pub(super) fn compile(self, report: &mut Report<'_>, route: &str) -> Edits {
+    /// Compiles the edits of the route at `route`, whose template has these variables.
+    pub(super) fn compile(
+        self,
+        report: &mut Report<'_>,
+        route: &str,
+        variables: TemplateVariables,
+    ) -> Edits {
         let Self {
             rewrite,
             request,
             response,
         } = self;
         let path = format!("{route}.rewrite");
-        let (path, host) =
-            rewrite.map_or_else(Default::default, |raw| of_target(report, &path, raw));
+        let (path, host) = match rewrite {
+            Some(raw) => of_target(report, &path, raw, variables),
+            None => Default::default(),
+        };
         let mut of = |key: &str, side, raw: Option<RawHeaderEdits>| {
             let path = format!("{route}.{key}");
             raw.map(|raw| Box::new(HeaderCompiler::new(report, &path, side).compile(raw)))
@@ -66,13 +82,21 @@ impl RawEdits {
 }
 
 /// Compiles the `rewrite` at `path`.
-fn of_target(report: &mut Report<'_>, path: &str, raw: RawRewrite) -> (PathRewrite, HostRewrite) {
+fn of_target(
+    report: &mut Report<'_>,
+    path: &str,
+    raw: RawRewrite,
+    variables: TemplateVariables,
+) -> (PathRewrite, HostRewrite) {
     let RawRewrite {
         path_prefix,
         path: whole,
+        prepend,
+        append_variables,
         host,
     } = raw;
-    if path_prefix.is_none() && whole.is_none() && host.is_none() {
+    let has_path = path_prefix.is_some() || whole.is_some() || prepend.is_some();
+    if !has_path && host.is_none() && append_variables.is_none() {
         if !report.was_refused_within(path) {
             report
                 .error(path, "this rewrites nothing")
@@ -84,24 +108,70 @@ fn of_target(report: &mut Report<'_>, path: &str, raw: RawRewrite) -> (PathRewri
         Some(RawHost::Upstream) => HostRewrite::Upstream,
         Some(RawHost::Client) | None => HostRewrite::Client,
     };
-    let rewrite = match (path_prefix, whole) {
-        (None, None) => PathRewrite::Untouched,
-        (Some(prefix), None) => {
+    if append_variables.is_some() && whole.is_none() {
+        if !report.was_refused(&format!("{path}.path")) {
+            report
+                .error(
+                    format!("{path}.append_variables"),
+                    "without `path`, the variables stay in the path",
+                )
+                .hint("write the `path` to append them to, or remove it");
+        }
+    } else if append_variables == Some(true) {
+        check_variables(report, &format!("{path}.append_variables"), &variables);
+    }
+    let rewrite = match (path_prefix, whole, prepend) {
+        (None, None, None) => PathRewrite::Untouched,
+        (Some(prefix), None, None) => {
             check_replacement(report, &format!("{path}.path_prefix"), &prefix);
             PathRewrite::Prefix(prefix.trim_end_matches('/').to_owned())
         }
-        (None, Some(whole)) => {
+        (None, Some(whole), None) => {
             check_replacement(report, &format!("{path}.path"), &whole);
-            PathRewrite::Whole(whole)
+            match (append_variables, variables) {
+                (Some(true), TemplateVariables::Of(variables)) => {
+                    PathRewrite::WithVariables(whole, variables)
+                }
+                _ => PathRewrite::Whole(whole),
+            }
         }
-        (Some(_), Some(_)) => {
+        (None, None, Some(base)) => {
+            let path = format!("{path}.prepend");
+            check_replacement(report, &path, &base);
+            let base = base.trim_end_matches('/').to_owned();
+            if base.is_empty() && !report.was_refused(&path) {
+                report
+                    .error(path, "`/` in front of a path changes nothing")
+                    .hint("write a path such as `/v1`, or remove it");
+            }
+            PathRewrite::Prepended(base)
+        }
+        _ => {
             report
-                .error(path, "a rewrite has a `path` or a `path_prefix`")
-                .hint("remove one of them");
+                .error(
+                    path,
+                    "a rewrite has a `path`, a `path_prefix` or a `prepend`",
+                )
+                .hint("write one of them");
             PathRewrite::Untouched
         }
     };
     (rewrite, host)
+}
+
+/// Checks that there are variables to append.
+fn check_variables(report: &mut Report<'_>, path: &str, variables: &TemplateVariables) {
+    let message = match variables {
+        TemplateVariables::Unknown => return,
+        TemplateVariables::Of(variables) if !variables.all.is_empty() => return,
+        TemplateVariables::Of(_) => "the match's `path_template` has no variable",
+        TemplateVariables::NoTemplate => {
+            "the match has no `path_template`, whose variables these would be"
+        }
+    };
+    report
+        .error(path, message)
+        .hint("write one in the `match`, such as `path_template: '/pet/{id}'`, or remove this");
 }
 
 /// Checks what a path, or the beginning of one, becomes.

@@ -117,7 +117,7 @@ fn check_literal(text: &str, as_template: impl Fn(&str) -> String) -> Result<(),
             format!("`{text}`: a path is compared literally, without wildcards and variables");
         let problem = Problem::from(message);
         let template = as_template(text);
-        return Err(match parse_template(&template) {
+        return Err(match parse_template(&template).map(|(rule, _)| rule) {
             Ok(PathMatch::Prefix(prefix)) if prefix.is_empty() => {
                 problem.hint("write `path_prefix: /`")
             }

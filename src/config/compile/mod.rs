@@ -3,6 +3,7 @@
 mod acknowledged;
 mod edits;
 mod endpoints;
+mod espv2_templates;
 mod health;
 mod inputs;
 mod listeners;
@@ -28,7 +29,7 @@ mod written_answers;
 use super::compiled::Config;
 use super::error::{ConfigError, Diagnostic, Severity};
 use super::lint;
-use super::raw::RawConfig;
+use super::raw::{RawConfig, RawPreflightMethod, RawRouting};
 use super::report::Report;
 use super::sources::Sources;
 use super::suggest;
@@ -36,9 +37,12 @@ use super::variables::Environment;
 use super::written::Written;
 use super::yaml::{self, Document, Misfit, SyntaxError, Unknown};
 use crate::cors::PolicyList;
+use crate::routing::PreflightMethod;
 use acknowledged::acknowledge;
+pub use espv2_templates::{Espv2TemplateForm, check_espv2_template, espv2_template};
 use inputs::Inputs;
 use policies::Policies;
+use routes::Routing;
 use std::path::Path;
 use std::sync::Arc;
 pub(super) use tls::WrittenCertificate;
@@ -158,12 +162,24 @@ fn config(report: &mut Report<'_>, inputs: &mut Inputs, raw: RawConfig) -> Optio
         trusted_proxies,
         server,
         limits,
+        routing,
         upstreams,
         policies,
         routes,
         default_policy,
         acknowledged_warnings,
     } = raw;
+    let RawRouting {
+        preflight_method,
+        path_templates,
+    } = routing;
+    let routing = Routing {
+        preflight_method: match preflight_method {
+            None | Some(RawPreflightMethod::Announced) => PreflightMethod::Announced,
+            Some(RawPreflightMethod::Options) => PreflightMethod::Options,
+        },
+        path_templates: path_templates.unwrap_or_default(),
+    };
     acknowledge(report, "", acknowledged_warnings);
     let listeners = listeners::listeners(report, inputs, listeners);
     let admin = admin.and_then(|raw| listeners::admin(report, raw));
@@ -175,7 +191,7 @@ fn config(report: &mut Report<'_>, inputs: &mut Inputs, raw: RawConfig) -> Optio
     let limits = server::limits(report, limits);
     let upstreams = upstreams::upstreams(report, inputs, upstreams);
     let policies = Policies::compile(report, inputs, policies);
-    let routes = routes::routes(report, inputs, routes, &upstreams, &policies);
+    let routes = routes::routes(report, inputs, routes, routing, &upstreams, &policies);
     if let Some(routes) = &routes {
         lint::certificates::listeners(report, &listeners, routes);
         let trusts_proxies = !trusted_proxies.is_empty();
@@ -196,6 +212,7 @@ fn config(report: &mut Report<'_>, inputs: &mut Inputs, raw: RawConfig) -> Optio
             .map(|(_, upstream)| upstream)
             .collect::<Option<_>>()?,
         routes: routes?,
+        preflight_method: routing.preflight_method,
         policies: inputs.policies,
         default_policy,
         warnings: Vec::new(),

@@ -1,7 +1,8 @@
 //! `routes`: the upstream and the CORS rule of each request.
 
 use super::acknowledged::acknowledge;
-use super::edits::RawEdits;
+use super::edits::{RawEdits, TemplateVariables};
+use super::espv2_templates::parse_espv2_template;
 use super::inputs::Inputs;
 use super::matches::{check_method, parse_host, parse_path, parse_prefix};
 use super::policies::Policies;
@@ -17,16 +18,19 @@ use crate::config::compiled::{
     Protocol, RateLimit, Route, Timeouts, UNMATCHED, Upstream, UpstreamKind,
 };
 use crate::config::edits::{Edits, PathRewrite};
+use crate::config::error::Problem;
 use crate::config::lint::fallback;
 use crate::config::lint::grpc_web::{self, GrpcWebPolicy, GrpcWebRoute};
 use crate::config::lint::is_word_for_all;
 use crate::config::lint::reuse::{self, RouteParts};
-use crate::config::raw::{OneOrMany, RawMatch, RawRoute, Seq};
+use crate::config::raw::{OneOrMany, RawMatch, RawPathTemplates, RawRoute, Seq};
 use crate::config::report::Report;
 use crate::config::suggest::known_names;
 use crate::config::warning::WarningName;
 use crate::cors::{NORMALIZED_METHODS, Rule};
-use crate::routing::{PathMatch, RouteMatch, Router, TooManyPlaces, indistinct};
+use crate::routing::{
+    PathMatch, PreflightMethod, RouteMatch, Router, TooManyPlaces, Variables, indistinct,
+};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -39,11 +43,19 @@ const MAX_ROUTES: usize = 10_000;
 /// segment, literal and `*`, six segments reach it.
 const MAX_WAYS: usize = 64;
 
+/// The compiled `routing`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Routing {
+    pub preflight_method: PreflightMethod,
+    pub path_templates: RawPathTemplates,
+}
+
 /// Compiles `routes`, of which there must be one; `None` if something is wrong with them.
 pub(super) fn routes(
     report: &mut Report<'_>,
     inputs: &mut Inputs,
     raw: Option<Seq<RawRoute>>,
+    routing: Routing,
     upstreams: &Upstreams,
     policies: &Policies,
 ) -> Option<Vec<Route>> {
@@ -53,6 +65,7 @@ pub(super) fn routes(
     let mut compiler = RouteCompiler {
         report,
         inputs,
+        routing,
         upstreams,
         lists: PolicyLists::new(policies),
     };
@@ -64,7 +77,7 @@ pub(super) fn routes(
         taken.add(routes.len(), &draft.name, draft.matches.as_ref());
         routes.push(draft);
     }
-    check_rules(report, &routes);
+    check_rules(report, &routes, routing.preflight_method);
     if report.error_count() == 0 {
         check_grpc_web(report, &routes, &inputs.grpc_web);
         note_silence(report, &routes, upstreams);
@@ -78,6 +91,7 @@ pub(super) fn routes(
 struct RouteCompiler<'r, 'a> {
     report: &'r mut Report<'a>,
     inputs: &'r mut Inputs,
+    routing: Routing,
     upstreams: &'r Upstreams,
     lists: PolicyLists<'r>,
 }
@@ -166,8 +180,8 @@ impl RouteCompiler<'_, '_> {
             Some(name) => name,
             None => path.clone(),
         };
-        let matches =
-            self.route_match(&format!("{path}.match"), matches, fallback.unwrap_or(false));
+        let is_fallback = fallback.unwrap_or(false);
+        let (matches, variables) = self.route_match(&format!("{path}.match"), matches, is_fallback);
         let says_cors = cors.is_some();
         let path_of_cors = format!("{path}.cors");
         let rule = self
@@ -212,7 +226,7 @@ impl RouteCompiler<'_, '_> {
             request,
             response,
         };
-        let edits = edits.compile(self.report, &path);
+        let edits = edits.compile(self.report, &path, variables);
         self.check_prefix(&path, matches.as_ref(), &edits.path);
         RouteDraft {
             path,
@@ -231,7 +245,8 @@ impl RouteCompiler<'_, '_> {
 
     /// Checks that there is a prefix where one is to be replaced.
     fn check_prefix(&mut self, path: &str, matches: Option<&RouteMatch>, rewrite: &PathRewrite) {
-        let is_template = matches.is_some_and(|m| matches!(m.path, PathMatch::Template(_)));
+        let is_template =
+            matches.is_some_and(|m| matches!(m.path, PathMatch::Template(_) | PathMatch::Espv2(_)));
         if is_template && matches!(rewrite, PathRewrite::Prefix(_)) {
             let message = "the path that a template matches has no prefix to replace";
             self.report
@@ -262,7 +277,13 @@ impl RouteCompiler<'_, '_> {
         found
     }
 
-    fn route_match(&mut self, path: &str, raw: RawMatch, is_fallback: bool) -> Option<RouteMatch> {
+    /// Compiles a `match`. Returns the variables of its template as well, as far as they could be read.
+    fn route_match(
+        &mut self,
+        path: &str,
+        raw: RawMatch,
+        is_fallback: bool,
+    ) -> (Option<RouteMatch>, TemplateVariables) {
         let RawMatch {
             hosts,
             path: exact,
@@ -287,16 +308,33 @@ impl RouteCompiler<'_, '_> {
                 }
             }
         }
+        let mut variables = match self.report.was_refused(&format!("{path}.path_template")) {
+            true => TemplateVariables::Unknown,
+            false => TemplateVariables::NoTemplate,
+        };
         let parsed = match (exact, path_prefix, path_template) {
             (None, None, None) => None,
             (Some(exact), None, None) => Some(("path", parse_path(&exact))),
             (None, Some(prefix), None) => Some(("path_prefix", parse_prefix(&prefix))),
-            (None, None, Some(template)) => Some(("path_template", parse_template(&template))),
+            (None, None, Some(template)) => {
+                let parsed = match self.parse_template(&template) {
+                    Ok((path, read)) => {
+                        variables = TemplateVariables::Of(read);
+                        Ok(path)
+                    }
+                    Err(problem) => {
+                        variables = TemplateVariables::Unknown;
+                        Err(problem)
+                    }
+                };
+                Some(("path_template", parsed))
+            }
             _ => {
                 let message = "a route has a `path`, a `path_prefix` or a `path_template`";
                 self.report
                     .error(path, message)
                     .hint("write one of them, and a route for each of the others");
+                variables = TemplateVariables::Unknown;
                 None
             }
         };
@@ -361,7 +399,15 @@ impl RouteCompiler<'_, '_> {
         }
         // A part that was refused could make it match less: it is not compared with other routes.
         let is_whole = self.report.error_count() == before && !self.report.was_refused_within(path);
-        is_whole.then_some(matches)
+        (is_whole.then_some(matches), variables)
+    }
+
+    fn parse_template(&self, text: &str) -> Result<(PathMatch, Variables), Problem> {
+        match self.routing.path_templates {
+            RawPathTemplates::Standard => parse_template(text),
+            RawPathTemplates::Espv2 => parse_espv2_template(text, true),
+            RawPathTemplates::Espv2WithoutColons => parse_espv2_template(text, false),
+        }
     }
 
     /// Reads a list that may be left out. An empty one is an error, because it would match nothing.
@@ -463,7 +509,7 @@ fn note_silence(report: &mut Report<'_>, routes: &[RouteDraft], upstreams: &Upst
 }
 
 /// Compares the rules of routes that share requests.
-fn check_rules(report: &mut Report<'_>, routes: &[RouteDraft]) {
+fn check_rules(report: &mut Report<'_>, routes: &[RouteDraft], preflight_method: PreflightMethod) {
     // A route that is wrong may be the one that takes what others seem to leave.
     if let Some(routes) = routes
         .iter()
@@ -483,7 +529,7 @@ fn check_rules(report: &mut Report<'_>, routes: &[RouteDraft]) {
             return;
         }
         check_indistinct(report, &routes);
-        reuse::methods(report, &routes, &router);
+        reuse::methods(report, &routes, &router, preflight_method);
         fallback::routes(report, &routes, &router);
     }
 }

@@ -4,12 +4,13 @@
 use super::matches::{check_encoded, is_in_paths};
 use crate::config::error::Problem;
 use crate::routing::{
-    MAX_SEGMENTS, PathMatch, Segment, TooManySegments, has_dot_segment, normalized,
+    Bound, MAX_SEGMENTS, PathMatch, Segment, TooManySegments, Variable, Variables, has_dot_segment,
+    normalized,
 };
 use std::collections::HashSet;
 
 /// Maximum bytes of a template; a longer one is refused.
-const MAX_TEMPLATE: usize = 2_048;
+pub(super) const MAX_TEMPLATE: usize = 2_048;
 
 /// The parts of a template that have been read.
 struct Reader<'a> {
@@ -19,10 +20,11 @@ struct Reader<'a> {
     has_rest: bool,
     verb: Option<String>,
     names: HashSet<&'a str>,
+    variables: Vec<Variable>,
 }
 
 /// Parses a `path_template`.
-pub(super) fn parse_template(text: &str) -> Result<PathMatch, Problem> {
+pub(super) fn parse_template(text: &str) -> Result<(PathMatch, Variables), Problem> {
     let is = |what: &str| Problem::from(format!("`{text}`{what}"));
     let Some(rest) = text.strip_prefix('/') else {
         let problem = is(" does not start with `/`");
@@ -56,6 +58,7 @@ pub(super) fn parse_template(text: &str) -> Result<PathMatch, Problem> {
         has_rest: false,
         verb: None,
         names: HashSet::new(),
+        variables: Vec::new(),
     };
     reader.read()
 }
@@ -63,7 +66,7 @@ pub(super) fn parse_template(text: &str) -> Result<PathMatch, Problem> {
 // === impl Reader ===
 
 impl<'a> Reader<'a> {
-    fn read(mut self) -> Result<PathMatch, Problem> {
+    fn read(mut self) -> Result<(PathMatch, Variables), Problem> {
         loop {
             match self.rest.strip_prefix('{') {
                 Some(inner) => self.variable(inner)?,
@@ -81,7 +84,13 @@ impl<'a> Reader<'a> {
         }
         let verb = self.verb.take();
         let count = self.segments.len();
+        let variables = Variables {
+            all: self.variables,
+            has_verb: verb.is_some(),
+            takes_slash: false,
+        };
         let rule = PathMatch::template(self.segments, self.has_rest, verb);
+        let rule = rule.map(|rule| (rule, variables));
         rule.map_err(|TooManySegments| {
             let message = format!(
                 "`{}` has {count} segments; at most {MAX_SEGMENTS}",
@@ -162,9 +171,19 @@ impl<'a> Reader<'a> {
             let problem = self.is(&format!(": the variable `{name}` stands here twice"));
             return Err(problem.hint("give each variable a name of its own"));
         }
+        let start = self.segments.len();
         for segment in segments.split('/') {
             self.plain(segment)?;
         }
+        let count = self.segments.len();
+        self.variables.push(Variable {
+            name: name.to_owned(),
+            start: Bound::Behind(start),
+            end: match self.has_rest {
+                true => Bound::Before(0),
+                false => Bound::Behind(count),
+            },
+        });
         let end = behind.find('/').unwrap_or(behind.len());
         let (verb, rest) = behind.split_at(end);
         self.rest = rest;

@@ -11,6 +11,46 @@ use std::fmt;
 /// The form of a path; a variable may stand in it.
 const PATH: &str = r"^/|\$\{";
 
+/// The search for the routes of requests.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a mapping such as `{ preflight_method: options }`"
+)]
+#[schemars(rename = "Routing")]
+pub(in crate::config) struct RawRouting {
+    /// The method by which a preflight finds its route: the one that it announces, or its own. Default announced.
+    pub preflight_method: Option<RawPreflightMethod>,
+    /// The syntax of every `path_template` in the file. Default standard.
+    pub path_templates: Option<RawPathTemplates>,
+}
+
+/// The method by which a preflight finds its route.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "PreflightMethod")]
+pub(in crate::config) enum RawPreflightMethod {
+    /// The one that it announces: it takes the route of the request to come.
+    Announced,
+    /// OPTIONS: it takes the route that any other request with its method and fields takes.
+    Options,
+}
+
+/// The syntax of path templates.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "PathTemplates")]
+pub(in crate::config) enum RawPathTemplates {
+    /// The one of google.api.http: a template says exactly which slashes a path has.
+    #[default]
+    Standard,
+    /// The one of Google's ESPv2: a path may have one slash more at its end, and literal segments may follow `**`.
+    Espv2,
+    /// The same, where wildcards match no colon.
+    Espv2WithoutColons,
+}
+
 /// Requests, where they go, and under which policy.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(
@@ -80,13 +120,13 @@ pub(in crate::config) struct RawMatch {
     /// Whole segments at the start of the path: `/v1` matches `/v1` and `/v1/…`, not `/v10`.
     #[schemars(regex(pattern = PATH))]
     pub path_prefix: Option<String>,
-    /// The whole path by segments, as in google.api.http: `/shelves/{shelf}/books/*`. `*` and `{shelf}` are one segment, `**` at the end is everything behind it.
+    /// The whole path by segments, as in google.api.http: `/shelves/{shelf}/books/*`. `*` and `{shelf}` are one segment, `**` at the end is everything behind it. `routing.path_templates` can change the syntax.
     #[schemars(regex(pattern = PATH))]
     pub path_template: Option<String>,
-    /// Methods, any of which matches, compared with case. A preflight is matched by the method that it announces.
+    /// Methods, any of which matches, compared with case. A preflight is matched by the method that it announces, unless `routing.preflight_method` says otherwise.
     #[schemars(with = "Option<NotEmpty>")]
     pub methods: Option<OneOrMany<String>>,
-    /// Headers with their exact values. A preflight is matched by the names that it announces.
+    /// Headers with their exact values. A preflight is matched by the names that it announces, unless `routing.preflight_method` says otherwise.
     pub headers: Option<BTreeMap<String, RawScalar>>,
 }
 
@@ -98,14 +138,23 @@ pub(in crate::config) struct RawMatch {
     expecting = "a mapping such as `{ path_prefix: /books }`"
 )]
 #[schemars(rename = "Rewrite")]
-#[schemars(extend("minProperties" = 1, "not" = { "required": ["path", "path_prefix"] }))]
+#[schemars(extend("minProperties" = 1, "not" = { "anyOf": [
+    { "required": ["path", "path_prefix"] },
+    { "required": ["path", "prepend"] },
+    { "required": ["path_prefix", "prepend"] },
+] }, "dependentRequired" = { "append_variables": ["path"] }))]
 pub(in crate::config) struct RawRewrite {
     /// The path in place of the match's `path_prefix`, or of the whole path if the match has a `path`. The rest of the path and the query stay.
     #[schemars(regex(pattern = PATH))]
     pub path_prefix: Option<String>,
-    /// The path in place of the whole path; the query stays. It can't stand beside `path_prefix`.
+    /// The path in place of the whole path; the query stays. It can't stand beside `path_prefix` or `prepend`.
     #[schemars(regex(pattern = PATH))]
     pub path: Option<String>,
+    /// The path in front of the client's, which stays whole. It can't stand beside `path` or `path_prefix`.
+    #[schemars(regex(pattern = PATH))]
+    pub prepend: Option<String>,
+    /// Whether the variables of the match's `path_template` are appended to the query, as `name=value`, beside `path`. Default false.
+    pub append_variables: Option<bool>,
     /// The host that the upstream is asked for: the client's, or its own. Default client.
     pub host: Option<RawHost>,
 }

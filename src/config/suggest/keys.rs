@@ -33,10 +33,11 @@ pub(super) enum Section {
     Rewrite,
     HeaderEdits,
     Match,
+    Routing,
 }
 
 /// Sections, each with a key that no other one has.
-pub(super) const SECTIONS: [(Section, &str); 21] = [
+pub(super) const SECTIONS: [(Section, &str); 22] = [
     (Section::File, "listeners"),
     (Section::Policy, "allow_origins"),
     (Section::Origin, "regex"),
@@ -54,6 +55,7 @@ pub(super) const SECTIONS: [(Section, &str); 21] = [
     (Section::Limits, "header_timeout"),
     (Section::RateLimit, "burst"),
     (Section::Server, "threads"),
+    (Section::Routing, "path_templates"),
     // They have an `address`, all three.
     (Section::Admin, "hosts"),
     (Section::Listener, "proxy_protocol"),

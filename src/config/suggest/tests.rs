@@ -29,6 +29,7 @@ fn name_in_schema(section: Section) -> Option<&'static str> {
         Section::Rewrite => "Rewrite",
         Section::HeaderEdits => "HeaderEdits",
         Section::Match => "Match",
+        Section::Routing => "Routing",
     })
 }
 
@@ -146,6 +147,12 @@ fn every_form_is_one_that_loads() {
             ]
             .map(|(other, usual)| if other == key { form.as_str() } else { usual })
             .join(", "),
+            (Section::Rewrite, "append_variables") => format!(
+                "upstream: api, match: {{ path_template: '/a/{{b}}' }}, rewrite: {{ path: /x, {form} }}"
+            ),
+            (Section::Rewrite, _) => {
+                format!("upstream: api, match: {{ path: /a }}, rewrite: {{ {form} }}")
+            }
             _ => format!(
                 "upstream: api, match: {{ {} }}",
                 with(Section::Match, "path: /a")
@@ -195,6 +202,13 @@ fn every_form_is_one_that_loads() {
                 format!("server: {{ {} }}", with(Section::Server, "threads: 1")),
             ),
             ("limits", format!("limits: {{ {limits} }}")),
+            (
+                "routing",
+                format!(
+                    "routing: {{ {} }}",
+                    with(Section::Routing, "preflight_method: announced")
+                ),
+            ),
             (
                 "upstreams",
                 format!("upstreams: {{ api: {{ {upstream} }} }}"),

@@ -1,5 +1,5 @@
 use super::*;
-use crate::routing::{has_dot_segment, normalized};
+use crate::routing::{Bound, Variable, has_dot_segment, normalized};
 use proptest::prelude::*;
 
 fn prefix(text: &str) -> PathMatch {
@@ -80,6 +80,87 @@ fn a_whole_path_is_replaced_and_the_query_stays() {
         (&PathRewrite::Untouched, &exact, "/a?b", "/a?b"),
     ] {
         assert_eq!(rewritten(rewrite, matched, sent), expected, "{sent}");
+    }
+}
+
+#[test]
+fn a_path_is_put_in_front_of_the_clients() {
+    let base = PathRewrite::Prepended("/base".to_owned());
+    for (sent, expected) in [
+        ("/pet/1?a=b", "/base/pet/1?a=b"),
+        ("/", "/base/"),
+        ("//x", "/base//x"),
+        ("/%61/", "/base/%61/"),
+        ("*", "*"),
+    ] {
+        assert_eq!(rewritten(&base, &prefix("/"), sent), expected);
+    }
+}
+
+/// Makes the rewrite of `/getpet` with these variables, each of which is one segment.
+fn with_variables(variables: &[(&str, usize)], has_verb: bool, takes_slash: bool) -> PathRewrite {
+    let variable = |&(name, at): &(&str, usize)| Variable {
+        name: name.to_owned(),
+        start: Bound::Behind(at),
+        end: Bound::Behind(at + 1),
+    };
+    let variables = Variables {
+        all: variables.iter().map(variable).collect(),
+        has_verb,
+        takes_slash,
+    };
+    PathRewrite::WithVariables("/getpet".to_owned(), variables)
+}
+
+#[test]
+fn variables_are_appended_to_the_query() {
+    let id: &[(&str, usize)] = &[("id", 1)];
+    let both: &[(&str, usize)] = &[("b.c", 2), ("id", 1)];
+    for (variables, sent, expected) in [
+        (id, "/pet/1?a=b", "/getpet?a=b&id=1"),
+        (id, "/pet/1", "/getpet?id=1"),
+        (id, "/pet/1?", "/getpet?id=1"),
+        (id, "/pet/1?a&", "/getpet?a&&id=1"),
+        (id, "/pet/%31%26%3d%25", "/getpet?id=%31%26%3d%25"),
+        (id, "/pet/1&admin=1", "/getpet?id=1%26admin%3D1"),
+        (id, "/pet/1;admin=1+2#x", "/getpet?id=1%3Badmin%3D1%2B2%23x"),
+        (id, "/pet", "/getpet?id="),
+        (both, "/pet/1/2?a=b", "/getpet?a=b&b.c=2&id=1"),
+        (both, "/pet/1/2", "/getpet?b.c=2&id=1"),
+    ] {
+        let rewrite = with_variables(variables, false, false);
+        assert_eq!(rewritten(&rewrite, &prefix("/"), sent), expected);
+    }
+    for (has_verb, takes_slash, sent, expected) in [
+        (false, false, "/pet/a:go/", "/getpet?id=a:go"),
+        (true, false, "/pet/a:b:go", "/getpet?id=a:b"),
+        (true, true, "/pet/a/:go?x", "/getpet?x&id=a"),
+    ] {
+        let rewrite = with_variables(id, has_verb, takes_slash);
+        assert_eq!(rewritten(&rewrite, &prefix("/"), sent), expected);
+    }
+}
+
+proptest! {
+    /// A path brings one parameter per variable, and none of its own.
+    #[test]
+    fn a_path_brings_no_parameter_of_its_own(
+        path in "/pet/[a-z&=+;#%:@!~]{0,8}(/[a&=]{0,3})?",
+        query in "(\\?[a-z=&]{0,6})?",
+    ) {
+        let rewrite = with_variables(&[("id", 1)], false, false);
+        let new = rewritten(&rewrite, &prefix("/"), &format!("{path}{query}"));
+        let parameters = |text: &str| text.split(['&', ';', '#']).count();
+        let (_, new_query) = new.split_once('?').expect("a query");
+        let own = query.strip_prefix('?').filter(|own| !own.is_empty());
+        prop_assert_eq!(parameters(new_query), own.map_or(0, parameters) + 1, "{}", &new);
+        let rewrite = match &rewrite {
+            PathRewrite::WithVariables(whole, variables) => {
+                whole.len() + query.len() + appended(variables, path.as_bytes())
+            }
+            _ => 0,
+        };
+        prop_assert!(new.len() <= rewrite, "{}", new);
     }
 }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::cors::CorsRequest;
-use crate::routing::{PathMatch, RequestFields};
+use crate::routing::{PathMatch, Predicates, PreflightMethod, RequestFields};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use std::cell::Cell;
 
@@ -52,6 +52,7 @@ fn found(routes: &[RouteMatch], method: &str, url: &str, fields: &[(&str, &str)]
         path: path.as_bytes(),
         fields: Some(&headers),
         cors: &CorsRequest::new(&method, &headers),
+        preflight_method: PreflightMethod::Announced,
     })
 }
 
@@ -184,6 +185,7 @@ fn a_path_of_thousands_of_segments_is_looked_at_as_far_as_prefixes_go() {
             path: path.as_bytes(),
             fields: Some(&headers),
             cors: &CorsRequest::new(&method, &headers),
+            preflight_method: PreflightMethod::Announced,
         });
         assert_eq!(found.route, expected, "{start}");
     }
@@ -266,6 +268,7 @@ fn the_fields_of_a_request_are_read_once_however_many_routes_ask_about_them() {
             path: path.as_bytes(),
             fields: is_bounded.then_some(&counted),
             cors: &CorsRequest::new(&Method::GET, &headers),
+            preflight_method: PreflightMethod::Announced,
         };
         let search = router.search(&request);
         let routes = [search.find(path.as_bytes()), search.find(b"/a/b/x")];
@@ -333,6 +336,52 @@ fn the_headers_that_a_choice_depended_on_are_known() {
 }
 
 #[test]
+fn a_preflight_may_be_looked_up_by_its_own_method_and_fields() {
+    let routes = [
+        route(&[], "/*", &["PUT"], &[]),
+        route(&[], "/*", &["OPTIONS"], &[]),
+        route(&[], "/*", &["OPTIONS"], &[("x-v", "1")]),
+    ];
+    let router = Router::new(&routes);
+    for (field, announced, own) in [
+        (("access-control-request-headers", "x-v"), 0, 1),
+        (("x-v", "1"), 0, 2),
+        (("x-v", "2"), 0, 1),
+    ] {
+        let fields = [
+            ("origin", "https://a.example"),
+            ("access-control-request-method", "PUT"),
+            field,
+        ];
+        let headers: HeaderMap = fields
+            .map(|(name, value)| {
+                (
+                    HeaderName::from_static(name),
+                    HeaderValue::from_static(value),
+                )
+            })
+            .into_iter()
+            .collect();
+        for (preflight_method, expected) in [
+            (PreflightMethod::Announced, announced),
+            (PreflightMethod::Options, own),
+        ] {
+            let request = RouteRequest {
+                host: b"a",
+                path: b"/",
+                fields: Some(&headers),
+                cors: &CorsRequest::new(&Method::OPTIONS, &headers),
+                preflight_method,
+            };
+            let found = router.find(&request).route;
+            assert_eq!(found, Some(expected), "{preflight_method:?} {field:?}");
+            let predicates = Predicates::of(&routes[expected], &request, |_, value| value);
+            assert!(predicates.unmet.is_empty(), "{:?}", predicates.unmet);
+        }
+    }
+}
+
+#[test]
 fn without_a_route_there_is_none() {
     assert_eq!(find(&[], "GET", "a/", &[]), None);
     assert_eq!(
@@ -387,7 +436,6 @@ mod templates;
 
 mod twin {
     use super::*;
-    use crate::routing::Predicates;
     use proptest::prelude::*;
     use proptest::sample::{select, subsequence};
 
@@ -443,6 +491,7 @@ mod twin {
                 path: path.as_bytes(),
                 fields: Some(&headers),
                 cors: &cors,
+                preflight_method: PreflightMethod::Announced,
             };
             let is_met = |route: &RouteMatch| Predicates::of(route, &request, |_, value| value).unmet.is_empty();
             match Router::new(&routes).find(&request).route {

@@ -9,7 +9,7 @@ use std::fmt;
 use std::path::Path;
 
 /// Number of cases when they were last counted; fewer means that some were lost.
-const CASES: usize = 968;
+const CASES: usize = 991;
 
 /// A case with everything that it has from its group. Displayed as its file, group and name.
 #[derive(Debug)]

@@ -105,7 +105,10 @@ impl Gateway {
         let name = Path::new("espv2");
         let made = Espv2::new(flags, |_| None).config(name);
         let (mut config, _) = made.unwrap_or_else(|e| panic!("{e}"));
-        let listeners = config.listeners.iter_mut().map(|listener| &mut listener.listen);
+        let listeners = config
+            .listeners
+            .iter_mut()
+            .map(|listener| &mut listener.listen);
         let admin = config.admin.iter_mut().map(|admin| &mut admin.listener);
         for listen in listeners.chain(admin) {
             listen.address.set_port(0);

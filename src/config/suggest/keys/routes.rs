@@ -87,6 +87,10 @@ pub(super) const ROWS: &[Row] = &[
         "prefix", "strip_prefix", "strip", "replace_prefix_match", "prefix_rewrite", "add_prefix", "replace_prefix",
     ]),
     key(S::Rewrite, "path: /x", &["replace_path", "full_path", "replace_full_path", "uri", "url", "target", "to"]),
+    key(S::Rewrite, "prepend: /v1", &["base_path", "add_base_path", "path_base", "prepend_path", "append_path_to_address"]),
+    key(S::Rewrite, "append_variables: true", &[
+        "variables", "variables_to_query", "append_query", "path_params", "path_parameters", "constant_address",
+    ]),
     key(S::Rewrite, "host: upstream", &[
         "hostname", "authority", "host_rewrite", "auto_host_rewrite", "preserve_host", "pass_host_header",
     ]),
@@ -96,6 +100,13 @@ pub(super) const ROWS: &[Row] = &[
     key(S::HeaderEdits, "set: { x-edge: a }", &["replace", "overwrite", "override", "rewrite", "put", "upsert"]),
     key(S::HeaderEdits, "add: { x-edge: a }", &["append", "append_if_absent", "insert"]),
     key(S::HeaderEdits, "remove: [x-debug]", &["delete", "hide", "unset", "strip", "drop", "del"]),
+
+    // --- the search for routes
+    key(S::Routing, "preflight_method: options", &["preflight", "preflights", "options", "preflight_routing"]),
+    key(S::Routing, "path_templates: espv2", &[
+        "template_syntax", "syntax", "path_template_syntax", "templates", "path_template",
+        "disallow_colon_in_wildcard_path_segment",
+    ]),
 
     // --- a route's match
     key(S::Match, "hosts: [api.example.com]", &[

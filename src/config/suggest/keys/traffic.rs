@@ -21,6 +21,7 @@ pub(super) const ROWS: &[Row] = &[
     ]),
     key(S::File, "server: { threads: 0 }", &["process", "global", "workers", "worker", "runtime"]),
     key(S::File, "limits: { header_timeout: 10s }", &["timeouts", "overload", "quotas"]),
+    key(S::File, "routing: { preflight_method: options }", &["router", "route_options", "matching"]),
     key(S::File, "upstreams: { api: { endpoints: [127.0.0.1:9000] } }", &[
         // HAProxy, Envoy, Traefik and Kong, KrakenD, Caddy
         "servers", "backends", "clusters", "services", "pools", "targets", "hosts", "reverse_proxy", "proxy",

@@ -1,0 +1,357 @@
+//! A `path_template` in the syntax of Google's ESPv2, read into a rule.
+
+use super::matches::is_in_paths;
+use super::templates::MAX_TEMPLATE;
+use crate::config::error::Problem;
+use crate::routing::{
+    Bound, MAX_SEGMENTS, PathMatch, Segment, TooManySegments, Variable, Variables, encoded_bare,
+    has_dot_segment, normalized,
+};
+
+/// A template in ESPv2's syntax that has been read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Espv2TemplateForm {
+    /// The template with `*` in the place of variables: templates that match the same paths have one form.
+    pub canonical: String,
+    /// The names of its variables, in its order.
+    pub variables: Vec<String>,
+}
+
+/// The parts of a template that have been read.
+struct Reader<'a> {
+    text: &'a str,
+    rest: &'a str,
+    front: Vec<Segment>,
+    tail: Option<Vec<String>>,
+    /// Each variable's name, and the numbers of segments before its start and its end.
+    variables: Vec<(&'a str, usize, usize)>,
+}
+
+/// Checks a template in ESPv2's syntax.
+///
+/// # Errors
+///
+/// Returns what is wrong with it, and what to write instead.
+pub fn check_espv2_template(text: &str) -> Result<(), String> {
+    espv2_template(text).map(|_| ())
+}
+
+/// Reads a template in ESPv2's syntax.
+///
+/// # Errors
+///
+/// The same as [`check_espv2_template`].
+pub fn espv2_template(text: &str) -> Result<Espv2TemplateForm, String> {
+    let (rule, variables) =
+        parse_espv2_template(text, true).map_err(|problem| match problem.hint {
+            Some(hint) => format!("{}: {hint}", problem.message),
+            None => problem.message,
+        })?;
+    Ok(Espv2TemplateForm {
+        canonical: match rule {
+            PathMatch::Espv2(template) => template.to_string(),
+            // The root, which is the only template of another kind.
+            PathMatch::Exact(path) | PathMatch::Prefix(path) => path,
+            PathMatch::Template(template) => template.to_string(),
+        },
+        variables: variables.all.into_iter().map(|one| one.name).collect(),
+    })
+}
+
+/// Parses a `path_template` in ESPv2's syntax. `has_colons` says whether wildcards match colons.
+pub(super) fn parse_espv2_template(
+    text: &str,
+    has_colons: bool,
+) -> Result<(PathMatch, Variables), Problem> {
+    let is = |what: &str| Problem::from(format!("`{text}`{what}"));
+    let Some(rest) = text.strip_prefix('/') else {
+        let problem = is(" does not start with `/`");
+        return Err(match text.is_empty() {
+            true => problem.hint("write `/**` for every path"),
+            false => problem.hint(format!("write `/{text}`")),
+        });
+    };
+    if text.len() > MAX_TEMPLATE {
+        let message = format!(
+            "the template has {} bytes; at most {MAX_TEMPLATE}",
+            text.len()
+        );
+        return Err(Problem::from(message).hint("write `**` for a part of it"));
+    }
+    if has_dot_segment(text) {
+        return Err(is(" has a dot segment, and requests with one are refused"));
+    }
+    let mut reader = Reader {
+        text,
+        rest,
+        front: Vec::new(),
+        tail: None,
+        variables: Vec::new(),
+    };
+    let verb = match rest.is_empty() {
+        true => None,
+        false => reader.read()?,
+    };
+    reader.finish(verb, has_colons)
+}
+
+// === impl Reader ===
+
+impl<'a> Reader<'a> {
+    /// Reads all segments and the verb, which it returns.
+    fn read(&mut self) -> Result<Option<String>, Problem> {
+        loop {
+            match self.rest.strip_prefix('{') {
+                Some(inner) => self.variable(inner)?,
+                None => {
+                    let end = self.rest.find(['/', ':']).unwrap_or(self.rest.len());
+                    let (segment, rest) = self.rest.split_at(end);
+                    self.rest = rest;
+                    self.segment(segment)?;
+                }
+            }
+            match self.rest.strip_prefix('/') {
+                Some(rest) => self.rest = rest,
+                None => break,
+            }
+        }
+        match self.rest.strip_prefix(':') {
+            Some(verb) if verb.is_empty() || verb.contains(['/', ':', '{', '}']) => {
+                let problem = self.is(": a verb is one word behind a colon at the end");
+                Err(problem.hint("write it as in `/books/*:archive`"))
+            }
+            Some(verb) => {
+                self.check_literal(verb)?;
+                Ok(Some(normalized(verb)))
+            }
+            None if self.rest.is_empty() => Ok(None),
+            None => Err(self.whole_segments()),
+        }
+    }
+
+    fn finish(
+        self,
+        verb: Option<String>,
+        has_colons: bool,
+    ) -> Result<(PathMatch, Variables), Problem> {
+        let rest = self.tail.is_some().then_some(self.front.len());
+        let count = self.count();
+        let variable = |&(name, start, end): &(&str, usize, usize)| Variable {
+            name: name.to_owned(),
+            start: bound(start, count, rest),
+            end: bound(end, count, rest),
+        };
+        let variables = Variables {
+            all: self.variables.iter().map(variable).collect(),
+            has_verb: verb.is_some(),
+            takes_slash: true,
+        };
+        match PathMatch::espv2(self.front, self.tail, verb, has_colons) {
+            Ok(rule) => Ok((rule, variables)),
+            Err(TooManySegments) => {
+                let message = format!(
+                    "`{}` has {count} segments; at most {MAX_SEGMENTS}",
+                    self.text
+                );
+                Err(Problem::from(message).hint("write `**` for some of them"))
+            }
+        }
+    }
+
+    /// Returns the number of segments so far.
+    fn count(&self) -> usize {
+        let tail = self.tail.as_ref().map_or(0, |tail| 1 + tail.len());
+        self.front.len() + tail
+    }
+
+    fn segment(&mut self, text: &str) -> Result<(), Problem> {
+        match (text, &mut self.tail) {
+            ("", _) => {
+                let problem = self.is(" has an empty segment");
+                Err(problem.hint(
+                    "write one slash between segments, and none at the end: paths may have one there",
+                ))
+            }
+            ("*" | "**", Some(_)) => {
+                let problem = self.is(": behind `**` there is another wildcard");
+                Err(problem.hint("write literal segments behind `**`, as in `/a/**/b`"))
+            }
+            ("*", None) => {
+                self.front.push(Segment::Any);
+                Ok(())
+            }
+            ("**", None) => {
+                self.tail = Some(Vec::new());
+                Ok(())
+            }
+            _ => {
+                self.check_literal(text)?;
+                let text = normalized(text);
+                match &mut self.tail {
+                    Some(tail) => tail.push(text),
+                    None => self.front.push(Segment::Literal(text)),
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Reads a variable, whose segments are those of the template; `inner` is behind its brace.
+    fn variable(&mut self, inner: &'a str) -> Result<(), Problem> {
+        let Some((inside, behind)) = inner.split_once('}') else {
+            let problem = self.is(": a `{` has no `}`");
+            return Err(problem.hint("write a variable as in `{book}` or `{name=books/*}`"));
+        };
+        if inside.contains('{') {
+            let problem = self.is(": a variable has another one in it");
+            return Err(problem.hint("write `*` in its place, as in `{name=shelves/*/books/*}`"));
+        }
+        let (name, segments) = inside.split_once('=').unwrap_or((inside, "*"));
+        let is_word = |word: &str| {
+            let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"_-~$@".contains(&byte);
+            !word.is_empty() && word.bytes().all(is_part)
+        };
+        if !name.split('.').all(is_word) {
+            let problem = self.is(&format!(": `{name}` is not a variable's name"));
+            return Err(problem.hint("write a name such as `book` or `shelf.id`"));
+        }
+        let start = self.count();
+        for segment in segments.split('/') {
+            if segment.contains(':') {
+                let problem = self.is(": a verb is not a part of a variable");
+                return Err(problem.hint("write it at the end, as in `/{name=books/*}:archive`"));
+            }
+            self.segment(segment)?;
+        }
+        self.variables.push((name, start, self.count()));
+        self.rest = behind;
+        match behind.chars().next() {
+            None | Some('/' | ':') => Ok(()),
+            Some('?' | '#') => self.check_literal(behind),
+            Some(_) => Err(self.whole_segments()),
+        }
+    }
+
+    /// Checks the text of a segment or of a verb.
+    fn check_literal(&self, text: &str) -> Result<(), Problem> {
+        if text.starts_with('*') || text.contains('{') {
+            return Err(self.whole_segments());
+        }
+        if text.contains('}') {
+            let problem = self.is(": a `}` has no `{`");
+            return Err(problem.hint("write a variable as in `{book}` or `{name=books/*}`"));
+        }
+        if text.contains(['?', '#']) {
+            let problem = self.is(": a template has no query or fragment");
+            let end = self.text.find(['?', '#']).unwrap_or(self.text.len());
+            return Err(problem.hint(format!("write `{}`", &self.text[..end])));
+        }
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let problem = self.is(" has white space or characters that are not ASCII");
+            return Err(problem.hint("percent-encode them, as requests do"));
+        }
+        // A colon can't be written in any other way.
+        if let Some((encoded, character)) = encoded_bare(text)
+            && character != ':'
+        {
+            let problem = self.is(&format!(": servers read `{encoded}` as `{character}`"));
+            return Err(problem.hint(format!("write `{character}`")));
+        }
+        match text.bytes().find(|byte| !is_in_paths(*byte)) {
+            Some(byte) => {
+                let problem = self.is(&format!(": `{}` is not in any path", char::from(byte)));
+                Err(problem.hint("write `{book}` or `*` for a segment"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn whole_segments(&self) -> Problem {
+        let problem = self.is(": a wildcard or a variable stands for whole segments");
+        problem.hint("write it between slashes, as in `/books/{book}/pages`")
+    }
+
+    fn is(&self, what: &str) -> Problem {
+        Problem::from(format!("`{}`{what}", self.text))
+    }
+}
+
+/// Returns the place behind so many of the `count` segments of a template, where `rest` is the number of those
+/// before `**`.
+fn bound(before: usize, count: usize, rest: Option<usize>) -> Bound {
+    match rest {
+        Some(rest) if before > rest => Bound::Before(count - before),
+        _ => Bound::Behind(before),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn form(text: &str) -> (String, Vec<String>) {
+        let form = espv2_template(text).unwrap_or_else(|error| panic!("{error}"));
+        (form.canonical, form.variables)
+    }
+
+    #[test]
+    fn templates_that_match_the_same_paths_have_one_form() {
+        for (text, canonical, variables) in [
+            ("/", "/", &[] as &[&str]),
+            ("/a", "/a", &[]),
+            ("/a:go", "/a:go", &[]),
+            ("/a/{x}", "/a/*", &["x"]),
+            ("/a/{y.z=*}:go", "/a/*:go", &["y.z"]),
+            ("/{x=a/*/b}/c", "/a/*/b/c", &["x"]),
+            ("/a/{x=**}/b/c", "/a/**/b/c", &["x"]),
+            ("/a/{x=b/**/c}/d", "/a/b/**/c/d", &["x"]),
+            ("/a/**/{x=b}", "/a/**/b", &["x"]),
+            ("/%61/b*c/{x}/{x}", "/a/b*c/*/*", &["x", "x"]),
+            ("/a%3Ab", "/a%3Ab", &[]),
+        ] {
+            let variables = variables.iter().map(|&name| name.to_owned()).collect();
+            assert_eq!(form(text), (canonical.to_owned(), variables), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_variable_has_its_part_of_the_path() {
+        for (template, path, expected) in [
+            ("/pet/{id}", "/pet/1", &[("id", "1")] as &[(&str, &str)]),
+            ("/pet/{id}", "/pet/1/", &[("id", "1")]),
+            (
+                "/%70et/{id}:go",
+                "/p%65t/a:b%2Fc:g%6F",
+                &[("id", "a:b%2Fc")],
+            ),
+            ("/pet/{id}:go", "/pet/1/:go", &[("id", "1")]),
+            ("/a/{x}/b/{y.z}", "/a/1/b/2", &[("x", "1"), ("y.z", "2")]),
+            ("/{x=a/*}/b/{y}", "/a/1/b/2/", &[("x", "a/1"), ("y", "2")]),
+            ("/a/{x=**}", "/a/", &[("x", "")]),
+            ("/a/{x=**}", "/a/b/c/", &[("x", "b/c")]),
+            ("/a/{x=**}/b", "/a//b", &[("x", "")]),
+            ("/a/{x=**}/b", "/a/1/2/b/", &[("x", "1/2")]),
+            ("/a/{x=**/b}/c", "/a/1/2/b/c", &[("x", "1/2/b")]),
+            ("/a/**/{x=b}/c:go", "/a/1/2/%62/c:go", &[("x", "%62")]),
+            ("/a/{x=**}:go", "/a/1/:go", &[("x", "1")]),
+        ] {
+            let (_, variables) = parse_espv2_template(template, true).expect("a template");
+            let values = variables.values(path.as_bytes());
+            let values: Vec<_> = values
+                .map(|(name, value)| (name, str::from_utf8(value).expect("text")))
+                .collect();
+            assert_eq!(values, expected, "{template} {path}");
+        }
+    }
+
+    #[test]
+    fn a_template_that_espv2_refuses_is_refused() {
+        for text in [
+            "", "a", "/a/", "//a", "/a//b", "/a:", "/a:b:c", "/a:b/c", "/a*/**/*", "/**/**",
+            "/**/{x}", "/*a", "/***", "/{}", "/{=a}", "/{x", "/x}", "/{x={y}}", "/{x=}",
+            "/{x=a:b}", "/{x}y", "/{x.}", "/{x=a/}",
+        ] {
+            assert!(check_espv2_template(text).is_err(), "{text}");
+        }
+    }
+}
