@@ -4,6 +4,7 @@ use super::output::print;
 use super::{CommandError, espv2};
 use crate::compat::{Espv2, Expected};
 use clap::{Args, Subcommand};
+use std::path::Path;
 use std::process::ExitCode;
 
 #[derive(Debug, Args)]
@@ -34,25 +35,22 @@ struct FileOptions {
 }
 
 pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
-    let (kind, expected, flags) = match options.kind {
-        Kind::Espv2(espv2::Options { flags }) => ("espv2", None, flags),
-        Kind::Openapi(options) => ("openapi", Some(Expected::OpenApi), options.all()),
-        Kind::ServiceConfig(options) => {
+    let (kind, file, expected, flags) = match options.kind {
+        Kind::Espv2(espv2::Options { flags }) => ("espv2", None, None, flags),
+        Kind::Openapi(FileOptions { file, flags }) => {
+            ("openapi", Some(file), Some(Expected::OpenApi), flags.flags)
+        }
+        Kind::ServiceConfig(FileOptions { file, flags }) => {
             let expected = Some(Expected::ServiceConfig);
-            ("service-config", expected, options.all())
+            ("service-config", Some(file), expected, flags.flags)
         }
     };
-    let espv2 = Espv2::new(flags, |_| None);
-    print(&espv2.printed(kind, expected)?)?;
+    let mut command = ["corsgate", "import", kind].map(str::to_owned).to_vec();
+    command.extend(file.clone());
+    command.extend(flags.iter().cloned());
+    // The file comes first, so that a flag that names one as well counts.
+    let file = file.map(|file| format!("--service_json_path={file}"));
+    let espv2 = Espv2::new(file.into_iter().chain(flags).collect(), |_| None);
+    print(&espv2.printed(Path::new(kind), &command, expected)?)?;
     Ok(ExitCode::SUCCESS)
-}
-
-// === impl FileOptions ===
-
-impl FileOptions {
-    /// Returns all flags, the file's first, so that one that is given as well counts.
-    fn all(self) -> Vec<String> {
-        let file = format!("--service_json_path={}", self.file);
-        std::iter::once(file).chain(self.flags.flags).collect()
-    }
 }

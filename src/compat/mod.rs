@@ -80,13 +80,18 @@ impl Espv2 {
         Ok((config, translation.notes))
     }
 
-    /// Returns the configuration as text, which says at its top that `corsgate import KIND` made it.
+    /// Returns the configuration as text, which says at its top that `command` made it. Messages call it
+    /// `name`.
     ///
     /// # Errors
     ///
     /// Returns everything that is wrong with the flags or with the description.
-    pub fn printed(&self, kind: &str, expected: Option<Expected>) -> Result<String, ConfigError> {
-        let name = Path::new(kind);
+    pub fn printed(
+        &self,
+        name: &Path,
+        command: &[String],
+        expected: Option<Expected>,
+    ) -> Result<String, ConfigError> {
         let Translated {
             translation: Translation { text, mut notes },
             sources,
@@ -95,12 +100,8 @@ impl Espv2 {
         if let Ok(config) = Config::parse_made(&text, name, sources) {
             notes.add_warnings(config.warnings.iter());
         }
-        let mut command = format!("corsgate import {kind}");
-        for argument in &self.arguments {
-            command.push(' ');
-            command.push_str(&shell_word(argument));
-        }
-        Ok(notes.heading(&command) + &text)
+        let command: Vec<String> = command.iter().map(|word| shell_word(word)).collect();
+        Ok(notes.heading(&command.join(" ")) + &text)
     }
 
     fn translated(

@@ -19,7 +19,7 @@ pub enum FieldName {
 }
 
 /// The value of a field, as far as it is known before a request arrives.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FieldValue {
     /// The same for every request: rendered when the policy was compiled.
     Fixed(HeaderValue),

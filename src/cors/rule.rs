@@ -39,6 +39,20 @@ impl Rule {
         }
     }
 
+    /// Whether a browser gets permission for the same requests by both rules.
+    pub fn permits_the_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Policies(one), Self::Policies(other)) => {
+                let are_as_many = one.policies().count() == other.policies().count();
+                let mut both = one.policies().zip(other.policies());
+                are_as_many
+                    && both
+                        .all(|(one, other)| std::ptr::eq(one, other) || one.permits_the_same(other))
+            }
+            _ => self.is_same(other),
+        }
+    }
+
     /// Returns the policies that responses under this rule take their header values from.
     pub fn policies(&self) -> Option<&PolicyList> {
         match self {

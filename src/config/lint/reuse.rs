@@ -70,7 +70,7 @@ pub(in crate::config) fn methods(
         }
         let taker = others.find_map(|method| {
             let other = &routes[taker(router, route.matches, method)?];
-            (!route.rule.is_same(other.rule)).then_some((method, other))
+            (!route.rule.permits_the_same(other.rule)).then_some((method, other))
         });
         if let Some((method, other)) = taker {
             let method = String::from_utf8_lossy(method);

@@ -7,6 +7,7 @@
 mod check;
 mod error;
 mod fields;
+mod same;
 mod spec;
 mod verbatim;
 
