@@ -126,17 +126,17 @@ pub(super) fn check_target(facts: &Facts<'_>, edits: &Edits) -> Result<(), Reque
     let Target::Path(path) = facts.target else {
         return Ok(());
     };
-    let added = match &edits.path {
+    let new = match &edits.path {
         PathRewrite::Untouched => return Ok(()),
         PathRewrite::Prefix(added) | PathRewrite::Whole(added) | PathRewrite::Prepended(added) => {
-            added.len()
+            path.len() + added.len()
         }
-        PathRewrite::WithVariables(added, variables) => {
-            added.len() + appended(variables, path.as_bytes())
+        PathRewrite::WithVariables(whole, variables) => {
+            whole.len() + appended(variables, path.as_bytes())
         }
     };
     let query = facts.query.map_or(0, |query| query.len() + 1);
-    match path.len() + query + added > MAX_TARGET {
+    match new + query > MAX_TARGET {
         true => Err(RequestError::TargetTooLong),
         false => Ok(()),
     }

@@ -9,6 +9,7 @@ mod browser;
 mod cases;
 mod cli;
 mod config;
+mod espv2;
 #[path = "../expect/mod.rs"]
 mod expect;
 mod expected;

@@ -253,18 +253,27 @@ fn a_target_that_gets_too_long_is_refused_where_a_script_can_read_it() {
         "limits: {{ max_request_header_bytes: 1MiB }}\n\
          upstreams: {{ u: {{ endpoints: ['{}'] }} }}\n\
          routes: [{{ name: r, match: {{ path_prefix: /a }}, upstream: u, \
-                     rewrite: {{ path_prefix: /{longer} }}, cors: {{ allow_origins: ['{ORIGIN}'] }} }}]\n",
+                     rewrite: {{ path_prefix: /{longer} }}, cors: {{ allow_origins: ['{ORIGIN}'] }} }}, \
+                   {{ name: v, match: {{ path_template: '/v/{{x}}' }}, upstream: u, \
+                     rewrite: {{ path: /y, append_variables: true }}, cors: {{ allow_origins: ['{ORIGIN}'] }} }}]\n",
         upstream.address
     ));
-    for (length, status) in [(65_000, 200), (65_500, 414)] {
-        let target = format!("/a/{}", "y".repeat(length - 3));
+    for (path, text, length, status) in [
+        ("/a/", "y", 65_000, 200),
+        ("/a/", "y", 65_500, 414),
+        // What is encoded has three bytes for one.
+        ("/v/", "y", 65_000, 200),
+        ("/v/", "&", 20_000, 200),
+        ("/v/", "&", 22_000, 414),
+    ] {
+        let target = format!("{path}{}", text.repeat(length - path.len()));
         let request = format!("GET {target} HTTP/1.1\r\nHost: a\r\nOrigin: {ORIGIN}\r\n\r\n");
         let response = gateway.send(&request);
         assert_eq!(response.status, status, "{length}");
         let allowed = response.get("access-control-allow-origin");
         assert_eq!(allowed.as_deref(), Some(ORIGIN), "{length}");
     }
-    assert_eq!(upstream.received().len(), 1);
+    assert_eq!(upstream.received().len(), 3);
     let refused = "corsgate_requests_refused_total{reason=\"header_too_large\",route=\"r\"}";
     gateway.wait_for_metric(refused, 1.0);
 }
