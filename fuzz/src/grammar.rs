@@ -128,6 +128,7 @@ const RULES: &[(&str, &[&str])] = &[
             "allow_credentials: <bool>, <policy-keys>",
             "preflight_status: <number>, <policy-keys>",
             "on_rejected_preflight: <word>, <policy-keys>",
+            "other_options_requests: <word>, <policy-keys>",
             "upstream_cors_headers: <word>, <policy-keys>",
             "allow_private_network: <bool>, <policy-keys>",
             "dangerously_allow_any_origin_with_credentials: <bool>, <policy-keys>",
@@ -228,6 +229,8 @@ const RULES: &[(&str, &[&str])] = &[
             "'*'",
             "['*', authorization]",
             "[<name>, <name>]",
+            "{ verbatim: '<name>, <name>' }",
+            "{ verbatim: \"<text>\" }",
             "[]",
             "<value>",
         ],
@@ -384,7 +387,7 @@ const RULES: &[(&str, &[&str])] = &[
     (
         "word",
         &[
-            "forward", "respond", "strip", "keep", "fill", "kepp", "<value>",
+            "forward", "reject", "respond", "strip", "keep", "fill", "kepp", "<value>",
         ],
     ),
     ("bool", &["true", "false", "yes", "'true'", "<value>"]),

@@ -232,7 +232,7 @@ fn missing_files(name: &Path, options: &Options) -> Vec<Diagnostic> {
     ];
     let files = pairs.flat_map(pair).chain(others.into_iter().flatten());
     let missing = files.filter_map(|(flag, path)| {
-        let error = std::fs::metadata(&path).err()?;
+        let error = Sources::check(Path::new(&path)).err()?;
         Some(Diagnostic {
             path: flag.to_owned(),
             hint: Some("put it there, or name another place".to_owned()),
@@ -271,3 +271,6 @@ fn unmet_demands(options: &Options, description: Option<&Description>) -> Vec<Di
     errors.extend(Diagnostic::of_more(Severity::Error, file, more));
     errors
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,6 +68,15 @@ impl Sources {
         self.take(path, content_of(path, MAX_DESCRIPTION_BYTES))
     }
 
+    /// Checks that a file is there.
+    ///
+    /// # Errors
+    ///
+    /// Fails for a folder, a pipe or a device, too.
+    pub fn check(path: &Path) -> io::Result<()> {
+        check_regular(&std::fs::metadata(path)?)
+    }
+
     /// Reads a file of origins as text, and remembers its fingerprint.
     ///
     /// # Errors

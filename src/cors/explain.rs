@@ -94,9 +94,6 @@ pub fn explain(rule: &Rule, request: &CorsRequest<'_>, is_blocked: bool) -> Vec<
 
 fn kind_of(request: &CorsRequest<'_>) -> &'static str {
     match request.kind() {
-        RequestKind::NotCors if request.method == b"OPTIONS" => {
-            "OPTIONS without Origin: neither a preflight nor any CORS request"
-        }
         RequestKind::NotCors => "no Origin field: not a CORS request",
         RequestKind::Preflight => {
             "OPTIONS with Origin and Access-Control-Request-Method: a preflight"
@@ -278,8 +275,8 @@ fn headers_step(policy: &Policy, request: &CorsRequest<'_>) -> Step {
             let all: Vec<String> = refused.iter().copied().map(quoted).collect();
             let finding = match (headers.is_within_bounds(), all.as_slice()) {
                 (false, _) => "Access-Control-Request-Headers is too long".to_owned(),
-                (true, all) if policy.as_written().headers => {
-                    format!("{}: malformed", all.join(", "))
+                (true, _) if policy.as_written().headers => {
+                    "Access-Control-Request-Headers is malformed".to_owned()
                 }
                 (true, [one]) => format!("{one} is not in `allow_headers`"),
                 (true, all) => format!("{} are not in `allow_headers`", all.join(", ")),

@@ -133,6 +133,7 @@ foo --cors_preset=basic
 -
 --
 -- --cors_preset=basic
+-- --help
 --cors_preset=basic --
 --cors_preset -- basic
 --=a

@@ -2,8 +2,8 @@
 
 use corsgate::buckets::{Buckets, Owner, Rate};
 use corsgate::cors::{
-    CorsRequest, Decision, NameList, OriginPattern, Policy, PolicySpec, PreflightDecision,
-    RegexPattern, Rule, decide,
+    CorsRequest, Decision, ListSpec, NameList, OriginPattern, OtherOptionsRequests, Policy,
+    PolicySpec, PreflightDecision, RegexPattern, Rule, VerbatimList, decide,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use std::net::Ipv4Addr;
@@ -129,6 +129,31 @@ fn neither_does_one_with_credentials_or_without_a_route() {
             &Method::OPTIONS,
             &preflight
         ));
+    }
+}
+
+#[test]
+fn neither_does_one_by_lists_that_are_sent_as_written_or_about_options_that_is_rejected() {
+    let text = |text| ListSpec::Verbatim(VerbatimList::parse(text).expect("valid"));
+    let spec = PolicySpec {
+        origins: vec![OriginPattern::parse("https://app.example.com").expect("valid")],
+        methods: text("GET, PUT"),
+        headers: text("X-A,X-B"),
+        expose_headers: text("*"),
+        other_options_requests: OtherOptionsRequests::Reject,
+        ..PolicySpec::default()
+    };
+    let rule = Rule::policy(Policy::new(spec).expect("valid"));
+    let origin = ("origin", "https://app.example.com");
+    let asked = ("access-control-request-method", "DELETE");
+    for (fields, expected) in [
+        (&[origin, asked][..], true),
+        (&[origin], false),
+        (&[asked], false),
+        (&[], false),
+    ] {
+        let is_allowed = decide_without_allocating(&rule, &Method::OPTIONS, &headers(fields));
+        assert_eq!(is_allowed, expected, "{fields:?}");
     }
 }
 

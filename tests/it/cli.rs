@@ -33,6 +33,11 @@ fn check_says_what_is_wrong() {
 }
 
 #[test]
+fn flags_and_descriptions_of_espv2_are_printed_as_a_configuration_or_refused() {
+    transcript("cli/espv2.txt", &Masks::default());
+}
+
+#[test]
 fn serve_refuses_what_check_refuses_with_the_same_words() {
     let file = File::new(&MINIMAL.replace("https://app.example.com", "https://*"));
     let check = corsgate(&["check", &file.path]);

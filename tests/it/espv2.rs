@@ -16,7 +16,7 @@ use crate::expect;
 use crate::support::{Folder, Running};
 use differences::{Asked, DIFFERENCES};
 use envoy::Envoy;
-use exchange::{Answer, Backend, Request};
+use exchange::{Answer, Backends, Request};
 use generate::{ALLOWED_HEADERS, ALLOWED_METHODS, BAD_PREFLIGHT, EXPOSED, Flags, UNDECLARED};
 use scenarios::{SCENARIOS, Scenario};
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,11 +69,11 @@ impl Scenario {
 // === impl Corsgate ===
 
 impl Corsgate {
-    fn start(scenario: &Scenario, backend: SocketAddr) -> Self {
+    fn start(scenario: &Scenario, backends: &Backends) -> Self {
         let folder = Folder::new();
-        let mut arguments = vec![format!("--backend=http://{backend}")];
-        if let Some(text) = scenario.description {
-            let path = folder.write("service.json", text);
+        let mut arguments = vec![format!("--backend=http://{}", backends.address)];
+        if let Some(text) = scenario.description(backends.other) {
+            let path = folder.write("service.json", &text);
             arguments.push(format!("--service_json_path={}", path.display()));
         }
         arguments.push(format!("--listener_port={}", free_port()));
@@ -161,10 +161,13 @@ fn envoy_answers_as_recorded_when_it_is_configured_like_espv2() {
     let Some(program) = envoy::program() else {
         return;
     };
-    let backend = Backend::start();
-    let listeners = SCENARIOS.iter();
-    let listeners = listeners.map(|s| generate::listener(s.name, Flags(s.flags), s.description));
-    let config = generate::bootstrap(listeners.collect(), backend.address);
+    let backends = Backends::start();
+    let listeners = SCENARIOS.iter().map(|scenario| {
+        let description = scenario.description(backends.other);
+        generate::listener(scenario.name, Flags(scenario.flags), description.as_deref())
+    });
+    let (address, other) = (backends.address, backends.other);
+    let config = generate::bootstrap(listeners.collect(), address, other);
     let mut envoy = Envoy::start(&program, &config);
     let addresses = envoy.listeners();
     let mut record = String::from(
@@ -176,7 +179,7 @@ fn envoy_answers_as_recorded_when_it_is_configured_like_espv2() {
         let title = scenario.title();
         record += &format!("\n{title}\n");
         for request in scenario.requests() {
-            let answer = request.send(addresses[scenario.name], &backend);
+            let answer = request.send(addresses[scenario.name], &backends);
             let line = format!("{}\n| {}\n", request.line, line(&answer));
             if known.0.get(&(title.clone(), request.line)) != Some(&answer) {
                 wrong.push(format!("{title}\n{line}"));
@@ -228,10 +231,10 @@ fn every_listed_difference_is_one_that_a_request_shows() {
 #[test]
 fn corsgate_answers_as_espv2_does_but_for_the_listed_differences() {
     let record = Record::read();
-    let backend = Backend::start();
+    let backends = Backends::start();
     let (mut wrong, mut count) = (Vec::new(), 0);
     for scenario in SCENARIOS {
-        let corsgate = Corsgate::start(scenario, backend.address);
+        let corsgate = Corsgate::start(scenario, &backends);
         for request in scenario.requests() {
             let request = &request;
             let asked = Asked { request, scenario };
@@ -240,7 +243,7 @@ fn corsgate_answers_as_espv2_does_but_for_the_listed_differences() {
             for difference in DIFFERENCES {
                 (difference.change)(&asked, &mut expected);
             }
-            let ours = request.send(corsgate.address, &backend);
+            let ours = request.send(corsgate.address, &backends);
             count += 1;
             if ours != expected {
                 wrong.push(format!(

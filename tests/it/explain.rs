@@ -110,6 +110,11 @@ fn a_written_answer_and_a_fallback_are_explained() {
 }
 
 #[test]
+fn lists_that_are_sent_as_written_and_options_that_is_rejected_are_told() {
+    transcript("explain/lists.txt", &Masks::default());
+}
+
+#[test]
 fn the_translation_of_grpc_web_is_told() {
     transcript("explain/grpc.txt", &Masks::default());
 }

@@ -35,8 +35,10 @@ enum Kind {
     Preflight,
     /// A preflight that the policy does not allow.
     Rejected,
+    /// OPTIONS that is not a preflight.
+    Options,
 }
-use Kind::{Get, Preflight, Rejected};
+use Kind::{Get, Options, Preflight, Rejected};
 
 const ROUTES: &str = "\
 routes:
@@ -45,6 +47,7 @@ routes:
 - { name: own, match: { path_prefix: /own }, upstream: u, cors: p, rate_limit: { requests: 3, period: 1day } }
 - { name: passed, match: { path_prefix: /passed }, upstream: u, cors: passthrough }
 - { name: written, match: { path_prefix: /written }, upstream: u, cors: w }
+- { name: rejecting, match: { path_prefix: /rejecting }, upstream: u, cors: o }
 - { name: small, match: { path_prefix: /small }, upstream: u, cors: p, max_request_body_bytes: 1B }
 ";
 
@@ -54,7 +57,8 @@ fn config(upstream: &Upstream, limits: &str) -> String {
     format!(
         "{limits}\nupstreams: {{ u: {{ endpoints: ['{}'] }} }}\n\
          policies:\n  p: {{ allow_origins: ['{ORIGIN}'], allow_methods: [PUT] }}\n  \
-           w: {{ allow_origins: ['{ORIGIN}'], on_rejected_preflight: {{ status: 404, body: '{{}}' }} }}\n\
+           w: {{ allow_origins: ['{ORIGIN}'], on_rejected_preflight: {{ status: 404, body: '{{}}' }} }}\n  \
+           o: {{ allow_origins: ['{ORIGIN}'], other_options_requests: reject }}\n\
          default_policy: p\n{ROUTES}",
         upstream.address
     )
@@ -82,11 +86,11 @@ impl Asked {
     fn ask(&self, kind: Kind, path: &str, fields: &[(&str, &str)]) -> Response {
         let method = match kind {
             Get => "GET",
-            Preflight | Rejected => "OPTIONS",
+            Preflight | Rejected | Options => "OPTIONS",
         };
         let mut all = vec![("origin", ORIGIN)];
         match kind {
-            Get => {}
+            Get | Options => {}
             Preflight => all.push(("access-control-request-method", "PUT")),
             Rejected => all.push(("access-control-request-method", "DELETE")),
         }
@@ -122,6 +126,41 @@ impl Asked {
 
 fn limited(route: &str) -> String {
     format!("corsgate_requests_refused_total{{reason=\"rate_limited\",route=\"{route}\"}}")
+}
+
+#[test]
+fn options_that_is_rejected_as_no_preflight_counts_with_the_requests() {
+    in_every_way(TWO_PER_DAY, |asked| {
+        let way = asked.protocol;
+        assert_eq!(
+            asked.statuses(Options, "/rejecting", 3),
+            [403, 403, 429],
+            "{way:?}"
+        );
+        assert_eq!(asked.statuses(Get, "/rejecting", 1), [429], "{way:?}");
+        assert_eq!(asked.statuses(Preflight, "/rejecting", 1), [204], "{way:?}");
+        assert!(asked.upstream.received().is_empty());
+        // It counts as the preflight that it is not; one past the rate is only a request.
+        for (series, count) in [
+            (
+                "preflights_total{outcome=\"rejected\",reason=\"not_a_preflight\"",
+                2.0,
+            ),
+            ("requests_total{code=\"4xx\",kind=\"preflight\"", 2.0),
+            ("requests_total{code=\"4xx\",kind=\"request\"", 2.0),
+        ] {
+            let series = format!("corsgate_{series},route=\"rejecting\"}}");
+            assert_eq!(asked.gateway.metric(&series), count, "{series}, {way:?}");
+        }
+        let metrics = asked.gateway.metrics();
+        let others = metrics
+            .lines()
+            .filter(|line| line.contains("not_a_preflight"));
+        let has_one = others
+            .map(|line| line.contains("route=\"rejecting\""))
+            .eq([true]);
+        assert!(has_one, "{metrics}");
+    });
 }
 
 #[test]

@@ -168,6 +168,32 @@ fn the_most_frequent_origins_methods_and_headers_are_on_the_page_whatever_the_la
 }
 
 #[test]
+fn options_that_is_no_preflight_is_on_the_page_with_its_method() {
+    let upstream = Upstream::start(Answer::ok());
+    let config = config(&upstream).replace(
+        "allow_methods: [PUT]",
+        "allow_methods: [PUT], other_options_requests: reject",
+    );
+    let gateway = Gateway::start(&config);
+    let without_origin =
+        "OPTIONS /books/1 HTTP/1.1\r\nHost: a\r\nAccess-Control-Request-Method: PUT\r\n\r\n";
+    gateway.send(without_origin);
+    let reason = "not_a_preflight";
+    let rejected =
+        |count, path, origin| json!([["OPTIONS", "books", reason, count, "OPTIONS", path, origin]]);
+    let first = json!(rows(&page(&gateway), "methods"));
+    assert_eq!(first, rejected(1, "/books/1", "(missing)"));
+    gateway.send(&get("/books/2", ALLOWED).replace("GET", "OPTIONS"));
+    let page = page(&gateway);
+    assert_eq!(
+        json!(rows(&page, "methods")),
+        rejected(2, "/books/2", ALLOWED)
+    );
+    assert!(rows(&page, "origins").is_empty() && rows(&page, "headers").is_empty());
+    assert!(upstream.received().is_empty());
+}
+
+#[test]
 fn a_request_has_the_reason_that_its_preflight_has() {
     let upstream = Upstream::start(Answer::ok());
     let gateway = Gateway::start(&config(&upstream));

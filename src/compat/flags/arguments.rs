@@ -193,7 +193,7 @@ impl Reader<'_> {
         }
         let message = format!("this is short for {}", list.join(", "));
         self.report.error(
-            name_of(&argument.text),
+            shown(name_of(&argument.text)),
             argument.source,
             message,
             "write the whole name",
@@ -209,7 +209,8 @@ impl Reader<'_> {
                 "remove it, or see `corsgate espv2 --help` for all flags".to_owned(),
             ),
         };
-        self.report.error(name, argument.source, message, hint);
+        self.report
+            .error(shown(name), argument.source, message, hint);
     }
 
     fn stray(&mut self, argument: &Argument) {
@@ -329,11 +330,13 @@ fn name_of(text: &str) -> &str {
 /// Returns a text from the outside as messages show it: in one line, and not without end.
 pub(super) fn shown(text: &str) -> String {
     const MAX: usize = 100;
-    let mut shown: String = text
-        .chars()
-        .take(MAX)
-        .flat_map(char::escape_debug)
-        .collect();
+    let mut shown = String::new();
+    for c in text.chars().take(MAX) {
+        match c {
+            '"' | '\'' | '\\' => shown.push(c),
+            _ => shown.extend(c.escape_debug()),
+        }
+    }
     if text.chars().nth(MAX).is_some() {
         shown.push('…');
     }

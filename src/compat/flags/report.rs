@@ -146,9 +146,8 @@ impl Report {
 
 /// Writes the flag with the variable that it stands in.
 fn subject(f: &mut fmt::Formatter<'_>, flag: &str, source: Source) -> fmt::Result {
-    let shown: String = flag.escape_debug().collect();
     match source {
-        Source::Variable(name) if name != flag => write!(f, "{shown} (in {name}): "),
-        _ => write!(f, "{shown}: "),
+        Source::Variable(name) if name != flag => write!(f, "{flag} (in {name}): "),
+        _ => write!(f, "{flag}: "),
     }
 }

@@ -34,14 +34,14 @@ pub(super) struct Translation {
     pub notes: Notes,
 }
 
-/// What there is to say about a translation, beside the configuration.
+/// Remarks on a translation, beside the configuration.
 #[derive(Debug, Default)]
 pub struct Notes {
-    /// What is unsafe, each with the flags or the place that it came from.
+    /// Dangers, each with the flags or the place that it came from.
     pub dangers: Vec<String>,
-    /// What clients would notice, or what does nothing and was hardly meant.
+    /// Differences that clients would notice, and settings that do nothing and were hardly meant.
     pub warnings: Vec<String>,
-    /// What has no effect here, and need not.
+    /// Settings that have no effect here, and need none; and other remarks.
     pub infos: Vec<String>,
 }
 
@@ -144,7 +144,7 @@ impl Notes {
         text.comment(0, "Made by:");
         text.item(0, command);
         let parts = [
-            ("UNSAFE, as it was before:", &self.dangers),
+            ("UNSAFE:", &self.dangers),
             ("Warnings:", &self.warnings),
             ("Notes:", &self.infos),
         ];

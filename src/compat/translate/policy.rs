@@ -130,7 +130,8 @@ fn write_lists(text: &mut Text, notes: &mut Notes, options: &Options, cors: &Cor
                 let allowed = checked_names(notes, key, flag, value, cors.allow_credentials);
                 text::list(allowed.iter().map(String::as_str))
             }
-            _ => format!("{{ verbatim: {} }}", quoted(value)),
+            // Blanks at its ends are not part of a field's value.
+            _ => format!("{{ verbatim: {} }}", quoted(value.trim())),
         };
         text.comment(4, &written(options, flag));
         text.line(4, &format!("{key}: {list}"));

@@ -55,7 +55,7 @@ impl Upstreams {
     pub(super) fn write(&self, text: &mut Text, options: &Options, routes: &Routes<'_>) {
         text.blank();
         text.line(0, "upstreams:");
-        for (server, name) in &self.names {
+        for (server, name) in self.names.iter().filter(|(_, name)| routes.need(name)) {
             if name == LOCAL {
                 text.comment(2, &written(options, "backend"));
             }

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::cors::{
-    CorsRequest, Decision, FieldLines, NameList, OriginPattern, Policy, PolicySpec,
-    PreflightDecision, Rule, SingleValue, decide,
+    CorsRequest, Decision, FieldLines, ListSpec, NameList, OriginPattern, Policy, PolicySpec,
+    PreflightDecision, Rule, SingleValue, VerbatimList, decide,
 };
 use http::HeaderValue;
 
@@ -478,4 +478,60 @@ fn a_browser_accepts_what_the_engine_allows_and_names_what_it_rejects() {
         }
     }
     assert!(seen.iter().all(|&count| count > 50), "{seen:?}");
+}
+
+/// Texts that are sent as lists, readable or not.
+const TEXTS: [&str; 9] = [
+    "",
+    "*",
+    "PUT",
+    "put, PATCH,,\tGET",
+    "X-A,x-b , X-A",
+    "authorization, *",
+    "PUT x-a",
+    "[PUT]",
+    ",",
+];
+
+#[test]
+fn a_browser_reads_in_a_text_what_the_policy_takes_it_to_read() {
+    let mut seen = [0, 0];
+    for methods in TEXTS {
+        for names in TEXTS {
+            for credentials in [false, true] {
+                let text = |text| VerbatimList::parse(text).expect("a value");
+                let policy = Policy::new(PolicySpec {
+                    origins: vec![OriginPattern::parse(APP).expect("a pattern")],
+                    methods: ListSpec::Verbatim(text(methods)),
+                    headers: ListSpec::Verbatim(text(names)),
+                    credentials,
+                    ..PolicySpec::default()
+                });
+                let rule = Rule::policy(policy.expect("a text is never refused"));
+                let policy = rule.policies().and_then(|all| all.policies().next());
+                let policy = policy.expect("it has one");
+                let are_lists = text(methods).names().is_some() && text(names).names().is_some();
+                for method in ["GET", "PUT", "PATCH", "DELETE"] {
+                    for sent in ["", "X-A: 1", "x-b: 2 | x-c: 1", "authorization: x"] {
+                        let sent = headers(sent);
+                        let script = ScriptRequest {
+                            credentials,
+                            ..script(method, &sent)
+                        };
+                        let (is_permission, status, fields) =
+                            engine_says(&rule, &script).expect("its origin is allowed");
+                        assert!(is_permission, "{methods} {names} {script:?}");
+                        let mut asked = sent.iter();
+                        let takes = are_lists
+                            && policy.lists_method(method.as_bytes())
+                            && asked.all(|(name, _)| policy.lists_header(name.as_bytes()));
+                        let judged = script.judge_preflight(status, &fields);
+                        assert_eq!(judged.is_ok(), takes, "{methods} {names} {script:?}");
+                        seen[usize::from(takes)] += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(seen.iter().all(|&count| count > 100), "{seen:?}");
 }

@@ -75,7 +75,7 @@ pub enum OnRejectedPreflight {
 /// Access-Control-Request-Method is missing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum OtherOptionsRequests {
-    /// That of any other request: APIs use OPTIONS themselves.
+    /// They are treated as any other request: APIs use OPTIONS themselves.
     #[default]
     Forward,
     /// The answer to a preflight that is rejected.

@@ -1,4 +1,4 @@
-//! A request as a line of text, the backend behind both gateways, and an answer as a line of text.
+//! A request as a line of text, the backends behind both gateways, and an answer as a line of text.
 
 use crate::support::{self, Client, Received, Upstream};
 use std::fmt;
@@ -32,11 +32,13 @@ pub(super) enum Maker {
     Gateway(String, String),
 }
 
-/// A backend that tells what reaches it.
-pub(super) struct Backend {
+/// Two backends that tell what reaches them.
+pub(super) struct Backends {
     pub(super) address: SocketAddr,
+    /// The backend of the operations that have one of their own.
+    pub(super) other: SocketAddr,
     reached: mpsc::Receiver<String>,
-    _upstream: Upstream,
+    _upstreams: [Upstream; 2],
 }
 
 // === impl Request ===
@@ -83,7 +85,7 @@ impl Request {
     }
 
     /// Sends the request on a connection of its own, and returns the answer.
-    pub(super) fn send(&self, gateway: SocketAddr, backend: &Backend) -> Answer {
+    pub(super) fn send(&self, gateway: SocketAddr, backends: &Backends) -> Answer {
         let (method, target) = (&self.method, &self.target);
         let fields = self.fields.iter().map(|(n, v)| format!("{n}: {v}\r\n"));
         let fields: String = fields.collect();
@@ -94,7 +96,7 @@ impl Request {
         let head =
             format!("{method} {target} HTTP/1.1\r\nHost: api.example.com\r\n{fields}{length}\r\n");
         let response = Client::connect(gateway).exchange(&head);
-        let reached: Vec<String> = backend.reached.try_iter().collect();
+        let reached: Vec<String> = backends.reached.try_iter().collect();
         let field = |name| response.get(name).unwrap_or_default();
         let maker = match reached.as_slice() {
             [] => Maker::Gateway(field("content-type"), response.body.trim_end().to_owned()),
@@ -183,22 +185,25 @@ impl Maker {
     }
 }
 
-// === impl Backend ===
+// === impl Backends ===
 
-impl Backend {
-    /// Starts a backend. The request's field `X-Backend` tells it what to answer.
+impl Backends {
+    /// Starts the backends. The request's field `X-Backend` tells them what to answer.
     pub(super) fn start() -> Self {
         let (send, reached) = mpsc::channel();
-        let send = Mutex::new(send);
-        let upstream = Upstream::start_with(move |request| {
-            let line = format!("{} {}", request.method, request.target);
-            let _ = send.lock().expect("no test panics with it").send(line);
-            answer(request)
+        let upstreams = ["", "other "].map(|name| {
+            let send = Mutex::new(send.clone());
+            Upstream::start_with(move |request| {
+                let line = format!("{name}{} {}", request.method, request.target);
+                let _ = send.lock().expect("no test panics with it").send(line);
+                answer(request)
+            })
         });
         Self {
-            address: upstream.address,
+            address: upstreams[0].address,
+            other: upstreams[1].address,
             reached,
-            _upstream: upstream,
+            _upstreams: upstreams,
         }
     }
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 
 const CLUSTER: &str = "backend";
+const OTHER_CLUSTER: &str = "other";
 const TYPES: &str = "type.googleapis.com/envoy.extensions.filters";
 pub(super) const BAD_PREFLIGHT: &str = "The CORS preflight request is missing one (or more) of the following required \
                              headers [Origin, Access-Control-Request-Method] or has an unmatched Origin header.";
@@ -28,18 +29,21 @@ struct Service {
     passes_cors: bool,
 }
 
-/// Returns the whole configuration: a listener for each of the named scenarios, and one backend for all.
-pub(super) fn bootstrap(listeners: Vec<Value>, backend: SocketAddr) -> Value {
-    let endpoint = json!({ "endpoint": { "address": address(backend) } });
+/// Returns the whole configuration: a listener for each scenario, and the backends for all of them.
+pub(super) fn bootstrap(listeners: Vec<Value>, backend: SocketAddr, other: SocketAddr) -> Value {
+    let cluster = |name: &str, at: SocketAddr| {
+        let endpoint = json!({ "endpoint": { "address": address(at) } });
+        json!({
+            "name": name,
+            "connect_timeout": "20s",
+            "load_assignment": { "cluster_name": name, "endpoints": [{ "lb_endpoints": [endpoint] }] },
+        })
+    };
     json!({
         "admin": { "address": address(([127, 0, 0, 1], 0).into()) },
         "static_resources": {
             "listeners": listeners,
-            "clusters": [{
-                "name": CLUSTER,
-                "connect_timeout": "20s",
-                "load_assignment": { "cluster_name": CLUSTER, "endpoints": [{ "lb_endpoints": [endpoint] }] },
-            }],
+            "clusters": [cluster(CLUSTER, backend), cluster(OTHER_CLUSTER, other)],
         },
     })
 }
@@ -47,7 +51,7 @@ pub(super) fn bootstrap(listeners: Vec<Value>, backend: SocketAddr) -> Value {
 /// Returns the listener for these flags and this description, on a port that Envoy finds.
 pub(super) fn listener(name: &str, flags: Flags, description: Option<&str>) -> Value {
     let service = match description {
-        Some(text) => Service::parse(text),
+        Some(text) => Service::parse(text, flags),
         None => Service::undescribed(flags),
     };
     let mut filters = Vec::new();
@@ -142,7 +146,7 @@ impl<'a> Flags<'a> {
 // === impl Service ===
 
 impl Service {
-    fn parse(text: &str) -> Self {
+    fn parse(text: &str, flags: Flags) -> Self {
         let service: Value = serde_json::from_str(text).expect("a service configuration");
         let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
         let name = |value: &Value| value["name"].as_str().unwrap_or_default().to_owned();
@@ -157,7 +161,13 @@ impl Service {
             });
             if is_declared {
                 let more = list(&rule["additional_bindings"]);
-                patterns.extend([rule].into_iter().chain(more).map(|rule| pattern(&rule)));
+                let backends = list(&service["backend"]["rules"]);
+                let has_address =
+                    |b: &Value| b["selector"] == rule["selector"] && b["address"].is_string();
+                let is_overridden = flags.has("--enable_backend_address_override");
+                let has_other_backend = !is_overridden && backends.iter().any(has_address);
+                let rules = [rule].into_iter().chain(more);
+                patterns.extend(rules.map(|rule| pattern(&rule, has_other_backend)));
             }
         }
         let endpoints = list(&service["endpoints"]);
@@ -178,6 +188,7 @@ impl Service {
         let patterns = methods.iter().map(|&method| Pattern {
             method: method.to_owned(),
             template: Template::parse("/**"),
+            has_other_backend: false,
         });
         Self {
             patterns: sorted(patterns.collect()),
@@ -187,12 +198,13 @@ impl Service {
 }
 
 /// Reads the method and the path of a rule.
-fn pattern(rule: &Value) -> Pattern {
+fn pattern(rule: &Value, has_other_backend: bool) -> Pattern {
     if let Value::Object(custom) = &rule["custom"] {
         let text = |name| custom[name].as_str().expect("a text");
         return Pattern {
             method: text("kind").to_owned(),
             template: Template::parse(text("path")),
+            has_other_backend,
         };
     }
     let methods = ["get", "put", "post", "delete", "patch"];
@@ -203,6 +215,7 @@ fn pattern(rule: &Value) -> Pattern {
     Pattern {
         method: method.to_uppercase(),
         template: Template::parse(path),
+        has_other_backend,
     }
 }
 
@@ -215,7 +228,7 @@ fn routes(flags: Flags, service: &Service) -> Vec<Value> {
             if pattern.method != "*" {
                 matched["headers"] = json!([is_method(&pattern.method)]);
             }
-            routes.push(forward(matched));
+            routes.push(forward(matched, pattern.has_other_backend));
         }
     }
     if service.passes_cors {
@@ -228,18 +241,19 @@ fn routes(flags: Flags, service: &Service) -> Vec<Value> {
             seen.push(regex);
             for mut matched in matches(&pattern.template, colons) {
                 matched["headers"] = json!([is_method("OPTIONS")]);
-                routes.push(forward(matched));
+                routes.push(forward(matched, pattern.has_other_backend));
             }
         }
     }
     let health = flags.health().map(|path| Pattern {
         method: "GET".to_owned(),
         template: Template::parse(&path),
+        has_other_backend: false,
     });
     if let Some(health) = &health {
         for mut matched in matches(&health.template, colons) {
             matched["headers"] = json!([is_method("GET")]);
-            routes.push(forward(matched));
+            routes.push(forward(matched, false));
         }
     }
     if flags.preset().is_some() {
@@ -250,7 +264,10 @@ fn routes(flags: Flags, service: &Service) -> Vec<Value> {
         }
         let asks = json!({ "name": "access-control-request-method", "present_match": true });
         let preflight = json!([is_method("OPTIONS"), origin, asks]);
-        routes.push(forward(json!({ "prefix": "/", "headers": preflight })));
+        routes.push(forward(
+            json!({ "prefix": "/", "headers": preflight }),
+            false,
+        ));
         let options = json!({ "prefix": "/", "headers": [is_method("OPTIONS")] });
         routes.push(answer(options, 400, BAD_PREFLIGHT));
     }
@@ -283,8 +300,9 @@ fn is_method(method: &str) -> Value {
     json!({ "name": ":method", "string_match": { "exact": method } })
 }
 
-fn forward(matched: Value) -> Value {
-    json!({ "match": matched, "route": { "cluster": CLUSTER } })
+fn forward(matched: Value, to_other: bool) -> Value {
+    let cluster = if to_other { OTHER_CLUSTER } else { CLUSTER };
+    json!({ "match": matched, "route": { "cluster": cluster } })
 }
 
 fn answer(matched: Value, status: u16, message: &str) -> Value {

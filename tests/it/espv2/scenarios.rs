@@ -1,6 +1,7 @@
 //! The flags and the descriptions that both gateways are started with, and the requests that each is sent.
 
 use super::generate::Flags;
+use std::net::SocketAddr;
 
 /// One pair of gateways.
 pub(super) struct Scenario {
@@ -14,6 +15,7 @@ pub(super) struct Scenario {
 
 const LIBRARY: Option<&str> = Some(include_str!("descriptions/library.json"));
 const ALLOW_CORS: Option<&str> = Some(include_str!("descriptions/allow_cors.json"));
+const OVERLAPS: Option<&str> = Some(include_str!("descriptions/overlaps.json"));
 const OTHER_ENDPOINT: Option<&str> = Some(include_str!("descriptions/other_endpoint.json"));
 
 const BASIC: &str = "--cors_preset=basic";
@@ -27,11 +29,16 @@ const UNDECLARED: [&str; 2] = ["/nowhere", "/undeclared"];
 // === impl Scenario ===
 
 impl Scenario {
+    /// Returns the description with the address of the other backend.
+    pub(super) fn description(&self, other: SocketAddr) -> Option<String> {
+        Some(self.description?.replace("OTHER", &other.to_string()))
+    }
+
     /// Whether an OPTIONS for this path belongs to the backend.
     pub(super) fn passes_options(&self, path: &str) -> bool {
         match self.description {
             Some(text) if Some(text) == ALLOW_CORS => !UNDECLARED.contains(&path),
-            Some(_) => ["/declared", "/all"].contains(&path),
+            Some(_) => ["/declared", "/all", "/s/1"].contains(&path),
             None => Flags(self.flags).preset().is_none(),
         }
     }
@@ -94,6 +101,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     scenario("a preset and allow_cors", &[BASIC, APP], ALLOW_CORS, &["options"]),
     scenario("any origin and allow_cors", &[BASIC], ALLOW_CORS, &["options"]),
     scenario("a preset and templates", &[BASIC, APP], LIBRARY, &["paths", "options"]),
+    scenario("overlaps", &[], OVERLAPS, &["overlaps"]),
+    scenario("a preset and overlaps", &[BASIC, APP], OVERLAPS, &["overlaps"]),
+    scenario("overlaps without colons", &["--disallow_colon_in_wildcard_path_segment"], OVERLAPS, &["overlaps"]),
+    scenario("overlaps at one backend", &["--enable_backend_address_override"], OVERLAPS, &["overlaps"]),
     // Health.
     scenario("health", &["--healthz=healthz"], LIBRARY, &["health"]),
     scenario("health and a preset", &[BASIC, APP, "--healthz=/healthz"], LIBRARY, &["health"]),

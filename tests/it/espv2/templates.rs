@@ -8,6 +8,8 @@ pub(super) struct Pattern {
     /// A method, or `*` for all.
     pub(super) method: String,
     pub(super) template: Template,
+    /// Whether the operation has a backend of its own.
+    pub(super) has_other_backend: bool,
 }
 
 /// A parsed path template.

@@ -49,7 +49,7 @@ const SEED: u64 = 0x434f_5253;
 
 /// Hosts with a route of their own, as `CONFIG` has them.
 const HOSTS: &str = "exact.test¦any.test¦echo.test¦wild.test¦old.test¦private.test¦forward.test¦\
-     keep.test¦pass.test¦off.test¦limited.test¦small.test¦a.sub.test¦b.a.sub.test¦paths.test¦written.test¦nowhere.test";
+     keep.test¦text.test¦pass.test¦off.test¦limited.test¦small.test¦a.sub.test¦b.a.sub.test¦paths.test¦written.test¦nowhere.test";
 /// Those where every preflight is answered by the gateway.
 const ANSWERING: &str = "exact.test¦any.test¦echo.test¦wild.test¦old.test";
 const PATHS: &str = "/¦/¦/v1¦/v1/books/7¦/v1/bookshelf¦/status¦/status/x¦/shared¦/shared/a¦/shelves/1/books/2¦/shelves/1%2F2/books/3¦/shelves/1:archive¦/a?b=c¦/a//b/¦\

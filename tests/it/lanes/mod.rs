@@ -62,6 +62,12 @@ policies:
     on_rejected_preflight: forward
     upstream_cors_headers: fill
   keep: { allow_origins: [https://app.example.com], allow_methods: [PUT], upstream_cors_headers: keep }
+  text:
+    allow_origins: [https://app.example.com]
+    allow_methods: { verbatim: "GET,PUT ,put" }
+    allow_headers: { verbatim: "X-A,Content-Type" }
+    expose_headers: { verbatim: "" }
+    other_options_requests: reject
 routes:
   - { name: exact, match: { hosts: [exact.test] }, upstream: u, cors: exact }
   - { name: any, match: { hosts: [any.test] }, upstream: u, cors: any }
@@ -71,6 +77,7 @@ routes:
   - { name: private, match: { hosts: [private.test] }, upstream: u, cors: private }
   - { name: forward, match: { hosts: [forward.test] }, upstream: u, cors: forward }
   - { name: keep, match: { hosts: [keep.test] }, upstream: u, cors: keep }
+  - { name: text, match: { hosts: [text.test] }, upstream: u, cors: text }
   - { name: pass, match: { hosts: [pass.test] }, upstream: u, cors: passthrough }
   - { name: off, match: { hosts: [off.test] }, upstream: u, cors: off }
   - { name: limited, match: { hosts: [limited.test] }, upstream: u, cors: exact, rate_limit: { requests: 1, period: 1day } }

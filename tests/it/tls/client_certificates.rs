@@ -150,6 +150,8 @@ fn only_a_preflight_as_browsers_send_it_needs_no_certificate() {
         );
     }
     assert!(asking.site.upstream.received().is_empty());
+    // The policy rejects OPTIONS that is not a preflight, but the certificate is asked for before.
+    assert_eq!(asking.site.refused("client_certificate_required", "r"), 5.0);
 }
 
 #[test]

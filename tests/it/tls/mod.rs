@@ -107,7 +107,7 @@ fn configuration(server: &str, listeners: &str, more: &str, upstream: SocketAddr
     format!(
         "listeners:\n{listeners}\nadmin: {{ address: '127.0.0.1:0' }}\nserver: {{ threads: 1, {server} }}\n{more}\n\
          upstreams: {{ u: {{ endpoints: ['{upstream}'] }} }}\n\
-         policies: {{ p: {{ allow_origins: ['{ORIGIN}'], allow_methods: [PUT] }} }}\n\
+         policies: {{ p: {{ allow_origins: ['{ORIGIN}'], allow_methods: [PUT], other_options_requests: reject }} }}\n\
          routes: [{{ name: r, upstream: u, cors: p }}]\n"
     )
 }

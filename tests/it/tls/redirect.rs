@@ -46,6 +46,7 @@ fn requests_are_sent_to_https_and_preflights_answered() {
                     308,
                     to("/no"),
                 ),
+                // Its policy rejects it, but it is not a preflight.
                 ("OPTIONS / HTTP/1.1", "Host: a.test\r\n", 308, to("/")),
                 ("OPTIONS * HTTP/1.1", "Host: a.test\r\n", 204, None),
                 (

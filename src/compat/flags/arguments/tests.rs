@@ -134,6 +134,7 @@ fn flags_of_both_projects_go_together_and_espv2s_names_come_first() {
 #[test]
 fn messages_show_what_came_from_outside_in_one_short_line() {
     assert_eq!(shown("a\nb\u{1b}"), r"a\nb\u{1b}");
+    assert_eq!(shown(r#""a"'\d'"#), r#""a"'\d'"#);
     assert_eq!(shown(&"é".repeat(101)), format!("{}…", "é".repeat(100)));
     assert_eq!(shown(&"é".repeat(100)), "é".repeat(100));
 }
