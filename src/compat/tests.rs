@@ -136,6 +136,8 @@ fn whatever_flags_mean_is_a_configuration_without_odd_warnings() {
                             | WarningName::LiteralOfAPage
                             | WarningName::SchemeOfNoPage
                             | WarningName::CoveredOrigin
+                            | WarningName::UnreadableList
+                            | WarningName::StarIsAName
                     )
                 );
                 assert!(is_expected, "{flags:?}: {warning}");

@@ -47,7 +47,7 @@ pub struct Diagnostic {
 
 /// A problem without its place: the message, and the remedy if it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Problem {
+pub struct Problem {
     pub message: String,
     pub hint: Option<String>,
 }

@@ -23,14 +23,14 @@ mod warning;
 mod written;
 mod yaml;
 
-pub use compile::{Espv2TemplateForm, MAX_RETRIES, check_espv2_template, espv2_template};
+pub use compile::{Espv2Segment, Espv2TemplateForm, MAX_RETRIES, espv2_template};
 pub use compiled::{
     Admin, Config, Endpoint, HashKey, HealthCheck, Limits, ListenAddress, Listener, ListenerTls,
     LoadBalancing, OutlierDetection, Protocol, RateLimit, Route, ServedCertificate, Server,
     Timeouts, UNMATCHED, Upstream, UpstreamKind,
 };
 pub use edits::{Edits, FieldEdit, HeaderEdits, HostRewrite, PathRewrite};
-pub use error::{ConfigError, Diagnostic, Place, Severity, escaped};
+pub use error::{ConfigError, Diagnostic, Place, Problem, Severity, escaped};
 pub use schema::schema;
 pub use source::ConfigSource;
 pub use sources::Sources;

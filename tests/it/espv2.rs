@@ -6,6 +6,7 @@
 //! and text of the gateways' own answers. Vary is not: ESPv2 sends none, and without it caches mix up origins.
 
 mod differences;
+mod document;
 mod envoy;
 mod exchange;
 mod generate;

@@ -39,7 +39,7 @@ use super::yaml::{self, Document, Misfit, SyntaxError, Unknown};
 use crate::cors::PolicyList;
 use crate::routing::PreflightMethod;
 use acknowledged::acknowledge;
-pub use espv2_templates::{Espv2TemplateForm, check_espv2_template, espv2_template};
+pub use espv2_templates::{Espv2Segment, Espv2TemplateForm, espv2_template};
 use inputs::Inputs;
 use policies::Policies;
 use routes::Routing;

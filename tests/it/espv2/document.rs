@@ -8,7 +8,10 @@ use std::path::Path;
 
 /// Puts a text between the two marks of a part.
 fn with_part(document: &str, name: &str, part: &str) -> String {
-    let (start, end) = (format!("<!-- {name} -->"), format!("<!-- end of {name} -->"));
+    let (start, end) = (
+        format!("<!-- {name} -->"),
+        format!("<!-- end of {name} -->"),
+    );
     let (before, rest) = document.split_once(&start).expect("the mark is there");
     let (_, behind) = rest.split_once(&end).expect("the end of the part is there");
     format!("{before}{start}\n\n{part}\n{end}{behind}")
