@@ -2,6 +2,7 @@
 
 use super::CommandError;
 use super::log::run_logged;
+use super::output::print;
 use crate::compat::flags::flags;
 use crate::compat::{Espv2, Notes};
 use crate::config::ConfigSource;
@@ -26,8 +27,12 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(held: HeldHangups, options: Options) -> Result<ExitCode, CommandError> {
+    let espv2 = Espv2::new(options.flags, |name| std::env::var(name).ok());
+    if espv2.asks_for_help() {
+        print(&help())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     run_logged(held, |process, log| {
-        let espv2 = Espv2::new(options.flags, |name| std::env::var(name).ok());
         let name = Path::new(NAME);
         let (config, notes) = espv2.config(name)?;
         log.subscribe()?;

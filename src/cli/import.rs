@@ -50,7 +50,11 @@ pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
     command.extend(flags.iter().cloned());
     // The file comes first, so that a flag that names one as well counts.
     let file = file.map(|file| format!("--service_json_path={file}"));
-    let espv2 = Espv2::new(file.into_iter().chain(flags).collect(), |_| None);
-    print(&espv2.printed(Path::new(kind), &command, expected)?)?;
+    let translated = Espv2::new(file.into_iter().chain(flags).collect(), |_| None);
+    if translated.asks_for_help() {
+        print(&espv2::help())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    print(&translated.printed(Path::new(kind), &command, expected)?)?;
     Ok(ExitCode::SUCCESS)
 }

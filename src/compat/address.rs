@@ -4,6 +4,7 @@
 //! a meaning there.
 
 use super::fault::Fault;
+use crate::routing::has_dot_segment;
 use std::fmt;
 use std::net::Ipv6Addr;
 
@@ -88,6 +89,10 @@ impl Address {
         if let Some(bad) = path.chars().find(|c| !is_of_path(*c)) {
             let message = format!("no path has {bad:?} in it");
             return Err(Fault::new(message, "write it as in a URL, such as `%20`"));
+        }
+        if path.contains("//") || has_dot_segment(path) {
+            let message = format!("servers read the path `{path}` in several ways");
+            return Err(Fault::new(message, "write it without `//`, `.` and `..`"));
         }
         Ok(Self {
             scheme,

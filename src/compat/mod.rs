@@ -24,7 +24,7 @@ use crate::config::{Config, ConfigError, Diagnostic, Severity, Sources};
 use description::{Demand, Description, Kind};
 use flags::{CertificateFiles, FlagError, Options, Source};
 use std::path::Path;
-use translate::{Translation, translate};
+use translate::{Origins, Translation, translate};
 
 /// The arguments of ESPv2.
 pub struct Espv2 {
@@ -65,6 +65,12 @@ impl Espv2 {
         }
     }
 
+    /// Whether the flags ask for help, and for nothing else then.
+    pub fn asks_for_help(&self) -> bool {
+        let options = flags::parse(&self.arguments, &self.environment);
+        options.is_ok_and(|options| options.wants_help)
+    }
+
     /// Makes the configuration. Messages call it `name`.
     ///
     /// # Errors
@@ -76,8 +82,14 @@ impl Espv2 {
             translation,
             sources,
         } = self.translated(name, None, true)?;
-        let config = Config::parse_made(&translation.text, name, sources)?;
-        Ok((config, translation.notes))
+        let Translation {
+            text,
+            notes,
+            origins,
+        } = translation;
+        let config = Config::parse_made(&text, name, sources);
+        let config = config.map_err(|error| located(error, &origins, |_| true))?;
+        Ok((config, notes))
     }
 
     /// Returns the configuration as text, which says at its top that `command` made it. Messages call it
@@ -93,12 +105,24 @@ impl Espv2 {
         expected: Option<Expected>,
     ) -> Result<String, ConfigError> {
         let Translated {
-            translation: Translation { text, mut notes },
+            translation,
             sources,
         } = self.translated(name, expected, false)?;
-        // It need not be one that this machine can serve: the files of TLS may be elsewhere.
-        if let Ok(config) = Config::parse_made(&text, name, sources) {
-            notes.add_warnings(config.warnings.iter());
+        let Translation {
+            text,
+            mut notes,
+            origins,
+        } = translation;
+        match Config::parse_made(&text, name, sources) {
+            Ok(config) => notes.add_warnings(config.warnings.iter()),
+            Err(error) => {
+                // The files of TLS may be on another machine.
+                let is_of_file = |d: &Diagnostic| d.path.contains(".tls.");
+                let error = located(error, &origins, |d| !is_of_file(d));
+                if error.errors().next().is_some() {
+                    return Err(error);
+                }
+            }
         }
         let command: Vec<String> = command.iter().map(|word| shell_word(word)).collect();
         Ok(notes.heading(&command.join(" ")) + &text)
@@ -136,6 +160,27 @@ impl Espv2 {
             }),
             Err(error) => Err(refused(vec![of_flag(name, *error)], &sources)),
         }
+    }
+}
+
+/// Puts the errors of a made configuration where their causes are, each once, and leaves out those that do not
+/// count.
+fn located(
+    error: ConfigError,
+    origins: &Origins,
+    counts: impl Fn(&Diagnostic) -> bool,
+) -> ConfigError {
+    let mut diagnostics: Vec<Diagnostic> = Vec::new();
+    let errors = error.diagnostics.into_iter();
+    for diagnostic in errors.filter(|d| d.is_error() && counts(d)) {
+        let diagnostic = origins.located(diagnostic);
+        if !diagnostics.contains(&diagnostic) {
+            diagnostics.push(diagnostic);
+        }
+    }
+    ConfigError {
+        diagnostics,
+        sources: error.sources,
     }
 }
 

@@ -38,7 +38,7 @@ fn every_expected_text_is_that_of_one_test_and_every_input_is_used() {
                 let count = sources.matches(&quoted).count();
                 assert_eq!(count, 1, "{quoted} is named by {count} tests");
             }
-            Some("yaml") => {
+            Some("yaml" | "json") => {
                 let siblings = files(path.parent().expect("a folder"));
                 let file = path.file_name().expect("a name").to_string_lossy();
                 let is_used = text_of(&siblings, "txt").contains(&*file);

@@ -7,9 +7,9 @@ use super::template::Template;
 use crate::config::{Place, TreeValue};
 use std::collections::{HashMap, HashSet};
 
-/// Maximum number of operations; a description with more of them is refused. It is below the maximum of
-/// routes, so that preflights, the health check and the rest have room.
-const MAX_OPERATIONS: usize = 8_000;
+/// Maximum number of operations; a description with more of them is refused. Each can become three routes, and
+/// all of them have to fit into a configuration.
+pub(super) const MAX_OPERATIONS: usize = 2_000;
 
 /// An operation that is declared.
 pub(super) struct Declared<'a, 't> {

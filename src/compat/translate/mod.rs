@@ -14,6 +14,7 @@
 //! A preflight is routed by its own method, `routing.preflight_method: options`, where it can matter.
 
 mod listeners;
+mod origins;
 mod policy;
 mod routes;
 mod text;
@@ -22,6 +23,7 @@ mod upstreams;
 use super::description::Description;
 use super::flags::{FlagError, Options, RemarkKind, Source};
 use crate::config::{Diagnostic, WarningName};
+pub(super) use origins::Origins;
 use routes::Routes;
 use text::Text;
 use upstreams::Upstreams;
@@ -32,6 +34,7 @@ pub(super) struct Translation {
     /// A configuration: YAML with comments, without a heading.
     pub text: String,
     pub notes: Notes,
+    pub origins: Origins,
 }
 
 /// Remarks on a translation, beside the configuration.
@@ -67,8 +70,11 @@ pub(super) fn translate(
         policy::write(&mut text, &mut notes, options, cors, has_elsewhere)?;
     }
     routes.write(&mut text, options);
-    let text = text.finish();
-    Ok(Translation { text, notes })
+    Ok(Translation {
+        text: text.finish(),
+        notes,
+        origins: Origins::of(options, &routes),
+    })
 }
 
 /// Says where the value of a flag comes from.

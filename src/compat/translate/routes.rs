@@ -10,11 +10,17 @@ use crate::compat::description::{
     Backend, Description, HttpMethod, Operation, PathTranslation, Template,
 };
 use crate::compat::flags::{HeaderAction, HeaderEdit, Options};
+use crate::config::Place;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+/// Maximum number of characters of a name, which is a label of metrics; a longer one is cut.
+const MAX_NAME: usize = 200;
 
 /// The routes in their order, which does not count.
 pub(super) struct Routes<'a> {
     routes: Vec<Route<'a>>,
+    /// The names of the upstreams that some route has.
+    upstreams: HashSet<&'a str>,
     has_description: bool,
     /// Whether preflights are routed by their own method.
     routes_options: bool,
@@ -24,6 +30,8 @@ pub(super) struct Routes<'a> {
 struct Route<'a> {
     name: String,
     comment: Option<String>,
+    /// The place of the operation that it comes from.
+    place: Option<Place>,
     path: Path<'a>,
     method: Option<&'a str>,
     is_fallback: bool,
@@ -58,6 +66,8 @@ struct Target<'a> {
     is_grpc: bool,
     /// The backend of the description; `None` for the flag's.
     backend: Option<&'a Backend>,
+    /// Whether it is a stream of gRPC, which may be quiet for longer than a call.
+    is_streaming: bool,
     has_variables: bool,
 }
 
@@ -77,6 +87,8 @@ impl<'a> Routes<'a> {
             names: HashSet::new(),
         };
         let mut routes_options = false;
+        let healthz = options.healthz.as_deref();
+        let healthz = healthz.and_then(|path| Template::parse(path).ok());
         match description {
             None => builder.backend(),
             Some(description) => {
@@ -85,22 +97,26 @@ impl<'a> Routes<'a> {
                     || description.operations.iter().any(Operation::takes_options);
                 builder.operations(description);
                 builder.fallbacks(description);
-                if let Some(operation) = takes_healthz(options, description) {
+                if let Some(operation) = takes_healthz(healthz.as_ref(), description) {
                     notes.warn(format!(
-                        "--healthz: the operation {} takes its path, and goes before it",
+                        "--healthz: it goes before the operation {}, whose template has its path, too",
                         operation.selector
                     ));
-                    return builder.finish(true, routes_options);
                 }
             }
         }
-        builder.healthz();
+        builder.healthz(healthz.as_ref(), description);
         builder.finish(description.is_some(), routes_options)
     }
 
     /// Whether some route has an upstream of this name.
     pub(super) fn need(&self, upstream: &str) -> bool {
-        self.routes.iter().any(|route| route.upstream == upstream)
+        self.upstreams.contains(upstream)
+    }
+
+    /// Returns the place of the operation that each route comes from.
+    pub(super) fn places(&self) -> impl Iterator<Item = Option<Place>> {
+        self.routes.iter().map(|route| route.place)
     }
 
     /// Whether some route has the second policy.
@@ -140,11 +156,14 @@ impl<'a> Routes<'a> {
     }
 }
 
-/// Returns the operation that takes the requests of health checks.
-fn takes_healthz<'a>(options: &Options, description: &'a Description) -> Option<&'a Operation> {
-    let path = Template::parse(options.healthz.as_deref()?).ok()?;
+/// Returns an operation whose template has the path of health checks among others.
+fn takes_healthz<'a>(
+    path: Option<&Template>,
+    description: &'a Description,
+) -> Option<&'a Operation> {
+    let path = path?;
     let mut operations = description.operations.iter();
-    operations.find(|operation| operation.takes("GET") && operation.template.covers(&path))
+    operations.find(|o| o.template.covers(path) && o.template.shape() != path.shape())
 }
 
 // === impl Operation ===
@@ -175,6 +194,7 @@ struct Builder<'a> {
 impl<'a> Builder<'a> {
     fn finish(self, has_description: bool, routes_options: bool) -> Routes<'a> {
         Routes {
+            upstreams: self.routes.iter().map(|route| route.upstream).collect(),
             routes: self.routes,
             has_description,
             routes_options,
@@ -183,8 +203,9 @@ impl<'a> Builder<'a> {
 
     /// Returns the name, or one made of it that no other route has.
     fn unique(&mut self, name: &str) -> String {
+        let name: String = name.escape_debug().take(MAX_NAME).collect();
         let numbered = (2..).map(|number| format!("{name} ({number})"));
-        let mut names = std::iter::once(name.to_owned()).chain(numbered);
+        let mut names = std::iter::once(name.clone()).chain(numbered);
         let name = names
             .find(|name| !self.names.contains(name))
             .unwrap_or_default();
@@ -213,6 +234,7 @@ impl<'a> Builder<'a> {
         self.routes.push(Route {
             name,
             comment: None,
+            place: None,
             path: Path::All,
             method: None,
             is_fallback: false,
@@ -236,6 +258,7 @@ impl<'a> Builder<'a> {
         Target {
             is_grpc: address.map_or(self.local().is_grpc, |address| address.scheme.is_grpc()),
             backend,
+            is_streaming: operation.is_streaming,
             has_variables: operation.template.variables().next().is_some(),
             ..self.local()
         }
@@ -261,7 +284,8 @@ impl<'a> Builder<'a> {
             let target = self.target(operation);
             self.routes.push(Route {
                 name,
-                comment: None,
+                comment: Some(format!("line {}", operation.place.line)),
+                place: Some(operation.place),
                 path: Path::Template(&operation.template),
                 method,
                 is_fallback: false,
@@ -273,12 +297,16 @@ impl<'a> Builder<'a> {
         if !description.allows_cors {
             return;
         }
+        let taking: Vec<&Operation> = description
+            .operations
+            .iter()
+            .filter(|operation| operation.takes_options())
+            .collect();
         let mut known = BTreeSet::new();
         for operation in description.operations.iter().filter(|o| !o.is_call) {
             // A declared OPTIONS comes first, also one that has a wider template.
-            let mut options = description.operations.iter().filter(|o| o.takes_options());
-            if options.any(|o| o.template.covers(&operation.template))
-                || !known.insert(operation.template.shape())
+            if !known.insert(operation.template.shape())
+                || taking.iter().any(|o| o.template.covers(&operation.template))
             {
                 continue;
             }
@@ -287,7 +315,8 @@ impl<'a> Builder<'a> {
             let cors = self.preset_else_upstream_or(Cors::Passthrough);
             self.routes.push(Route {
                 name,
-                comment: Some("allowCors".to_owned()),
+                comment: Some(format!("line {}, for allowCors", operation.place.line)),
+                place: Some(operation.place),
                 path: Path::Template(&operation.template),
                 method: Some("OPTIONS"),
                 is_fallback: false,
@@ -298,16 +327,22 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn healthz(&mut self) {
+    /// Adds the route of health checks. An operation with the same path goes before it, for its method.
+    fn healthz(&mut self, template: Option<&Template>, description: Option<&'a Description>) {
         let Some(path) = &self.options.healthz else {
             return;
         };
+        let operations = description.into_iter().flat_map(|d| &d.operations);
+        let mut templates = operations.map(|operation| &operation.template);
+        let same = template.and_then(|path| templates.find(|t| t.shape() == path.shape()));
+        let path = same.map_or(Path::Exact(path), Path::Template);
         let name = self.unique("healthz");
         let cors = self.preset_else_upstream_or(Cors::Off);
         self.routes.push(Route {
             name,
             comment: Some(written(self.options, "healthz")),
-            path: Path::Exact(path),
+            place: None,
+            path,
             method: None,
             is_fallback: false,
             upstream: HEALTHY,
@@ -340,6 +375,7 @@ impl<'a> Builder<'a> {
             self.routes.push(Route {
                 name,
                 comment: None,
+                place: None,
                 path,
                 method: None,
                 is_fallback: true,
@@ -406,10 +442,13 @@ impl Target<'_> {
             self.write_path(text, backend.translation, &address.path);
         }
         let deadline = backend.deadline.map(|deadline| deadline.as_millis());
-        if let Some(millis) =
-            deadline.filter(|millis| *millis != u128::from(DEADLINE_SECONDS) * 1_000)
-        {
+        let Some(millis) = deadline else { return };
+        if millis != u128::from(DEADLINE_SECONDS) * 1_000 {
             text.line(4, &format!("read_timeout: {millis}ms"));
+        }
+        // A call of gRPC has the longer one of both; a stream may be quiet for as long as any.
+        if self.is_grpc && !self.is_streaming {
+            text.line(4, &format!("stream_timeout: {millis}ms"));
         }
     }
 

@@ -6,7 +6,7 @@ use crate::config::{Shape, TreeValue};
 /// Maximum number of references followed one after the other; beyond it, they are refused.
 const MAX_REFERENCES: usize = 8;
 /// Maximum number of paths; a document with more of them is refused.
-const MAX_PATHS: usize = 8_000;
+const MAX_PATHS: usize = super::super::operations::MAX_OPERATIONS;
 
 /// The methods of operations, as keys of a path, in the order in which deploying declares them.
 const METHODS: [&str; 7] = ["get", "head", "delete", "patch", "post", "put", "options"];

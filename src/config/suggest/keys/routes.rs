@@ -9,7 +9,7 @@ pub(super) const ROWS: &[Row] = &[
     key(S::Route, "match: { path_prefix: /v1 }", &[
         "matches", "rule", "rules", "when", "condition", "conditions", "predicates", "matcher", "matchers", "where",
     ]),
-    key(S::Route, "fallback: true", &["catch_all", "catchall", "is_default", "default_route", "is_fallback", "otherwise"]),
+    key(S::Route, "fallback: true", &["catch_all", "is_default", "default_route", "is_fallback", "otherwise"]),
     // Envoy and Istio; nginx; HAProxy; load balancers of clouds; Kong; Caddy
     advice(S::Route, "write `respond: { status: 404 }` in an upstream of its own, and name that", &[
         "direct_response", "return", "http_request_return", "fixed_response", "request_termination", "respond", "status",
