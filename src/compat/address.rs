@@ -204,7 +204,11 @@ mod tests {
             ("http://127.0.0.1:8082/a/b/", "http://127.0.0.1:8082/a/b"),
             ("http://[::1]:90/x", "http://[::1]:90/x"),
             ("http://[::1]", "http://[::1]:80"),
-            ("https://a//", "https://a:443/"),
+            ("https://a//", "servers read the path `//` in several ways"),
+            (
+                "https://a/b/../c",
+                "servers read the path `/b/../c` in several ways",
+            ),
             ("https://a/b?c=d#e", "https://a:443/b"),
             ("https://a?c=d", "https://a:443"),
             ("ftp://a", "`ftp` is not the scheme of a backend"),

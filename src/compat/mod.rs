@@ -124,6 +124,7 @@ impl Espv2 {
                 }
             }
         }
+        notes.warn_of_size(text.len());
         let command: Vec<String> = command.iter().map(|word| shell_word(word)).collect();
         Ok(notes.heading(&command.join(" ")) + &text)
     }

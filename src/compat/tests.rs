@@ -147,6 +147,28 @@ fn whatever_flags_mean_is_a_configuration_without_odd_warnings() {
 }
 
 #[test]
+fn as_many_operations_as_there_may_be_become_a_configuration() {
+    let mut text = "swagger: '2.0'\nhost: a.example\nx-google-endpoints: [{name: a.example, allowCors: true}]\n\
+                    paths:\n"
+        .to_owned();
+    for path in 0..2_000 {
+        text += &format!(
+            "  /v1/things/{{id}}/parts/of/p{path}: {{get: {{operationId: getPart{path}}}}}\n"
+        );
+    }
+    let config = config(&["--cors_preset=basic".to_owned()], Some(&text));
+    assert_eq!(config.routes.len(), 3 * 2_000 + 1);
+    assert_eq!(
+        config
+            .routes
+            .iter()
+            .filter(|route| route.matches.is_fallback)
+            .count(),
+        2_001
+    );
+}
+
+#[test]
 fn an_argument_is_shown_as_a_shell_reads_it() {
     for (argument, expected) in [
         ("--backend=grpc://a:1", "--backend=grpc://a:1"),

@@ -23,7 +23,10 @@ mod warning;
 mod written;
 mod yaml;
 
-pub use compile::{Espv2Segment, Espv2TemplateForm, MAX_RETRIES, espv2_template};
+pub use compile::{
+    EditAction, EditedHeader, Espv2Segment, Espv2TemplateForm, MAX_RETRIES, espv2_template,
+    refused_edit,
+};
 pub use compiled::{
     Admin, Config, Endpoint, HashKey, HealthCheck, Limits, ListenAddress, Listener, ListenerTls,
     LoadBalancing, OutlierDetection, Protocol, RateLimit, Route, ServedCertificate, Server,
@@ -33,7 +36,7 @@ pub use edits::{Edits, FieldEdit, HeaderEdits, HostRewrite, PathRewrite};
 pub use error::{ConfigError, Diagnostic, Place, Problem, Severity, escaped};
 pub use schema::schema;
 pub use source::ConfigSource;
-pub use sources::Sources;
+pub use sources::{MAX_CONFIG_BYTES, Sources};
 pub use warning::WarningName;
 pub use written::{Written, WrittenPlace, WrittenPlaces};
 pub use yaml::{Shape, Tree, TreeValue};

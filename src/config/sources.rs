@@ -11,7 +11,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// Maximum bytes of a configuration file, as of a Kubernetes ConfigMap; a larger one is refused.
-const MAX_CONFIG_BYTES: u64 = 1 << 20;
+pub const MAX_CONFIG_BYTES: u64 = 1 << 20;
 /// Maximum bytes of a configuration's files of origins together, each counted as often as it is named;
 /// a file beyond it is refused.
 const MAX_ORIGINS_BYTES: u64 = 32 << 20;

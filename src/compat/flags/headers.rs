@@ -4,6 +4,7 @@ use super::arguments::shown;
 use super::given::{Given, Value};
 use super::options::{HeaderAction, HeaderEdit};
 use super::report::Report;
+use crate::config::{EditAction, EditedHeader, refused_edit};
 use crate::cors::is_token;
 use http::HeaderValue;
 
@@ -165,6 +166,20 @@ fn one(
             HeaderAction::Remove
         }
     };
+    let header = match is_response {
+        true => EditedHeader::Response,
+        false => EditedHeader::Request,
+    };
+    let edit = match action {
+        HeaderAction::Remove => EditAction::Remove,
+        HeaderAction::Replace(_) => EditAction::Set,
+        HeaderAction::Append(_) => EditAction::Add,
+    };
+    if let Some(why) = refused_edit(header, edit, name) {
+        let message = format!("`{name}` {why}: it is left as it is");
+        report.warn(flag, value.source, message);
+        return None;
+    }
     Some(HeaderEdit {
         name: name.to_owned(),
         action,

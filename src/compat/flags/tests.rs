@@ -453,10 +453,10 @@ fn every_flag_is_listed_with_its_effect_and_works_as_listed() {
             Effect::Works(_) => {}
             // A choice does not take `1`.
             Effect::None(_) if read.is_ok() => {
-                assert_eq!(kind, Some(RemarkKind::NoEffect), "{name}")
+                assert_eq!(kind, Some(RemarkKind::NoEffect), "{name}");
             }
             Effect::Warns(_) if read.is_ok() => {
-                assert_eq!(kind, Some(RemarkKind::Warning), "{name}")
+                assert_eq!(kind, Some(RemarkKind::Warning), "{name}");
             }
             Effect::None(_) | Effect::Warns(_) => {}
             Effect::Refused { .. } => assert!(read.is_err(), "{name}"),

@@ -22,7 +22,7 @@ mod upstreams;
 
 use super::description::Description;
 use super::flags::{FlagError, Options, RemarkKind, Source};
-use crate::config::{Diagnostic, WarningName};
+use crate::config::{Diagnostic, MAX_CONFIG_BYTES, WarningName};
 pub(super) use origins::Origins;
 use routes::Routes;
 use text::Text;
@@ -131,6 +131,17 @@ impl Notes {
 
     fn is_unsafe(&mut self, note: String) {
         self.dangers.push(note);
+    }
+
+    /// Warns of a configuration that is too long for a file.
+    pub(super) fn warn_of_size(&mut self, bytes: usize) {
+        if bytes as u64 > MAX_CONFIG_BYTES {
+            self.warn(format!(
+                "this file is larger than {} MiB, and `corsgate serve` reads none that is: stay with `corsgate \
+                 espv2`, or divide it",
+                MAX_CONFIG_BYTES >> 20
+            ));
+        }
     }
 
     /// Adds what the check of the configuration has found.

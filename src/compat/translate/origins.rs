@@ -67,8 +67,16 @@ impl Origins {
     /// Returns the flag that the value at a path comes from.
     fn flag(&self, path: &str) -> Option<&'static str> {
         for (key, edits, flag) in [
-            (".request_headers", &self.request_headers, "--add_request_header"),
-            (".response_headers", &self.response_headers, "--add_response_header"),
+            (
+                ".request_headers",
+                &self.request_headers,
+                "--add_request_header",
+            ),
+            (
+                ".response_headers",
+                &self.response_headers,
+                "--add_response_header",
+            ),
         ] {
             if let Some((_, name)) = path.split_once(key) {
                 let mut edits = edits.iter();

@@ -96,7 +96,7 @@ impl<'a> Routes<'a> {
                     || description.allows_cors
                     || description.operations.iter().any(Operation::takes_options);
                 builder.operations(description);
-                builder.fallbacks(description);
+                builder.fallbacks(description, healthz.as_ref());
                 if let Some(operation) = takes_healthz(healthz.as_ref(), description) {
                     notes.warn(format!(
                         "--healthz: it goes before the operation {}, whose template has its path, too",
@@ -149,7 +149,10 @@ impl<'a> Routes<'a> {
     pub(super) fn write(&self, text: &mut Text, options: &Options) {
         text.blank();
         text.line(0, "routes:");
-        let mut edits = EditsWriter::default();
+        let mut edits = EditsWriter {
+            has_description: self.has_description,
+            has_written: false,
+        };
         for route in &self.routes {
             route.write(text, options, &mut edits);
         }
@@ -306,7 +309,9 @@ impl<'a> Builder<'a> {
         for operation in description.operations.iter().filter(|o| !o.is_call) {
             // A declared OPTIONS comes first, also one that has a wider template.
             if !known.insert(operation.template.shape())
-                || taking.iter().any(|o| o.template.covers(&operation.template))
+                || taking
+                    .iter()
+                    .any(|o| o.template.covers(&operation.template))
             {
                 continue;
             }
@@ -352,7 +357,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Adds the answers 405 and 404. They come after all other routes, as in ESPv2.
-    fn fallbacks(&mut self, description: &'a Description) {
+    fn fallbacks(&mut self, description: &'a Description, healthz: Option<&Template>) {
         let cors = self.preset_or(Cors::Off);
         let mut templates: BTreeMap<String, (&'a Template, bool)> = BTreeMap::new();
         for operation in &description.operations {
@@ -363,8 +368,10 @@ impl<'a> Builder<'a> {
             *any |= operation.method == HttpMethod::Any;
         }
         let mut fallbacks: Vec<(Path<'a>, &'static str, String)> = Vec::new();
-        for (template, takes_any) in templates.into_values() {
-            if !takes_any {
+        // The route of health checks takes every method.
+        let healthz = healthz.map(Template::shape);
+        for (shape, (template, takes_any)) in templates {
+            if !takes_any && healthz.as_ref() != Some(&shape) {
                 let name = format!("405 {template}");
                 fallbacks.push((Path::Template(template), METHOD_NOT_ALLOWED, name));
             }
@@ -474,10 +481,14 @@ impl Target<'_> {
 }
 
 /// The edits of fields, which all routes to a backend have: written once, and referred to.
-#[derive(Default)]
 struct EditsWriter {
+    has_description: bool,
     has_written: bool,
 }
+
+/// Fields in which ESPv2 tells backends the content of a token that it has checked. Here none is checked, so
+/// that they would be what a client says of itself.
+const UNCHECKED: [&str; 2] = ["x-endpoint-api-userinfo", "x-apigateway-api-userinfo"];
 
 // === impl EditsWriter ===
 
@@ -495,7 +506,11 @@ impl EditsWriter {
                 &options.response_headers,
             ),
         ] {
-            if edits.is_empty() {
+            let unchecked = match key {
+                "request_headers" if self.has_description => &UNCHECKED[..],
+                _ => &[],
+            };
+            if edits.is_empty() && unchecked.is_empty() {
                 continue;
             }
             if self.has_written {
@@ -503,7 +518,7 @@ impl EditsWriter {
                 continue;
             }
             text.line(4, &format!("{key}: &{anchor}"));
-            let mut removed = Vec::new();
+            let mut removed: Vec<&str> = unchecked.to_vec();
             let (mut set, mut add) = (Vec::new(), Vec::new());
             for HeaderEdit { name, action, .. } in edits {
                 match action {

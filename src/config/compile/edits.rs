@@ -35,14 +35,14 @@ pub(super) struct RawEdits {
 
 /// The header that is edited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Side {
+pub enum EditedHeader {
     Request,
     Response,
 }
 
 /// The edit of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Action {
+pub enum EditAction {
     Remove,
     Set,
     Add,
@@ -75,8 +75,8 @@ impl RawEdits {
         Edits {
             path,
             host,
-            request: of("request_headers", Side::Request, request),
-            response: of("response_headers", Side::Response, response),
+            request: of("request_headers", EditedHeader::Request, request),
+            response: of("response_headers", EditedHeader::Response, response),
         }
     }
 }
@@ -200,13 +200,13 @@ fn check_replacement(report: &mut Report<'_>, path: &str, text: &str) {
 struct HeaderCompiler<'r, 'a> {
     report: &'r mut Report<'a>,
     path: &'r str,
-    side: Side,
+    side: EditedHeader,
 }
 
 // === impl HeaderCompiler ===
 
 impl<'r, 'a> HeaderCompiler<'r, 'a> {
-    fn new(report: &'r mut Report<'a>, path: &'r str, side: Side) -> Self {
+    fn new(report: &'r mut Report<'a>, path: &'r str, side: EditedHeader) -> Self {
         Self { report, path, side }
     }
 
@@ -220,8 +220,8 @@ impl<'r, 'a> HeaderCompiler<'r, 'a> {
                 .hint("write `set`, `add` or `remove`, or remove it");
         }
         let removed = self.names(remove);
-        let set = self.fields(Action::Set, set.unwrap_or_default());
-        let add = self.fields(Action::Add, add.unwrap_or_default());
+        let set = self.fields(EditAction::Set, set.unwrap_or_default());
+        let add = self.fields(EditAction::Add, add.unwrap_or_default());
         for (at, name) in &removed {
             if set.iter().any(|field| field.name == *name) {
                 self.report
@@ -254,7 +254,7 @@ impl<'r, 'a> HeaderCompiler<'r, 'a> {
         let mut known = HashSet::new();
         let mut names = Vec::new();
         for (at, written) in one_or_many(self.report, &path, raw) {
-            let Some(name) = self.name(Action::Remove, &at, &written) else {
+            let Some(name) = self.name(EditAction::Remove, &at, &written) else {
                 continue;
             };
             match known.insert(name.clone()) {
@@ -271,10 +271,10 @@ impl<'r, 'a> HeaderCompiler<'r, 'a> {
     }
 
     /// Reads `set` or `add`.
-    fn fields(&mut self, action: Action, raw: BTreeMap<String, RawScalar>) -> Vec<FieldEdit> {
+    fn fields(&mut self, action: EditAction, raw: BTreeMap<String, RawScalar>) -> Vec<FieldEdit> {
         let key = match action {
-            Action::Add => "add",
-            Action::Remove | Action::Set => "set",
+            EditAction::Add => "add",
+            EditAction::Remove | EditAction::Set => "set",
         };
         let mut known = HashSet::new();
         let mut fields = Vec::new();
@@ -302,7 +302,7 @@ impl<'r, 'a> HeaderCompiler<'r, 'a> {
         fields
     }
 
-    fn name(&mut self, action: Action, at: &str, written: &str) -> Option<HeaderName> {
+    fn name(&mut self, action: EditAction, at: &str, written: &str) -> Option<HeaderName> {
         let name = HeaderName::try_from(written).ok();
         let Some(name) = name.filter(|_| is_token(written.as_bytes())) else {
             let message = format!("`{written}` is not a header name: RFC 9110 has no such token");
@@ -346,16 +346,26 @@ impl<'r, 'a> HeaderCompiler<'r, 'a> {
     }
 }
 
+/// Returns the reason for which a field can't be edited, as the rest of a sentence about it; `None` if it can.
+pub fn refused_edit(header: EditedHeader, action: EditAction, name: &str) -> Option<&'static str> {
+    let refusal = refusal(header, action, &name.to_ascii_lowercase());
+    refusal.map(|(why, _)| why)
+}
+
 /// Returns the reason for which a field is not edited, as the rest of a sentence about it, and what to write
 /// instead. `name` is in lower case.
-fn refusal(side: Side, action: Action, name: &str) -> Option<(&'static str, &'static str)> {
+fn refusal(
+    side: EditedHeader,
+    action: EditAction,
+    name: &str,
+) -> Option<(&'static str, &'static str)> {
     // Programs behind CGI and its kind can't tell `_` from `-`.
     let spelled: String = name
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
         .collect();
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| spelled.starts_with(prefix));
-    if side == Side::Request && (spelled == "origin" || starts(&["access-control-"])) {
+    if side == EditedHeader::Request && (spelled == "origin" || starts(&["access-control-"])) {
         return Some((
             "is what a policy decides about: the upstream would judge another request than the gateway",
             "remove it; `cors: passthrough` leaves the decision to the upstream",
@@ -375,20 +385,20 @@ fn refusal(side: Side, action: Action, name: &str) -> Option<(&'static str, &'st
     }
     if spelled == "host" {
         return Some(match side {
-            Side::Request => (
+            EditedHeader::Request => (
                 "says which host is asked for",
                 "write `rewrite: { host: upstream }` for the upstream's own",
             ),
-            Side::Response => ("is a field of requests", "remove it"),
+            EditedHeader::Response => ("is a field of requests", "remove it"),
         });
     }
-    if side == Side::Request && starts(&["client-cert"]) {
+    if side == EditedHeader::Request && starts(&["client-cert"]) {
         return Some((
             "says who the client is, which the gateway tells the upstream",
             "write `forward_client_certificate: true` in the listener's `tls`",
         ));
     }
-    if side == Side::Request
+    if side == EditedHeader::Request
         && (starts(&["x-forwarded"]) || matches!(spelled.as_str(), "forwarded" | "x-real-ip"))
     {
         return Some((
@@ -415,12 +425,14 @@ fn refusal(side: Side, action: Action, name: &str) -> Option<(&'static str, &'st
         ));
     }
     match (side, action, spelled.as_str()) {
-        (Side::Response, _, "date") => Some(("says when the response was made", "remove it")),
-        (Side::Response, Action::Set, "set-cookie") => Some((
+        (EditedHeader::Response, _, "date") => {
+            Some(("says when the response was made", "remove it"))
+        }
+        (EditedHeader::Response, EditAction::Set, "set-cookie") => Some((
             "would take the place of the upstream's cookies",
             "write it under `add`",
         )),
-        (Side::Response, Action::Set | Action::Remove, "vary") => Some((
+        (EditedHeader::Response, EditAction::Set | EditAction::Remove, "vary") => Some((
             "says what the upstream's response depends on, and caches have to know that",
             "write more names under `add`",
         )),

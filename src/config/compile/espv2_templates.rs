@@ -186,6 +186,9 @@ impl<'a> Reader<'a> {
                     "write one slash between segments, and none at the end: paths may have one there",
                 ))
             }
+            ("." | "..", _) => {
+                Err(self.is(" has a dot segment, and requests with one are refused"))
+            }
             ("*" | "**", Some(_)) => {
                 let problem = self.is(": behind `**` there is another wildcard");
                 Err(problem.hint("write literal segments behind `**`, as in `/a/**/b`"))

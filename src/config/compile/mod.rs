@@ -39,6 +39,7 @@ use super::yaml::{self, Document, Misfit, SyntaxError, Unknown};
 use crate::cors::PolicyList;
 use crate::routing::PreflightMethod;
 use acknowledged::acknowledge;
+pub use edits::{EditAction, EditedHeader, refused_edit};
 pub use espv2_templates::{Espv2Segment, Espv2TemplateForm, espv2_template};
 use inputs::Inputs;
 use policies::Policies;

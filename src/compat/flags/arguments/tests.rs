@@ -72,16 +72,16 @@ fn command_lines_are_read_as_by_argparse() {
         let mut found = BTreeMap::new();
         for (flag, source) in given.sources() {
             assert_eq!(source, Source::Flag);
-            let texts = given.all(flag).iter().map(|value| value.text.clone());
+            let mut texts = given.all(flag).iter().map(|value| value.text.clone());
             let kind = table::named(flag).expect("known").flag.kind;
             let value = match kind {
                 Kind::Switch | Kind::Help => Value::Bool(true),
                 Kind::List => texts.collect(),
                 Kind::Integer => {
-                    let number = texts.last().expect("a value").replace('_', "");
+                    let number = texts.next_back().expect("a value").replace('_', "");
                     number.trim().parse::<i64>().expect("a number").into()
                 }
-                Kind::Text | Kind::Choice(_) => texts.last().expect("a value").into(),
+                Kind::Text | Kind::Choice(_) => texts.next_back().expect("a value").into(),
             };
             found.insert(flag.to_owned(), value);
         }
