@@ -37,9 +37,6 @@ pub(super) fn run(held: HeldHangups, options: Options) -> Result<ExitCode, Comma
         let (config, notes) = espv2.config(name)?;
         log.subscribe()?;
         log_notes(&notes);
-        for warning in config.logged() {
-            warn!("{}", warning.one_line());
-        }
         let again = move || espv2.config(Path::new(NAME)).map(|(config, _)| config);
         process.serve(config, ConfigSource::made(name, again), |_| Ok(()))
     })

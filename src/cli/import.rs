@@ -15,9 +15,7 @@ pub(super) struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Kind {
-    /// Translate the flags of ESPv2 and ESP, with the description that they name.
-    ///
-    /// The environment variables of ESPv2's serverless image are not read.
+    /// Translate the flags and the environment variables of ESPv2 and ESP, with the description that they name.
     Espv2(espv2::Options),
     /// Translate an OpenAPI document, 2.0 or 3.x, with the extensions of Google Cloud Endpoints.
     Openapi(FileOptions),
@@ -50,7 +48,9 @@ pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
     command.extend(flags.iter().cloned());
     // The file comes first, so that a flag that names one as well counts.
     let file = file.map(|file| format!("--service_json_path={file}"));
-    let translated = Espv2::new(file.into_iter().chain(flags).collect(), |_| None);
+    let has_variables = kind == "espv2";
+    let variable = move |name: &str| has_variables.then(|| std::env::var(name).ok()).flatten();
+    let translated = Espv2::new(file.into_iter().chain(flags).collect(), variable);
     if translated.asks_for_help() {
         print(&espv2::help())?;
         return Ok(ExitCode::SUCCESS);

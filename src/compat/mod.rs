@@ -71,7 +71,7 @@ impl Espv2 {
         options.is_ok_and(|options| options.wants_help)
     }
 
-    /// Makes the configuration. Messages call it `name`.
+    /// Makes the configuration. Messages call it `name`. The notes have its warnings, too.
     ///
     /// # Errors
     ///
@@ -84,11 +84,12 @@ impl Espv2 {
         } = self.translated(name, None, true)?;
         let Translation {
             text,
-            notes,
+            mut notes,
             origins,
         } = translation;
         let config = Config::parse_made(&text, name, sources);
         let config = config.map_err(|error| located(error, &origins, |_| true))?;
+        notes.add_warnings(&config.warnings, &origins);
         Ok((config, notes))
     }
 
@@ -114,7 +115,7 @@ impl Espv2 {
             origins,
         } = translation;
         match Config::parse_made(&text, name, sources) {
-            Ok(config) => notes.add_warnings(config.warnings.iter()),
+            Ok(config) => notes.add_warnings(&config.warnings, &origins),
             Err(error) => {
                 // The files of TLS may be on another machine.
                 let is_of_file = |d: &Diagnostic| d.path.contains(".tls.");

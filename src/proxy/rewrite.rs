@@ -84,8 +84,8 @@ fn append(variables: &Variables, path: &[u8], target: &mut Vec<u8>) {
         separator = Some(b'&');
         target.extend_from_slice(name.as_bytes());
         target.push(b'=');
-        for &byte in value {
-            match encoded_in_query(byte) {
+        for (at, &byte) in value.iter().enumerate() {
+            match encoded_in_query(&value[at..]) {
                 Some(encoded) => target.extend_from_slice(encoded),
                 None => target.push(byte),
             }
@@ -93,14 +93,17 @@ fn append(variables: &Variables, path: &[u8], target: &mut Vec<u8>) {
     }
 }
 
-/// Returns the encoded form of a byte that has a meaning in a query and none in a path.
-fn encoded_in_query(byte: u8) -> Option<&'static [u8; 3]> {
-    match byte {
-        b'&' => Some(b"%26"),
-        b'=' => Some(b"%3D"),
-        b'+' => Some(b"%2B"),
-        b';' => Some(b"%3B"),
-        b'#' => Some(b"%23"),
+/// Returns the encoded form of the first byte of a value if it has a meaning in a query and none in a path, or
+/// begins no encoding although it is `%`: a lenient reader could take what follows for a part of it.
+fn encoded_in_query(value: &[u8]) -> Option<&'static [u8; 3]> {
+    match value {
+        [b'&', ..] => Some(b"%26"),
+        [b'=', ..] => Some(b"%3D"),
+        [b'+', ..] => Some(b"%2B"),
+        [b';', ..] => Some(b"%3B"),
+        [b'#', ..] => Some(b"%23"),
+        [b'%', one, other, ..] if one.is_ascii_hexdigit() && other.is_ascii_hexdigit() => None,
+        [b'%', ..] => Some(b"%25"),
         _ => None,
     }
 }
@@ -108,9 +111,7 @@ fn encoded_in_query(byte: u8) -> Option<&'static [u8; 3]> {
 /// Returns the number of bytes that the variables of a path have in a query, at most.
 fn appended(variables: &Variables, path: &[u8]) -> usize {
     let of = |(name, value): (&str, &[u8])| {
-        let encoded = value
-            .iter()
-            .filter(|&&byte| encoded_in_query(byte).is_some());
+        let encoded = (0..value.len()).filter(|&at| encoded_in_query(&value[at..]).is_some());
         name.len() + "?=".len() + value.len() + 2 * encoded.count()
     };
     variables.values(path).map(of).sum()

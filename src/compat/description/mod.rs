@@ -19,6 +19,7 @@ pub use template::Template;
 
 use crate::config::{Diagnostic, Shape, Tree, TreeValue};
 use reader::Reader;
+use std::borrow::Cow;
 use std::path::Path;
 
 /// Reads the description `text`, which messages call `file`.
@@ -27,7 +28,7 @@ use std::path::Path;
 ///
 /// Returns everything that is wrong with it, in the order of the file.
 pub fn read(text: &str, file: &Path) -> Result<Description, Vec<Diagnostic>> {
-    let tree = Tree::read(text, file)?;
+    let tree = Tree::read(&without_surrogates(text), file)?;
     let root = tree.root();
     let mut reader = Reader::new(file);
     let description = match kind(&mut reader, root) {
@@ -42,6 +43,44 @@ pub fn read(text: &str, file: &Path) -> Result<Description, Vec<Diagnostic>> {
         remarks,
         ..description
     })
+}
+
+/// Puts characters in the place of JSON's pairs of surrogates, such as `\ud83d\ude00`, which YAML does not have.
+/// Only JSON has them: a text that is not a mapping in braces stays as it is.
+fn without_surrogates(text: &str) -> Cow<'_, str> {
+    const PAIR: usize = "\\ud83d\\ude00".len();
+    let is_json = text
+        .trim_start_matches('\u{feff}')
+        .trim_start()
+        .starts_with('{');
+    if !is_json || !text.contains("\\u") {
+        return Cow::Borrowed(text);
+    }
+    let unit = |escape: &str| u16::from_str_radix(escape.strip_prefix("\\u")?, 16).ok();
+    let mut replaced = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        replaced.push_str(before);
+        let pair = escape.get(..PAIR).and_then(|pair| {
+            let units = [unit(pair.get(..PAIR / 2)?)?, unit(pair.get(PAIR / 2..)?)?];
+            let is_pair = (0xd800..0xdc00).contains(&units[0]);
+            let character = char::decode_utf16(units).next()?.ok()?;
+            is_pair.then_some(character)
+        });
+        if let Some(character) = pair {
+            replaced.push(character);
+            rest = &escape[PAIR..];
+            continue;
+        }
+        // A backslash and what it escapes stay together.
+        let escaped = escape.chars().nth(1).map_or(0, char::len_utf8);
+        let (kept, behind) = escape.split_at(1 + escaped);
+        replaced.push_str(kept);
+        rest = behind;
+    }
+    replaced.push_str(rest);
+    Cow::Owned(replaced)
 }
 
 /// Finds the form of a description; one of neither form is an error.

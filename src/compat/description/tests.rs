@@ -184,6 +184,21 @@ fn too_much_is_refused_and_many_errors_are_counted() {
 }
 
 #[test]
+fn json_writes_characters_as_pairs_of_surrogates() {
+    for (text, expected) in [
+        (r#"{"a": "\ud83d\ude00"}"#, "{\"a\": \"\u{1f600}\"}"),
+        (r#"{"a": "\\ud83d\ude00"}"#, r#"{"a": "\\ud83d\ude00"}"#),
+        (r#"{"a": "\ud83d"}"#, r#"{"a": "\ud83d"}"#),
+        (r#"{"a": "\u00e9\n"}"#, r#"{"a": "\u00e9\n"}"#),
+        (r#"a: "\ud83d\ude00""#, r#"a: "\ud83d\ude00""#),
+        ("{\\", "{\\"),
+        ("{\\u\u{e9}", "{\\u\u{e9}"),
+    ] {
+        assert_eq!(without_surrogates(text), expected, "{text}");
+    }
+}
+
+#[test]
 fn a_large_document_of_json_is_read_within_seconds() {
     let mut text = r#"{"name": "s", "apis": [{"name": "a", "methods": ["#.to_owned();
     for method in 0..2_000 {

@@ -51,11 +51,21 @@ pub(super) fn arguments(
 /// Splits a list of arguments, at the delimiter that it starts with between carets, else at commas.
 /// Returns `None` if that delimiter is empty.
 fn split(value: &str) -> Option<std::str::Split<'_, &str>> {
+    let value = unquoted(value);
     let named = value
         .strip_prefix('^')
         .and_then(|rest| rest.split_once('^'));
     let (delimiter, list) = named.unwrap_or((DELIMITER, value));
     (!delimiter.is_empty()).then(|| list.split(delimiter))
+}
+
+/// Takes the quotes off that a shell or a file of variables left around a whole list.
+fn unquoted(value: &str) -> &str {
+    let inner = ['"', '\''].iter().find_map(|&quote| {
+        let inner = value.strip_prefix(quote)?.strip_suffix(quote)?;
+        (!inner.contains(quote)).then_some(inner)
+    });
+    inner.unwrap_or(value)
 }
 
 #[cfg(test)]
@@ -76,6 +86,9 @@ mod tests {
             ("^++^", Some(&[""])),
             ("^--a,--b", Some(&["^--a", "--b"])),
             ("--a=^x^,--b", Some(&["--a=^x^", "--b"])),
+            (r#""--a,--b=c""#, Some(&["--a", "--b=c"])),
+            ("'^|^--a|--b'", Some(&["--a", "--b"])),
+            (r#""--a","--b""#, Some(&[r#""--a""#, r#""--b""#])),
             ("^^--a,--b", None),
             ("^^", None),
         ] {

@@ -145,14 +145,29 @@ impl Notes {
     }
 
     /// Adds what the check of the configuration has found.
-    pub(super) fn add_warnings<'a>(&mut self, found: impl Iterator<Item = &'a Diagnostic>) {
-        // A `dangerously_` key is among the dangers already.
-        let found = found.filter(|warning| warning.name != Some(WarningName::DangerousKey));
-        let lines = found.map(|warning| match &warning.hint {
-            Some(hint) => format!("{}: {}; {hint}", warning.path, warning.message),
-            None => format!("{}: {}", warning.path, warning.message),
-        });
-        self.warnings.extend(lines);
+    pub(super) fn add_warnings(&mut self, found: &[Diagnostic], origins: &Origins) {
+        for warning in found {
+            // A `dangerously_` key is among the dangers already.
+            if warning.name == Some(WarningName::DangerousKey) {
+                continue;
+            }
+            let Diagnostic {
+                path,
+                message,
+                hint,
+                ..
+            } = origins.located(warning.clone());
+            let subject = match warning.name {
+                // It is about the policy, and each route with it has one.
+                Some(WarningName::GrpcWebWithoutPreset) => "--cors_allow_headers".to_owned(),
+                _ => path,
+            };
+            let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+            let line = format!("{subject}: {message}{hint}");
+            if !self.warnings.contains(&line) {
+                self.warnings.push(line);
+            }
+        }
     }
 
     /// Returns the comment at the top of a configuration that this command has made.

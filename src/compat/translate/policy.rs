@@ -261,7 +261,7 @@ impl Origins {
     fn of(notes: &mut Notes, cors: &CorsOptions) -> Result<Self, RegexError> {
         match &cors.origin {
             OriginOption::Any => Ok(Self::one(quoted("*"), OriginPattern::Any)),
-            OriginOption::Exact(text) => Ok(Self::exact(text)),
+            OriginOption::Exact(text) => Ok(Self::exact(notes, text)),
             OriginOption::Regex { written, pattern } => Self::regex(notes, written, pattern),
         }
     }
@@ -275,7 +275,7 @@ impl Origins {
 
     /// Reads a text that ESPv2 compares byte by byte: it is never a pattern. One that no browser sends is
     /// among the flags' remarks.
-    fn exact(text: &str) -> Self {
+    fn exact(notes: &mut Notes, text: &str) -> Self {
         let plain = OriginPattern::parse(text).ok();
         let is_itself = |pattern: &OriginPattern| !pattern.is_wildcard() && pattern.text() == text;
         if let Some(pattern) = plain.filter(is_itself) {
@@ -286,6 +286,13 @@ impl Origins {
         {
             let written = format!("literal: {}", quoted(text));
             return Self::one(written, OriginPattern::Literal(literal));
+        }
+        if let Some(pattern) = OriginPattern::parse(text).ok().filter(|p| !p.is_wildcard()) {
+            notes.warn(format!(
+                "--cors_allow_origin: browsers leave a default port out, so that none sends `{text}`, and nothing \
+                 matches it; write `{}`",
+                pattern.text()
+            ));
         }
         Self::none()
     }

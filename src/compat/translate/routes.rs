@@ -149,10 +149,7 @@ impl<'a> Routes<'a> {
     pub(super) fn write(&self, text: &mut Text, options: &Options) {
         text.blank();
         text.line(0, "routes:");
-        let mut edits = EditsWriter {
-            has_description: self.has_description,
-            has_written: false,
-        };
+        let mut edits = EditsWriter::default();
         for route in &self.routes {
             route.write(text, options, &mut edits);
         }
@@ -481,14 +478,21 @@ impl Target<'_> {
 }
 
 /// The edits of fields, which all routes to a backend have: written once, and referred to.
+#[derive(Default)]
 struct EditsWriter {
-    has_description: bool,
     has_written: bool,
 }
 
-/// Fields in which ESPv2 tells backends the content of a token that it has checked. Here none is checked, so
-/// that they would be what a client says of itself.
-const UNCHECKED: [&str; 2] = ["x-endpoint-api-userinfo", "x-apigateway-api-userinfo"];
+/// Fields in which ESPv2 tells backends whose key or token it has checked. Here none is checked, so that they
+/// would be what a client says of itself.
+const UNCHECKED: [&str; 6] = [
+    "x-endpoint-api-userinfo",
+    "x-endpoint-api-consumer-type",
+    "x-endpoint-api-consumer-number",
+    "x-apigateway-api-userinfo",
+    "x-apigateway-api-consumer-type",
+    "x-apigateway-api-consumer-number",
+];
 
 // === impl EditsWriter ===
 
@@ -507,7 +511,7 @@ impl EditsWriter {
             ),
         ] {
             let unchecked = match key {
-                "request_headers" if self.has_description => &UNCHECKED[..],
+                "request_headers" => &UNCHECKED[..],
                 _ => &[],
             };
             if edits.is_empty() && unchecked.is_empty() {
@@ -528,6 +532,12 @@ impl EditsWriter {
                 }
             }
             if !removed.is_empty() {
+                if !unchecked.is_empty() {
+                    text.comment(
+                        6,
+                        "Only ESPv2 itself wrote these, of keys and tokens that it had checked.",
+                    );
+                }
                 text.line(6, &format!("remove: {}", list(removed)));
             }
             for (kind, fields) in [("set", set), ("add", add)] {

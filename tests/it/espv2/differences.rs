@@ -134,7 +134,7 @@ pub(super) const DIFFERENCES: &[Difference] = &[
     // === preflights ===
     Difference {
         name: "a malformed preflight is rejected",
-        reason: "ESPv2 takes several lines for one value and answers texts that are no origins, methods or headers, \
+        reason: "ESPv2 takes several lines for one value and answers texts that are not origins, methods or headers, \
                  which it reflects; with an empty Origin or method it hands the preflight to the backend",
         change: |asked, answer| {
             if !asked.has_preset() || !asked.is_malformed_preflight() {
