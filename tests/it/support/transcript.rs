@@ -85,6 +85,17 @@ fn shell(folder: &Path, script: &str) -> Output {
     let path = std::env::var("PATH").unwrap_or_default();
     let mut command = Command::new("sh");
     super::without_proxies(&mut command);
+    // `espv2` and `import espv2` read these.
+    for name in [
+        "PORT",
+        "ESPv2_ARGS",
+        "ESP_ARGS",
+        "CORS_PRESET",
+        "ENDPOINTS_SERVICE_PATH",
+        "ENDPOINTS_SERVICE_NAME",
+    ] {
+        command.env_remove(name);
+    }
     command
         .args(["-c", script])
         .current_dir(folder)
