@@ -10,6 +10,7 @@ mod document;
 mod envoy;
 mod exchange;
 mod generate;
+mod image;
 mod scenarios;
 mod templates;
 
