@@ -1,6 +1,6 @@
 //! The flag that was most likely meant by a name that is not one.
 
-use super::table::{self, Project};
+use super::table;
 
 /// Maximum bytes of a name that is compared; nothing is suggested for a longer one.
 const MAX_NAME: usize = 80;
@@ -17,10 +17,9 @@ pub(super) fn meant(name: &str) -> Option<&'static str> {
     };
     let wanted = plain(name);
     let long = table::all()
-        // The error about a danger names the flag that permits it; nothing else does.
-        .filter(|known| known.flag.project != Project::Own)
         .flat_map(|known| known.flag.names.iter().copied())
-        .filter(|name| name.starts_with("--"));
+        // The error about a danger names the flag that permits it; nothing else does.
+        .filter(|name| name.starts_with("--") && !name.contains("dangerously"));
     let (distance, nearest) = long
         .map(|known| (strsim::osa_distance(&wanted, &plain(known)), known))
         .min_by_key(|(distance, _)| *distance)?;

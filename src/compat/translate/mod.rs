@@ -105,6 +105,15 @@ impl Notes {
             }
             return notes;
         };
+        notes.info(format!(
+            "{} operations of {}, by its {}",
+            description.operations.len(),
+            match description.name.as_str() {
+                "" => "a service without a name",
+                name => name,
+            },
+            description.kind.as_str()
+        ));
         for remark in &description.remarks {
             notes.warn(remark.one_line());
         }

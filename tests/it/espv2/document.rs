@@ -30,7 +30,13 @@ fn flag_table() -> String {
             "warning" | "error" | "no effect" => format!("{mark}{kind}{mark}: {text}"),
             _ => effect,
         };
-        table += &format!("| `{}` | {effect} |\n", flag.usage());
+        let is_own = flag.names.iter().any(|name| name.starts_with("--corsgate"));
+        let of = match (flag.is_of_espv2, is_own) {
+            (true, _) => "",
+            (false, true) => " (corsgate's own)",
+            (false, false) => " (ESP's)",
+        };
+        table += &format!("| `{}`{of} | {effect} |\n", flag.usage());
     }
     table
 }
