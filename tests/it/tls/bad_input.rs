@@ -82,7 +82,15 @@ fn garbage_ends_the_connection_and_harms_nothing_else() {
         ("dots alone", with_name(b"......"), Some(ALERT)),
         (
             "another length",
-            [&hello[..4], &[hello[4] - 1], &hello[5..]].concat(),
+            // The byte behind the shorter record is not the type of a record; the last one of the hello may be, by
+            // the order of its extensions, which is random.
+            [
+                &hello[..4],
+                &[hello[4] - 1],
+                &hello[5..hello.len() - 1],
+                &[0],
+            ]
+            .concat(),
             Some(ALERT),
         ),
         (
