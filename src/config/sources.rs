@@ -63,7 +63,7 @@ impl Sources {
     ///
     /// # Errors
     ///
-    /// The same as [`Sources::read_config`].
+    /// Fails also for a folder, a pipe or a device, and for a file that is too large.
     pub fn read_description(&mut self, path: &Path) -> io::Result<String> {
         self.take(path, content_of(path, MAX_DESCRIPTION_BYTES))
     }
