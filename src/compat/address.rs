@@ -3,7 +3,7 @@
 //! *Invariant:* host and path can be written into a configuration as they are: no character in them has
 //! a meaning there.
 
-use super::fault::Fault;
+use crate::config::Problem;
 use crate::routing::has_dot_segment;
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -70,10 +70,10 @@ impl Address {
     /// # Errors
     ///
     /// Fails if the scheme is another one, or host, port or path are not valid.
-    pub fn parse(text: &str, default: Scheme) -> Result<Self, Fault> {
+    pub fn parse(text: &str, default: Scheme) -> Result<Self, Problem> {
         if text.len() > MAX_BYTES {
             let message = format!("the address is longer than {MAX_BYTES} bytes");
-            return Err(Fault::new(message, "write a shorter one"));
+            return Err(Problem::new(message, "write a shorter one"));
         }
         let (scheme, rest) = match text.split_once("://") {
             None => (default, text),
@@ -88,11 +88,11 @@ impl Address {
         };
         if let Some(bad) = path.chars().find(|c| !is_of_path(*c)) {
             let message = format!("no path has {bad:?} in it");
-            return Err(Fault::new(message, "write it as in a URL, such as `%20`"));
+            return Err(Problem::new(message, "write it as in a URL, such as `%20`"));
         }
         if path.contains("//") || has_dot_segment(path) {
             let message = format!("servers read the path `{path}` in several ways");
-            return Err(Fault::new(message, "write it without `//`, `.` and `..`"));
+            return Err(Problem::new(message, "write it without `//`, `.` and `..`"));
         }
         Ok(Self {
             scheme,
@@ -118,28 +118,28 @@ impl fmt::Display for Address {
     }
 }
 
-fn scheme_of(text: &str) -> Result<Scheme, Fault> {
+fn scheme_of(text: &str) -> Result<Scheme, Problem> {
     let mut all = Scheme::ALL.into_iter();
     let scheme = all.find(|scheme| scheme.as_str().eq_ignore_ascii_case(text));
     scheme.ok_or_else(|| {
         let message = format!("`{text}` is not the scheme of a backend");
-        Fault::new(message, "write `http`, `https`, `grpc` or `grpcs`")
+        Problem::new(message, "write `http`, `https`, `grpc` or `grpcs`")
     })
 }
 
-fn port_of(text: &str) -> Result<u16, Fault> {
+fn port_of(text: &str) -> Result<u16, Problem> {
     let is_digits = text.bytes().all(|b| b.is_ascii_digit());
     let port = text.parse().ok().filter(|port| is_digits && *port != 0);
     port.ok_or_else(|| {
         let message = format!("`{text}` is not a port");
-        Fault::new(message, "write a number from 1 to 65535")
+        Problem::new(message, "write a number from 1 to 65535")
     })
 }
 
 /// Splits an authority into host and port, and checks the host.
-fn host_and_port(authority: &str) -> Result<(String, Option<&str>), Fault> {
+fn host_and_port(authority: &str) -> Result<(String, Option<&str>), Problem> {
     if authority.contains('@') {
-        return Err(Fault::new(
+        return Err(Problem::new(
             "the address has a user's name in it",
             "write `HOST:PORT` alone",
         ));
@@ -162,7 +162,7 @@ fn host_and_port(authority: &str) -> Result<(String, Option<&str>), Fault> {
         },
     };
     if host.is_empty() {
-        return Err(Fault::new(
+        return Err(Problem::new(
             "the address has no host",
             "write it as `https://HOST:PORT/PATH`",
         ));
@@ -174,9 +174,9 @@ fn host_and_port(authority: &str) -> Result<(String, Option<&str>), Fault> {
     }
 }
 
-fn bad_host(text: &str) -> Fault {
+fn bad_host(text: &str) -> Problem {
     let message = format!("`{text}` is not a host");
-    Fault::new(
+    Problem::new(
         message,
         "write a name or an IP address, one of IPv6 within `[ ]`",
     )
@@ -234,7 +234,7 @@ mod tests {
         ] {
             let actual = match Address::parse(text, Scheme::Https) {
                 Ok(address) => address.to_string(),
-                Err(fault) => fault.message.into_owned(),
+                Err(problem) => problem.message,
             };
             assert_eq!(actual, expected, "{text}");
         }

@@ -12,12 +12,10 @@
 
 mod address;
 pub mod description;
-mod fault;
 pub mod flags;
 mod translate;
 
 pub use address::{Address, Scheme};
-pub use fault::Fault;
 pub use translate::Notes;
 
 use crate::config::{Config, ConfigError, Diagnostic, Severity, Sources};

@@ -249,6 +249,14 @@ impl<T> Default for Firsts<T> {
 // === impl Problem ===
 
 impl Problem {
+    /// Makes a problem with its remedy.
+    pub(crate) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            hint: Some(hint.into()),
+        }
+    }
+
     /// Adds the remedy.
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

@@ -9,15 +9,15 @@
 
 use super::espv2_template::Espv2Template;
 use super::router::Table;
-use super::template::{MAX_SEGMENTS, Segment};
+use super::segment_tree::SegmentTree;
+use super::template::MAX_SEGMENTS;
 use arrayvec::ArrayVec;
 use std::collections::BTreeMap;
 
 /// The templates of a host.
 #[derive(Debug)]
 pub(super) struct Espv2Templates {
-    /// The first node is the root.
-    nodes: Vec<Node>,
+    tree: SegmentTree<Ends>,
     rests: Vec<Rest>,
     /// Bytes of the longest verb; no longer one is ever looked up.
     longest_verb: usize,
@@ -25,11 +25,9 @@ pub(super) struct Espv2Templates {
     has_colons: bool,
 }
 
+/// The templates that end at one node.
 #[derive(Debug, Default)]
-struct Node {
-    literals: Table<u32>,
-    /// The node behind `*`.
-    any: Option<u32>,
+struct Ends {
     /// The index of the templates that go on with `**`.
     rest: Option<usize>,
     /// The place of the template that ends here.
@@ -99,7 +97,7 @@ pub(super) struct Espv2Spine(ArrayVec<Step, { MAX_SEGMENTS + 1 }>);
 impl Espv2Templates {
     pub(super) fn new(has_colons: bool) -> Self {
         Self {
-            nodes: vec![Node::default()],
+            tree: SegmentTree::default(),
             rests: Vec::new(),
             longest_verb: 0,
             has_colons,
@@ -111,23 +109,7 @@ impl Espv2Templates {
     pub(super) fn place(&mut self, template: &Espv2Template, next: usize) -> usize {
         let verb_len = template.verb.as_ref().map_or(0, String::len);
         self.longest_verb = verb_len.max(self.longest_verb);
-        let mut at = 0;
-        for segment in &template.front {
-            // There are never as many nodes as `u32` has numbers.
-            let new = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
-            let node = &mut self.nodes[at as usize];
-            at = match segment {
-                Segment::Any => *node.any.get_or_insert(new),
-                Segment::Literal(text) => {
-                    let child = node.literals.entry(text.as_bytes().into());
-                    *child.or_insert(new)
-                }
-            };
-            if at == new {
-                self.nodes.push(Node::default());
-            }
-        }
-        let node = &mut self.nodes[at as usize];
+        let node = self.tree.enter(&template.front);
         match (&template.tail, &template.verb) {
             (None, None) => *node.end.get_or_insert(next),
             (None, Some(verb)) => {
@@ -165,7 +147,7 @@ impl Espv2Templates {
     pub(super) fn spine(&self, path: &Espv2Path<'_>) -> Espv2Spine {
         let mut steps = ArrayVec::new();
         let root = Step {
-            node: 0,
+            node: SegmentTree::<Ends>::ROOT,
             at: 0,
             is_whole: true,
             is_before_verb: false,
@@ -188,9 +170,7 @@ impl Espv2Templates {
         path: &Espv2Path<'_>,
         visit: &mut impl FnMut(usize) -> Option<T>,
     ) -> Option<T> {
-        let Node {
-            rest, end, verbs, ..
-        } = &self.nodes[step.node as usize];
+        let Ends { rest, end, verbs } = &self.tree.node(step.node).ends;
         let is_end = step.at == path.path.len() || step.at + 1 == path.path.len();
         if step.is_whole
             && is_end
@@ -232,7 +212,7 @@ impl Espv2Templates {
 
     /// Follows the next segment as a literal one.
     fn literal(&self, step: Step, path: &Espv2Path<'_>) -> Option<Step> {
-        let literals = &self.nodes[step.node as usize].literals;
+        let literals = &self.tree.node(step.node).literals;
         if literals.is_empty() {
             return None;
         }
@@ -250,7 +230,7 @@ impl Espv2Templates {
 
     /// Follows the next segment as `*`.
     fn any(&self, step: Step, path: &Espv2Path<'_>) -> Option<Step> {
-        let node = self.nodes[step.node as usize].any?;
+        let node = self.tree.node(step.node).any?;
         let segments = path.next(step)?;
         let is_match = |text: &[u8]| !text.is_empty() && (self.has_colons || !text.contains(&b':'));
         let is_whole = is_match(segments.whole);
@@ -266,26 +246,13 @@ impl Espv2Templates {
     /// Returns the number of branches that one path can be followed along, at most, those from the right
     /// included.
     pub(super) fn ways(&self) -> usize {
-        self.ways_from(0)
-    }
-
-    fn ways_from(&self, node: u32) -> usize {
-        let Node {
-            literals,
-            any,
-            rest,
-            ..
-        } = &self.nodes[node as usize];
-        let literals = literals.values().map(|child| self.ways_from(*child));
-        let any = any.map_or(0, |child| self.ways_from(child));
-        let ways = literals.max().unwrap_or(0).saturating_add(any);
-        ways.saturating_add(usize::from(rest.is_some())).max(1)
+        self.tree.ways(|ends| usize::from(ends.rest.is_some()))
     }
 
     /// Returns all places.
     pub(super) fn places(&self) -> impl Iterator<Item = usize> {
-        let nodes = self.nodes.iter();
-        let ends = nodes.flat_map(|node| node.end.into_iter().chain(node.verbs.values().copied()));
+        let ends = self.tree.ends();
+        let ends = ends.flat_map(|ends| ends.end.into_iter().chain(ends.verbs.values().copied()));
         let rests = self.rests.iter();
         let rests = rests.flat_map(|rest| rest.alone.into_iter().chain(rest.places.clone()));
         ends.chain(rests)

@@ -17,6 +17,7 @@ mod paths;
 mod readings;
 mod route_request;
 mod router;
+mod segment_tree;
 mod template;
 mod templates;
 mod variables;

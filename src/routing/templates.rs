@@ -6,21 +6,18 @@
 //! segment can double their number. [`Templates::ways`] bounds it, and the configuration refuses
 //! templates with too many.
 
-use super::router::Table;
-use super::template::{Segment, Template};
+use super::segment_tree::SegmentTree;
+use super::template::Template;
 
 /// Templates without a verb, or with the same one.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Templates {
-    /// The first node is the root.
-    nodes: Vec<Node>,
+    tree: SegmentTree<Ends>,
 }
 
+/// The templates that end at one node.
 #[derive(Debug, Default)]
-struct Node {
-    literals: Table<u32>,
-    /// The node behind `*`. The root is behind nothing.
-    any: Option<u32>,
+struct Ends {
     /// The place of the template that ends here.
     end: Option<usize>,
     /// The place of the template that goes on with `**`.
@@ -29,50 +26,26 @@ struct Node {
 
 // === impl Templates ===
 
-impl Default for Templates {
-    fn default() -> Self {
-        Self {
-            nodes: vec![Node::default()],
-        }
-    }
-}
-
 impl Templates {
-    pub(super) const ROOT: u32 = 0;
+    pub(super) const ROOT: u32 = SegmentTree::<Ends>::ROOT;
 
     /// Returns the place of a template; it is `next` if the template is new.
     pub(super) fn place(&mut self, template: &Template, next: usize) -> usize {
-        let mut at = Self::ROOT;
-        for segment in &template.segments {
-            // There are never as many nodes as `u32` has numbers.
-            let new = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
-            let node = &mut self.nodes[at as usize];
-            at = match segment {
-                Segment::Any => *node.any.get_or_insert(new),
-                Segment::Literal(text) => {
-                    let child = node.literals.entry(text.as_bytes().into());
-                    *child.or_insert(new)
-                }
-            };
-            if at == new {
-                self.nodes.push(Node::default());
-            }
-        }
-        let node = &mut self.nodes[at as usize];
+        let ends = self.tree.enter(&template.segments);
         let place = match template.has_rest {
-            true => &mut node.rest,
-            false => &mut node.end,
+            true => &mut ends.rest,
+            false => &mut ends.end,
         };
         *place.get_or_insert(next)
     }
 
     pub(super) fn has_any(&self, node: u32) -> bool {
-        self.nodes[node as usize].any.is_some()
+        self.tree.node(node).any.is_some()
     }
 
     /// Returns the node behind the literal segment that begins with the slash at `at`, and the end of it.
     pub(super) fn literal(&self, node: u32, path: &[u8], at: usize) -> Option<(u32, usize)> {
-        let literals = &self.nodes[node as usize].literals;
+        let literals = &self.tree.node(node).literals;
         if literals.is_empty() {
             return None;
         }
@@ -83,7 +56,7 @@ impl Templates {
 
     /// Returns the node behind `*`, and the end of the segment that begins with the slash at `at`.
     fn any(&self, node: u32, path: &[u8], at: usize) -> Option<(u32, usize)> {
-        let child = self.nodes[node as usize].any?;
+        let child = self.tree.node(node).any?;
         let segment = segment(path, at)?;
         (!segment.is_empty()).then_some((child, at + 1 + segment.len()))
     }
@@ -96,7 +69,7 @@ impl Templates {
         at: usize,
         visit: &mut impl FnMut(usize) -> Option<T>,
     ) -> Option<T> {
-        let Node { end, rest, .. } = &self.nodes[node as usize];
+        let Ends { end, rest } = &self.tree.node(node).ends;
         if at == path.len() {
             // `**` may be nothing at all.
             return end.and_then(&mut *visit).or_else(|| rest.and_then(visit));
@@ -125,21 +98,13 @@ impl Templates {
     /// Returns the number of branches that one path can be followed along, at most: no path has more,
     /// though all may have fewer.
     pub(super) fn ways(&self) -> usize {
-        self.ways_from(Self::ROOT)
-    }
-
-    fn ways_from(&self, node: u32) -> usize {
-        let Node { literals, any, .. } = &self.nodes[node as usize];
-        let literals = literals.values().map(|child| self.ways_from(*child));
-        let any = any.map_or(0, |child| self.ways_from(child));
-        literals.max().unwrap_or(0).saturating_add(any).max(1)
+        self.tree.ways(|_| 0)
     }
 
     /// Returns all places.
     pub(super) fn places(&self) -> impl Iterator<Item = usize> {
-        self.nodes
-            .iter()
-            .flat_map(|node| node.end.into_iter().chain(node.rest))
+        let ends = self.tree.ends();
+        ends.flat_map(|ends| ends.end.into_iter().chain(ends.rest))
     }
 }
 

@@ -30,8 +30,8 @@ impl Backends {
             None => None,
             Some((text, field)) => match Address::parse(text, Scheme::Https) {
                 Ok(address) => Some(address),
-                Err(fault) => {
-                    reader.fault(field, fault);
+                Err(problem) => {
+                    reader.problem(field, problem);
                     return None;
                 }
             },

@@ -103,9 +103,9 @@ impl Operations {
 pub(super) fn template(reader: &mut Reader<'_>, text: &str, at: TreeValue<'_>) -> Option<Template> {
     match Template::parse(text) {
         Ok(template) => Some(template),
-        Err(fault) => {
-            let message = format!("`{text}` is not a path template: {}", fault.message);
-            reader.error(at, message, fault.hint);
+        Err(problem) => {
+            let message = format!("`{text}` is not a path template: {}", problem.message);
+            reader.error(at, message, problem.hint.unwrap_or_default());
             None
         }
     }

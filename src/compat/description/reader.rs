@@ -1,8 +1,6 @@
 //! Reads fields of a description's values, and collects everything that is wrong with them.
 
-use crate::compat::fault::Fault;
-use crate::config::{Diagnostic, Severity, Shape, TreeValue};
-use std::borrow::Cow;
+use crate::config::{Diagnostic, Problem, Severity, Shape, TreeValue};
 use std::path::Path;
 
 /// Maximum number of errors that are listed, and of remarks; the others are counted.
@@ -50,28 +48,28 @@ impl<'a> Reader<'a> {
     pub(super) fn error(
         &mut self,
         value: TreeValue<'_>,
-        message: impl Into<Cow<'static, str>>,
-        hint: impl Into<Cow<'static, str>>,
+        message: impl Into<String>,
+        hint: impl Into<String>,
     ) {
-        let fault = Fault::new(message, hint);
-        self.errors.push(Severity::Error, self.file, value, fault);
+        let problem = Problem::new(message, hint);
+        self.errors.push(Severity::Error, self.file, value, problem);
     }
 
-    /// Adds a fault of `value` as an error.
-    pub(super) fn fault(&mut self, value: TreeValue<'_>, fault: Fault) {
-        self.errors.push(Severity::Error, self.file, value, fault);
+    /// Adds a problem of `value` as an error.
+    pub(super) fn problem(&mut self, value: TreeValue<'_>, problem: Problem) {
+        self.errors.push(Severity::Error, self.file, value, problem);
     }
 
     /// Adds a warning about `value`.
     pub(super) fn remark(
         &mut self,
         value: TreeValue<'_>,
-        message: impl Into<Cow<'static, str>>,
-        hint: impl Into<Cow<'static, str>>,
+        message: impl Into<String>,
+        hint: impl Into<String>,
     ) {
-        let fault = Fault::new(message, hint);
+        let problem = Problem::new(message, hint);
         self.remarks
-            .push(Severity::Warning, self.file, value, fault);
+            .push(Severity::Warning, self.file, value, problem);
     }
 
     /// Returns the field of a mapping whose name is `name`, or the same name in camel case; `None` if it
@@ -175,7 +173,7 @@ impl<'a> Reader<'a> {
 // === impl Found ===
 
 impl Found {
-    fn push(&mut self, severity: Severity, file: &Path, value: TreeValue<'_>, fault: Fault) {
+    fn push(&mut self, severity: Severity, file: &Path, value: TreeValue<'_>, problem: Problem) {
         if self.listed.len() == MAX_LISTED {
             self.more += 1;
             return;
@@ -191,8 +189,8 @@ impl Found {
             place: Some(value.place()),
             path: value.path(),
             value: value_there,
-            message: fault.message.into_owned(),
-            hint: Some(fault.hint.into_owned()),
+            message: problem.message,
+            hint: problem.hint,
             probes: Vec::new(),
         };
         self.listed.push(diagnostic.shortened());

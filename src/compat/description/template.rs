@@ -1,7 +1,6 @@
 //! A path template as a description of a service has it. `config` reads it, as ESPv2 does.
 
-use crate::compat::fault::Fault;
-use crate::config::{Espv2Segment, Espv2TemplateForm, espv2_template};
+use crate::config::{Espv2Segment, Espv2TemplateForm, Problem, espv2_template};
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
@@ -30,13 +29,12 @@ impl Template {
     ///
     /// Fails if the text does not follow the grammar, has a character that no path has, or has too many
     /// segments.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, Problem> {
         let Espv2TemplateForm {
             segments,
             verb,
             variables,
-        } = espv2_template(text)
-            .map_err(|problem| Fault::new(problem.message, problem.hint.unwrap_or_default()))?;
+        } = espv2_template(text)?;
         let is_wildcard = |segment: &Espv2Segment| !matches!(segment, Espv2Segment::Literal(_));
         let variables = variables.into_iter().filter_map(|(name, range)| {
             let mut own = segments.get(range.clone())?.iter();

@@ -5,8 +5,7 @@ use super::given::Given;
 use super::options::{BackendTls, CertificateFiles};
 use super::report::{Report, Source};
 use crate::compat::address::{Address, Scheme};
-use crate::compat::fault::Fault;
-use crate::config::MAX_RETRIES;
+use crate::config::{MAX_RETRIES, Problem};
 
 const BACKEND: &str = "--backend";
 const RETRIES: &str = "--backend_retry_num";
@@ -37,8 +36,8 @@ pub(super) fn address(given: &Given, report: &mut Report) -> Address {
     };
     let address = match Address::parse(&value.text, Scheme::Http) {
         Ok(address) => address,
-        Err(Fault { message, hint }) => {
-            report.error(BACKEND, value.source, message, hint);
+        Err(Problem { message, hint }) => {
+            report.error(BACKEND, value.source, message, hint.unwrap_or_default());
             return default();
         }
     };

@@ -1,6 +1,6 @@
 //! A `path_template` in the syntax of Google's ESPv2, read into a rule.
 
-use super::matches::is_in_paths;
+use super::template_text::TemplateText;
 use super::templates::MAX_TEMPLATE;
 use crate::config::error::Problem;
 use crate::routing::{
@@ -30,7 +30,7 @@ pub enum Espv2Segment {
 
 /// The parts of a template that have been read.
 struct Reader<'a> {
-    text: &'a str,
+    text: TemplateText<'a>,
     rest: &'a str,
     front: Vec<Segment>,
     tail: Option<Vec<String>>,
@@ -77,7 +77,8 @@ pub(super) fn parse_espv2_template(
 
 /// Reads a template, and checks it.
 fn read(text: &str) -> Result<(Reader<'_>, Option<String>), Problem> {
-    let is = |what: &str| Problem::from(format!("`{text}`{what}"));
+    let template = TemplateText(text);
+    let is = |what: &str| template.is(what);
     let Some(rest) = text.strip_prefix('/') else {
         let problem = is(" does not start with `/`");
         return Err(match text.is_empty() {
@@ -96,7 +97,7 @@ fn read(text: &str) -> Result<(Reader<'_>, Option<String>), Problem> {
         return Err(is(" has a dot segment, and requests with one are refused"));
     }
     let mut reader = Reader {
-        text,
+        text: template,
         rest,
         front: Vec::new(),
         tail: None,
@@ -139,7 +140,7 @@ impl<'a> Reader<'a> {
                 Ok(Some(normalized(verb)))
             }
             None if self.rest.is_empty() => Ok(None),
-            None => Err(self.whole_segments()),
+            None => Err(self.text.whole_segments()),
         }
     }
 
@@ -163,11 +164,8 @@ impl<'a> Reader<'a> {
         match PathMatch::espv2(self.front, self.tail, verb, has_colons) {
             Ok(rule) => Ok((rule, variables)),
             Err(TooManySegments) => {
-                let message = format!(
-                    "`{}` has {count} segments; at most {MAX_SEGMENTS}",
-                    self.text
-                );
-                Err(Problem::from(message).hint("write `**` for some of them"))
+                let what = format!(" has {count} segments; at most {MAX_SEGMENTS}");
+                Err(self.text.is(&what).hint("write `**` for some of them"))
             }
         }
     }
@@ -215,14 +213,7 @@ impl<'a> Reader<'a> {
 
     /// Reads a variable, whose segments are those of the template; `inner` is behind its brace.
     fn variable(&mut self, inner: &'a str) -> Result<(), Problem> {
-        let Some((inside, behind)) = inner.split_once('}') else {
-            let problem = self.is(": a `{` has no `}`");
-            return Err(problem.hint("write a variable as in `{book}` or `{name=books/*}`"));
-        };
-        if inside.contains('{') {
-            let problem = self.is(": a variable has another one in it");
-            return Err(problem.hint("write `*` in its place, as in `{name=shelves/*/books/*}`"));
-        }
+        let (inside, behind) = self.text.variable(inner)?;
         let (name, segments) = inside.split_once('=').unwrap_or((inside, "*"));
         let is_word = |word: &str| {
             let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"_-~$@".contains(&byte);
@@ -245,51 +236,29 @@ impl<'a> Reader<'a> {
         match behind.chars().next() {
             None | Some('/' | ':') => Ok(()),
             Some('?' | '#') => self.check_literal(behind),
-            Some(_) => Err(self.whole_segments()),
+            Some(_) => Err(self.text.whole_segments()),
         }
     }
 
     /// Checks the text of a segment or of a verb.
     fn check_literal(&self, text: &str) -> Result<(), Problem> {
         if text.starts_with('*') || text.contains('{') {
-            return Err(self.whole_segments());
+            return Err(self.text.whole_segments());
         }
-        if text.contains('}') {
-            let problem = self.is(": a `}` has no `{`");
-            return Err(problem.hint("write a variable as in `{book}` or `{name=books/*}`"));
-        }
-        if text.contains(['?', '#']) {
-            let problem = self.is(": a template has no query or fragment");
-            let end = self.text.find(['?', '#']).unwrap_or(self.text.len());
-            return Err(problem.hint(format!("write `{}`", &self.text[..end])));
-        }
-        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            let problem = self.is(" has white space or characters that are not ASCII");
-            return Err(problem.hint("percent-encode them, as requests do"));
-        }
-        // A colon can't be written in any other way.
-        if let Some((encoded, character)) = encoded_bare(text)
-            && character != ':'
-        {
-            let problem = self.is(&format!(": servers read `{encoded}` as `{character}`"));
-            return Err(problem.hint(format!("write `{character}`")));
-        }
-        match text.bytes().find(|byte| !is_in_paths(*byte)) {
-            Some(byte) => {
-                let problem = self.is(&format!(": `{}` is not in any path", char::from(byte)));
-                Err(problem.hint("write `{book}` or `*` for a segment"))
+        let encoded = |text: &str| match encoded_bare(text) {
+            // A colon can't be written in any other way.
+            Some((encoded, character)) if character != ':' => {
+                let problem = self.is(&format!(": servers read `{encoded}` as `{character}`"));
+                Err(problem.hint(format!("write `{character}`")))
             }
-            None => Ok(()),
-        }
-    }
-
-    fn whole_segments(&self) -> Problem {
-        let problem = self.is(": a wildcard or a variable stands for whole segments");
-        problem.hint("write it between slashes, as in `/books/{book}/pages`")
+            _ => Ok(()),
+        };
+        self.text
+            .check_literal(text, encoded, "write `{book}` or `*` for a segment")
     }
 
     fn is(&self, what: &str) -> Problem {
-        Problem::from(format!("`{}`{what}", self.text))
+        self.text.is(what)
     }
 }
 

@@ -17,6 +17,7 @@ mod rate_limits;
 mod routes;
 mod server;
 mod taken;
+mod template_text;
 mod templates;
 mod timeouts;
 mod tls;
@@ -67,15 +68,8 @@ pub(super) fn compile(
     } = match yaml::read(text, environment) {
         Ok(document) => document,
         Err(errors) => {
-            let diagnostic = |error: SyntaxError| Diagnostic {
-                place: error.place,
-                path: error.path,
-                ..Diagnostic::new(Severity::Error, file, error.problem)
-            };
-            let more = Diagnostic::of_more(Severity::Error, file, errors.more);
-            let errors = errors.kept.into_iter().map(diagnostic);
             return Err(ConfigError {
-                diagnostics: errors.map(Diagnostic::shortened).chain(more).collect(),
+                diagnostics: SyntaxError::diagnostics(errors, file),
                 sources,
             });
         }

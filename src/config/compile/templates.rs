@@ -1,7 +1,8 @@
 //! A `path_template`: google.api.http's syntax, read into a rule.
 //! <https://github.com/googleapis/googleapis/blob/master/google/api/http.proto>
 
-use super::matches::{check_encoded, is_in_paths};
+use super::matches::check_encoded;
+use super::template_text::TemplateText;
 use crate::config::error::Problem;
 use crate::routing::{
     Bound, MAX_SEGMENTS, PathMatch, Segment, TooManySegments, Variable, Variables, has_dot_segment,
@@ -14,7 +15,7 @@ pub(super) const MAX_TEMPLATE: usize = 2_048;
 
 /// The parts of a template that have been read.
 struct Reader<'a> {
-    text: &'a str,
+    text: TemplateText<'a>,
     rest: &'a str,
     segments: Vec<Segment>,
     has_rest: bool,
@@ -25,7 +26,8 @@ struct Reader<'a> {
 
 /// Parses a `path_template`.
 pub(super) fn parse_template(text: &str) -> Result<(PathMatch, Variables), Problem> {
-    let is = |what: &str| Problem::from(format!("`{text}`{what}"));
+    let template = TemplateText(text);
+    let is = |what: &str| template.is(what);
     let Some(rest) = text.strip_prefix('/') else {
         let problem = is(" does not start with `/`");
         // What follows the beginning of a regex may be anything.
@@ -52,7 +54,7 @@ pub(super) fn parse_template(text: &str) -> Result<(PathMatch, Variables), Probl
         return Err(is(" has a dot segment, and requests with one are refused"));
     }
     let reader = Reader {
-        text,
+        text: template,
         rest,
         segments: Vec::new(),
         has_rest: false,
@@ -92,11 +94,10 @@ impl<'a> Reader<'a> {
         let rule = PathMatch::template(self.segments, self.has_rest, verb);
         let rule = rule.map(|rule| (rule, variables));
         rule.map_err(|TooManySegments| {
-            let message = format!(
-                "`{}` has {count} segments; at most {MAX_SEGMENTS}",
-                self.text
-            );
-            Problem::from(message).hint("write `**` for the last ones, or a `path_prefix`")
+            let what = format!(" has {count} segments; at most {MAX_SEGMENTS}");
+            self.text
+                .is(&what)
+                .hint("write `**` for the last ones, or a `path_prefix`")
         })
     }
 
@@ -154,14 +155,7 @@ impl<'a> Reader<'a> {
 
     /// Reads a variable, whose segments are those of the template; `inner` is behind its brace.
     fn variable(&mut self, inner: &'a str) -> Result<(), Problem> {
-        let Some((inside, behind)) = inner.split_once('}') else {
-            let problem = self.is(": a `{` has no `}`");
-            return Err(problem.hint("write a variable as in `{book}` or `{name=books/*}`"));
-        };
-        if inside.contains('{') {
-            let problem = self.is(": a variable has another one in it");
-            return Err(problem.hint("write `*` in its place, as in `{name=shelves/*/books/*}`"));
-        }
+        let (inside, behind) = self.text.variable(inner)?;
         let (name, segments) = match inside.split_once('=') {
             Some((name, segments)) => (name, segments),
             None => (inside, "*"),
@@ -191,7 +185,7 @@ impl<'a> Reader<'a> {
             Some(verb) => self.set_verb(verb, rest.is_empty()),
             None if verb.is_empty() => Ok(()),
             None if verb.starts_with(['?', '#']) => self.check_literal(verb),
-            None => Err(self.whole_segments()),
+            None => Err(self.text.whole_segments()),
         }
     }
 
@@ -230,37 +224,13 @@ impl<'a> Reader<'a> {
             return Err(problem.hint(format!("write `{{{name}}}`, or `*`")));
         }
         if text.contains('*') || text.contains('{') {
-            return Err(self.whole_segments());
+            return Err(self.text.whole_segments());
         }
-        if text.contains('}') {
-            let problem = self.is(": a `}` has no `{`");
-            return Err(problem.hint("write a variable as in `{book}` or `{name=books/*}`"));
-        }
-        if text.contains(['?', '#']) {
-            let problem = self.is(": a template has no query or fragment");
-            let end = self.text.find(['?', '#']).unwrap_or(self.text.len());
-            return Err(problem.hint(format!("write `{}`", &self.text[..end])));
-        }
-        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            let problem = self.is(" has white space or characters that are not ASCII");
-            return Err(problem.hint("percent-encode them, as requests do"));
-        }
-        check_encoded(text)?;
-        match text.bytes().find(|byte| !is_in_paths(*byte)) {
-            Some(byte) => {
-                let problem = self.is(&format!(": `{}` is not in any path", char::from(byte)));
-                Err(problem.hint("a template is not a regex: write `{book}` or `*` for a segment"))
-            }
-            None => Ok(()),
-        }
-    }
-
-    fn whole_segments(&self) -> Problem {
-        let problem = self.is(": a wildcard or a variable stands for whole segments");
-        problem.hint("write it between slashes, as in `/books/{book}/pages`")
+        let hint = "a template is not a regex: write `{book}` or `*` for a segment";
+        self.text.check_literal(text, check_encoded, hint)
     }
 
     fn is(&self, what: &str) -> Problem {
-        Problem::from(format!("`{}`{what}", self.text))
+        self.text.is(what)
     }
 }

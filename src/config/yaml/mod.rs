@@ -9,6 +9,7 @@
 
 mod bounds;
 mod fitting;
+mod nodes;
 mod paths;
 mod places;
 mod tree;
@@ -18,7 +19,7 @@ pub(super) use places::Places;
 pub use tree::{Shape, Tree, Value as TreeValue};
 pub(super) use wording::Unknown;
 
-use super::error::{Firsts, Place, Problem};
+use super::error::{Diagnostic, Firsts, Place, Problem, Severity};
 use super::raw::RawConfig;
 use super::variables::{self, Environment, MAX_SUBSTITUTED, VariableError};
 use fitting::Fitting;
@@ -27,6 +28,7 @@ use places::{Stop, end_of};
 use serde::de::IgnoredAny;
 use serde_yaml::{Mapping, Value};
 use std::collections::HashMap;
+use std::path::Path;
 
 /// A document, as far as it could be read.
 #[derive(Debug)]
@@ -215,6 +217,18 @@ fn take_out_empty_keys(value: &mut Value, path: &str, misfits: &mut Firsts<Misfi
 // === impl SyntaxError ===
 
 impl SyntaxError {
+    /// Makes the diagnostics of a text that messages call `file`.
+    pub(super) fn diagnostics(errors: Firsts<Self>, file: &Path) -> Vec<Diagnostic> {
+        let diagnostic = |error: Self| Diagnostic {
+            place: error.place,
+            path: error.path,
+            ..Diagnostic::new(Severity::Error, file, error.problem)
+        };
+        let more = Diagnostic::of_more(Severity::Error, file, errors.more);
+        let errors = errors.kept.into_iter().map(diagnostic);
+        errors.map(Diagnostic::shortened).chain(more).collect()
+    }
+
     fn new(error: &serde_yaml::Error, text: &str) -> Self {
         let place = error.location().map(|location| Place {
             line: location.line(),

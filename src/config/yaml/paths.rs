@@ -8,7 +8,7 @@ pub(super) fn path_of(segments: &[Segment]) -> String {
     for segment in segments {
         match segment {
             Segment::Map { key } => push_key(&mut path, key),
-            Segment::Seq { index } => path.push_str(&format!("[{index}]")),
+            Segment::Seq { index } => push_index(&mut path, *index),
             Segment::Enum { .. } | Segment::Unknown => {}
         }
     }
@@ -21,4 +21,9 @@ pub(super) fn push_key(path: &mut String, key: &str) {
         path.push('.');
     }
     path.push_str(key);
+}
+
+/// Appends the index of an element, which counts from 0.
+pub(super) fn push_index(path: &mut String, index: usize) {
+    path.push_str(&format!("[{index}]"));
 }

@@ -10,6 +10,7 @@
 //! events are read: see `bounds`.
 
 use super::bounds::{Bounds, Excess, Limits, check_text};
+use super::nodes::{Name, Node, keep_within, path_of};
 use super::paths::push_key;
 use crate::config::error::{Firsts, Place, Problem};
 use crate::config::report::{Locator, Spot};
@@ -24,27 +25,11 @@ pub(super) use saphyr_parser::{Event, ScalarStyle};
 #[derive(Debug, Default)]
 pub(in crate::config) struct Places {
     /// All values; the first is the document itself.
-    nodes: Vec<Node>,
+    nodes: Vec<Node<Content>>,
     /// Keys that stand twice in one mapping: the path, the first place and the second.
     pub(super) duplicates: Firsts<(String, Place, Place)>,
     /// The values with variables in them, their variables replaced, by path.
     pub(super) substituted: HashMap<String, String>,
-}
-
-#[derive(Debug)]
-struct Node {
-    place: Place,
-    parent: usize,
-    name: Name,
-    content: Content,
-}
-
-/// The name of a value within the one around it.
-#[derive(Debug)]
-enum Name {
-    Document,
-    Key(Rc<str>),
-    Index(usize),
 }
 
 #[derive(Debug)]
@@ -91,12 +76,7 @@ impl Places {
             let taken = indexer.take(event, place);
             taken.map_err(|excess| Stop::Excess(place, excess))
         })?;
-        // A value that was left out may get a place behind a line break that the text does not
-        // have.
-        let end = end_of(text);
-        for node in &mut indexer.places.nodes {
-            node.place = end.min(node.place);
-        }
+        keep_within(&mut indexer.places.nodes, text);
         Ok(indexer.places)
     }
 
@@ -135,7 +115,7 @@ impl Places {
         };
         Some(Spot {
             place: Some(found.place),
-            path: self.path_of(node) + rest,
+            path: path_of(&self.nodes, node) + rest,
             value,
             ..Spot::default()
         })
@@ -147,7 +127,7 @@ impl Places {
             let node = self.nodes.get(self.behind_aliases(node));
             node.is_some_and(|node| matches!(node.content, Content::Mapping(_)))
         };
-        let is_wrong = |node: &&Node| {
+        let is_wrong = |node: &&Node<Content>| {
             let Name::Key(key) = &node.name else {
                 return false;
             };
@@ -160,7 +140,7 @@ impl Places {
             **key == *MERGE && !is_right
         };
         let wrong = self.nodes.iter().find(is_wrong)?;
-        let mut path = self.path_of(wrong.parent);
+        let mut path = path_of(&self.nodes, wrong.parent);
         push_key(&mut path, MERGE);
         Some((wrong.place, path))
     }
@@ -231,27 +211,6 @@ impl Places {
             }
         }
         node
-    }
-
-    fn path_of(&self, node: usize) -> String {
-        let mut nodes = Vec::new();
-        let mut at = node;
-        while let Some(node) = self.nodes.get(at) {
-            nodes.push(node);
-            match node.name {
-                Name::Document => break,
-                _ => at = node.parent,
-            }
-        }
-        let mut path = String::new();
-        for node in nodes.iter().rev() {
-            match &node.name {
-                Name::Document => {}
-                Name::Key(key) => push_key(&mut path, key),
-                Name::Index(index) => path.push_str(&format!("[{index}]")),
-            }
-        }
-        path
     }
 }
 
@@ -380,7 +339,7 @@ impl Indexer {
         let key: Rc<str> = text.into();
         open.key = Some((Rc::clone(&key), place));
         if let Some(first) = open.seen.insert(key, place) {
-            let mut path = self.places.path_of(open.node);
+            let mut path = path_of(&self.places.nodes, open.node);
             push_key(&mut path, text);
             self.places.duplicates.push((path, first, place));
         }

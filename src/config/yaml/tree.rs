@@ -8,9 +8,10 @@
 
 use super::SyntaxError;
 use super::bounds::{Bounds, Excess, Limits};
+use super::nodes::{Name, Node, keep_within, path_of};
 use super::paths::push_key;
-use super::places::{Event, MAX_STEPS, MERGE, ScalarStyle, Stop, bytes_of, each_event, end_of};
-use crate::config::error::{Diagnostic, Firsts, Place, Problem, Severity};
+use super::places::{Event, MAX_STEPS, MERGE, ScalarStyle, Stop, bytes_of, each_event};
+use crate::config::error::{Diagnostic, Firsts, Place, Problem};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::rc::Rc;
@@ -22,7 +23,7 @@ const MAX_BYTES: usize = 16 << 20;
 #[derive(Debug)]
 pub struct Tree {
     /// All values; the first is the document itself.
-    nodes: Vec<Node>,
+    nodes: Vec<Node<Content>>,
 }
 
 /// A value of a [`Tree`]. One that is written as an alias is the value that the alias repeats.
@@ -42,22 +43,6 @@ pub enum Shape<'a> {
     Text(&'a str),
     List,
     Mapping,
-}
-
-#[derive(Debug)]
-struct Node {
-    place: Place,
-    parent: usize,
-    name: Name,
-    content: Content,
-}
-
-/// The name of a value within the one around it.
-#[derive(Debug)]
-enum Name {
-    Document,
-    Key(Rc<str>),
-    Index(usize),
 }
 
 #[derive(Debug)]
@@ -88,7 +73,7 @@ impl Tree {
         })
         .map_err(|stop| SyntaxError::of_stop(with_own_hint(stop), text).into())
         .and_then(|()| builder.finish(text))
-        .map_err(|errors: Firsts<SyntaxError>| diagnostics(errors, file))
+        .map_err(|errors| SyntaxError::diagnostics(errors, file))
     }
 
     /// Returns the value that is the whole document.
@@ -233,7 +218,7 @@ impl<'a> Value<'a> {
             })
     }
 
-    fn node(self) -> Option<&'a Node> {
+    fn node(self) -> Option<&'a Node<Content>> {
         self.tree.nodes.get(self.node)
     }
 
@@ -245,7 +230,7 @@ impl<'a> Value<'a> {
 /// A walk over a document's events, which makes the tree.
 #[derive(Debug)]
 struct Builder {
-    nodes: Vec<Node>,
+    nodes: Vec<Node<Content>>,
     bounds: Bounds,
     /// Collections that have begun and not ended, the innermost last.
     open: Vec<Open>,
@@ -405,11 +390,7 @@ impl Builder {
             return Err(Firsts { kept, more });
         }
         let mut tree = Tree { nodes: self.nodes };
-        // A value that was left out may get a place behind a line break that the text does not have.
-        let end = end_of(text);
-        for node in &mut tree.nodes {
-            node.place = end.min(node.place);
-        }
+        keep_within(&mut tree.nodes, text);
         match tree.wrong_merge() {
             Some(wrong) => Err(wrong.into()),
             None => Ok(tree),
@@ -431,18 +412,6 @@ fn with_own_hint(stop: Stop) -> Stop {
     Stop::Refused(place, Problem::from(excess.to_string()).hint(hint))
 }
 
-fn diagnostics(errors: Firsts<SyntaxError>, file: &Path) -> Vec<Diagnostic> {
-    let Firsts { kept, more } = errors;
-    let diagnostic = |error: SyntaxError| Diagnostic {
-        place: error.place,
-        path: error.path,
-        ..Diagnostic::new(Severity::Error, file, error.problem)
-    };
-    let mut diagnostics: Vec<Diagnostic> = kept.into_iter().map(diagnostic).collect();
-    diagnostics.extend(Diagnostic::of_more(Severity::Error, file, more));
-    diagnostics.into_iter().map(Diagnostic::shortened).collect()
-}
-
 /// Returns the shape of a scalar that is written without quotes.
 fn shape_of_plain(text: &str) -> Shape<'_> {
     match text {
@@ -458,28 +427,6 @@ fn shape_of_plain(text: &str) -> Shape<'_> {
         Ok(number) if begins_as_number && !has_letters => Shape::Number(number),
         _ => Shape::Text(text),
     }
-}
-
-/// Returns the path to a node, as messages write it.
-fn path_of(nodes: &[Node], node: usize) -> String {
-    let mut way = Vec::new();
-    let mut at = node;
-    while let Some(node) = nodes.get(at) {
-        way.push(node);
-        match node.name {
-            Name::Document => break,
-            _ => at = node.parent,
-        }
-    }
-    let mut path = String::new();
-    for node in way.iter().rev() {
-        match &node.name {
-            Name::Document => {}
-            Name::Key(key) => push_key(&mut path, key),
-            Name::Index(index) => path.push_str(&format!("[{index}]")),
-        }
-    }
-    path
 }
 
 #[cfg(test)]
