@@ -27,18 +27,19 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(held: HeldHangups, options: Options) -> Result<ExitCode, CommandError> {
-    let espv2 = Espv2::new(options.flags, |name| std::env::var(name).ok());
-    if espv2.asks_for_help() {
+    let variable = |name: &str| std::env::var(name).ok();
+    let Some(espv2) = Espv2::parse(&options.flags, &variable, Path::new(NAME))? else {
         print(&help())?;
         return Ok(ExitCode::SUCCESS);
-    }
+    };
     run_logged(held, |process, log| {
-        let name = Path::new(NAME);
-        let (config, notes) = espv2.config(name)?;
+        let (config, notes) = espv2.config()?;
         log.subscribe()?;
         log_notes(&notes);
-        let again = move || espv2.config(Path::new(NAME)).map(|(config, _)| config);
-        process.serve(config, ConfigSource::made(name, again), |_| Ok(()))
+        let again = move || espv2.config().map(|(config, _)| config);
+        process.serve(config, ConfigSource::made(Path::new(NAME), again), |_| {
+            Ok(())
+        })
     })
 }
 

@@ -49,12 +49,12 @@ pub(super) fn run(options: Options) -> Result<ExitCode, CommandError> {
     // The file comes first, so that a flag that names one as well counts.
     let file = file.map(|file| format!("--service_json_path={file}"));
     let has_variables = kind == "espv2";
-    let variable = move |name: &str| has_variables.then(|| std::env::var(name).ok()).flatten();
-    let translated = Espv2::new(file.into_iter().chain(flags).collect(), variable);
-    if translated.asks_for_help() {
-        print(&espv2::help())?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    print(&translated.printed(Path::new(kind), &command, expected)?)?;
+    let variable = |name: &str| has_variables.then(|| std::env::var(name).ok()).flatten();
+    let flags: Vec<String> = file.into_iter().chain(flags).collect();
+    let text = match Espv2::parse(&flags, &variable, Path::new(kind))? {
+        Some(translated) => translated.printed(&command, expected)?,
+        None => espv2::help(),
+    };
+    print(&text)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -21,17 +21,15 @@ pub use translate::Notes;
 use crate::config::{Config, ConfigError, Diagnostic, Severity, Sources};
 use description::{Demand, Description, Kind};
 use flags::{CertificateFiles, FlagError, Options, Source};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use translate::{Origins, Translation, translate};
 
-/// The arguments of ESPv2.
+/// A gateway as the flags of ESPv2 describe it. Its description is read each time that it is asked for.
 pub struct Espv2 {
-    arguments: Vec<String>,
-    environment: Environment,
+    /// The name that messages have for its configuration.
+    name: PathBuf,
+    options: Options,
 }
-
-/// Returns the value of an environment variable.
-type Environment = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// The kind of description that a command asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,67 +50,76 @@ const MAX_DEMANDS: usize = 10;
 // === impl Espv2 ===
 
 impl Espv2 {
-    /// Takes the flags, and a look-up of environment variables.
-    pub fn new(
-        arguments: Vec<String>,
-        environment: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
-    ) -> Self {
-        Self {
-            arguments,
-            environment: Box::new(environment),
-        }
-    }
-
-    /// Whether the flags ask for help, and for nothing else then.
-    pub fn asks_for_help(&self) -> bool {
-        let options = flags::parse(&self.arguments, &self.environment);
-        options.is_ok_and(|options| options.wants_help)
-    }
-
-    /// Makes the configuration. Messages call it `name`. The notes have its warnings, too.
+    /// Reads the flags, and environment variables by a look-up; `None` if they ask for help. Messages call the
+    /// configuration `name`.
     ///
     /// # Errors
     ///
-    /// Returns everything that is wrong with the flags or with the description, and refuses a description
-    /// that demands keys or tokens, which are not checked here.
-    pub fn config(&self, name: &Path) -> Result<(Config, Notes), ConfigError> {
+    /// Returns everything that is wrong with the flags.
+    pub fn parse(
+        arguments: &[String],
+        environment: &dyn Fn(&str) -> Option<String>,
+        name: &Path,
+    ) -> Result<Option<Self>, ConfigError> {
+        match flags::parse(arguments, environment) {
+            Ok(options) if options.wants_help => Ok(None),
+            Ok(options) => Ok(Some(Self {
+                name: name.to_owned(),
+                options,
+            })),
+            Err(errors) => Err(ConfigError {
+                diagnostics: errors
+                    .into_iter()
+                    .map(|error| of_flag(name, error))
+                    .collect(),
+                sources: Sources::default(),
+            }),
+        }
+    }
+
+    /// Makes the configuration. The notes have its warnings, too.
+    ///
+    /// # Errors
+    ///
+    /// Returns everything that is wrong with the description or with files that flags name, and refuses a
+    /// description that demands keys or tokens, which are not checked here.
+    pub fn config(&self) -> Result<(Config, Notes), ConfigError> {
         let Translated {
             translation,
             sources,
-        } = self.translated(name, None, true)?;
+        } = self.translated(None, true)?;
         let Translation {
             text,
             mut notes,
             origins,
         } = translation;
-        let config = Config::parse_made(&text, name, sources);
+        let config = Config::parse_made(&text, &self.name, sources);
         let config = config.map_err(|error| located(error, &origins, |_| true))?;
         notes.add_warnings(&config.warnings, &origins);
         Ok((config, notes))
     }
 
-    /// Returns the configuration as text, which says at its top that `command` made it. Messages call it
-    /// `name`.
+    /// Returns the configuration as text, which says at its top that `command` made it.
     ///
     /// # Errors
     ///
-    /// Returns everything that is wrong with the flags or with the description.
+    /// Returns everything that is wrong with the description, or with values of flags that the check of the
+    /// configuration refuses.
     pub fn printed(
         &self,
-        name: &Path,
         command: &[String],
         expected: Option<Expected>,
     ) -> Result<String, ConfigError> {
         let Translated {
             translation,
             sources,
-        } = self.translated(name, expected, false)?;
+        } = self.translated(expected, false)?;
         let Translation {
             text,
             mut notes,
             origins,
         } = translation;
-        match Config::parse_made(&text, name, sources) {
+        match Config::parse_made(&text, &self.name, sources) {
             Ok(config) => notes.add_warnings(&config.warnings, &origins),
             Err(error) => {
                 // The files of TLS may be on another machine.
@@ -130,30 +137,26 @@ impl Espv2 {
 
     fn translated(
         &self,
-        name: &Path,
         expected: Option<Expected>,
         is_served: bool,
     ) -> Result<Translated, ConfigError> {
+        let Self { name, options } = self;
         let mut sources = Sources::default();
         let refused = |diagnostics, sources: &Sources| ConfigError {
             diagnostics,
             sources: sources.clone(),
         };
-        let options = flags::parse(&self.arguments, &self.environment).map_err(|errors| {
-            let errors = errors.into_iter().map(|error| of_flag(name, error));
-            refused(errors.collect(), &sources)
-        })?;
-        let description = read_description(name, &options, expected, &mut sources)
+        let description = read_description(name, options, expected, &mut sources)
             .map_err(|errors| refused(errors, &sources))?;
         let mut errors = Vec::new();
         if is_served {
-            errors.extend(missing_files(name, &options));
-            errors.extend(unmet_demands(&options, description.as_ref()));
+            errors.extend(missing_files(name, options));
+            errors.extend(unmet_demands(options, description.as_ref()));
         }
         if !errors.is_empty() {
             return Err(refused(errors, &sources));
         }
-        match translate(&options, description.as_ref()) {
+        match translate(options, description.as_ref()) {
             Ok(translation) => Ok(Translated {
                 translation,
                 sources,

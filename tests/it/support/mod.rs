@@ -101,9 +101,10 @@ impl Gateway {
 
     /// Starts a gateway with these flags of ESPv2, `--status_port` among them, on free ports.
     pub(crate) fn of_espv2(flags: &[&str]) -> Self {
-        let flags = flags.iter().map(|&flag| flag.to_owned()).collect();
+        let flags: Vec<String> = flags.iter().map(|&flag| flag.to_owned()).collect();
         let name = Path::new("espv2");
-        let made = Espv2::new(flags, |_| None).config(name);
+        let espv2 = Espv2::parse(&flags, &|_| None, name).unwrap_or_else(|e| panic!("{e}"));
+        let made = espv2.expect("they are not about help").config();
         let (mut config, _) = made.unwrap_or_else(|e| panic!("{e}"));
         let listeners = config
             .listeners
