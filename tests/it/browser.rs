@@ -192,7 +192,7 @@ fn a_real_browser_does_what_is_said_of_browsers() {
         place: case.place,
     });
     let origin = site.origin();
-    let mut seen = site.run(program, plan.collect()).seen;
+    let mut seen = site.run(program, plan.collect(), chromium::AT_ONCE).seen;
     let received = server.received();
     let mut by_case: BTreeMap<usize, Vec<&Received>> = BTreeMap::new();
     for request in &received {

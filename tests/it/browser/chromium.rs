@@ -38,6 +38,17 @@ pub(super) struct Fetch {
 /// A script's result of each fetch: the names of the response's fields that it can read, or an error.
 pub(super) type Seen = Vec<Option<Vec<String>>>;
 
+/// The fetches of a page.
+#[derive(Debug)]
+struct Plan {
+    fetches: Vec<Fetch>,
+    /// The number of them that are under way at once.
+    at_once: usize,
+}
+
+/// The number of connections that a browser opens to a server with HTTP/1.1.
+pub(super) const AT_ONCE: usize = 6;
+
 /// The results of a plan.
 pub(super) struct Done {
     pub(super) seen: BTreeMap<usize, Seen>,
@@ -48,7 +59,7 @@ pub(super) struct Done {
 /// The server of the page, bound before there is a plan: plans name its origin.
 pub(super) struct Site {
     server: Upstream,
-    plan: Arc<OnceLock<Vec<Fetch>>>,
+    plan: Arc<OnceLock<Plan>>,
     reports: Receiver<String>,
 }
 
@@ -103,7 +114,7 @@ pub(super) fn program() -> Option<Command> {
 
 impl Site {
     pub(super) fn start() -> Self {
-        let plan: Arc<OnceLock<Vec<Fetch>>> = Arc::default();
+        let plan: Arc<OnceLock<Plan>> = Arc::default();
         let (send, reports) = mpsc::channel();
         let (theirs, send) = (Arc::clone(&plan), Mutex::new(send));
         let server = Upstream::start_with(move |request| answer(request, &theirs, &send));
@@ -119,8 +130,9 @@ impl Site {
         format!("http://{}", self.server.address)
     }
 
-    /// Shows the page to the browser and waits until all of the plan is done.
-    pub(super) fn run(self, program: Command, plan: Vec<Fetch>) -> Done {
+    /// Shows the page to the browser and waits until all fetches are done.
+    pub(super) fn run(self, program: Command, fetches: Vec<Fetch>, at_once: usize) -> Done {
+        let plan = Plan { fetches, at_once };
         self.plan.set(plan).expect("there was no plan yet");
         let browser = Running::start(program, &format!("{}{}", self.origin(), "/page"));
         let mut seen: BTreeMap<usize, Seen> = BTreeMap::new();
@@ -140,12 +152,13 @@ impl Site {
     }
 }
 
-fn answer(request: &Received, plan: &OnceLock<Vec<Fetch>>, send: &Mutex<Sender<String>>) -> Answer {
+fn answer(request: &Received, plan: &OnceLock<Plan>, send: &Mutex<Sender<String>>) -> Answer {
     let html = "text/html; charset=utf-8";
     let plan_of = |place: Place| {
         let plan = plan.get().expect("a plan before a browser");
-        let fetches: Vec<&Fetch> = plan.iter().filter(|fetch| fetch.place == place).collect();
-        serde_json::to_string(&fetches).expect("strings and numbers")
+        let of_place = plan.fetches.iter().filter(|fetch| fetch.place == place);
+        let fetches: Vec<&Fetch> = of_place.collect();
+        serde_json::json!({ "at_once": plan.at_once, "fetches": fetches }).to_string()
     };
     let (content_type, body) = match request.target.as_str() {
         "/page" | "/null" => (html, include_str!("page.html").to_owned()),

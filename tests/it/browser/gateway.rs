@@ -168,7 +168,7 @@ fn a_real_browser_does_what_explain_says() {
             }
         }
     }
-    let Done { mut seen, console } = site.run(program, plan.clone());
+    let Done { mut seen, console } = site.run(program, plan.clone(), chromium::AT_ONCE);
     let mut received: BTreeMap<usize, Vec<Received>> = BTreeMap::new();
     for request in stages.iter().flat_map(|stage| stage.relay.received()) {
         let id = request
