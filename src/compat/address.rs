@@ -3,7 +3,7 @@
 //! *Invariant:* host and path can be written into a configuration as they are: no character in them has
 //! a meaning there.
 
-use crate::config::Problem;
+use crate::config::{Problem, bracketed};
 use crate::routing::has_dot_segment;
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -111,10 +111,7 @@ impl fmt::Display for Address {
             port,
             path,
         } = self;
-        match host.contains(':') {
-            true => write!(f, "{}://[{host}]:{port}{path}", scheme.as_str()),
-            false => write!(f, "{}://{host}:{port}{path}", scheme.as_str()),
-        }
+        write!(f, "{}://{}:{port}{path}", scheme.as_str(), bracketed(host))
     }
 }
 

@@ -62,8 +62,7 @@ impl Espv2 {
         name: &Path,
     ) -> Result<Option<Self>, ConfigError> {
         match flags::parse(arguments, environment) {
-            Ok(options) if options.wants_help => Ok(None),
-            Ok(options) => Ok(Some(Self {
+            Ok(options) => Ok(options.map(|options| Self {
                 name: name.to_owned(),
                 options,
             })),

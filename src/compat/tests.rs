@@ -23,6 +23,7 @@ fn product(groups: &[&[&[&str]]]) -> Vec<Vec<String>> {
 /// Translates flags, with the description if there is one, and reads the result.
 fn config(flags: &[String], description: Option<&str>) -> Config {
     let options = flags::parse(flags, &|_| None).unwrap_or_else(|e| panic!("{flags:?}: {e:?}"));
+    let options = options.expect("no `--help`");
     let description = description.map(|text| {
         let read = description::read(text, Path::new("service"));
         let mut description = read.unwrap_or_else(|e| panic!("{e:?}"));

@@ -4,7 +4,7 @@ mod upstreams;
 
 pub use upstreams::{
     Endpoint, HashKey, HealthCheck, LoadBalancing, OutlierDetection, Protocol, Timeouts, Upstream,
-    UpstreamKind,
+    UpstreamKind, bracketed,
 };
 
 use super::edits::Edits;

@@ -60,7 +60,7 @@ const MAX_TEXT: usize = 1_000;
 
 /// The first [`MAX_REPORTED`] elements of a list, and how many more there are.
 #[derive(Debug)]
-pub(super) struct Firsts<T> {
+pub(crate) struct Firsts<T> {
     pub kept: Vec<T>,
     pub more: usize,
 }
@@ -96,7 +96,7 @@ impl Severity {
 
 impl Diagnostic {
     /// Makes a diagnostic about a file as a whole.
-    pub(super) fn new(severity: Severity, file: &Path, problem: Problem) -> Self {
+    pub(crate) fn new(severity: Severity, file: &Path, problem: Problem) -> Self {
         let Problem { message, hint } = problem;
         Self {
             severity,
@@ -225,9 +225,14 @@ pub(super) fn shortened(text: String) -> String {
 impl<T> Firsts<T> {
     /// Adds an element, or counts it.
     pub(super) fn push(&mut self, element: T) {
+        self.push_with(|| element);
+    }
+
+    /// Adds an element that is only made if it is kept, or counts it.
+    pub(crate) fn push_with(&mut self, make: impl FnOnce() -> T) {
         match self.is_full() {
             true => self.more += 1,
-            false => self.kept.push(element),
+            false => self.kept.push(make()),
         }
     }
 

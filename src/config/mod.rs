@@ -24,16 +24,18 @@ mod written;
 mod yaml;
 
 pub use compile::{
-    EditAction, EditedHeader, Espv2Segment, Espv2TemplateForm, MAX_RETRIES, espv2_template,
-    refused_edit,
+    EditAction, EditedHeader, Espv2Segment, Espv2TemplateForm, MAX_RETRIES, MAX_TRUSTED_PROXIES,
+    espv2_template, refused_edit,
 };
 pub use compiled::{
     Admin, Config, Endpoint, HashKey, HealthCheck, Limits, ListenAddress, Listener, ListenerTls,
     LoadBalancing, OutlierDetection, Protocol, RateLimit, Route, ServedCertificate, Server,
-    Timeouts, UNMATCHED, Upstream, UpstreamKind,
+    Timeouts, UNMATCHED, Upstream, UpstreamKind, bracketed,
 };
 pub use edits::{Edits, FieldEdit, HeaderEdits, HostRewrite, PathRewrite};
+pub(crate) use error::Firsts;
 pub use error::{ConfigError, Diagnostic, Place, Problem, Severity, escaped};
+pub use lint::MAX_USEFUL_MAX_AGE;
 pub use schema::schema;
 pub use source::ConfigSource;
 pub use sources::{MAX_CONFIG_BYTES, Sources};

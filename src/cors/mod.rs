@@ -71,7 +71,7 @@ pub use origins::origin::{
 pub use origins::pattern::{
     HostPattern, OriginPattern, PatternError, PatternErrorKind, PortPattern, TuplePattern,
 };
-pub use origins::regex::{DeadPart, RegexError, RegexPattern};
+pub use origins::regex::{DeadPart, MAX_REGEX_LEN, RegexError, RegexPattern};
 pub use outcome::{ActualOutcome, Outcome, PreflightOutcome, Reason};
 pub use policy::{
     AsWritten, BlockDisallowedOrigins, Dangers, ListSpec, NameList, OnRejectedPreflight,

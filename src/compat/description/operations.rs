@@ -4,7 +4,7 @@
 use super::model::{Backend, HttpMethod, Operation};
 use super::reader::Reader;
 use super::template::Template;
-use crate::config::{Place, TreeValue};
+use crate::config::{Place, Problem, TreeValue};
 use std::collections::{HashMap, HashSet};
 
 /// Maximum number of operations; a description with more of them is refused. Each can become three routes, and
@@ -105,7 +105,7 @@ pub(super) fn template(reader: &mut Reader<'_>, text: &str, at: TreeValue<'_>) -
         Ok(template) => Some(template),
         Err(problem) => {
             let message = format!("`{text}` is not a path template: {}", problem.message);
-            reader.error(at, message, problem.hint.unwrap_or_default());
+            reader.problem(at, Problem { message, ..problem });
             None
         }
     }

@@ -1,23 +1,13 @@
 //! Reads fields of a description's values, and collects everything that is wrong with them.
 
-use crate::config::{Diagnostic, Problem, Severity, Shape, TreeValue};
+use crate::config::{Diagnostic, Firsts, Problem, Severity, Shape, TreeValue};
 use std::path::Path;
-
-/// Maximum number of errors that are listed, and of remarks; the others are counted.
-const MAX_LISTED: usize = 100;
 
 /// A walk over a description, with the problems that it found so far.
 pub(super) struct Reader<'a> {
     file: &'a Path,
-    errors: Found,
-    remarks: Found,
-}
-
-/// Problems of one severity.
-#[derive(Default)]
-struct Found {
-    listed: Vec<Diagnostic>,
-    more: usize,
+    errors: Firsts<Diagnostic>,
+    remarks: Firsts<Diagnostic>,
 }
 
 // === impl Reader ===
@@ -26,22 +16,22 @@ impl<'a> Reader<'a> {
     pub(super) fn new(file: &'a Path) -> Self {
         Self {
             file,
-            errors: Found::default(),
-            remarks: Found::default(),
+            errors: Firsts::default(),
+            remarks: Firsts::default(),
         }
     }
 
     /// Returns the remarks, or all errors if there are any.
     pub(super) fn finish(self) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
-        let errors = self.errors.all(Severity::Error, self.file);
+        let errors = in_order(self.errors, Severity::Error, self.file);
         match errors.is_empty() {
-            true => Ok(self.remarks.all(Severity::Warning, self.file)),
+            true => Ok(in_order(self.remarks, Severity::Warning, self.file)),
             false => Err(errors),
         }
     }
 
     pub(super) fn has_errors(&self) -> bool {
-        !self.errors.listed.is_empty()
+        !self.errors.kept.is_empty()
     }
 
     /// Adds an error about `value`.
@@ -51,13 +41,14 @@ impl<'a> Reader<'a> {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) {
-        let problem = Problem::new(message, hint);
-        self.errors.push(Severity::Error, self.file, value, problem);
+        self.problem(value, Problem::new(message, hint));
     }
 
     /// Adds a problem of `value` as an error.
     pub(super) fn problem(&mut self, value: TreeValue<'_>, problem: Problem) {
-        self.errors.push(Severity::Error, self.file, value, problem);
+        let file = self.file;
+        self.errors
+            .push_with(|| diagnostic(Severity::Error, file, value, problem));
     }
 
     /// Adds a warning about `value`.
@@ -68,8 +59,9 @@ impl<'a> Reader<'a> {
         hint: impl Into<String>,
     ) {
         let problem = Problem::new(message, hint);
+        let file = self.file;
         self.remarks
-            .push(Severity::Warning, self.file, value, problem);
+            .push_with(|| diagnostic(Severity::Warning, file, value, problem));
     }
 
     /// Returns the field of a mapping whose name is `name`, or the same name in camel case; `None` if it
@@ -170,41 +162,32 @@ impl<'a> Reader<'a> {
     }
 }
 
-// === impl Found ===
+fn diagnostic(
+    severity: Severity,
+    file: &Path,
+    value: TreeValue<'_>,
+    problem: Problem,
+) -> Diagnostic {
+    let value_there = match value.shape() {
+        Shape::List | Shape::Mapping | Shape::Nothing => None,
+        _ => value.written().map(str::to_owned),
+    };
+    let diagnostic = Diagnostic {
+        place: Some(value.place()),
+        path: value.path(),
+        value: value_there,
+        ..Diagnostic::new(severity, file, problem)
+    };
+    diagnostic.shortened()
+}
 
-impl Found {
-    fn push(&mut self, severity: Severity, file: &Path, value: TreeValue<'_>, problem: Problem) {
-        if self.listed.len() == MAX_LISTED {
-            self.more += 1;
-            return;
-        }
-        let value_there = match value.shape() {
-            Shape::List | Shape::Mapping | Shape::Nothing => None,
-            _ => value.written().map(str::to_owned),
-        };
-        let diagnostic = Diagnostic {
-            severity,
-            name: None,
-            file: file.to_owned(),
-            place: Some(value.place()),
-            path: value.path(),
-            value: value_there,
-            message: problem.message,
-            hint: problem.hint,
-            probes: Vec::new(),
-        };
-        self.listed.push(diagnostic.shortened());
-    }
-
-    /// Returns all problems in the order of the file, each once.
-    fn all(mut self, severity: Severity, file: &Path) -> Vec<Diagnostic> {
-        self.listed
-            .sort_by(|a, b| (a.place, &a.path).cmp(&(b.place, &b.path)));
-        self.listed.dedup();
-        self.listed
-            .extend(Diagnostic::of_more(severity, file, self.more));
-        self.listed
-    }
+/// Returns all problems in the order of the file, each once.
+fn in_order(found: Firsts<Diagnostic>, severity: Severity, file: &Path) -> Vec<Diagnostic> {
+    let Firsts { mut kept, more } = found;
+    kept.sort_by(|a, b| (a.place, &a.path).cmp(&(b.place, &b.path)));
+    kept.dedup();
+    kept.extend(Diagnostic::of_more(severity, file, more));
+    kept
 }
 
 /// Returns a field's name in camel case, as JSON's form of protocol buffers has it; `None` if that is the

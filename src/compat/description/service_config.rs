@@ -11,6 +11,7 @@ use super::operations::{Declared, Operations, template};
 use super::reader::Reader;
 use super::template::Template;
 use crate::config::{Shape, TreeValue};
+use crate::cors::is_token;
 use std::collections::HashMap;
 
 /// The APIs that ESPv2 ignores: those of Google's discovery service.
@@ -405,10 +406,9 @@ fn custom_method(reader: &mut Reader<'_>, custom: TreeValue<'_>) -> Option<HttpM
         );
         return None;
     };
-    let is_of_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'+-.^_`|~".contains(&b);
     match kind {
         "*" => Some(HttpMethod::Any),
-        _ if kind.len() <= MAX_BYTES && kind.bytes().all(is_of_token) => {
+        _ if kind.len() <= MAX_BYTES && is_token(kind.as_bytes()) && !kind.contains('*') => {
             Some(HttpMethod::Token(kind.to_owned()))
         }
         _ => {

@@ -5,7 +5,7 @@ use super::given::Given;
 use super::options::{BackendTls, CertificateFiles};
 use super::report::{Report, Source};
 use crate::compat::address::{Address, Scheme};
-use crate::config::{MAX_RETRIES, Problem};
+use crate::config::MAX_RETRIES;
 
 const BACKEND: &str = "--backend";
 const RETRIES: &str = "--backend_retry_num";
@@ -36,8 +36,8 @@ pub(super) fn address(given: &Given, report: &mut Report) -> Address {
     };
     let address = match Address::parse(&value.text, Scheme::Http) {
         Ok(address) => address,
-        Err(Problem { message, hint }) => {
-            report.error(BACKEND, value.source, message, hint.unwrap_or_default());
+        Err(problem) => {
+            report.problem(BACKEND, value.source, problem);
             return default();
         }
     };

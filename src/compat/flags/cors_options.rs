@@ -6,6 +6,7 @@ use super::given::Given;
 use super::options::{CorsOptions, OriginOption};
 use super::re2;
 use super::report::{Report, Source};
+use crate::config::Problem;
 use crate::cors::{Origin, RegexError, RegexPattern, is_token};
 use http::HeaderValue;
 
@@ -75,7 +76,7 @@ pub(super) fn read(given: &Given, report: &mut Report) -> Option<CorsOptions> {
     let expose_headers = list(EXPOSE_HEADERS, DEFAULT_EXPOSED, given, report);
     let max_age = given.last(MAX_AGE).map_or(DEFAULT_MAX_AGE, |v| &v.text);
     let max_age_seconds = duration::seconds(max_age).unwrap_or_else(|error| {
-        report.error(MAX_AGE, given.source(MAX_AGE), error.message, error.hint);
+        report.problem(MAX_AGE, given.source(MAX_AGE), error);
         0
     });
     Some(CorsOptions {
@@ -141,7 +142,8 @@ fn regex(given: &Given, report: &mut Report) -> Option<OriginOption> {
         Ok(pattern) => pattern,
         Err(problem) => {
             let message = format!("RE2 refuses the regex: {}", problem.message);
-            report.error(ALLOW_ORIGIN_REGEX, value.source, message, problem.hint);
+            let problem = Problem { message, ..problem };
+            report.problem(ALLOW_ORIGIN_REGEX, value.source, problem);
             return None;
         }
     };

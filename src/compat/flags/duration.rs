@@ -1,5 +1,8 @@
 //! Durations as Go writes them: `300m`, `1.5h`, `1h30m10.5s`.
 
+use super::arguments::shown;
+use crate::config::Problem;
+
 /// Nanoseconds of each unit. Longer names come before their beginnings.
 const UNITS: [(&str, u128); 8] = [
     ("ns", 1),
@@ -17,21 +20,11 @@ const MAX: u128 = i64::MAX as u128;
 /// Maximum number of digits behind a point that count; the others are less than a nanosecond of an hour.
 const MAX_FRACTION: usize = 15;
 
-/// A text that is not a duration, and what to write instead.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct DurationError {
-    pub message: String,
-    pub hint: String,
-}
-
 /// Returns the whole seconds of a duration.
-pub(super) fn seconds(text: &str) -> Result<u64, DurationError> {
-    let error = |message: &str, hint: &str| DurationError {
-        message: format!(
-            "`{}` is not a duration: {message}",
-            super::arguments::shown(text)
-        ),
-        hint: hint.to_owned(),
+pub(super) fn seconds(text: &str) -> Result<u64, Problem> {
+    let error = |message: &str, hint: &str| {
+        let message = format!("`{}` is not a duration: {message}", shown(text));
+        Problem::new(message, hint)
     };
     const FORM: &str = "write numbers with units, such as `480h`, `1.5h` or `2h45m`";
     if text.starts_with('-') {
@@ -75,7 +68,7 @@ pub(super) fn seconds(text: &str) -> Result<u64, DurationError> {
                     "write hours, such as `480h` for 20 days",
                 ),
                 unit => {
-                    let message = format!("there is no unit `{}`", super::arguments::shown(unit));
+                    let message = format!("there is no unit `{}`", shown(unit));
                     error(&message, "use `h`, `m`, `s` or `ms`, such as `2h45m`")
                 }
             });
@@ -125,7 +118,7 @@ fn fraction(digits: &str, unit: u128) -> u128 {
 
 /// Returns a number as it was written, for a message.
 fn shown_number(text: &str) -> String {
-    super::arguments::shown(text.trim_start_matches('+'))
+    shown(text.trim_start_matches('+'))
 }
 
 #[cfg(test)]
@@ -200,8 +193,9 @@ mod tests {
             ),
         ] {
             let error = seconds(text).expect_err(text);
+            let found = error.hint.unwrap_or_default();
             assert!(error.message.contains(message), "{text}: {}", error.message);
-            assert!(error.hint.contains(hint), "{text}: {}", error.hint);
+            assert!(found.contains(hint), "{text}: {found}");
         }
     }
 }

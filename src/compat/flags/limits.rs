@@ -3,15 +3,13 @@
 use super::arguments::shown;
 use super::given::Given;
 use super::report::Report;
+use crate::config::MAX_TRUSTED_PROXIES;
 use ipnet::IpNet;
 use std::net::IpAddr;
 
 const HEALTHZ: &str = "--healthz";
 const MAX_BODY: &str = "--client_max_body_size";
 const PROXIES: &str = "--xff_trusted_proxy_list";
-
-/// Maximum number of proxies; more are refused, as in a configuration.
-const MAX_PROXIES: usize = 1000;
 
 /// Reads the path that is answered with 200.
 pub(super) fn healthz(given: &Given, report: &mut Report) -> Option<String> {
@@ -80,8 +78,8 @@ pub(super) fn trusted_proxies(given: &Given, report: &mut Report) -> Vec<String>
         .filter(|p| !p.is_empty());
     let mut proxies: Vec<String> = Vec::new();
     for proxy in listed {
-        if proxies.len() >= MAX_PROXIES {
-            let message = format!("here are more than {MAX_PROXIES} proxies");
+        if proxies.len() >= MAX_TRUSTED_PROXIES {
+            let message = format!("here are more than {MAX_TRUSTED_PROXIES} proxies");
             report.error(
                 PROXIES,
                 value.source,

@@ -9,6 +9,7 @@
 //!
 //! let arguments = ["--cors_preset=basic", "--backend=grpc://127.0.0.1:50051"].map(str::to_owned);
 //! let options = parse(&arguments, &|_| None).expect("flags of ESPv2");
+//! let options = options.expect("no `--help`");
 //! assert_eq!(options.backend.port, 50051);
 //! assert_eq!(options.cors.expect("a preset").origin, OriginOption::Any);
 //! ```
@@ -35,7 +36,7 @@ pub use options::{
 pub use report::{FlagError, Remark, RemarkKind, Source};
 pub use table::Effect;
 
-use arguments::{Argument, Arguments, shown};
+use arguments::{Argument, shown};
 use given::Given;
 use report::Report;
 
@@ -52,7 +53,7 @@ pub struct FlagHelp {
 }
 
 /// Reads the command line, without the program's name, and the variables of the serverless images, to which
-/// the command line is preferred.
+/// the command line is preferred; `None` if they ask for help.
 ///
 /// # Errors
 ///
@@ -60,7 +61,7 @@ pub struct FlagHelp {
 pub fn parse(
     arguments: &[String],
     environment: &dyn Fn(&str) -> Option<String>,
-) -> Result<Options, Vec<FlagError>> {
+) -> Result<Option<Options>, Vec<FlagError>> {
     let mut report = Report::default();
     let mut all = serverless::arguments(environment, &mut report);
     all.extend(arguments.iter().map(|text| Argument {
@@ -69,14 +70,12 @@ pub fn parse(
     }));
     let arguments = arguments::read(&all, &mut report);
     if arguments.wants_help {
-        let given = Given::new(Arguments::default(), &mut Report::default());
-        let options = options(&given, &mut Report::default(), true);
-        return Ok(options);
+        return Ok(None);
     }
     let given = Given::new(arguments, &mut report);
-    let mut options = options(&given, &mut report, false);
+    let mut options = options(&given, &mut report);
     options.remarks = report.finish()?;
-    Ok(options)
+    Ok(Some(options))
 }
 
 /// Returns all flags with their effects: what works first, ESPv2's before ESP's.
@@ -122,7 +121,7 @@ impl std::fmt::Display for Effect {
 }
 
 /// Reads the options from flags whose values have the right form.
-fn options(given: &Given, report: &mut Report, wants_help: bool) -> Options {
+fn options(given: &Given, report: &mut Report) -> Options {
     let text = |flag: &str| given.filled(flag).map(|value| value.text.clone());
     let ports = listeners::read(given, report);
     let client_authorities = listeners::client_authorities(&ports.listeners, given, report);
@@ -152,7 +151,6 @@ fn options(given: &Given, report: &mut Report, wants_help: bool) -> Options {
         }
     }
     Options {
-        wants_help,
         cors: cors_options::read(given, report),
         backend: backend::address(given, report),
         overrides_backend_addresses: given.is_on("--enable_backend_address_override"),

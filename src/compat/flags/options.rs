@@ -8,8 +8,6 @@ use std::collections::BTreeMap;
 /// Everything that the flags say and that has an effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// Whether `--help` was given; all else is the default then.
-    pub wants_help: bool,
     /// `None` without a preset.
     pub cors: Option<CorsOptions>,
     /// `--backend`; its path is empty.

@@ -1,5 +1,6 @@
 //! Problems and remarks about flags, with where each value comes from.
 
+use crate::config::Problem;
 use std::fmt;
 
 /// Maximum number of errors that are reported; beyond it, the first ones are.
@@ -100,12 +101,17 @@ impl Report {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) {
+        self.problem(flag, source, Problem::new(message, hint));
+    }
+
+    pub(super) fn problem(&mut self, flag: impl Into<String>, source: Source, problem: Problem) {
+        let Problem { message, hint } = problem;
         if self.errors.len() < MAX_ERRORS {
             self.errors.push(FlagError {
                 flag: flag.into(),
                 source,
-                message: message.into(),
-                hint: Some(hint.into()),
+                message,
+                hint,
             });
         }
     }

@@ -1,8 +1,16 @@
 use super::*;
 use crate::compat::address::{Address, Scheme};
 
-/// Reads a command line of words, with variables.
+/// Reads a command line of words, with variables, which does not ask for help.
 fn read(line: &[&str], variables: &[(&str, &str)]) -> Result<Options, Vec<FlagError>> {
+    let options = read_or_help(line, variables)?;
+    Ok(options.unwrap_or_else(|| panic!("{line:?} asks for help")))
+}
+
+fn read_or_help(
+    line: &[&str],
+    variables: &[(&str, &str)],
+) -> Result<Option<Options>, Vec<FlagError>> {
     let arguments: Vec<String> = line.iter().map(|text| (*text).to_owned()).collect();
     let environment = |name: &str| {
         let found = variables.iter().find(|(variable, _)| *variable == name);
@@ -80,7 +88,7 @@ fn nothing_given_is_espv2s_default() {
         ),
         (0, 0)
     );
-    assert!(options.remarks.is_empty() && !options.wants_help);
+    assert!(options.remarks.is_empty());
     assert_eq!(options.source("--backend"), Source::Default);
 }
 
@@ -419,9 +427,7 @@ fn help_ends_the_reading() {
         &["--quux", "--hel"],
         &["-th"],
     ] {
-        let options = valid(line);
-        assert!(options.wants_help, "{line:?}");
-        assert_eq!(options.remarks, []);
+        assert_eq!(read_or_help(line, &[]), Ok(None), "{line:?}");
     }
 }
 
@@ -441,13 +447,11 @@ fn every_flag_is_listed_with_its_effect_and_works_as_listed() {
         } else {
             (*name).to_owned()
         };
-        let read = read(&[&argument], &[]);
-        let remarks = read.as_ref().map(|options| options.remarks.clone());
-        let of_flag = remarks
-            .clone()
-            .unwrap_or_default()
-            .into_iter()
-            .find(|remark| remark.flag == *name);
+        // Asking for help has no options.
+        let read = read_or_help(&[&argument], &[]);
+        let options = read.as_ref().ok().and_then(Option::as_ref);
+        let remarks = options.map_or(&[][..], |options| &options.remarks);
+        let of_flag = remarks.iter().find(|remark| remark.flag == *name);
         let kind = of_flag.map(|remark| remark.kind);
         match flag.effect {
             Effect::Works(_) => {}

@@ -3,6 +3,7 @@
 use super::text::{self, Text, quoted};
 use super::{Notes, written};
 use crate::compat::flags::{CorsOptions, FlagError, Options, OriginOption};
+use crate::config::MAX_USEFUL_MAX_AGE;
 use crate::cors::{
     Dangers, ListSpec, LiteralPattern, NameList, OriginPattern, Policy, PolicyErrorKind,
     PolicySpec, RegexError, RegexPattern,
@@ -18,9 +19,6 @@ const REJECTION: &str = r#"{"code":400,"message":"The CORS preflight request is 
 
 /// An origin that no page has: RFC 2606 keeps the name from being registered.
 const NO_ORIGIN: &str = "https://matches-no-origin.invalid";
-
-/// Longest time, in seconds, for which some browser keeps a preflight's answer.
-const MAX_USEFUL_MAX_AGE: u64 = 24 * 60 * 60;
 
 /// The origins of a policy, as the configuration has them.
 struct Origins {

@@ -6,6 +6,7 @@ use super::written;
 use crate::compat::address::Address;
 use crate::compat::description::{Backend, Description};
 use crate::compat::flags::Options;
+use crate::config::bracketed;
 use std::collections::BTreeMap;
 
 /// The backend of the flag.
@@ -128,11 +129,7 @@ impl Server {
     }
 
     fn write(&self, text: &mut Text, options: &Options) {
-        let host = match self.host.contains(':') {
-            true => format!("[{}]", self.host),
-            false => self.host.clone(),
-        };
-        let endpoint = quoted(&format!("{host}:{}", self.port));
+        let endpoint = quoted(&format!("{}:{}", bracketed(&self.host), self.port));
         text.line(4, &format!("endpoints: [{endpoint}]"));
         match (self.is_http2, self.has_tls) {
             (false, _) => {}

@@ -48,6 +48,7 @@ use routes::Routing;
 use std::path::Path;
 use std::sync::Arc;
 pub(super) use tls::WrittenCertificate;
+pub use trusted_proxies::MAX_TRUSTED_PROXIES;
 pub use upstreams::MAX_RETRIES;
 
 /// Keys and values that the file format has and this version does not.

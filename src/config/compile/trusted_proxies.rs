@@ -8,15 +8,15 @@ use ipnet::IpNet;
 use std::net::IpAddr;
 
 /// Maximum number of networks, each of which every request is compared with; more are refused.
-const MAX_NETWORKS: usize = 1_000;
+pub const MAX_TRUSTED_PROXIES: usize = 1_000;
 
 /// Compiles `trusted_proxies`.
 pub(super) fn trusted_proxies(report: &mut Report<'_>, raw: Option<Seq<String>>) -> Vec<IpNet> {
     let mut networks = Vec::new();
     let raw = raw.unwrap_or_default();
-    if raw.len() > MAX_NETWORKS {
+    if raw.len() > MAX_TRUSTED_PROXIES {
         let message = format!(
-            "`trusted_proxies` has {} elements, more than {MAX_NETWORKS}",
+            "`trusted_proxies` has {} elements, more than {MAX_TRUSTED_PROXIES}",
             raw.len()
         );
         report

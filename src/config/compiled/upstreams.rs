@@ -2,6 +2,7 @@
 
 use crate::cors::WrittenAnswer;
 use crate::tls::ClientTls;
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -144,12 +145,9 @@ impl Endpoint {
 
     /// Returns it as a Host field has it, which does not name the `default_port`.
     pub fn authority(&self, default_port: u16) -> String {
-        let host = match self.host.contains(':') {
-            true => format!("[{}]", self.host),
-            false => self.host.clone(),
-        };
+        let host = bracketed(&self.host);
         match self.port == default_port {
-            true => host,
+            true => host.into_owned(),
             false => format!("{host}:{}", self.port),
         }
     }
@@ -200,5 +198,13 @@ impl Default for OutlierDetection {
             ejection_time: Duration::from_secs(30),
             max_ejection_percent: 50,
         }
+    }
+}
+
+/// Returns a host as URLs have it: an address of IPv6 in brackets.
+pub fn bracketed(host: &str) -> Cow<'_, str> {
+    match host.contains(':') {
+        true => Cow::Owned(format!("[{host}]")),
+        false => Cow::Borrowed(host),
     }
 }

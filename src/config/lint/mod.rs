@@ -22,7 +22,7 @@ use std::collections::HashSet;
 
 /// Maximum time, in seconds, that a browser keeps a preflight's answer: Firefox a day, Chromium two
 /// hours. A longer `max_age` does nothing.
-const MAX_USEFUL_MAX_AGE: u64 = 24 * 60 * 60;
+pub const MAX_USEFUL_MAX_AGE: u64 = 24 * 60 * 60;
 
 /// A policy as it is written, before it is checked.
 #[derive(Clone, Copy)]

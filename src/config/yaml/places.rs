@@ -339,9 +339,11 @@ impl Indexer {
         let key: Rc<str> = text.into();
         open.key = Some((Rc::clone(&key), place));
         if let Some(first) = open.seen.insert(key, place) {
-            let mut path = path_of(&self.places.nodes, open.node);
-            push_key(&mut path, text);
-            self.places.duplicates.push((path, first, place));
+            self.places.duplicates.push_with(|| {
+                let mut path = path_of(&self.places.nodes, open.node);
+                push_key(&mut path, text);
+                (path, first, place)
+            });
         }
     }
 

@@ -328,9 +328,11 @@ impl Builder {
         let key: Rc<str> = text.into();
         open.key = Some((Rc::clone(&key), place));
         if let Some(first) = open.seen.insert(key, place) {
-            let mut path = path_of(&self.nodes, open.node);
-            push_key(&mut path, text);
-            self.duplicates.push((path, first, place));
+            self.duplicates.push_with(|| {
+                let mut path = path_of(&self.nodes, open.node);
+                push_key(&mut path, text);
+                (path, first, place)
+            });
         }
     }
 

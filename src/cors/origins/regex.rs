@@ -29,7 +29,7 @@ pub struct RegexPattern {
 }
 
 /// Maximum bytes of a regex; a longer one is refused. A matcher counts a pattern's bytes in 16 bits.
-const MAX_LEN: usize = u16::MAX as usize;
+pub const MAX_REGEX_LEN: usize = u16::MAX as usize;
 
 /// A reason why a regex is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,7 +42,7 @@ pub enum RegexError {
     NotAscii,
     #[error("`{text}` is not a regex: {reason}")]
     Syntax { text: String, reason: String },
-    #[error("the regex has {len} bytes, more than {MAX_LEN}")]
+    #[error("the regex has {len} bytes, more than {MAX_REGEX_LEN}")]
     TooLong { len: usize },
     #[error("the regex needs an automaton of more than {} MiB", MAX_AUTOMATON_BYTES >> 20)]
     TooLarge,
@@ -72,7 +72,7 @@ impl RegexPattern {
         if text.is_empty() {
             return Err(RegexError::Empty);
         }
-        if text.len() > MAX_LEN {
+        if text.len() > MAX_REGEX_LEN {
             return Err(RegexError::TooLong { len: text.len() });
         }
         if !text.is_ascii() {

@@ -3,7 +3,7 @@ use crate::compat::flags::{FlagError, Options, RemarkKind, parse};
 
 fn options(arguments: &[&str]) -> Result<Options, Vec<FlagError>> {
     let arguments: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
-    parse(&arguments, &|_| None)
+    Ok(parse(&arguments, &|_| None)?.expect("no `--help`"))
 }
 
 #[test]

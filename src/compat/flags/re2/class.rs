@@ -1,7 +1,7 @@
 //! Classes in brackets.
 
 use super::escape::{Escape, push_in_class, read_escape};
-use super::{RegexProblem, problem};
+use crate::config::Problem;
 
 /// The names of POSIX classes, which both know.
 const POSIX: [&str; 14] = [
@@ -10,7 +10,7 @@ const POSIX: [&str; 14] = [
 ];
 
 /// Reads the class behind `[`, and writes it. Returns what follows it.
-pub(super) fn push_class<'t>(text: &'t str, out: &mut String) -> Result<&'t str, RegexProblem> {
+pub(super) fn push_class<'t>(text: &'t str, out: &mut String) -> Result<&'t str, Problem> {
     out.push('[');
     let mut rest = text;
     if let Some(after) = rest.strip_prefix('^') {
@@ -32,7 +32,7 @@ pub(super) fn push_class<'t>(text: &'t str, out: &mut String) -> Result<&'t str,
         may_have_posix &= name != Some(None);
         if let Some(Some((name, after))) = name {
             if !POSIX.contains(&name.strip_prefix('^').unwrap_or(name)) {
-                return Err(problem(
+                return Err(Problem::new(
                     "there is no POSIX class of that name",
                     "write one such as `[:alpha:]`, or the characters themselves",
                 ));
@@ -64,13 +64,13 @@ pub(super) fn push_class<'t>(text: &'t str, out: &mut String) -> Result<&'t str,
         let Some(after) = range else { continue };
         let (last, after) = item(after)?;
         let Escape::Literal(last) = last else {
-            return Err(problem(
+            return Err(Problem::new(
                 "a class such as `\\d` is the end of a range",
                 "write `\\-` for a hyphen",
             ));
         };
         if last < first {
-            return Err(problem(
+            return Err(Problem::new(
                 "a range ends before it begins",
                 "write the smaller character first, or `\\-` for a hyphen",
             ));
@@ -82,12 +82,12 @@ pub(super) fn push_class<'t>(text: &'t str, out: &mut String) -> Result<&'t str,
 }
 
 /// Reads a character or an escape.
-fn item(text: &str) -> Result<(Escape, &str), RegexProblem> {
+fn item(text: &str) -> Result<(Escape, &str), Problem> {
     match text.strip_prefix('\\') {
         Some(escaped) => read_escape(escaped),
         None => {
             let unclosed = || {
-                problem(
+                Problem::new(
                     "a `[` has no `]`",
                     "close the class, or write `\\[` for a bracket",
                 )

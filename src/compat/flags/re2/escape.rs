@@ -1,6 +1,7 @@
 //! Escapes, and how characters are written.
 
-use super::{NOT_ASCII, RegexProblem, problem};
+use super::NOT_ASCII;
+use crate::config::Problem;
 use std::fmt::Write as _;
 
 /// The meaning of an escape.
@@ -98,9 +99,9 @@ impl EscapedClass {
 }
 
 /// Reads what stands behind a backslash, within brackets or outside of them. Returns what follows it.
-pub(super) fn read_escape(text: &str) -> Result<(Escape, &str), RegexProblem> {
+pub(super) fn read_escape(text: &str) -> Result<(Escape, &str), Problem> {
     let Some(first) = text.chars().next() else {
-        return Err(problem(
+        return Err(Problem::new(
             "it ends with a backslash",
             "write `\\\\` for a backslash, or remove it",
         ));
@@ -130,25 +131,25 @@ pub(super) fn read_escape(text: &str) -> Result<(Escape, &str), RegexProblem> {
         'v' => literal('\x0B'),
         '0' => octal(text),
         '1'..='7' if after.starts_with(is_octal) => octal(text),
-        '1'..='9' => Err(problem(
+        '1'..='9' => Err(Problem::new(
             format!("RE2 has no back-references such as `\\{first}`"),
             "write the group's regex again in its place",
         )),
-        'Z' => Err(problem(
+        'Z' => Err(Problem::new(
             "RE2 has no `\\Z`",
             "remove it: the regex has to match the whole origin",
         )),
-        'K' => Err(problem(
+        'K' => Err(Problem::new(
             "RE2 has no `\\K`",
             "remove it: the regex has to match the whole origin",
         )),
-        'k' | 'g' => Err(problem(
+        'k' | 'g' => Err(Problem::new(
             format!("RE2 has no back-references such as `\\{first}`"),
             "write the group's regex again in its place",
         )),
         '_' => literal('_'),
         _ if first.is_ascii() && !first.is_ascii_alphanumeric() => literal(first),
-        _ => Err(problem(
+        _ => Err(Problem::new(
             format!("RE2 has no escape `\\{first}`"),
             "write the character without a backslash, or `\\\\` for a backslash",
         )),
@@ -184,7 +185,7 @@ fn is_octal(c: char) -> bool {
 }
 
 /// Reads up to three octal digits.
-fn octal(text: &str) -> Result<(Escape, &str), RegexProblem> {
+fn octal(text: &str) -> Result<(Escape, &str), Problem> {
     let digits = text.chars().take(3).take_while(|c| is_octal(*c)).count();
     Ok((
         Escape::Literal(char_of(&text[..digits], 8)?),
@@ -193,7 +194,7 @@ fn octal(text: &str) -> Result<(Escape, &str), RegexProblem> {
 }
 
 /// Reads `41` or `{41}`, which stand behind `\x`.
-fn hex(text: &str) -> Result<(Escape, &str), RegexProblem> {
+fn hex(text: &str) -> Result<(Escape, &str), Problem> {
     let (digits, after) = match text.strip_prefix('{') {
         Some(braced) => braced.split_once('}').ok_or_else(bad_hex)?,
         None => text.split_at_checked(2).ok_or_else(bad_hex)?,
@@ -206,7 +207,7 @@ fn hex(text: &str) -> Result<(Escape, &str), RegexProblem> {
 }
 
 /// Returns the character with this number. RE2 takes half of a pair of UTF-16 for one.
-fn char_of(digits: &str, radix: u32) -> Result<char, RegexProblem> {
+fn char_of(digits: &str, radix: u32) -> Result<char, Problem> {
     let number = u32::from_str_radix(digits, radix).map_err(|_| bad_hex())?;
     match number <= u32::from(char::MAX) {
         true => Ok(char::from_u32(number).unwrap_or(char::REPLACEMENT_CHARACTER)),
@@ -214,17 +215,17 @@ fn char_of(digits: &str, radix: u32) -> Result<char, RegexProblem> {
     }
 }
 
-fn bad_hex() -> RegexProblem {
-    problem(
+fn bad_hex() -> Problem {
+    Problem::new(
         "behind `\\x` there is no character's number",
         "write two hexadecimal digits, or more of them in braces: `\\x{2d}`",
     )
 }
 
 /// Reads the name of a Unicode class, which stands behind `\p` or `\P`.
-fn category(text: &str, is_complement: bool) -> Result<(Escape, &str), RegexProblem> {
+fn category(text: &str, is_complement: bool) -> Result<(Escape, &str), Problem> {
     let wrong = || {
-        problem(
+        Problem::new(
             "there is no Unicode class of that name",
             "write a class of ASCII characters, such as `[a-z0-9]`: origins are ASCII",
         )

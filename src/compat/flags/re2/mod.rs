@@ -9,33 +9,29 @@ mod class;
 mod escape;
 mod operator;
 
+use crate::config::Problem;
+use crate::cors::MAX_REGEX_LEN;
 use class::push_class;
 use escape::{Escape, push_literal, read_escape};
 use operator::{Repetition, after_laziness, open_group, repetition};
 
-/// Maximum bytes of a regex; a longer one is refused. Origin regexes have the same bound.
-const MAX_LEN: usize = u16::MAX as usize;
 /// Maximum number that RE2 takes for repetitions, those within each other multiplied.
 const MAX_REPEAT: u32 = 1000;
 /// A byte that stands for all characters that are not ASCII.
 const NOT_ASCII: &str = r"\xFF";
-
-/// A reason why RE2 refuses a regex, and what to write instead.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct RegexProblem {
-    pub message: String,
-    pub hint: &'static str,
-}
 
 /// Writes a regex of RE2 in the syntax of the regex crate.
 ///
 /// # Errors
 ///
 /// Refuses a regex that RE2 refuses.
-pub(super) fn translate(text: &str) -> Result<String, RegexProblem> {
-    if text.len() > MAX_LEN {
-        return Err(problem(
-            format!("the regex has {} bytes, more than {MAX_LEN}", text.len()),
+pub(super) fn translate(text: &str) -> Result<String, Problem> {
+    if text.len() > MAX_REGEX_LEN {
+        return Err(Problem::new(
+            format!(
+                "the regex has {} bytes, more than {MAX_REGEX_LEN}",
+                text.len()
+            ),
             "write a shorter one",
         ));
     }
@@ -93,7 +89,7 @@ enum State {
 
 impl Translator {
     /// Reads the part that begins with `next`. Returns what is behind it.
-    fn step<'t>(&mut self, next: char, rest: &'t str) -> Result<&'t str, RegexProblem> {
+    fn step<'t>(&mut self, next: char, rest: &'t str) -> Result<&'t str, Problem> {
         let after = &rest[next.len_utf8()..];
         match next {
             '(' => self.open(after),
@@ -118,7 +114,7 @@ impl Translator {
                     Ok(after_laziness(after))
                 }
                 Repetition::TooMany => Err(too_many()),
-                Repetition::Backwards => Err(problem(
+                Repetition::Backwards => Err(Problem::new(
                     "a repetition's first number is larger than its second one",
                     "write the smaller one first",
                 )),
@@ -140,10 +136,10 @@ impl Translator {
         }
     }
 
-    fn finish(self) -> Result<String, RegexProblem> {
+    fn finish(self) -> Result<String, Problem> {
         match self.groups.is_empty() {
             true => Ok(self.out),
-            false => Err(problem(
+            false => Err(Problem::new(
                 "a `(` has no `)`",
                 "close the group, or write `\\(` for a bracket",
             )),
@@ -181,7 +177,7 @@ impl Translator {
         }
     }
 
-    fn open<'t>(&mut self, after: &'t str) -> Result<&'t str, RegexProblem> {
+    fn open<'t>(&mut self, after: &'t str) -> Result<&'t str, Problem> {
         let (written, is_group, after) = open_group(after)?;
         if !is_group {
             self.separate();
@@ -202,9 +198,9 @@ impl Translator {
         Ok(after)
     }
 
-    fn close(&mut self) -> Result<(), RegexProblem> {
+    fn close(&mut self) -> Result<(), Problem> {
         let Some(group) = self.groups.pop() else {
-            return Err(problem(
+            return Err(Problem::new(
                 "a `)` has no `(`",
                 "open the group, or write `\\)` for a bracket",
             ));
@@ -222,9 +218,9 @@ impl Translator {
     }
 
     /// Writes a repetition of the last part.
-    fn repeat(&mut self, text: &str, most: u32) -> Result<(), RegexProblem> {
+    fn repeat(&mut self, text: &str, most: u32) -> Result<(), Problem> {
         let Some(last) = &mut self.last else {
-            return Err(problem(
+            return Err(Problem::new(
                 format!("`{text}` repeats nothing"),
                 "put what it repeats before it, or a backslash if the character itself is meant",
             ));
@@ -232,7 +228,7 @@ impl Translator {
         match last.state {
             State::Single => {}
             State::Repeated => {
-                return Err(problem(
+                return Err(Problem::new(
                     format!("`{text}` follows another repetition: RE2 has no possessive ones"),
                     "remove one of them",
                 ));
@@ -254,7 +250,7 @@ impl Translator {
         Ok(())
     }
 
-    fn escape<'t>(&mut self, after: &'t str) -> Result<&'t str, RegexProblem> {
+    fn escape<'t>(&mut self, after: &'t str) -> Result<&'t str, Problem> {
         if let Some(quoted) = after.strip_prefix('Q') {
             let (literals, after) = quoted.split_once(r"\E").unwrap_or((quoted, ""));
             self.separate();
@@ -289,15 +285,8 @@ impl Translator {
     }
 }
 
-fn problem(message: impl Into<String>, hint: &'static str) -> RegexProblem {
-    RegexProblem {
-        message: message.into(),
-        hint,
-    }
-}
-
-fn too_many() -> RegexProblem {
-    problem(
+fn too_many() -> Problem {
+    Problem::new(
         format!("a part is repeated more than {MAX_REPEAT} times, which RE2 refuses"),
         "write a smaller number, or `+`",
     )

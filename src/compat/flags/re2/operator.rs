@@ -1,6 +1,7 @@
 //! Repetitions and the openings of groups.
 
-use super::{MAX_REPEAT, RegexProblem, problem};
+use super::MAX_REPEAT;
+use crate::config::Problem;
 
 /// The text behind `{`, as a repetition.
 pub(super) enum Repetition<'t> {
@@ -65,37 +66,37 @@ pub(super) fn after_laziness(text: &str) -> &str {
 
 /// Reads what stands behind `(`. Returns how the regex crate writes it, whether it opens a group rather than
 /// setting flags, and what follows.
-pub(super) fn open_group(text: &str) -> Result<(String, bool, &str), RegexProblem> {
+pub(super) fn open_group(text: &str) -> Result<(String, bool, &str), Problem> {
     let Some(special) = text.strip_prefix('?') else {
         return Ok(("(".to_owned(), true, text));
     };
     let starts = |starts: &[&str]| starts.iter().any(|start| special.starts_with(start));
     if starts(&["=", "!"]) {
-        return Err(problem(
+        return Err(Problem::new(
             "RE2 has no look-ahead",
             "write the origins that are allowed, with `|` between them",
         ));
     }
     if starts(&["<=", "<!"]) {
-        return Err(problem(
+        return Err(Problem::new(
             "RE2 has no look-behind",
             "write the origins that are allowed, with `|` between them",
         ));
     }
     if starts(&["P=", "P>", "R", "&"]) || special.starts_with(|c: char| c.is_ascii_digit()) {
-        return Err(problem(
+        return Err(Problem::new(
             "RE2 has no references to other groups",
             "write the group's regex again in their place",
         ));
     }
     if starts(&[">"]) {
-        return Err(problem(
+        return Err(Problem::new(
             "RE2 has no atomic groups",
             "write `(?:` in place of `(?>`",
         ));
     }
     if starts(&["#"]) {
-        return Err(problem("RE2 has no comments", "remove the comment"));
+        return Err(Problem::new("RE2 has no comments", "remove the comment"));
     }
     if let Some(name) = special.strip_prefix("P<").or(special.strip_prefix('<')) {
         let name = name.split_once('>');
@@ -104,7 +105,7 @@ pub(super) fn open_group(text: &str) -> Result<(String, bool, &str), RegexProble
         // Names say nothing about matches, and RE2 takes some that the regex crate does not.
         return match name.filter(|(name, _)| is_name(name)) {
             Some((_, after)) => Ok(("(".to_owned(), true, after)),
-            None => Err(problem(
+            None => Err(Problem::new(
                 "a group's name is not letters, digits and `_`, followed by `>`",
                 "write `(?:` for a group without a name",
             )),
@@ -114,9 +115,9 @@ pub(super) fn open_group(text: &str) -> Result<(String, bool, &str), RegexProble
 }
 
 /// Reads flags, up to the `:` of a group or the `)` behind them.
-fn flags(text: &str) -> Result<(String, bool, &str), RegexProblem> {
+fn flags(text: &str) -> Result<(String, bool, &str), Problem> {
     let wrong = || {
-        problem(
+        Problem::new(
             "RE2 knows no such group: behind `(?` it has `:`, `<name>`, or the flags i, m, s and U",
             "write `(?:` for a group, or `\\(` for a bracket",
         )
@@ -153,7 +154,7 @@ fn flags(text: &str) -> Result<(String, bool, &str), RegexProblem> {
                 return Ok((written, is_group, &text[at + 1..]));
             }
             'x' | 'u' | 'J' | 'a' | 'L' | 'n' => {
-                return Err(problem(
+                return Err(Problem::new(
                     format!("RE2 has no flag `{flag}`"),
                     "remove it; the flags are i, m, s and U",
                 ));

@@ -121,8 +121,8 @@ fn a_long_list_of_alternatives_is_refused_for_its_length() {
         RegexPattern::parse(&text).map(|_| ()),
         Err(RegexError::TooLong { len: text.len() })
     );
-    let longest = format!("https://{}", "a|".repeat((MAX_LEN - 9) / 2) + "a");
-    assert_eq!(longest.len(), MAX_LEN);
+    let longest = format!("https://{}", "a|".repeat((MAX_REGEX_LEN - 9) / 2) + "a");
+    assert_eq!(longest.len(), MAX_REGEX_LEN);
     let pattern = RegexPattern::parse(&longest).map(|regex| vec![OriginPattern::Regex(regex)]);
     let matcher = OriginMatcher::new(&pattern.expect("not too long"), false);
     assert_eq!(matcher.map(|_| ()), Ok(()));
