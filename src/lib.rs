@@ -11,10 +11,12 @@
 //! | [`metrics`] | the counters, their names and labels                                   |
 //!
 //! With the default feature `gateway` also `proxy` (the pingora adapter), `explain`, `admin`, `server` (which
-//! starts things), `rejections` (who is being rejected), `buckets` (who asks too often), `once_per_second` (which keeps the log short), `probe` (which asks other servers) and `cli`. Imports run downwards only:
+//! starts things), `rejections` (who is being rejected), `access_log` and `lines` (the logs on their way), `buckets` (who asks too often), `once_per_second` (which keeps the log short), `probe` (which asks other servers) and `cli`. Imports run downwards only:
 //! `cli → server → explain → proxy → {config, metrics} → routing → cors`, `proxy → framing → cors`, `server → admin`
 //! and `cli → probe`.
 
+#[cfg(feature = "gateway")]
+pub mod access_log;
 #[cfg(feature = "gateway")]
 pub mod admin;
 #[cfg(feature = "gateway")]
@@ -30,6 +32,8 @@ mod expect;
 #[cfg(feature = "gateway")]
 pub mod explain;
 pub mod framing;
+#[cfg(feature = "gateway")]
+mod lines;
 pub mod metrics;
 #[cfg(feature = "gateway")]
 mod once_per_second;

@@ -69,8 +69,8 @@ fn serve(options: Options, process: Process, log: &Log) -> Result<(), CommandErr
     let text = configuration(gateway, https.as_ref(), admin, page);
     let name = Path::new("demo");
     let config = Config::parse(&text, name)?;
-    log.subscribe()?;
-    process.serve(config, ConfigSource::file(name), |server| {
+    log.subscribe(config.log)?;
+    process.serve(config, ConfigSource::file(name), false, |server| {
         let addresses = server.addresses();
         let (gateway, tls_gateway, admin) = match (addresses.listeners.as_slice(), addresses.admin)
         {

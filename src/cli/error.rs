@@ -29,7 +29,7 @@ pub(super) const WRONG_USAGE: u8 = 2;
 impl From<StartError> for CommandError {
     fn from(error: StartError) -> Self {
         match error {
-            StartError::Listen(diagnostic) => Self::Diagnostic(diagnostic),
+            StartError::Configured(diagnostic) => Self::Diagnostic(diagnostic),
             other => Self::Start(other),
         }
     }

@@ -34,10 +34,10 @@ pub(super) fn run(held: HeldHangups, options: Options) -> Result<ExitCode, Comma
     };
     run_logged(held, |process, log| {
         let (config, notes) = espv2.config()?;
-        log.subscribe()?;
+        log.subscribe(config.log)?;
         log_notes(&notes);
         let again = move || espv2.config().map(|(config, _)| config);
-        process.serve(config, ConfigSource::made(Path::new(NAME), again), |_| {
+        process.serve(config, ConfigSource::made(Path::new(NAME), again), false, |_| {
             Ok(())
         })
     })

@@ -7,6 +7,7 @@ mod demo;
 mod error;
 mod espv2;
 mod explain;
+mod health;
 mod import;
 mod log;
 mod output;
@@ -14,7 +15,6 @@ mod probe;
 mod schema;
 mod serve;
 
-use config_file::ConfigFile;
 use error::CommandError;
 use output::complain;
 
@@ -41,9 +41,10 @@ enum Command {
     ///
     /// SIGTERM makes /readyz fail, takes no more connections after server.shutdown_delay, waits for
     /// running requests, then exits; SIGINT or a second signal exits at once. SIGHUP reads the file
-    /// again, and so does a change of it. RUST_LOG sets the detail of the log, such as
+    /// again, and so does a change of it; SIGUSR1 opens the access log's file again; SIGQUIT hands the listeners
+    /// over to a process that was started with --upgrade. RUST_LOG sets the detail of the log, such as
     /// `corsgate=debug`.
-    Serve(ConfigFile),
+    Serve(serve::Options),
     /// Check a configuration file and report all its problems.
     ///
     /// Errors, warnings, and notes on what is worth a second look, such as access that is open to any
@@ -70,6 +71,10 @@ enum Command {
     ///
     /// Needs no configuration and touches nothing outside this machine.
     Demo(demo::Options),
+    /// Ask a running gateway whether it takes traffic.
+    ///
+    /// Exit status: 0 ready, 1 not ready or no answer.
+    Health(health::Options),
     Probe(Box<probe::Options>),
     /// Run the gateway with the flags of ESPv2 or ESP.
     ///
@@ -91,12 +96,13 @@ pub fn main() -> ExitCode {
     let held = HeldHangups::hold();
     let Cli { command } = Cli::parse();
     let result = match command {
-        Command::Serve(file) => serve::run(held, &file.path()),
+        Command::Serve(options) => serve::run(held, options),
         Command::Demo(options) => demo::run(held, options),
         Command::Check(options) => check::run(options),
         Command::Explain(options) => explain::run(options),
         Command::Schema => schema::run(),
         Command::Completions { shell } => completions::run(shell),
+        Command::Health(options) => health::run(options),
         Command::Probe(options) => probe::run(*options),
         Command::Espv2(options) => espv2::run(held, options),
         Command::Import(options) => import::run(options),

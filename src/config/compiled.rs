@@ -1,7 +1,9 @@
 //! A configuration that can be served: the compiled types, which mirror the raw ones.
 
+mod logs;
 mod upstreams;
 
+pub use logs::{AccessLog, AccessLogFormat, LogField, LogFields, LogFormat, LogPath};
 pub use upstreams::{
     Endpoint, HashKey, HealthCheck, LoadBalancing, OutlierDetection, Protocol, Timeouts, Upstream,
     UpstreamKind, bracketed,
@@ -17,6 +19,7 @@ use crate::routing::{PreflightMethod, RouteMatch};
 use crate::tls::{ClientCertificate, Names, ServerTls};
 use ipnet::IpNet;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +33,9 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     pub server: Server,
     pub limits: Limits,
+    pub log: LogFormat,
+    /// `None` without one.
+    pub access_log: Option<AccessLog>,
     pub upstreams: Vec<Upstream>,
     pub routes: Vec<Route>,
     /// The method by which preflights find their routes.
@@ -99,7 +105,7 @@ pub struct ListenAddress {
 }
 
 /// Threads, the express lane, and the end of the process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
     /// Threads for traffic; 0 means one per core.
     pub threads: usize,
@@ -111,6 +117,8 @@ pub struct Server {
     pub grace_period: Duration,
     /// Time after the grace period until they are cut off.
     pub shutdown_timeout: Duration,
+    /// The folder of the socket for the hand-over; `None` where the file names none.
+    pub run_directory: Option<PathBuf>,
 }
 
 /// Limits on what clients may take.
@@ -199,6 +207,7 @@ impl Default for Server {
             shutdown_delay: Duration::ZERO,
             grace_period: Duration::from_secs(5),
             shutdown_timeout: Duration::from_secs(30),
+            run_directory: None,
         }
     }
 }

@@ -28,8 +28,8 @@ pub use compile::{
     espv2_template, refused_edit,
 };
 pub use compiled::{
-    Admin, Config, Endpoint, HashKey, HealthCheck, Limits, ListenAddress, Listener, ListenerTls,
-    LoadBalancing, OutlierDetection, Protocol, RateLimit, Route, ServedCertificate, Server,
+    AccessLog, AccessLogFormat, Admin, Config, Endpoint, HashKey, HealthCheck, Limits,
+    ListenAddress, Listener, ListenerTls, LoadBalancing, LogField, LogFields, LogFormat, LogPath, OutlierDetection, Protocol, RateLimit, Route, ServedCertificate, Server,
     Timeouts, UNMATCHED, Upstream, UpstreamKind, bracketed,
 };
 pub use edits::{Edits, FieldEdit, HeaderEdits, HostRewrite, PathRewrite};

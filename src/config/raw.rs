@@ -4,12 +4,14 @@
 //! finds everything that is missing or senseless in one pass. The `schemars` attributes are for the JSON
 //! Schema and say what is required; the doc comments are its descriptions.
 
+mod logs;
 mod policies;
 mod routes;
 mod scalars;
 mod tls;
 mod upstreams;
 
+pub(super) use logs::{RawAccessLog, RawAccessLogFormat, RawLog, RawLogField, RawLogFormat};
 pub(super) use policies::{
     RawBlockDisallowedOrigins, RawNameList, RawOnRejectedPreflight, RawOrigin, RawOriginEntry,
     RawOtherOptionsRequests, RawPolicy, RawPreset, RawRejection, RawUpstreamCorsHeaders,
@@ -71,6 +73,10 @@ pub(super) struct RawConfig {
     pub server: RawServer,
     /// Limits on what clients may take.
     pub limits: RawLimits,
+    /// The program's own log.
+    pub log: RawLog,
+    /// A line for every request. Default: none.
+    pub access_log: Option<RawAccessLog>,
     /// The search for the routes of requests.
     pub routing: RawRouting,
     /// Backends, by a name of your choice.
@@ -155,6 +161,9 @@ pub(super) struct RawServer {
     pub grace_period: Option<RawDuration>,
     /// Time after the grace period until they are cut off. Default 30s.
     pub shutdown_timeout: Option<RawDuration>,
+    /// The folder of the socket by which `serve --upgrade` takes over the listeners; made with mode 0700 where it is missing. Default: `$RUNTIME_DIRECTORY`, as systemd sets it, or none.
+    #[schemars(length(min = 1))]
+    pub run_directory: Option<String>,
 }
 
 /// Limits on what clients may take.

@@ -197,6 +197,8 @@ fn within(this: Section, other: Section, form: &str) -> String {
         (_, S::Limits) => ("`limits`", format!("limits: {{ {form} }}")),
         (_, S::RateLimit) => ("a `rate_limit`", format!("rate_limit: {{ {form} }}")),
         (_, S::Server) => ("`server`", format!("server: {{ {form} }}")),
+        (_, S::Log) => ("`log`", format!("log: {{ {form} }}")),
+        (_, S::AccessLog) => ("`access_log`", format!("access_log: {{ {form} }}")),
         (_, S::Routing) => ("`routing`", format!("routing: {{ {form} }}")),
         (_, S::Rewrite) => ("a route's `rewrite`", format!("rewrite: {{ {form} }}")),
         (_, S::HeaderEdits) => (

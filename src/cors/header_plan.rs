@@ -116,7 +116,7 @@ impl Rule {
     }
 
     /// Returns the policy that made the decision of `plan`.
-    pub(super) fn deciding_policy(&self, plan: HeaderPlan) -> Option<&Policy> {
+    pub fn deciding_policy(&self, plan: HeaderPlan) -> Option<&Policy> {
         Some(self.policies()?.policy(plan.policy()))
     }
 

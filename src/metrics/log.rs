@@ -1,9 +1,9 @@
-//! The program's own log: the lines that are missing from it.
+//! The program's own log and the access log: the lines that are missing from them.
 
 use super::register;
 use prometheus::{IntCounter, Registry};
 
-/// The handle for the program's own log.
+/// The handle for a log.
 #[derive(Debug, Clone)]
 pub struct LogMetrics {
     dropped: IntCounter,
@@ -12,13 +12,9 @@ pub struct LogMetrics {
 // === impl LogMetrics ===
 
 impl LogMetrics {
-    pub(super) fn register(registry: &Registry) -> prometheus::Result<Self> {
-        let dropped = IntCounter::new(
-            "corsgate_log_dropped_total",
-            "Lines of the log that were dropped: stderr took them too slowly, or not at all.",
-        );
+    pub(super) fn register(registry: &Registry, name: &str, help: &str) -> prometheus::Result<Self> {
         Ok(Self {
-            dropped: register(registry, dropped)?,
+            dropped: register(registry, IntCounter::new(name, help))?,
         })
     }
 

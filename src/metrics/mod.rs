@@ -40,6 +40,7 @@ pub struct Metrics {
     connections: ConnectionMetrics,
     config: ConfigMetrics,
     log: LogMetrics,
+    access_log: LogMetrics,
     tls: TlsMetrics,
     upstreams: UpstreamFamilies,
 }
@@ -62,7 +63,16 @@ impl Metrics {
             requests: RequestMetrics::register(&registry)?,
             connections: ConnectionMetrics::register(&registry)?,
             config: ConfigMetrics::register(&registry)?,
-            log: LogMetrics::register(&registry)?,
+            log: LogMetrics::register(
+                &registry,
+                "corsgate_log_dropped_total",
+                "Lines of the log that were dropped: stderr took them too slowly, or not at all.",
+            )?,
+            access_log: LogMetrics::register(
+                &registry,
+                "corsgate_access_log_dropped_total",
+                "Lines of the access log that were dropped: its file took them too slowly, or not at all.",
+            )?,
             tls: TlsMetrics::register(&registry)?,
             upstreams: UpstreamFamilies::register(&registry)?,
             registry,
@@ -82,6 +92,11 @@ impl Metrics {
     /// Returns the handle for the program's own log.
     pub fn log(&self) -> &LogMetrics {
         &self.log
+    }
+
+    /// Returns the handle for the access log.
+    pub fn access_log(&self) -> &LogMetrics {
+        &self.access_log
     }
 
     /// Returns the handles for TLS of the listeners.
@@ -189,6 +204,7 @@ mod tests {
             "corsgate_config_last_reload_successful 1",
             r#"corsgate_config_info{hash="h"} 1"#,
             "corsgate_log_dropped_total 0",
+            "corsgate_access_log_dropped_total 0",
             r#"corsgate_tls_handshakes_total{result="completed"} 1"#,
             r#"corsgate_tls_handshakes_total{result="client_certificate_refused"} 0"#,
             r#"corsgate_tls_certificate_not_after_seconds{certificate="tls/a.crt"} 2"#,

@@ -1,8 +1,9 @@
 //! The gateway's own responses, as data: a status, CORS fields, and at most a short body.
 
+use super::request_id;
 use crate::cors::{
-    CorsRequest, FieldName, FieldValue, HeaderPlan, PreflightAnswer, ResponseFields as _, Rule,
-    joined_vary,
+    CorsRequest, FieldName, FieldValue, HeaderPlan, PreflightAnswer, RequestKind,
+    ResponseFields as _, Rule, joined_vary,
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -23,6 +24,7 @@ pub(crate) struct Answer<'a> {
     pub body: Option<&'a Bytes>,
     /// The field that belongs to its status, with its value.
     own_field: Option<OwnField>,
+    request_id: Option<HeaderValue>,
 }
 
 /// A field of an answer that neither CORS nor the length of its body asks for.
@@ -57,6 +59,7 @@ impl<'a> Answer<'a> {
             fields: Fields::Listed(answer),
             body: None,
             own_field: None,
+            request_id: None,
         }
     }
 
@@ -117,6 +120,7 @@ impl<'a> Answer<'a> {
             }),
             body: None,
             own_field: status_field(status),
+            request_id: None,
         }
     }
 
@@ -127,6 +131,20 @@ impl<'a> Answer<'a> {
             fields: Fields::None,
             body: None,
             own_field: status_field(status),
+            request_id: None,
+        }
+    }
+
+    /// Says the id of the request, if it is not a preflight: no script can read the answer to one.
+    pub(crate) fn with_request_id(self, id: Option<&HeaderValue>) -> Self {
+        let is_told = match &self.fields {
+            Fields::None => true,
+            Fields::Listed(_) => false,
+            Fields::Planned(planned) => planned.request.kind() != RequestKind::Preflight,
+        };
+        Self {
+            request_id: id.filter(|_| is_told).cloned(),
+            ..self
         }
     }
 
@@ -187,6 +205,9 @@ impl<'a> Answer<'a> {
         }
         if let Some((name, value)) = &self.own_field {
             header.insert_header(*name, value)?;
+        }
+        if let Some(id) = &self.request_id {
+            header.insert_header(request_id::FIELD, id)?;
         }
         self.for_each_field(|name, value, request| {
             if let Some(value) = value.to_header_value(request) {

@@ -3,6 +3,7 @@
 use crate::config::{ListenerTls, unix_time};
 use crate::tls::{Authorities, not_after};
 use rustls::pki_types::CertificateDer;
+use rustls::{ProtocolVersion, ServerConnection};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -41,6 +42,8 @@ pub(crate) struct ClientTls {
     authorities: Authorities,
     /// The end of the certificate's validity, in seconds since 1970.
     not_after: i64,
+    /// The version, as logs have it.
+    pub version: &'static str,
 }
 
 tokio::task_local! {
@@ -76,6 +79,7 @@ impl Client {
                 certificates: certificate.into_iter().collect(),
                 authorities: tls.server.authorities().clone(),
                 not_after: i64::MAX,
+                version: "",
             }),
             explained_scheme: scheme,
         }
@@ -112,10 +116,8 @@ impl Client {
 
 impl ClientTls {
     /// Notes what a handshake has shown, in which these `authorities` were trusted.
-    pub(in crate::proxy) fn new(
-        certificates: &[CertificateDer<'static>],
-        authorities: &Authorities,
-    ) -> Self {
+    pub(in crate::proxy) fn new(session: &ServerConnection, authorities: &Authorities) -> Self {
+        let certificates = session.peer_certificates().unwrap_or_default();
         Self {
             not_after: certificates
                 .first()
@@ -123,6 +125,10 @@ impl ClientTls {
                 .unwrap_or_default(),
             certificates: certificates.into(),
             authorities: authorities.clone(),
+            version: match session.protocol_version() {
+                Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
+                _ => "TLSv1.3",
+            },
         }
     }
 }

@@ -5,12 +5,13 @@ use super::client::Client;
 use super::edge::backlog::Backlog;
 use super::edge::upload::Upload;
 use super::grpc_web::Translation;
-use super::record::Record;
+use super::record::{End, Record};
 use super::room::Place;
 use super::snapshot::{Route, Snapshot};
 use super::upstream::exchange::Exchange;
 use super::upstream::{Failure, Tries};
 use crate::cors::HeaderPlan;
+use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 use std::sync::Arc;
 use std::time::Instant;
@@ -45,15 +46,18 @@ pub struct Ctx {
     pub(super) grpc_web: Option<Translation>,
     /// Number of bytes of the request's body that this try has sent on.
     pub(super) body_bytes: u64,
+    /// Number of bytes of the response's body, so far.
+    pub(super) response_bytes: u64,
 }
 
 // === impl Ctx ===
 
 impl Ctx {
     pub(super) fn new(snapshot: Arc<Snapshot>) -> Self {
+        let client = Client::current();
         Self {
-            record: Record::unrouted(&snapshot, None, Instant::now()),
-            client: Client::current(),
+            record: Record::unrouted(&snapshot, &client, None, Instant::now()),
+            client,
             is_finished: false,
             status: None,
             snapshot,
@@ -67,6 +71,7 @@ impl Ctx {
             exchange: Exchange::default(),
             grpc_web: None,
             body_bytes: 0,
+            response_bytes: 0,
         }
     }
 
@@ -82,11 +87,24 @@ impl Ctx {
         }
     }
 
+    /// Counts a piece of the response's body.
+    pub(super) fn count_response(&mut self, piece: Option<&Bytes>) {
+        let bytes = piece.map_or(0, |piece| piece.len() as u64);
+        self.response_bytes = self.response_bytes.saturating_add(bytes);
+    }
+
     /// Finishes the request's record.
     pub(super) fn finish(&mut self, status: Option<StatusCode>) {
         self.is_finished = true;
         self.end_tries();
-        self.record.finish(&self.snapshot, status);
+        let cluster = self.route().cluster();
+        let end = End {
+            status,
+            request_bytes: self.body_bytes,
+            response_bytes: self.response_bytes,
+            upstream: cluster.and_then(|cluster| self.tries.entry(cluster.name())),
+        };
+        self.record.finish(&self.snapshot, end);
     }
 }
 

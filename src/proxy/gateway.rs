@@ -16,7 +16,7 @@ use super::upstream::exchange::{
     Exchange, Expectation, Piece, content_timeout, longest_pause, pause_in_call,
 };
 use super::upstream::{Body, FailedTry, Failure, Needs, NoPeer, hash_key, reason};
-use super::{adapt, forward, respond, rewrite};
+use super::{adapt, forward, request_id, respond, rewrite};
 use crate::config::{HashKey, MAX_RETRIES};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
@@ -90,7 +90,9 @@ impl Gateway {
         let (plan, answer) = match routed.step() {
             Step::Answer(answer) => {
                 ctx.under_way = None;
+                let answer = answer.with_request_id(record.request_id.as_ref());
                 let body = answer.content().cloned();
+                ctx.response_bytes = body.as_ref().map_or(0, |body| body.len() as u64);
                 let whole = answer.to_header().map(|header| (header, body));
                 (routed.plan(), Some(whole))
             }
@@ -216,6 +218,9 @@ impl ProxyHttp for Gateway {
             &ctx.snapshot,
             upstream_request,
         )?;
+        if let Some(id) = &ctx.record.request_id {
+            upstream_request.insert_header(request_id::FIELD, id)?;
+        }
         rewrite::apply(ctx.route(), ctx.tries.host(), upstream_request)?;
         adapt::request(session.req_header().version, upstream_request)?;
         check_version(ctx, upstream_request.version)?;
@@ -321,6 +326,7 @@ impl ProxyHttp for Gateway {
         if let Some(upload) = &ctx.upload {
             upload.respond();
         }
+        ctx.count_response(body.as_ref());
         if let Some(backlog) = &ctx.backlog {
             backlog.hold(body, end_of_stream);
         }
@@ -348,6 +354,7 @@ impl ProxyHttp for Gateway {
     ) -> Result<Option<Bytes>> {
         let translation = ctx.grpc_web.as_ref();
         let mut frame = translation.and_then(|translation| translation.trailers(trailers));
+        ctx.count_response(frame.as_ref());
         if let Some(backlog) = &ctx.backlog {
             backlog.hold(&mut frame, true);
         }

@@ -37,19 +37,20 @@ fn tcp_keepalive() -> TcpKeepalive {
 /// A socket that listens, before an application accepts on it.
 pub struct Bound {
     pub address: SocketAddr,
-    socket: TcpListener,
+    pub socket: TcpListener,
 }
 
-/// Starts a gateway's edge on these sockets, which are those of its listeners in their order.
+/// Starts a gateway's edge on these sockets, which are those of its listeners in their order. They take no more
+/// connections once `closing` is set.
 pub fn listen(
     name: &str,
     runtime: &Handle,
     edge: &Edge,
     sockets: Vec<Bound>,
-    stopped: &watch::Receiver<bool>,
+    closing: &watch::Receiver<bool>,
 ) {
     for (listener, socket) in sockets.into_iter().enumerate() {
-        start(name, runtime, edge.behind(listener), socket, stopped);
+        start(name, runtime, edge.behind(listener), socket, closing);
     }
 }
 

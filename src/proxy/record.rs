@@ -1,26 +1,58 @@
 //! The end of every request: what is counted and logged of it, once.
 //!
-//! *Invariant:* [`Record::finish`] is the only caller of a route's metrics.
+//! *Invariant:* [`Record::finish`] is the only caller of a route's metrics and of the access log.
 
 use super::check::RequestError;
+use super::client::{Client, Via};
+use super::noted::Noted;
 use super::snapshot::{RouteId, Snapshot};
-use crate::cors::{Outcome, RequestKind};
-use http::StatusCode;
-use std::time::Instant;
+use crate::access_log::{AccessLog, Entry, UpstreamEntry};
+use crate::cors::{HeaderPlan, Outcome, Policy, RequestKind};
+use http::{HeaderValue, StatusCode};
+use std::net::IpAddr;
+use std::time::{Duration, Instant, SystemTime};
 use tracing::debug;
 
-/// A request as metrics and the log see it. Small and free of borrows, so that it can wait until the
-/// response has been sent.
-#[derive(Debug, Clone, Copy)]
+/// A request as metrics and the logs see it. Free of borrows, so that it can wait until the response has been
+/// sent.
+#[derive(Debug)]
 #[must_use = "a request that is not finished is not counted"]
 pub(crate) struct Record {
     pub route: RouteId,
     pub kind: RequestKind,
     pub outcome: Outcome,
+    /// The plan of the decision, which names the policy.
+    pub plan: HeaderPlan,
     /// The reason for refusing the request before its route counted.
     pub error: Option<RequestError>,
     /// When its header had come.
     pub started: Instant,
+    /// The id under which upstreams and logs know it. `None` if no one is told of it.
+    pub request_id: Option<HeaderValue>,
+    pub connection: Connection,
+    /// The request as it came; `None` without an access log, and if its header was not read to its end.
+    pub noted: Option<Box<Noted>>,
+}
+
+/// The part of a line that a request's connection knows.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Connection {
+    via: Via,
+    peer: Option<IpAddr>,
+    tls_version: Option<&'static str>,
+}
+
+/// The end of a request, as the access log tells it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct End<'a> {
+    /// `None` where no response was sent: the client had gone.
+    pub status: Option<StatusCode>,
+    /// Bytes of the request's body that came through the gateway.
+    pub request_bytes: u64,
+    /// Bytes of the response's body.
+    pub response_bytes: u64,
+    /// The upstream, if one was asked.
+    pub upstream: Option<UpstreamEntry<'a>>,
 }
 
 // === impl Record ===
@@ -30,6 +62,7 @@ impl Record {
     /// or not yet.
     pub(crate) fn unrouted(
         snapshot: &Snapshot,
+        client: &Client,
         error: Option<RequestError>,
         started: Instant,
     ) -> Self {
@@ -37,19 +70,24 @@ impl Record {
             route: snapshot.unmatched(),
             kind: RequestKind::NotCors,
             outcome: Outcome::NONE,
+            plan: HeaderPlan::Untouched,
             error,
             started,
+            request_id: None,
+            connection: Connection::of(client),
+            noted: None,
         }
     }
 
     /// Counts a request that is refused before a route is known, with this status.
     pub(crate) fn refused(
         snapshot: &Snapshot,
+        client: &Client,
         error: RequestError,
         started: Instant,
         status: Option<StatusCode>,
     ) {
-        Self::unrouted(snapshot, Some(error), started).finish(snapshot, status);
+        Self::unrouted(snapshot, client, Some(error), started).finish(snapshot, status.into());
     }
 
     /// Notes that the request was refused after all, for what came behind its header.
@@ -58,28 +96,96 @@ impl Record {
         self.error = Some(error);
     }
 
-    /// Counts the request and says at debug level how it ended. `status` is `None` where no response
-    /// was sent: the client had gone.
-    pub(crate) fn finish(self, snapshot: &Snapshot, status: Option<StatusCode>) {
-        let Self {
-            route,
-            kind,
-            outcome,
-            error,
-            started,
-        } = self;
-        let route = snapshot.route(route);
-        let refused = error.map(RequestError::label);
-        let code = status.map(|status| status.as_u16());
+    /// Counts the request, and says in the logs how it ended.
+    pub(crate) fn finish(&self, snapshot: &Snapshot, end: End<'_>) {
+        let route = snapshot.route(self.route);
+        let (outcome, elapsed) = (self.outcome, self.started.elapsed());
+        let refused = self.error.map(RequestError::label);
+        let code = end.status.map(|status| status.as_u16());
         route
             .metrics
-            .finished(kind, outcome, refused, code, started.elapsed());
+            .finished(self.kind, outcome, refused, code, elapsed);
+        if let Some(log) = &snapshot.access_log {
+            self.log(snapshot, log, &end, elapsed);
+        }
         debug!(
             route = route.name,
             outcome = outcome.as_str(),
             reason = outcome.reason(),
             status = code,
-            error = error.map(tracing::field::display),
+            error = self.error.map(tracing::field::display),
         );
+    }
+
+    /// Writes the request's line of the access log.
+    fn log(&self, snapshot: &Snapshot, log: &AccessLog, end: &End<'_>, elapsed: Duration) {
+        let route = snapshot.route(self.route);
+        let policy = route.rule.deciding_policy(self.plan);
+        let Connection {
+            via,
+            peer,
+            tls_version,
+        } = self.connection;
+        let refused = self.error.map(|error| error.label().as_str());
+        let mut entry = Entry {
+            time: SystemTime::now() - elapsed,
+            duration: elapsed,
+            client: peer,
+            listener: snapshot.listener(via).map(|listener| listener.listen.address),
+            protocol: None,
+            tls_version,
+            method: None,
+            host: None,
+            path: None,
+            origin: None,
+            user_agent: None,
+            referer: None,
+            request_id: self.request_id.as_ref().map(HeaderValue::as_bytes),
+            trace_id: None,
+            status: end.status.map(|status| status.as_u16()),
+            request_bytes: end.request_bytes,
+            response_bytes: end.response_bytes,
+            route: &route.name,
+            policy: policy.map(Policy::name),
+            outcome: (self.outcome != Outcome::NONE).then(|| self.outcome.as_str()),
+            reason: refused.or(self.reason()),
+            upstream: end.upstream,
+        };
+        if let Some(noted) = &self.noted {
+            noted.fill(&mut entry);
+        }
+        log.log(&entry);
+    }
+
+    /// Returns the reason for which CORS says no, or lets a preflight by.
+    fn reason(&self) -> Option<&'static str> {
+        let denied = || self.plan.reason().map(|reason| reason.as_str());
+        self.outcome.reason().or_else(|| match self.outcome {
+            Outcome::NONE => None,
+            _ => denied(),
+        })
+    }
+}
+
+// === impl Connection ===
+
+impl Connection {
+    pub(crate) fn of(client: &Client) -> Self {
+        Self {
+            via: client.via,
+            peer: client.peer,
+            tls_version: client.tls.as_ref().map(|tls| tls.version),
+        }
+    }
+}
+
+// === impl End ===
+
+impl From<Option<StatusCode>> for End<'_> {
+    fn from(status: Option<StatusCode>) -> Self {
+        Self {
+            status,
+            ..Self::default()
+        }
     }
 }

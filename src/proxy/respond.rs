@@ -7,6 +7,7 @@ use super::answer::Answer;
 use super::ctx::Ctx;
 use super::facts::{content_length, cors_request};
 use super::header_edits;
+use super::request_id;
 use super::snapshot::Route;
 use crate::cors::{HeaderPlan, ResponseFields, add_vary};
 use bytes::Bytes;
@@ -81,7 +82,9 @@ pub(crate) async fn fail(session: &mut Session, ctx: &Ctx, status: StatusCode) {
 fn own_answer(session: &Session, ctx: &Ctx, status: StatusCode) -> Result<Box<ResponseHeader>> {
     let request = cors_request(session.req_header());
     let vary = ctx.vary.clone();
-    Answer::planned(status, &ctx.route().rule, ctx.plan, &request, vary).to_header()
+    Answer::planned(status, &ctx.route().rule, ctx.plan, &request, vary)
+        .with_request_id(ctx.record.request_id.as_ref())
+        .to_header()
 }
 
 /// Closes the connection of a request that failed, without losing the answer on the way.
@@ -92,11 +95,14 @@ pub(crate) async fn close(session: &mut Session) {
     }
 }
 
-/// Edits an upstream's `response`: as its route says, then its CORS headers by the request's plan, and its
-/// Vary by what the route was chosen by. What CORS says comes last, and so no edit can undo it.
+/// Edits an upstream's `response`: as its route says, then its id, its CORS headers by the request's plan, and
+/// its Vary by what the route was chosen by. What CORS says comes last, and so no edit can undo it.
 pub(crate) fn edit(session: &Session, ctx: &Ctx, response: &mut ResponseHeader) {
     if let Some(edits) = &ctx.route().edits.response {
         header_edits::apply(edits, response);
+    }
+    if let Some(id) = &ctx.record.request_id {
+        response.set(request_id::FIELD, id.clone());
     }
     let origin = session.req_header().headers.get(header::ORIGIN);
     edit_fields(ctx.route(), ctx.plan, ctx.vary.as_ref(), origin, response);

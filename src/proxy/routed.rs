@@ -8,7 +8,9 @@ use super::answer::Answer;
 use super::check::{RequestError, check, check_body, check_client, check_length};
 use super::facts::{Facts, Target};
 use super::forward;
-use super::record::Record;
+use super::noted::Noted;
+use super::record::{Connection, Record};
+use super::request_id;
 use super::rewrite;
 use super::snapshot::{Route, RouteId, Snapshot};
 use crate::cors::{
@@ -64,7 +66,7 @@ impl<'a> Routed<'a> {
         let found = search.find(&facts.path);
         let route_id = snapshot.found(found.route);
         let route = snapshot.route(route_id);
-        let listener = snapshot.listener(facts.client);
+        let listener = snapshot.listener(facts.client.via);
         let checked = bounded.and_then(|()| check(facts));
         let checked = checked.and_then(|()| check_client(facts, listener));
         let checked = checked.and_then(|()| check_readings(snapshot, facts, &search, route));
@@ -262,6 +264,8 @@ impl<'a> Routed<'a> {
             self.note_rejection(reason, started);
         }
         let outcome = self.outcome();
+        let log = self.snapshot.access_log.as_ref();
+        let noted = log.map(|log| Noted::of(self.facts, self.snapshot, log.fields()));
         Record {
             route: self.route_id,
             kind: match outcome {
@@ -270,9 +274,20 @@ impl<'a> Routed<'a> {
                 Outcome::Actual(_) => self.request.kind(),
             },
             outcome,
+            plan: self.plan(),
             error: self.error(),
             started,
+            request_id: (log.is_some() || self.tells_id())
+                .then(|| request_id::of(self.facts.fields)),
+            connection: Connection::of(self.facts.client),
+            noted: noted.map(Box::new),
         }
+    }
+
+    /// Whether someone is told the request's id: the client, or an upstream. Scripts can't read the answer to a
+    /// preflight.
+    fn tells_id(&self) -> bool {
+        self.request.kind() != RequestKind::Preflight || matches!(self.step(), Step::Forward(_))
     }
 
     /// Returns the reason for which CORS says no; `None` if it does not, or has no say.

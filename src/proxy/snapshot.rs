@@ -1,8 +1,9 @@
 //! One compiled configuration as traffic sees it: immutable, and pinned by each request.
 
-use super::client::{Client, Via};
+use super::client::Via;
 use super::route_limits::{ClientRate, RouteLimits};
 use super::upstream::{self, Cluster, KnownAuthorities};
+use crate::access_log::AccessLog;
 use crate::buckets::Buckets;
 use crate::config::{
     Config, Edits, Endpoint, Limits, Listener, RateLimit, Timeouts, UNMATCHED, UpstreamKind,
@@ -24,6 +25,8 @@ use tokio::task::JoinSet;
 pub struct Snapshot {
     pub(crate) limits: Limits,
     pub(crate) express_lane: bool,
+    /// Takes a line for each request.
+    pub(crate) access_log: Option<AccessLog>,
     /// Peers whose word about the client is believed.
     pub(crate) trusted_proxies: Vec<IpNet>,
     /// The traffic listeners, in the order in which they were bound.
@@ -161,6 +164,7 @@ impl Snapshot {
         Self {
             limits: config.limits,
             express_lane: config.server.express_lane,
+            access_log: None,
             trusted_proxies: config.trusted_proxies,
             listeners: config.listeners,
             written: config.written,
@@ -174,9 +178,22 @@ impl Snapshot {
         }
     }
 
+    /// Writes a line for each request to `log`.
+    pub fn logging_to(self, log: Option<AccessLog>) -> Self {
+        Self {
+            access_log: log,
+            ..self
+        }
+    }
+
+    /// Returns the log that takes a line for each request.
+    pub fn access_log(&self) -> Option<&AccessLog> {
+        self.access_log.as_ref()
+    }
+
     /// Returns the listener that a client came by, if it is one of these.
-    pub(crate) fn listener(&self, client: &Client) -> Option<&Listener> {
-        match client.via {
+    pub(crate) fn listener(&self, via: Via) -> Option<&Listener> {
+        match via {
             Via::Listener(index) => self.listeners.get(index),
             Via::Proxy | Via::Unknown => None,
         }

@@ -15,7 +15,7 @@ pub(super) fn bind(listener: &ListenAddress, file: &Path) -> Result<Bound, Start
             io::ErrorKind::PermissionDenied => "ports below 1024 need CAP_NET_BIND_SERVICE",
             _ => "see the reason above",
         };
-        StartError::Listen(Box::new(Diagnostic {
+        StartError::Configured(Box::new(Diagnostic {
             place: listener.place,
             path: listener.path.clone(),
             hint: Some(hint.to_owned()),

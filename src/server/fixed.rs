@@ -1,6 +1,6 @@
 //! The parts of the configuration that a reload can't change.
 
-use crate::config::{self, Admin, Config, ListenAddress, Listener, Server};
+use crate::config::{self, Admin, Config, ListenAddress, Listener, LogFormat, Server};
 use std::net::SocketAddr;
 
 /// The sections that need a restart, as they were at the start. Of a listener that is its socket, and
@@ -14,6 +14,7 @@ pub(super) struct FixedSections {
     admin: Option<(SocketAddr, Vec<String>)>,
     metrics: Option<SocketAddr>,
     server: Server,
+    log: LogFormat,
     document: String,
 }
 
@@ -45,7 +46,8 @@ impl FixedSections {
             bound: Vec::new(),
             admin: config.admin.as_ref().map(admin),
             metrics: config.metrics.as_ref().map(address),
-            server: config.server,
+            server: config.server.clone(),
+            log: config.log,
             document: config.document.clone(),
         }
     }
@@ -58,7 +60,8 @@ impl FixedSections {
         if !changed.is_empty() {
             config.document = config::with_sections(&config.document, &self.document, &changed);
         }
-        config.server = self.server;
+        config.server = self.server.clone();
+        config.log = self.log;
         config.listeners = self.listeners(std::mem::take(&mut config.listeners), serving);
         changed
     }
@@ -95,6 +98,7 @@ impl FixedSections {
             admin,
             metrics,
             server,
+            log,
             document: _,
         } = Self::of(config);
         [
@@ -105,6 +109,7 @@ impl FixedSections {
             ("admin", admin != self.admin),
             ("metrics", metrics != self.metrics),
             ("server", server != self.server),
+            ("log", log != self.log),
         ]
         .into_iter()
         .filter_map(|(section, is_different)| is_different.then_some(section))

@@ -10,13 +10,17 @@ mod console;
 mod descriptors;
 mod echo;
 mod fixed;
+mod handover;
+mod open_log;
 mod process;
 mod reload;
 mod served;
 mod signals;
 mod start_line;
+mod supervisor;
 mod watcher;
 
+pub use handover::HandoverError;
 pub use process::Process;
 pub use signals::HeldHangups;
 
@@ -30,17 +34,21 @@ use bind::bind;
 use console::GatewayConsole;
 use descriptors::Descriptors;
 use echo::EchoServer;
+use handover::{Kind, Sockets, Use};
+use open_log::open_log;
+use parking_lot::Mutex;
 use reload::Reloader;
 use start_line::StartLine;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZero;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::available_parallelism;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
@@ -52,6 +60,13 @@ const PAGE_LIMITS: PageLimits = PageLimits {
     max_headers: 100,
 };
 
+/// Maximum time to wait at the end for the access log to be written; beyond it, those lines are lost.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Minimum time after a hand-over in which a connection without a request stays open: a client may be sending
+/// its next one.
+const HANDOVER_DELAY: Duration = Duration::from_secs(2);
+
 /// A running gateway.
 pub struct Server {
     traffic: Runtime,
@@ -59,6 +74,8 @@ pub struct Server {
     /// Tells connections that the process is leaving, and each answer is to be the last.
     leave: watch::Sender<bool>,
     /// Tells the traffic listeners to take no more connections.
+    close_listeners: watch::Sender<bool>,
+    /// Tells connections without a request to end.
     stop_traffic: watch::Sender<bool>,
     /// Tells the other listeners, which serve until the end, so that operators can watch the draining.
     stop_control: watch::Sender<bool>,
@@ -66,6 +83,9 @@ pub struct Server {
     connections: Connections,
     reloader: Arc<Reloader>,
     addresses: Addresses,
+    /// The sockets that can be handed over; none once the listeners are closed.
+    sockets: Mutex<Arc<Sockets>>,
+    run_directory: Option<PathBuf>,
     shutdown_delay: Duration,
     grace_period: Duration,
     shutdown_timeout: Duration,
@@ -83,8 +103,11 @@ pub struct Addresses {
 /// Error that keeps a valid configuration from being started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// An address that can't be listened on, or a log that can't be opened.
     #[error("{0}")]
-    Listen(Box<Diagnostic>),
+    Configured(Box<Diagnostic>),
+    #[error("can't take over: {0}")]
+    Handover(#[from] HandoverError),
     #[error("can't start: {0}")]
     Io(#[from] io::Error),
     #[error("can't register the metrics: {0}")]
@@ -98,10 +121,11 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// Where an address can't be listened on. Nothing keeps running then.
+    /// Where an address can't be listened on, or a log can't be opened. Nothing keeps running then.
     pub fn start(config: Config, file: &Path) -> Result<Self, StartError> {
         let source = ConfigSource::file(file);
-        Self::start_on(runtime("control", 1)?, Metrics::new()?, config, source)
+        let inherited = Sockets::default();
+        Self::start_on(runtime("control", 1)?, Metrics::new()?, config, source, inherited)
     }
 
     fn start_on(
@@ -109,18 +133,33 @@ impl Server {
         metrics: Metrics,
         config: Config,
         source: ConfigSource,
+        mut inherited: Sockets,
     ) -> Result<Self, StartError> {
         let file = source.name().to_owned();
-        let bind = |listen: &ListenAddress| bind(listen, &file);
+        let mut sockets = Sockets::default();
+        let mut bind = |kind, listen: &ListenAddress| {
+            let wanted = Use {
+                kind,
+                address: listen.address,
+            };
+            let bound = match inherited.take(wanted) {
+                Some(socket) => Bound::of(socket)?,
+                None => bind(listen, &file)?,
+            };
+            sockets.keep(wanted, &bound.socket)?;
+            Ok::<_, StartError>(bound)
+        };
         let listeners = config
             .listeners
             .iter()
-            .map(|listener| bind(&listener.listen))
+            .map(|listener| bind(Kind::Listener, &listener.listen))
             .collect::<Result<Vec<_>, _>>()?;
         let admin = config.admin.clone();
-        let admin_bound = admin.as_ref().map(|admin| bind(&admin.listener));
+        let admin_bound = admin.as_ref().map(|admin| bind(Kind::Admin, &admin.listener));
         let admin_bound = admin_bound.transpose()?;
-        let metrics_bound = config.metrics.as_ref().map(bind).transpose()?;
+        let metrics_bound = config.metrics.as_ref();
+        let metrics_bound = metrics_bound.map(|listen| bind(Kind::Metrics, listen));
+        let metrics_bound = metrics_bound.transpose()?;
         let addresses = Addresses {
             listeners: listeners.iter().map(|bound| bound.address).collect(),
             admin: admin_bound.as_ref().map(|bound| bound.address),
@@ -134,7 +173,8 @@ impl Server {
             shutdown_delay,
             grace_period,
             shutdown_timeout,
-        } = config.server;
+            run_directory,
+        } = config.server.clone();
         let threads = match threads {
             0 => available_parallelism().map_or(1, NonZero::get),
             threads => threads,
@@ -144,6 +184,7 @@ impl Server {
         let readiness = Readiness::default();
         let connections = Connections::new(metrics.connections());
         let (leave, leaving) = watch::channel(false);
+        let (close_listeners, closing) = watch::channel(false);
         let (stop_traffic, traffic_stopped) = watch::channel(false);
         let (stop_control, control_stopped) = watch::channel(false);
         let reloader = {
@@ -151,6 +192,8 @@ impl Server {
             let (bound, metrics) = (&addresses.listeners, metrics.clone());
             let echo = EchoServer::new(&control_stopped);
             let background = Background::start("reload")?;
+            let log = config.access_log.clone();
+            let log = open_log(log, source.name(), &metrics, None).map_err(StartError::Configured)?;
             Reloader::new(
                 config,
                 bound,
@@ -159,15 +202,24 @@ impl Server {
                 echo,
                 background,
                 descriptors,
+                log,
             )
         };
         let reloader = Arc::new(reloader?);
         let snapshot = Arc::clone(reloader.snapshot());
         let pooled = descriptors.pooled_per_thread;
         let tls = metrics.tls().clone();
-        let edge = Edge::new(threads, pooled, snapshot, connections.clone(), tls, leaving);
+        let edge = Edge::new(
+            threads,
+            pooled,
+            snapshot,
+            connections.clone(),
+            tls,
+            leaving,
+            traffic_stopped,
+        );
         let handle = traffic.handle();
-        listen("traffic", handle, &edge, listeners, &traffic_stopped);
+        listen("traffic", handle, &edge, listeners, &closing);
         let handle = control.handle();
         if let Some((bound, admin)) = admin_bound.zip(admin) {
             let (metrics, readiness) = (metrics.clone(), readiness.clone());
@@ -185,18 +237,22 @@ impl Server {
         if reloader.has_files() {
             control.spawn(watcher::watch(Arc::clone(&reloader)));
         }
+        control.spawn(supervisor::watch(traffic.handle().clone()));
         readiness.set(true);
         start_line.log(&addresses, &file);
         Ok(Self {
             traffic,
             control,
             leave,
+            close_listeners,
             stop_traffic,
             stop_control,
             readiness,
             connections,
             reloader,
             addresses,
+            sockets: Mutex::new(Arc::new(sockets)),
+            run_directory,
             shutdown_delay,
             grace_period,
             shutdown_timeout,
@@ -243,6 +299,38 @@ impl Server {
             );
             sleep(delay).await;
         }
+        self.close_listeners();
+        self.end_connections().await;
+    }
+
+    /// Closes the listeners.
+    fn close_listeners(&self) {
+        *self.sockets.lock() = Arc::default();
+        self.close_listeners.send_replace(true);
+    }
+
+    /// Gives the listeners to the process that waits for them. Returns when that one serves, and this one takes
+    /// no more connections.
+    async fn hand_over(&self) -> Result<(), HandoverError> {
+        let folder = handover::folder(self.run_directory.as_deref())?;
+        let sockets = Arc::clone(&self.sockets.lock());
+        let handed = spawn_blocking(move || sockets.hand_over(&folder)).await;
+        handed.map_err(|error| HandoverError::Broken(error.to_string()))??;
+        self.leave.send_replace(true);
+        self.close_listeners();
+        // The other one answers there, too.
+        self.stop_control.send_replace(true);
+        Ok(())
+    }
+
+    /// Drains after the listeners were handed over: connections that are in use end with their next answer.
+    async fn drained_after_handover(&self) {
+        sleep(self.shutdown_delay.max(HANDOVER_DELAY)).await;
+        self.end_connections().await;
+    }
+
+    /// Ends idle connections, and waits for the others.
+    async fn end_connections(&self) {
         self.stop_traffic.send_replace(true);
         let closed = self.connections.all_closed();
         tokio::pin!(closed);
@@ -264,8 +352,10 @@ impl Server {
     pub fn stop(self) {
         self.readiness.set(false);
         self.leave.send_replace(true);
+        self.close_listeners();
         self.stop_traffic.send_replace(true);
         self.stop_control.send_replace(true);
+        self.reloader.flush_access_log(Instant::now() + FLUSH_TIMEOUT);
         self.traffic.shutdown_background();
         self.control.shutdown_background();
     }

@@ -8,7 +8,9 @@ use super::background::Background;
 use super::descriptors::Descriptors;
 use super::echo::EchoServer;
 use super::fixed::FixedSections;
+use super::open_log::open_log;
 use super::served::Served;
+use crate::access_log::AccessLog;
 use crate::admin::ReloadError;
 use crate::config::{Config, ConfigError, ConfigSource, Diagnostic, Sources};
 use crate::metrics::Metrics;
@@ -81,7 +83,7 @@ pub(super) enum Trigger {
 
 impl Reloader {
     /// Makes the first snapshot, from the `config` that was read from `source`. `bound` has the address
-    /// of each traffic listener. Tasks run on the current runtime.
+    /// of each traffic listener, and `log` is the access log. Tasks run on the current runtime.
     ///
     /// # Errors
     ///
@@ -94,6 +96,7 @@ impl Reloader {
         mut echo: EchoServer,
         background: Background,
         descriptors: Descriptors,
+        log: Option<AccessLog>,
     ) -> io::Result<Self> {
         let fixed = FixedSections::new(&config, bound);
         let needs_restart = fixed.restore(&mut config, &[]);
@@ -104,7 +107,7 @@ impl Reloader {
         let sources = config.sources.clone();
         metrics.config().serves(&config.hash);
         let echo_address = echo.address_for(&config.upstreams)?;
-        let snapshot = Snapshot::new(config, &metrics, echo_address, None);
+        let snapshot = Snapshot::new(config, &metrics, echo_address, None).logging_to(log);
         snapshot.show_certificates(&metrics);
         let keeper = tokio::spawn(snapshot.keep_upstreams()).abort_handle();
         Ok(Self {
@@ -128,6 +131,20 @@ impl Reloader {
     /// Returns the snapshot that traffic is served by, now and after each reload.
     pub(super) fn snapshot(&self) -> &Arc<ArcSwap<Snapshot>> {
         &self.snapshot
+    }
+
+    /// Has the access log's file opened again.
+    pub(super) fn reopen_access_log(&self) {
+        if let Some(log) = self.snapshot.load().access_log() {
+            log.reopen();
+        }
+    }
+
+    /// Waits until the access log is written, or until the time is up.
+    pub(super) fn flush_access_log(&self, deadline: Instant) {
+        if let Some(log) = self.snapshot.load().access_log() {
+            log.flush(deadline);
+        }
     }
 
     /// Writes the configuration that is served, with its state, as the admin listener shows it.
@@ -229,10 +246,21 @@ impl Reloader {
         }
         let served = Served::new(&config, needs_restart);
         let (metrics, previous) = (self.metrics.clone(), self.snapshot.load_full());
-        let compile = move || Snapshot::new(config, &metrics, echo_address, Some(&previous));
+        let file = self.source.name().to_owned();
+        let compile = move || {
+            // First, because it can fail.
+            let log = config.access_log.clone();
+            let log = open_log(log, &file, &metrics, previous.access_log())?;
+            let snapshot = Snapshot::new(config, &metrics, echo_address, Some(&previous));
+            Ok(snapshot.logging_to(log))
+        };
         let compiled = self.background.run(compile).await;
-        let snapshot = compiled
+        let compiled = compiled
             .map_err(|error| self.failed(&sources, format!("can't be compiled: {error}")))?;
+        let snapshot = compiled.map_err(|diagnostic: Box<Diagnostic>| ConfigError {
+            diagnostics: vec![*diagnostic],
+            sources: sources.clone(),
+        })?;
         let resolved = timeout(RESOLVE_PATIENCE, snapshot.resolve_first()).await;
         if resolved.is_err() {
             warn!("new upstreams have no address yet; until they have, their requests get a 503");

@@ -12,6 +12,10 @@ pub(super) enum Signal {
     Quit,
     /// SIGHUP.
     Reload,
+    /// SIGUSR1.
+    ReopenLog,
+    /// SIGQUIT.
+    HandOver,
 }
 
 /// SIGHUP, held back for as long as the value lives: one that comes waits, where it would end a process
@@ -26,6 +30,8 @@ pub(super) struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
     hangup: tokio::signal::unix::Signal,
+    user1: tokio::signal::unix::Signal,
+    quit: tokio::signal::unix::Signal,
 }
 
 // === impl HeldHangups ===
@@ -65,6 +71,8 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup,
+            user1: signal(SignalKind::user_defined1())?,
+            quit: signal(SignalKind::quit())?,
         })
     }
 
@@ -74,6 +82,8 @@ impl Signals {
             _ = self.terminate.recv() => Signal::Drain,
             _ = self.interrupt.recv() => Signal::Quit,
             _ = self.hangup.recv() => Signal::Reload,
+            _ = self.user1.recv() => Signal::ReopenLog,
+            _ = self.quit.recv() => Signal::HandOver,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The integration tests: one binary, everything over real sockets where a user would.
 
+mod access_log;
 mod alloc;
 mod architecture;
 mod blocking;
@@ -19,6 +20,8 @@ mod forwarded;
 mod framing;
 mod fuzz;
 mod grpc;
+mod handover;
+mod health;
 mod http;
 mod http2_conformance;
 mod http2_floods;
@@ -33,11 +36,13 @@ mod process;
 mod rate_limits;
 mod rejections;
 mod reload;
+mod request_ids;
 mod respond;
 mod rewrites;
 mod routes;
 mod schema;
 mod shutdown;
+mod supervisor;
 mod support;
 mod timeouts;
 mod tls;

@@ -160,6 +160,7 @@ fn options(given: &Given, report: &mut Report) -> Options {
         client_authorities,
         lowest_tls: listeners::lowest_tls(given, report),
         healthz: limits::healthz(given, report),
+        access_log: text("--access_log"),
         admin_port: ports.admin,
         description,
         service,

@@ -25,6 +25,8 @@ pub struct Options {
     pub lowest_tls: TlsVersion,
     /// The path that is answered with 200, with its slash.
     pub healthz: Option<String>,
+    /// The file of the access log.
+    pub access_log: Option<String>,
     /// `None` is off.
     pub admin_port: Option<u16>,
     /// The file that describes the service.

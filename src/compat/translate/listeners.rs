@@ -1,4 +1,4 @@
-//! The addresses that the gateway listens on.
+//! The addresses that the gateway listens on, and what holds for all of its clients.
 
 use super::text::{Text, list, quoted};
 use super::{Notes, written};
@@ -38,6 +38,12 @@ pub(super) fn write(text: &mut Text, notes: &mut Notes, options: &Options) {
              loopback address alone; for Prometheus on another machine there is the section `metrics`"
                 .to_owned(),
         );
+    }
+    if let Some(path) = &options.access_log {
+        text.blank();
+        text.comment(0, &written(options, "access_log"));
+        text.line(0, "access_log:");
+        text.line(2, &format!("path: {}", quoted(path)));
     }
     if !options.trusted_proxies.is_empty() {
         text.blank();

@@ -92,6 +92,7 @@ impl Origins {
             ("policies.preset.max_age", "--cors_max_age"),
             ("upstreams.backend.", "--backend"),
             ("admin", "--status_port"),
+            ("access_log", "--access_log"),
             ("listeners", "--listener_port"),
             ("trusted_proxies", "--xff_trusted_proxy_list"),
             ("limits", "--client_max_body_size"),

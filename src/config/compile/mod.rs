@@ -7,6 +7,7 @@ mod espv2_templates;
 mod health;
 mod inputs;
 mod listeners;
+mod logs;
 mod matches;
 mod name_lists;
 mod origins;
@@ -52,7 +53,7 @@ pub use trusted_proxies::MAX_TRUSTED_PROXIES;
 pub use upstreams::MAX_RETRIES;
 
 /// Keys and values that the file format has and this version does not.
-const NOT_YET: [&str; 3] = ["access_log", "cors_mode", "run_directory"];
+const NOT_YET: [&str; 1] = ["cors_mode"];
 
 /// Compiles `text`, which messages call `file`. `sources` holds the files that were read so far.
 pub(super) fn compile(
@@ -158,6 +159,8 @@ fn config(report: &mut Report<'_>, inputs: &mut Inputs, raw: RawConfig) -> Optio
         trusted_proxies,
         server,
         limits,
+        log,
+        access_log,
         routing,
         upstreams,
         policies,
@@ -185,6 +188,8 @@ fn config(report: &mut Report<'_>, inputs: &mut Inputs, raw: RawConfig) -> Optio
     let trusted_proxies = trusted_proxies::trusted_proxies(report, trusted_proxies);
     let server = server::server(report, server);
     let limits = server::limits(report, limits);
+    let log = logs::log(&log);
+    let access_log = access_log.map(|raw| logs::access_log(report, raw));
     let upstreams = upstreams::upstreams(report, inputs, upstreams);
     let policies = Policies::compile(report, inputs, policies);
     let routes = routes::routes(report, inputs, routes, routing, &upstreams, &policies);
@@ -203,6 +208,8 @@ fn config(report: &mut Report<'_>, inputs: &mut Inputs, raw: RawConfig) -> Optio
         trusted_proxies,
         server,
         limits,
+        log,
+        access_log,
         upstreams: upstreams
             .into_iter()
             .map(|(_, upstream)| upstream)

@@ -6,6 +6,7 @@ use crate::config::compiled::{Limits, Server};
 use crate::config::raw::{RawLimits, RawServer, RawSize};
 use crate::config::report::Report;
 use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 
 /// Maximum number of threads; more than that is more than any machine has cores, and a mistake.
 const MAX_THREADS: usize = 1024;
@@ -29,6 +30,7 @@ pub(super) fn server(report: &mut Report<'_>, raw: RawServer) -> Server {
         shutdown_delay,
         grace_period,
         shutdown_timeout,
+        run_directory,
     } = raw;
     let defaults = Server::default();
     if threads.is_some_and(|threads| threads > MAX_THREADS) {
@@ -43,7 +45,20 @@ pub(super) fn server(report: &mut Report<'_>, raw: RawServer) -> Server {
         shutdown_delay: duration(shutdown_delay, defaults.shutdown_delay),
         grace_period: duration(grace_period, defaults.grace_period),
         shutdown_timeout: duration(shutdown_timeout, defaults.shutdown_timeout),
+        run_directory: run_directory.and_then(|name| folder(report, &name)),
     }
+}
+
+/// Compiles the name of a folder, which is relative to the file.
+fn folder(report: &mut Report<'_>, name: &str) -> Option<PathBuf> {
+    if name.is_empty() {
+        report
+            .error("server.run_directory", "the folder's name is empty")
+            .hint("write a folder that only the gateway's user may enter");
+        return None;
+    }
+    let parent = report.file().parent().unwrap_or(Path::new(""));
+    Some(parent.join(name))
 }
 
 /// Compiles `limits`.

@@ -19,6 +19,8 @@ pub(super) enum Section {
     Metrics,
     Admin,
     Server,
+    Log,
+    AccessLog,
     Limits,
     RateLimit,
     Upstream,
@@ -37,7 +39,7 @@ pub(super) enum Section {
 }
 
 /// Sections, each with a key that no other one has.
-pub(super) const SECTIONS: [(Section, &str); 22] = [
+pub(super) const SECTIONS: [(Section, &str); 24] = [
     (Section::File, "listeners"),
     (Section::Policy, "allow_origins"),
     (Section::Origin, "regex"),
@@ -55,7 +57,10 @@ pub(super) const SECTIONS: [(Section, &str); 22] = [
     (Section::Limits, "header_timeout"),
     (Section::RateLimit, "burst"),
     (Section::Server, "threads"),
+    (Section::AccessLog, "fields"),
     (Section::Routing, "path_templates"),
+    // The other one with a `format` has `fields`.
+    (Section::Log, "format"),
     // They have an `address`, all three.
     (Section::Admin, "hosts"),
     (Section::Listener, "proxy_protocol"),

@@ -15,6 +15,8 @@ fn name_in_schema(section: Section) -> Option<&'static str> {
         Section::Metrics => "Metrics",
         Section::Admin => "Admin",
         Section::Server => "Server",
+        Section::Log => "Log",
+        Section::AccessLog => "AccessLog",
         Section::Limits => "Limits",
         Section::RateLimit => "RateLimit",
         Section::Upstream => "Upstream",

@@ -1,5 +1,6 @@
 //! The end of the process, as a connection learns of it, in two stages: first the process is leaving, and
-//! each answer is its connection's last; then the listeners are closed, and idle connections with them.
+//! each answer is its connection's last; then idle connections end. Between the two, or at the second, the
+//! listeners are closed.
 
 use pingora_core::server::ShutdownWatch;
 use std::pin::Pin;
@@ -41,7 +42,7 @@ impl Draining {
     }
 
     /// Waits until a connection has to end, at the latest when its requests are answered: one that is
-    /// used when the process is leaving, any other when the listeners are closed.
+    /// used when the process is leaving, any other at the second stage.
     pub(super) fn poll(&mut self, is_used: bool, cx: &mut Context<'_>) -> Poll<()> {
         match is_used && self.leaving.poll(cx).is_ready() {
             true => Poll::Ready(()),

@@ -11,7 +11,7 @@ use crate::framing::Framing;
 use crate::proxy::answer::Answer;
 use crate::proxy::client::Client;
 use crate::proxy::facts::{Facts, HeaderLength, Target, cors_request};
-use crate::proxy::record::Record;
+use crate::proxy::record::{End, Record};
 use crate::proxy::routed::{Routed, Step};
 use crate::proxy::snapshot::Snapshot;
 use crate::routing::normalized_path;
@@ -23,8 +23,15 @@ use tracing::debug;
 /// The answers written in one turn, one after the other.
 pub(super) struct Answers {
     pub output: Vec<u8>,
-    answered: Vec<(Record, StatusCode)>,
+    answered: Vec<Answered>,
     date: Date,
+}
+
+/// A request that was answered, and the answer.
+struct Answered {
+    record: Record,
+    status: StatusCode,
+    response_bytes: usize,
 }
 
 // === impl Answers ===
@@ -98,13 +105,22 @@ impl Answers {
     ) {
         let date = self.date.value(moment.now);
         answer.write_http1(date, keep_alive, &mut self.output);
-        self.answered.push((record, answer.status));
+        self.answered.push(Answered {
+            record,
+            status: answer.status,
+            response_bytes: answer.length(),
+        });
     }
 
     /// Finishes the records of the answered requests.
     pub(super) fn finish(&self, snapshot: &Snapshot) {
-        for (record, status) in &self.answered {
-            record.finish(snapshot, Some(*status));
+        for answered in &self.answered {
+            let end = End {
+                status: Some(answered.status),
+                response_bytes: answered.response_bytes as u64,
+                ..End::default()
+            };
+            answered.record.finish(snapshot, end);
         }
     }
 }
@@ -159,6 +175,6 @@ pub(super) fn answer_http2(
     if let Err(error) = session.write_response_header(header, true) {
         debug!(%error, "a client did not wait for its answer");
     }
-    record.finish(snapshot, Some(status));
+    record.finish(snapshot, Some(status).into());
     true
 }

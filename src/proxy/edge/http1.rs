@@ -290,9 +290,10 @@ impl<'e, A: HttpServerApp> Connection<'e, A> {
     /// Answers a header that came too slowly, is too long, or can't be read.
     async fn refuse(self, error: RequestError) {
         let since = self.inbox.header_since().unwrap_or_else(Instant::now);
-        if let Rules::Traffic(snapshot, _) = self.rules {
+        if let Rules::Traffic(snapshot, client) = self.rules {
             Record::refused(
                 &snapshot.load(),
+                client,
                 error,
                 since.into_std(),
                 Some(error.status()),

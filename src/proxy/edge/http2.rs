@@ -121,7 +121,7 @@ pub(super) async fn serve(
             accepted = accept(&mut connection, &digest) => accepted,
             // Only the reading above finds one.
             error = poll_fn(|_| excess.found().map_or(Poll::Pending, Poll::Ready)) => {
-                return refuse(edge, connection, error).await;
+                return refuse(edge, client, connection, error).await;
             }
         };
         streams.lock().last = Instant::now();
@@ -136,7 +136,7 @@ pub(super) async fn serve(
             match accepted {
                 // Those that wait for room do not learn that they were reset.
                 Ok(Some(H2Accept::Session(session))) if streams.lock().open >= max_served => {
-                    refuse_stream(edge, session);
+                    refuse_stream(edge, client, session);
                 }
                 Ok(Some(H2Accept::Session(session))) => {
                     let backlog = Backlog::new(&backlog, &edge.backlog);
@@ -152,16 +152,16 @@ pub(super) async fn serve(
                 Ok(Some(H2Accept::Rejected)) => {
                     // pingora answers some with 400, and resets others.
                     let error = RequestError::MalformedStream;
-                    count(edge, error, Some(error.status()));
+                    count(edge, client, error, Some(error.status()));
                     malformed += 1;
                     if malformed >= MAX_MALFORMED {
-                        return refuse(edge, connection, RequestError::TooManyFrames).await;
+                        return refuse(edge, client, connection, RequestError::TooManyFrames).await;
                     }
                 }
                 Ok(None) => return,
                 Err(error) => {
                     if let Some(found) = found_by_h2(&error) {
-                        count(edge, found, None);
+                        count(edge, client, found, None);
                     }
                     return debug!(%error, "an HTTP/2 connection ended");
                 }
@@ -181,22 +181,22 @@ fn found_by_h2(error: &pingora_core::Error) -> Option<RequestError> {
 }
 
 /// Ends a connection that is beyond a bound: RFC 9113 §10.5.
-async fn refuse(edge: &Edge, mut connection: Connection, error: RequestError) {
-    count(edge, error, None);
+async fn refuse(edge: &Edge, client: &Client, mut connection: Connection, error: RequestError) {
+    count(edge, client, error, None);
     connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
     // The connection ends either way.
     let _ = poll_fn(|cx| connection.poll_closed(cx)).await;
 }
 
 /// Counts a stream that is refused before a route is known.
-fn count(edge: &Edge, error: RequestError, status: Option<StatusCode>) {
+fn count(edge: &Edge, client: &Client, error: RequestError, status: Option<StatusCode>) {
     let now = Instant::now().into_std();
-    Record::refused(&edge.snapshot.load(), error, now, status);
+    Record::refused(&edge.snapshot.load(), client, error, now, status);
 }
 
 /// Refuses a stream, which the client may then open again: RFC 9113 §8.7.
-fn refuse_stream(edge: &Edge, mut session: HttpSession) {
-    count(edge, RequestError::TooManyRequests, None);
+fn refuse_stream(edge: &Edge, client: &Client, mut session: HttpSession) {
+    count(edge, client, RequestError::TooManyRequests, None);
     session.shutdown_with_reason(Reason::REFUSED_STREAM);
 }
 

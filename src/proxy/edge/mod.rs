@@ -64,8 +64,10 @@ pub struct Edge {
     snapshot: Arc<ArcSwap<Snapshot>>,
     connections: Connections,
     tls: TlsMetrics,
-    /// Says that the process is leaving, which it may do long before the listeners are closed.
+    /// Says that the process is leaving, which it may do long before it ends.
     leaving: ShutdownWatch,
+    /// Says that connections without a request end.
+    stopped: ShutdownWatch,
     /// Room for responses that HTTP/2 clients have yet to take.
     backlog: Arc<Account>,
 }
@@ -74,7 +76,7 @@ pub struct Edge {
 
 impl Edge {
     /// `pooled` idle connections to upstreams are kept per thread. From the time that `leaving` is set,
-    /// each answer is its connection's last.
+    /// each answer is its connection's last; from the time that `stopped` is set, idle connections end.
     pub fn new(
         threads: usize,
         pooled: usize,
@@ -82,6 +84,7 @@ impl Edge {
         connections: Connections,
         tls: TlsMetrics,
         leaving: ShutdownWatch,
+        stopped: ShutdownWatch,
     ) -> Self {
         let conf = ServerConf {
             threads,
@@ -99,6 +102,7 @@ impl Edge {
             connections,
             tls,
             leaving,
+            stopped,
             backlog: Account::of_process(),
         }
     }
@@ -117,7 +121,7 @@ impl ServerApp for Edge {
     async fn process_new(
         self: &Arc<Self>,
         stream: Stream,
-        shutdown: &ShutdownWatch,
+        _closing: &ShutdownWatch,
     ) -> Option<Stream> {
         // What is large and not of every connection has memory of its own: the future of a connection is as
         // large as the largest that it waits for, and an idle one keeps that.
@@ -126,10 +130,10 @@ impl ServerApp for Edge {
             client,
             speaks,
             open: _open,
-        } = open::open(self, stream, shutdown).await?;
+        } = open::open(self, stream, &self.stopped).await?;
         let ends = Ends {
             leaving: &self.leaving,
-            stopped: shutdown,
+            stopped: &self.stopped,
         };
         let inbox = match speaks {
             Speaks::Any => Inbox::new(Instant::now()),

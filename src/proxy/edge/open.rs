@@ -110,9 +110,9 @@ pub(super) async fn open(edge: &Edge, stream: Stream, stopped: &ShutdownWatch) -
         }),
         Err(ended) => {
             let address = listener.listen.address;
-            let client = client.peer.map(tracing::field::display);
-            debug!(%address, client, %ended, "a connection ended before its first request");
-            Box::pin(end(edge, ended, &snapshot, started)).await;
+            let peer = client.peer.map(tracing::field::display);
+            debug!(%address, client = peer, %ended, "a connection ended before its first request");
+            Box::pin(end(edge, ended, &snapshot, &client, started)).await;
             None
         }
     }
@@ -152,8 +152,7 @@ async fn handshakes(
     };
     edge.tls.handshake(Handshake::Completed);
     let (_, session) = stream.get_ref();
-    let certificates = session.peer_certificates().unwrap_or_default();
-    client.tls = Some(ClientTls::new(certificates, tls.server.authorities()));
+    client.tls = Some(ClientTls::new(session, tls.server.authorities()));
     let speaks = match session.alpn_protocol() {
         Some(protocol) if protocol == Alpn::H2.as_str().as_bytes() => Speaks::Http2,
         // RFC 9113 §3.3: over TLS, HTTP/2 is negotiated.
@@ -232,8 +231,8 @@ fn result_of(error: &io::Error) -> Handshake {
 }
 
 /// Ends a connection, with an answer where the protocol lets it, and counts that.
-async fn end(edge: &Edge, ended: Ended, snapshot: &Snapshot, started: Instant) {
-    let count = |error, status| Record::refused(snapshot, error, started, status);
+async fn end(edge: &Edge, ended: Ended, snapshot: &Snapshot, client: &Client, started: Instant) {
+    let count = |error, status| Record::refused(snapshot, client, error, started, status);
     let write_timeout = snapshot.limits.write_timeout;
     match ended {
         Ended::Gone => {}

@@ -69,6 +69,7 @@ fn edge(lane: bool) -> Arc<Edge> {
         Connections::new(metrics.connections()),
         metrics.tls().clone(),
         RUNNING.subscribe(),
+        RUNNING.subscribe(),
     ))
 }
 

@@ -25,7 +25,7 @@ pub(super) fn forward(
     upstream: &mut RequestHeader,
 ) -> Result<()> {
     remove(upstream);
-    let tls = snapshot.listener(client).and_then(|l| l.tls.as_ref());
+    let tls = snapshot.listener(client.via).and_then(|l| l.tls.as_ref());
     let Some(tls) = tls.filter(|tls| tls.forward_client_certificate) else {
         return Ok(());
     };

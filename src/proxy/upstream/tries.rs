@@ -5,13 +5,14 @@ use super::endpoint::Endpoint;
 use super::failure::Failure;
 use super::members::NoPeer;
 use super::retry::{FailedTry, is_failure};
+use crate::access_log::UpstreamEntry;
 use crate::config::HashKey;
 use crate::metrics::UpstreamFailure;
 use crate::proxy::room::Place;
 use http::{HeaderValue, StatusCode};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
@@ -22,6 +23,10 @@ pub(in crate::proxy) struct Tries {
     /// try again counts on from its own: the next one may lead to the endpoint that just failed.
     turn: Option<usize>,
     current: Option<Attempt>,
+    /// Number of endpoints that were asked.
+    asked: usize,
+    /// The endpoint that was asked last, and the time until its answer.
+    last: Option<(SocketAddr, Option<Duration>)>,
     /// Whether the next try needs a connection that has not served a request before.
     pub needs_fresh: bool,
 }
@@ -52,6 +57,8 @@ impl Tries {
         let turn = *self.turn.get_or_insert_with(|| cluster.take_turn());
         match cluster.choose(turn, key, &self.tried) {
             Ok((endpoint, place)) => {
+                self.asked += 1;
+                self.last = Some((endpoint.address, None));
                 self.current = Some(Attempt {
                     endpoint: Arc::clone(&endpoint),
                     _place: place,
@@ -68,6 +75,17 @@ impl Tries {
                 Err(error)
             }
         }
+    }
+
+    /// Describes the tries for the access log; `None` if there was none.
+    pub(in crate::proxy) fn entry<'a>(&self, upstream: &'a str) -> Option<UpstreamEntry<'a>> {
+        self.turn?;
+        Some(UpstreamEntry {
+            name: upstream,
+            endpoint: self.last.map(|(endpoint, _)| endpoint),
+            duration: self.last.and_then(|(_, duration)| duration),
+            retries: self.asked.saturating_sub(1),
+        })
     }
 
     /// Returns the host of the endpoint that is asked.
@@ -87,6 +105,7 @@ impl Tries {
         };
         attempt.is_answered = true;
         let elapsed = now.saturating_duration_since(attempt.started);
+        self.last = Some((attempt.endpoint.address, Some(elapsed)));
         cluster.metrics().answered(status.as_u16(), elapsed);
         if is_failure(status) {
             cluster.note_failure(&attempt.endpoint, || format!("it answered {status}"));

@@ -220,6 +220,7 @@ fn converse(gateway: SocketAddr, stream: &Stream, patience: Duration) -> Result<
         Ok(()) => {
             mask_dates(&mut bytes);
             mask_waits(&mut bytes);
+            mask_new_ids(&mut bytes);
             Ok(Answer {
                 bytes,
                 was_reset: conversation.was_reset,
@@ -353,6 +354,24 @@ fn mask_waits(bytes: &mut [u8]) {
         if name.eq_ignore_ascii_case(NAME) {
             let digits = value.iter_mut().take_while(|byte| byte.is_ascii_digit());
             digits.for_each(|digit| *digit = b'0');
+        }
+        at += 1;
+    }
+}
+
+/// Each request gets an id of its own, unless it brings one: a UUID.
+fn mask_new_ids(bytes: &mut [u8]) {
+    const NAME: &[u8] = b"\r\nx-request-id: ";
+    const LENGTH: usize = "00000000-0000-0000-0000-000000000000".len();
+    let mut at = 0;
+    while let Some(rest) = bytes.get_mut(at..).filter(|rest| rest.len() >= NAME.len() + LENGTH) {
+        let (name, value) = rest.split_at_mut(NAME.len());
+        let is_uuid = |value: &[u8]| {
+            let mut bytes = value.iter();
+            bytes.all(|byte| *byte == b'-' || byte.is_ascii_hexdigit())
+        };
+        if name.eq_ignore_ascii_case(NAME) && is_uuid(&value[..LENGTH]) {
+            value[..LENGTH].fill(b'0');
         }
         at += 1;
     }

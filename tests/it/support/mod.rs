@@ -14,7 +14,7 @@ mod upstream;
 pub(crate) use client::{Client, Response, is_cors_field};
 pub(crate) use frames::{Frame, Frames, codes, kinds};
 pub(crate) use http2::{HTTP2_START, Http2Client, frame, http2, http2_with, run};
-pub(crate) use process::{File, Folder, Running, within};
+pub(crate) use process::{File, Folder, Log, Running, within};
 pub(crate) use recorder::Recorder;
 pub(crate) use tls::{Authority, Pair, TlsClient};
 pub(crate) use tls_upstream::{Handshake, TlsUpstream};

@@ -226,11 +226,12 @@ pub(super) const GROUPS: &[Group] = &[
         ],
     },
     Group {
-        effect: NoEffect("there is no access log; the metrics count requests"),
-        flags: &[
-            v2(&["--access_log"], Text),
-            v2(&["--access_log_format"], Text),
-        ],
+        effect: Works("the file of the access log"),
+        flags: &[v2(&["--access_log"], Text)],
+    },
+    Group {
+        effect: NoEffect("the access log's lines are JSON, with fields of their own"),
+        flags: &[v2(&["--access_log_format"], Text)],
     },
     Group {
         effect: NoEffect("the detail of the log is set by the variable RUST_LOG"),

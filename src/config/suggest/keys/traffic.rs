@@ -43,8 +43,11 @@ pub(super) const ROWS: &[Row] = &[
     advice(S::File, "remove it: this file is not a Kubernetes object; keep it in a ConfigMap", &[
         "api_version", "kind", "metadata", "spec",
     ]),
-    advice(S::File, "remove it: the log goes to stderr, and the environment variable RUST_LOG sets what is in it", &[
-        "log", "logging", "log_level", "logger", "loggers",
+    key(S::File, "log: { format: json }", &["logging", "logger", "loggers", "error_log"]),
+    advice(S::File, "remove it: the environment variable RUST_LOG sets what is in the log", &["log_level", "verbosity"]),
+    key(S::File, "access_log: { format: json, path: stdout }", &[
+        // Traefik, Envoy, HAProxy, Kong
+        "access_logs", "accesslog", "access", "http_log", "request_log", "proxy_access_log",
     ]),
 
     // --- listeners
@@ -126,7 +129,21 @@ pub(super) const ROWS: &[Row] = &[
         // HAProxy, nginx, Go
         "hard_stop_after", "worker_shutdown_timeout", "graceful_shutdown_timeout", "stop_timeout",
     ]),
+    key(S::Server, "run_directory: /run/corsgate", &["runtime_directory", "run_dir", "upgrade_sock", "upgrade_socket", "socket_dir"]),
     advice(S::Server, "remove it: systemd or the container sets it", &["user", "group", "pid", "pid_file", "daemon"]),
+
+    // --- the logs
+    key(S::Log, "format: json", &["encoding", "type", "style", "formatter"]),
+    advice(S::Log, "remove it: the environment variable RUST_LOG sets what is in the log", &["level", "log_level", "filter", "verbosity"]),
+    advice(S::Log, "remove it: this log goes to stderr; `access_log` can go to a file", &["path", "file", "output", "target"]),
+    key(S::AccessLog, "format: json", &["encoding", "type", "style", "log_format", "json"]),
+    key(S::AccessLog, "path: stdout", &["file", "file_path", "filename", "output", "target", "destination", "to"]),
+    key(S::AccessLog, "fields: [time, client, method, path, status]", &[
+        "columns", "keys", "include", "only", "json_format",
+    ]),
+    advice(S::AccessLog, "remove it: every request has its line; `fields` says what is in it", &[
+        "filters", "filter", "sample", "sampling", "status_codes", "exclude", "enabled", "buffer", "buffering_size",
+    ]),
 
     // --- limits
     key(S::Limits, "max_connections: 20000", &[

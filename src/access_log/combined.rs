@@ -1,0 +1,40 @@
+//! Lines in Apache's combined format, which most tools that read logs know.
+
+use super::escape::{self, Combined};
+use super::{Entry, time};
+use std::io::Write as _;
+
+/// Writes the line, without its end. A dash stands for what is not known.
+pub(super) fn write(entry: &Entry<'_>, out: &mut Vec<u8>) {
+    // The vector takes all that is written.
+    let _ = match entry.client {
+        Some(client) => write!(out, "{client}"),
+        None => write!(out, "-"),
+    };
+    out.extend_from_slice(b" - - [");
+    time::combined(entry.time, out);
+    out.extend_from_slice(b"] \"");
+    match entry.method {
+        None => out.push(b'-'),
+        Some(method) => {
+            escape::write::<Combined>(method, out);
+            out.push(b' ');
+            escape::write::<Combined>(entry.path.unwrap_or(b"-"), out);
+            out.push(b' ');
+            out.extend_from_slice(entry.protocol.unwrap_or("-").as_bytes());
+        }
+    }
+    let _ = match entry.status {
+        Some(status) => write!(out, "\" {status} "),
+        None => write!(out, "\" - "),
+    };
+    let _ = match entry.response_bytes {
+        0 => write!(out, "-"),
+        bytes => write!(out, "{bytes}"),
+    };
+    for value in [entry.referer, entry.user_agent] {
+        out.extend_from_slice(b" \"");
+        escape::write::<Combined>(value.unwrap_or(b"-"), out);
+        out.push(b'"');
+    }
+}

@@ -1,0 +1,95 @@
+//! Bytes of clients as text that can do no harm: no quote ends a value, no control character reaches a
+//! terminal, and what is not UTF-8 is shown byte by byte.
+
+use super::bounded;
+use std::io::Write as _;
+
+/// Bytes that stand for themselves in both formats.
+static PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0x20;
+    while byte < 0x7f {
+        plain[byte] = byte != b'"' as usize && byte != b'\\' as usize;
+        byte += 1;
+    }
+    plain
+};
+
+/// A way to write what is not plain.
+pub(super) trait Escapes {
+    /// Writes a character that is not plain.
+    fn character(character: char, out: &mut Vec<u8>);
+    /// Writes a byte that is not part of a character.
+    fn byte(byte: u8, out: &mut Vec<u8>);
+}
+
+/// Whether a character can change how a line looks: controls, line separators, and the marks that turn the
+/// direction of the text.
+fn is_hostile(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Writes a value, cut to its bound and escaped.
+pub(super) fn write<E: Escapes>(value: &[u8], out: &mut Vec<u8>) {
+    let value = bounded(value);
+    let plain = value.iter().position(|&byte| !PLAIN[usize::from(byte)]);
+    let Some(plain) = plain else {
+        return out.extend_from_slice(value);
+    };
+    out.extend_from_slice(&value[..plain]);
+    for chunk in value[plain..].utf8_chunks() {
+        for character in chunk.valid().chars() {
+            let is_plain = u8::try_from(character).is_ok_and(|byte| PLAIN[usize::from(byte)]);
+            match is_plain || (!character.is_ascii() && !is_hostile(character)) {
+                true => {
+                    let mut utf8 = [0; 4];
+                    out.extend_from_slice(character.encode_utf8(&mut utf8).as_bytes());
+                }
+                false => E::character(character, out),
+            }
+        }
+        for &byte in chunk.invalid() {
+            E::byte(byte, out);
+        }
+    }
+}
+
+/// In a string of JSON.
+pub(super) enum Json {}
+
+/// Between the quotes of the combined format.
+pub(super) enum Combined {}
+
+// === impl Escapes ===
+
+impl Escapes for Json {
+    fn character(character: char, out: &mut Vec<u8>) {
+        match character {
+            '"' => out.extend_from_slice(b"\\\""),
+            '\\' => out.extend_from_slice(b"\\\\"),
+            // All of them are in the first plane.
+            _ => {
+                let _ = write!(out, "\\u{:04x}", u32::from(character));
+            }
+        }
+    }
+
+    /// Writes `\xHH`: JSON has no escape for a byte, so that the backslash is one of the text.
+    fn byte(byte: u8, out: &mut Vec<u8>) {
+        let _ = write!(out, "\\\\x{byte:02x}");
+    }
+}
+
+impl Escapes for Combined {
+    fn character(character: char, out: &mut Vec<u8>) {
+        let mut utf8 = [0; 4];
+        for byte in character.encode_utf8(&mut utf8).bytes() {
+            Self::byte(byte, out);
+        }
+    }
+
+    fn byte(byte: u8, out: &mut Vec<u8>) {
+        let _ = write!(out, "\\x{byte:02x}");
+    }
+}

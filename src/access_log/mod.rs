@@ -1,0 +1,161 @@
+//! The access log: a line for every request, in JSON or in Apache's combined format.
+//!
+//! *Invariant:* nothing that a client sends reaches a line unescaped or without a bound, and no request waits
+//! for one.
+
+mod combined;
+mod escape;
+mod file;
+mod json;
+mod time;
+
+use crate::config::{self, AccessLogFormat, LogFields, LogPath};
+use crate::lines::{LineBounds, Lines};
+use crate::metrics::LogMetrics;
+use file::LogFile;
+use std::cell::RefCell;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant, SystemTime};
+
+/// Maximum number of bytes of a value; beyond it, the value is cut.
+pub const MAX_VALUE: usize = 512;
+
+/// The bounds of the queue: 8 MiB is what a busy gateway writes in a tenth of a second. No line is as long as
+/// the bound on lines, because its values have one.
+const BOUNDS: LineBounds = LineBounds {
+    waiting: 8 << 20,
+    line: 64 << 10,
+    linger: Duration::from_millis(10),
+};
+
+thread_local! {
+    /// The line that the thread writes.
+    static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A log that takes entries. Clones write to the same place.
+#[derive(Debug, Clone)]
+pub struct AccessLog {
+    config: config::AccessLog,
+    lines: Lines,
+}
+
+/// A request at its end, as the log tells it. Texts are as the client sent them.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    /// The time at which the header had come.
+    pub time: SystemTime,
+    /// Time from there to the end of the response.
+    pub duration: Duration,
+    pub client: Option<IpAddr>,
+    pub listener: Option<SocketAddr>,
+    pub protocol: Option<&'static str>,
+    pub tls_version: Option<&'static str>,
+    pub method: Option<&'a [u8]>,
+    pub host: Option<&'a [u8]>,
+    /// Without the query.
+    pub path: Option<&'a [u8]>,
+    pub origin: Option<&'a [u8]>,
+    pub user_agent: Option<&'a [u8]>,
+    /// Without the query.
+    pub referer: Option<&'a [u8]>,
+    pub request_id: Option<&'a [u8]>,
+    pub trace_id: Option<&'a [u8]>,
+    /// `None` if the client had gone.
+    pub status: Option<u16>,
+    /// Bytes of the bodies.
+    pub request_bytes: u64,
+    pub response_bytes: u64,
+    pub route: &'a str,
+    pub policy: Option<&'a str>,
+    pub outcome: Option<&'static str>,
+    pub reason: Option<&'static str>,
+    /// `None` if no upstream was asked.
+    pub upstream: Option<UpstreamEntry<'a>>,
+}
+
+/// The part of an entry that is about the upstream.
+#[derive(Debug, Clone, Copy)]
+pub struct UpstreamEntry<'a> {
+    pub name: &'a str,
+    /// The endpoint that was asked last; `None` if there was none to ask.
+    pub endpoint: Option<SocketAddr>,
+    /// Time until its response header; `None` if there was none.
+    pub duration: Option<Duration>,
+    /// Number of tries after the first.
+    pub retries: usize,
+}
+
+// === impl AccessLog ===
+
+impl AccessLog {
+    /// Opens the log, or goes on with `previous` if it goes to the same place.
+    ///
+    /// # Errors
+    ///
+    /// Where the file can't be opened, or the system has no thread left.
+    pub fn open(
+        config: config::AccessLog,
+        metrics: &LogMetrics,
+        previous: Option<&Self>,
+    ) -> io::Result<Self> {
+        let lines = match previous.filter(|previous| previous.config.path == config.path) {
+            Some(previous) => previous.lines.clone(),
+            None => {
+                let (name, metrics) = ("corsgate-access", metrics.clone());
+                match &config.path {
+                    LogPath::Stdout => Lines::start(name, BOUNDS, metrics, io::stdout())?,
+                    LogPath::Stderr => Lines::start(name, BOUNDS, metrics, io::stderr())?,
+                    LogPath::File(path) => {
+                        Lines::start(name, BOUNDS, metrics, LogFile::open(path.clone())?)?
+                    }
+                }
+            }
+        };
+        Ok(Self { config, lines })
+    }
+
+    /// Returns the fields that lines have, so that no others are collected.
+    pub fn fields(&self) -> LogFields {
+        self.config.format.fields()
+    }
+
+    /// Queues the line of a request.
+    pub fn log(&self, entry: &Entry<'_>) {
+        LINE.with_borrow_mut(|line| {
+            line.clear();
+            match self.config.format {
+                AccessLogFormat::Json(fields) => json::write(entry, fields, line),
+                AccessLogFormat::Combined => combined::write(entry, line),
+            }
+            line.push(b'\n');
+            self.lines.push(line);
+        });
+    }
+
+    /// Has the file opened again: another one may be in its place by now.
+    pub fn reopen(&self) {
+        self.lines.reopen();
+    }
+
+    /// Waits until all lines are written, or until the time is up.
+    pub fn flush(&self, deadline: Instant) {
+        self.lines.flush(deadline);
+    }
+}
+
+/// Cuts a value to its bound, between two characters.
+fn bounded(value: &[u8]) -> &[u8] {
+    if value.len() <= MAX_VALUE {
+        return value;
+    }
+    let is_start = |byte: u8| !matches!(byte, 0x80..=0xbf);
+    // A character has at most four bytes.
+    let end = (MAX_VALUE - 3..=MAX_VALUE).rev();
+    let end = end.into_iter().find(|&end| is_start(value[end]));
+    &value[..end.unwrap_or(MAX_VALUE)]
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+//! The time of a line: most lines of a thread are of the same second, which is rendered once.
+
+use std::cell::RefCell;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Months as the combined format names them.
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
+/// A second in both formats.
+struct Second {
+    since_epoch: u64,
+    /// `2026-11-26T19:02:20`
+    rfc3339: String,
+    /// `26/Nov/2026:19:02:20 +0000`
+    combined: String,
+}
+
+thread_local! {
+    static SECOND: RefCell<Option<Second>> = const { RefCell::new(None) };
+}
+
+/// Writes the time as RFC 3339 has it, with milliseconds, in UTC.
+pub(super) fn rfc3339(time: SystemTime, out: &mut Vec<u8>) {
+    let millis = with_second(time, |second, millis| {
+        out.extend_from_slice(second.rfc3339.as_bytes());
+        millis
+    });
+    let digit = |value: u32| b'0' + u8::try_from(value % 10).unwrap_or_default();
+    out.push(b'.');
+    out.extend([millis / 100, millis / 10, millis].map(digit));
+    out.push(b'Z');
+}
+
+/// Writes the time as the combined format has it, in UTC.
+pub(super) fn combined(time: SystemTime, out: &mut Vec<u8>) {
+    with_second(time, |second, _| out.extend_from_slice(second.combined.as_bytes()));
+}
+
+fn with_second<T>(time: SystemTime, then: impl FnOnce(&Second, u32) -> T) -> T {
+    // A clock that stands before 1970 is wrong in any case.
+    let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    SECOND.with_borrow_mut(|second| {
+        let known = second.take().filter(|s| s.since_epoch == since_epoch.as_secs());
+        let known = known.unwrap_or_else(|| Second::of(since_epoch.as_secs()));
+        let result = then(&known, since_epoch.subsec_millis());
+        *second = Some(known);
+        result
+    })
+}
+
+// === impl Second ===
+
+impl Second {
+    fn of(since_epoch: u64) -> Self {
+        // The last second that can be rendered; no clock is there.
+        const LAST: u64 = 253_402_300_799;
+        let time = UNIX_EPOCH + std::time::Duration::from_secs(since_epoch.min(LAST));
+        let text = humantime::format_rfc3339_seconds(time).to_string();
+        let rfc3339 = text.trim_end_matches('Z').to_owned();
+        let part = |range| rfc3339.get(range).unwrap_or_default();
+        let month = part(5..7).parse::<usize>().unwrap_or(1);
+        let month = MONTHS.get(month.wrapping_sub(1)).copied().unwrap_or_default();
+        let combined = format!("{}/{month}/{}:{} +0000", part(8..10), part(0..4), part(11..19));
+        Self {
+            since_epoch,
+            rfc3339,
+            combined,
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! systemd's notify protocol, with a socket that notes what comes.
+
+use crate::support::{File, Folder, PATIENCE};
+use std::os::unix::net::UnixDatagram;
+use std::process::{Child, Command, Stdio};
+
+struct Notified {
+    process: Child,
+    socket: UnixDatagram,
+    _file: File,
+    _folder: Folder,
+}
+
+impl Notified {
+    fn start(watchdog: Option<&str>) -> Self {
+        let folder = Folder::new();
+        let path = folder.path("notify");
+        let socket = UnixDatagram::bind(&path).expect("a socket");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        let file = File::new(
+            "listeners: [{ address: '127.0.0.1:0' }]\nupstreams: { u: { echo: true } }\n\
+             routes: [{ name: r, upstream: u, cors: off }]\n",
+        );
+        let mut command = Command::new(env!("CARGO_BIN_EXE_corsgate"));
+        command.args(["serve", "--config", &file.path]);
+        command.env("NOTIFY_SOCKET", &path).stderr(Stdio::null());
+        if let Some(micros) = watchdog {
+            command.env("WATCHDOG_USEC", micros);
+        }
+        Self {
+            process: command.spawn().expect("it runs"),
+            socket,
+            _file: file,
+            _folder: folder,
+        }
+    }
+
+    fn next(&self) -> String {
+        let mut message = [0; 512];
+        let length = self.socket.recv(&mut message).expect("a message");
+        String::from_utf8_lossy(&message[..length]).into_owned()
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.process.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status();
+        assert!(sent.expect("it runs").success());
+    }
+}
+
+impl Drop for Notified {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn the_service_manager_is_told_each_phase() {
+    let mut notified = Notified::start(None);
+    assert_eq!(notified.next(), "READY=1\n");
+    notified.signal("HUP");
+    let reloading = notified.next();
+    let since_boot = reloading.strip_prefix("RELOADING=1\nMONOTONIC_USEC=");
+    let since_boot: u64 = since_boot.expect(&reloading).trim().parse().expect("a number");
+    assert!(since_boot > 0);
+    assert_eq!(notified.next(), "READY=1\n");
+    notified.signal("TERM");
+    assert_eq!(notified.next(), "STOPPING=1\n");
+    assert!(notified.process.wait().expect("it ends").success());
+}
+
+#[test]
+fn the_watchdog_is_told_again_and_again() {
+    let notified = Notified::start(Some("100000"));
+    let mut ticks = 0;
+    while ticks < 5 {
+        match notified.next().as_str() {
+            "WATCHDOG=1\n" => ticks += 1,
+            other => assert_eq!(other, "READY=1\n"),
+        }
+    }
+    // A process that does not run tells nothing, which is what a watchdog is for.
+    notified.signal("STOP");
+    notified.socket.set_nonblocking(true).expect("an option");
+    while notified.socket.recv(&mut [0; 64]).is_ok() {}
+    notified.socket.set_nonblocking(false).expect("an option");
+    let patience = std::time::Duration::from_secs(1);
+    notified.socket.set_read_timeout(Some(patience)).expect("a time-out");
+    assert!(notified.socket.recv(&mut [0; 64]).is_err());
+}
