@@ -6,6 +6,7 @@
 
 use crate::metrics::LogMetrics;
 use parking_lot::{Condvar, Mutex};
+use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::sync::Arc;
 use std::thread;
@@ -66,7 +67,7 @@ pub trait LineSink: Write {
     fn reopen(&mut self) {}
 }
 
-impl LineSink for io::Stdout {}
+impl LineSink for File {}
 impl LineSink for io::Stderr {}
 
 // === impl Lines ===
@@ -149,7 +150,9 @@ impl Queue {
     }
 
     fn push(&self, line: &[u8]) {
-        let LineBounds { waiting, line: max, .. } = self.bounds;
+        let LineBounds {
+            waiting, line: max, ..
+        } = self.bounds;
         let (line, end) = match line.len() <= max {
             true => (line, [].as_slice()),
             false => (whole_characters(&line[..max - CUT.len()]), CUT),

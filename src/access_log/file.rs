@@ -133,7 +133,11 @@ fn append_to(path: &PathBuf) -> io::Result<File> {
     let mut options = OpenOptions::new();
     // A pipe without a reader is an error, and does not block the reload that opens it.
     let flags = nix::libc::O_NONBLOCK;
-    options.append(true).create(true).mode(MODE).custom_flags(flags);
+    options
+        .append(true)
+        .create(true)
+        .mode(MODE)
+        .custom_flags(flags);
     options.open(path)
 }
 

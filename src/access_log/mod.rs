@@ -14,8 +14,10 @@ use crate::lines::{LineBounds, Lines};
 use crate::metrics::LogMetrics;
 use file::LogFile;
 use std::cell::RefCell;
+use std::fs::File;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant, SystemTime};
 
 /// Maximum number of bytes of a value; beyond it, the value is cut.
@@ -105,7 +107,11 @@ impl AccessLog {
             None => {
                 let (name, metrics) = ("corsgate-access", metrics.clone());
                 match &config.path {
-                    LogPath::Stdout => Lines::start(name, BOUNDS, metrics, io::stdout())?,
+                    LogPath::Stdout => {
+                        // Not `io::stdout()`, which keeps the end of a line that was written in part.
+                        let stdout = io::stdout().as_fd().try_clone_to_owned()?;
+                        Lines::start(name, BOUNDS, metrics, File::from(stdout))?
+                    }
                     LogPath::Stderr => Lines::start(name, BOUNDS, metrics, io::stderr())?,
                     LogPath::File(path) => {
                         Lines::start(name, BOUNDS, metrics, LogFile::open(path.clone())?)?

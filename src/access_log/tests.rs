@@ -136,7 +136,11 @@ fn a_line_of_the_combined_format_is_apaches() {
 fn hostile_bytes_are_escaped() {
     let cases: [(&[u8], &str, &str); 7] = [
         (b"a\"b\\c", r#"a\"b\\c"#, r"a\x22b\x5cc"),
-        (b"\r\n\t\0\x1b[31m\x7f", r"\u000d\u000a\u0009\u0000\u001b[31m\u007f", r"\x0d\x0a\x09\x00\x1b[31m\x7f"),
+        (
+            b"\r\n\t\0\x1b[31m\x7f",
+            r"\u000d\u000a\u0009\u0000\u001b[31m\u007f",
+            r"\x0d\x0a\x09\x00\x1b[31m\x7f",
+        ),
         (b"caf\xc3\xa9", "café", "café"),
         (b"\xff\xc3", r"\\xff\\xc3", r"\xff\xc3"),
         // A control of two bytes, which some terminals obey.
@@ -150,7 +154,10 @@ fn hostile_bytes_are_escaped() {
             ..entry()
         };
         let fields = LogFields::from_iter([LogField::UserAgent]);
-        assert_eq!(json(&entry, fields), format!(r#"{{"user_agent":"{in_json}"}}"#));
+        assert_eq!(
+            json(&entry, fields),
+            format!(r#"{{"user_agent":"{in_json}"}}"#)
+        );
         let line = combined(&entry);
         assert!(line.ends_with(&format!(r#""{in_combined}""#)), "{line}");
     }

@@ -35,14 +35,18 @@ pub(super) fn rfc3339(time: SystemTime, out: &mut Vec<u8>) {
 
 /// Writes the time as the combined format has it, in UTC.
 pub(super) fn combined(time: SystemTime, out: &mut Vec<u8>) {
-    with_second(time, |second, _| out.extend_from_slice(second.combined.as_bytes()));
+    with_second(time, |second, _| {
+        out.extend_from_slice(second.combined.as_bytes())
+    });
 }
 
 fn with_second<T>(time: SystemTime, then: impl FnOnce(&Second, u32) -> T) -> T {
     // A clock that stands before 1970 is wrong in any case.
     let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     SECOND.with_borrow_mut(|second| {
-        let known = second.take().filter(|s| s.since_epoch == since_epoch.as_secs());
+        let known = second
+            .take()
+            .filter(|s| s.since_epoch == since_epoch.as_secs());
         let known = known.unwrap_or_else(|| Second::of(since_epoch.as_secs()));
         let result = then(&known, since_epoch.subsec_millis());
         *second = Some(known);
@@ -61,8 +65,16 @@ impl Second {
         let rfc3339 = text.trim_end_matches('Z').to_owned();
         let part = |range| rfc3339.get(range).unwrap_or_default();
         let month = part(5..7).parse::<usize>().unwrap_or(1);
-        let month = MONTHS.get(month.wrapping_sub(1)).copied().unwrap_or_default();
-        let combined = format!("{}/{month}/{}:{} +0000", part(8..10), part(0..4), part(11..19));
+        let month = MONTHS
+            .get(month.wrapping_sub(1))
+            .copied()
+            .unwrap_or_default();
+        let combined = format!(
+            "{}/{month}/{}:{} +0000",
+            part(8..10),
+            part(0..4),
+            part(11..19)
+        );
         Self {
             since_epoch,
             rfc3339,

@@ -7,7 +7,7 @@ use super::log::{Log, run_logged};
 use super::output::print;
 use crate::config::{Config, ConfigSource};
 use crate::pages::{Pages, RequestBody, empty, with_body};
-use crate::server::{HeldHangups, Process};
+use crate::server::{HeldSignals, Process};
 use async_trait::async_trait;
 use certificate::{AUTHORITY, CERTIFICATE, CertificateFolder, KEY};
 use clap::Args;
@@ -49,7 +49,7 @@ struct Https {
     certificate: CertificateFolder,
 }
 
-pub(super) fn run(held: HeldHangups, options: Options) -> Result<ExitCode, CommandError> {
+pub(super) fn run(held: HeldSignals, options: Options) -> Result<ExitCode, CommandError> {
     run_logged(held, |process, log| serve(options, process, log))
 }
 

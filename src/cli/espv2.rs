@@ -6,7 +6,7 @@ use super::output::print;
 use crate::compat::flags::flags;
 use crate::compat::{Espv2, Notes};
 use crate::config::ConfigSource;
-use crate::server::HeldHangups;
+use crate::server::HeldSignals;
 use clap::Args;
 use std::path::Path;
 use std::process::ExitCode;
@@ -26,7 +26,7 @@ pub(super) struct Options {
     pub flags: Vec<String>,
 }
 
-pub(super) fn run(held: HeldHangups, options: Options) -> Result<ExitCode, CommandError> {
+pub(super) fn run(held: HeldSignals, options: Options) -> Result<ExitCode, CommandError> {
     let variable = |name: &str| std::env::var(name).ok();
     let Some(espv2) = Espv2::parse(&options.flags, &variable, Path::new(NAME))? else {
         print(&help())?;
@@ -37,9 +37,12 @@ pub(super) fn run(held: HeldHangups, options: Options) -> Result<ExitCode, Comma
         log.subscribe(config.log)?;
         log_notes(&notes);
         let again = move || espv2.config().map(|(config, _)| config);
-        process.serve(config, ConfigSource::made(Path::new(NAME), again), false, |_| {
-            Ok(())
-        })
+        process.serve(
+            config,
+            ConfigSource::made(Path::new(NAME), again),
+            false,
+            |_| Ok(()),
+        )
     })
 }
 

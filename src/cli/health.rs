@@ -50,9 +50,14 @@ fn ask(Options { url, timeout }: &Options) -> Result<(), String> {
         false,
     );
     let client = client.map_err(|error| error.to_string())?;
-    let request = Request::builder().method(Method::GET).uri(url.uri()).body(());
+    let request = Request::builder()
+        .method(Method::GET)
+        .uri(url.uri())
+        .body(());
     let request = request.map_err(|error| error.to_string())?;
-    let answer = client.exchange(request).map_err(|error| error.to_string())?;
+    let answer = client
+        .exchange(request)
+        .map_err(|error| error.to_string())?;
     match answer.status.is_success() {
         true => Ok(()),
         false => Err(format!("the answer is {}", answer.status)),

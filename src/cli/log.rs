@@ -4,7 +4,7 @@ use super::CommandError;
 use crate::config::LogFormat;
 use crate::lines::{LineBounds, Lines};
 use crate::metrics::Metrics;
-use crate::server::{HeldHangups, Process};
+use crate::server::{HeldSignals, Process};
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io;
 use std::panic;
@@ -35,7 +35,7 @@ pub(super) struct Log {
 /// Runs a command that serves. The log gets the error that ends it, too, so that a stderr without a reader
 /// can't hold up the end.
 pub(super) fn run_logged(
-    held: HeldHangups,
+    held: HeldSignals,
     run: impl FnOnce(Process, &Log) -> Result<(), CommandError>,
 ) -> Result<ExitCode, CommandError> {
     let process = Process::start(held)?;

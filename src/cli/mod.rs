@@ -18,7 +18,7 @@ mod serve;
 use error::CommandError;
 use output::complain;
 
-use crate::server::HeldHangups;
+use crate::server::HeldSignals;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 use std::process::ExitCode;
@@ -93,7 +93,7 @@ enum Command {
 pub fn main() -> ExitCode {
     // First of all, because reading the arguments takes long enough for a signal to come. Commands that
     // end by themselves are not stopped by it.
-    let held = HeldHangups::hold();
+    let held = HeldSignals::hold();
     let Cli { command } = Cli::parse();
     let result = match command {
         Command::Serve(options) => serve::run(held, options),

@@ -4,7 +4,7 @@ use super::CommandError;
 use super::config_file::ConfigFile;
 use super::log::run_logged;
 use crate::config::{Config, ConfigSource};
-use crate::server::HeldHangups;
+use crate::server::HeldSignals;
 use clap::Args;
 use std::process::ExitCode;
 use tracing::warn;
@@ -22,7 +22,7 @@ pub(super) struct Options {
     upgrade: bool,
 }
 
-pub(super) fn run(held: HeldHangups, options: Options) -> Result<ExitCode, CommandError> {
+pub(super) fn run(held: HeldSignals, options: Options) -> Result<ExitCode, CommandError> {
     let Options { file, upgrade } = options;
     let file = file.path();
     run_logged(held, |process, log| {

@@ -12,7 +12,11 @@ pub struct LogMetrics {
 // === impl LogMetrics ===
 
 impl LogMetrics {
-    pub(super) fn register(registry: &Registry, name: &str, help: &str) -> prometheus::Result<Self> {
+    pub(super) fn register(
+        registry: &Registry,
+        name: &str,
+        help: &str,
+    ) -> prometheus::Result<Self> {
         Ok(Self {
             dropped: register(registry, IntCounter::new(name, help))?,
         })

@@ -40,9 +40,10 @@ pub(crate) struct Noted {
 impl Noted {
     /// Notes what lines with these fields need.
     pub(super) fn of(facts: &Facts<'_>, snapshot: &Snapshot, fields: LogFields) -> Self {
-        let client = facts.client.peer.map(|peer| {
-            client_address(peer, facts.fields, snapshot.trusted_proxies.as_slice())
-        });
+        let client = facts
+            .client
+            .peer
+            .map(|peer| client_address(peer, facts.fields, snapshot.trusted_proxies.as_slice()));
         let mut noted = Self {
             client,
             version: facts.version,
@@ -137,7 +138,8 @@ pub(crate) fn trace_id(traceparent: &[u8]) -> Option<&[u8]> {
     let is_hex = |part: &[u8]| part.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     let is_id = |part: &[u8]| is_hex(part) && part.iter().any(|&byte| byte != b'0');
     let (fixed, rest) = traceparent.split_at_checked(55)?;
-    let (version, trace, parent, flags) = (&fixed[..2], &fixed[3..35], &fixed[36..52], &fixed[53..]);
+    let (version, trace, parent, flags) =
+        (&fixed[..2], &fixed[3..35], &fixed[36..52], &fixed[53..]);
     let has_dashes = [2, 35, 52].iter().all(|&at| fixed[at] == b'-');
     // A version to come may have more behind it; version 0 has no more, and ff is none.
     let ends = match version {
@@ -156,16 +158,46 @@ mod tests {
     fn a_trace_has_an_id_if_its_field_is_valid() {
         const ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
         let cases = [
-            ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", true),
-            ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x", false),
-            ("cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x", true),
-            ("cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01x", false),
-            ("ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", false),
-            ("00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01", false),
-            ("00-00000000000000000000000000000000-00f067aa0ba902b7-01", false),
-            ("00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01", false),
-            ("00_4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", false),
-            ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0", false),
+            (
+                "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+                true,
+            ),
+            (
+                "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
+                false,
+            ),
+            (
+                "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
+                true,
+            ),
+            (
+                "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01x",
+                false,
+            ),
+            (
+                "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+                false,
+            ),
+            (
+                "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+                false,
+            ),
+            (
+                "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+                false,
+            ),
+            (
+                "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+                false,
+            ),
+            (
+                "00_4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+                false,
+            ),
+            (
+                "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0",
+                false,
+            ),
             ("", false),
         ];
         for (field, is_valid) in cases {

@@ -7,7 +7,7 @@ use super::client::{Client, Via};
 use super::noted::Noted;
 use super::snapshot::{RouteId, Snapshot};
 use crate::access_log::{AccessLog, Entry, UpstreamEntry};
-use crate::cors::{HeaderPlan, Outcome, Policy, RequestKind};
+use crate::cors::{HeaderPlan, Outcome, Policy, Reason, RequestKind};
 use http::{HeaderValue, StatusCode};
 use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime};
@@ -21,6 +21,8 @@ pub(crate) struct Record {
     pub route: RouteId,
     pub kind: RequestKind,
     pub outcome: Outcome,
+    /// The reason for it, if there is one.
+    pub reason: Option<Reason>,
     /// The plan of the decision, which names the policy.
     pub plan: HeaderPlan,
     /// The reason for refusing the request before its route counted.
@@ -70,6 +72,7 @@ impl Record {
             route: snapshot.unmatched(),
             kind: RequestKind::NotCors,
             outcome: Outcome::NONE,
+            reason: None,
             plan: HeaderPlan::Untouched,
             error,
             started,
@@ -93,6 +96,7 @@ impl Record {
     /// Notes that the request was refused after all, for what came behind its header.
     pub(crate) fn refuse(&mut self, error: RequestError) {
         self.outcome = Outcome::NONE;
+        self.reason = None;
         self.error = Some(error);
     }
 
@@ -111,7 +115,7 @@ impl Record {
         debug!(
             route = route.name,
             outcome = outcome.as_str(),
-            reason = outcome.reason(),
+            reason = self.reason.map(Reason::as_str),
             status = code,
             error = self.error.map(tracing::field::display),
         );
@@ -131,7 +135,9 @@ impl Record {
             time: SystemTime::now() - elapsed,
             duration: elapsed,
             client: peer,
-            listener: snapshot.listener(via).map(|listener| listener.listen.address),
+            listener: snapshot
+                .listener(via)
+                .map(|listener| listener.listen.address),
             protocol: None,
             tls_version,
             method: None,
@@ -148,22 +154,13 @@ impl Record {
             route: &route.name,
             policy: policy.map(Policy::name),
             outcome: (self.outcome != Outcome::NONE).then(|| self.outcome.as_str()),
-            reason: refused.or(self.reason()),
+            reason: refused.or(self.reason.map(Reason::as_str)),
             upstream: end.upstream,
         };
         if let Some(noted) = &self.noted {
             noted.fill(&mut entry);
         }
         log.log(&entry);
-    }
-
-    /// Returns the reason for which CORS says no, or lets a preflight by.
-    fn reason(&self) -> Option<&'static str> {
-        let denied = || self.plan.reason().map(|reason| reason.as_str());
-        self.outcome.reason().or_else(|| match self.outcome {
-            Outcome::NONE => None,
-            _ => denied(),
-        })
     }
 }
 

@@ -13,12 +13,8 @@ const MAX_LENGTH: usize = 128;
 
 /// Bytes of ids that are kept: those of UUIDs, base64 and the like. No log and no backend takes them for
 /// anything else.
-static ALLOWED: ByteSet = ByteSet::of(&[
-    ByteSet::LOWER,
-    ByteSet::UPPER,
-    ByteSet::DIGITS,
-    b"._~+/=-",
-]);
+static ALLOWED: ByteSet =
+    ByteSet::of(&[ByteSet::LOWER, ByteSet::UPPER, ByteSet::DIGITS, b"._~+/=-"]);
 
 /// Returns the client's id if there is one, and one that makes sense, or else a new one.
 pub(super) fn of(fields: &dyn RequestFields) -> HeaderValue {

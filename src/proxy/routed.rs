@@ -274,6 +274,7 @@ impl<'a> Routed<'a> {
                 Outcome::Actual(_) => self.request.kind(),
             },
             outcome,
+            reason: self.reason(),
             plan: self.plan(),
             error: self.error(),
             started,
@@ -292,8 +293,13 @@ impl<'a> Routed<'a> {
 
     /// Returns the reason for which CORS says no; `None` if it does not, or has no say.
     fn reason_to_reject(&self) -> Option<Reason> {
+        let says_yes = |reason| matches!(reason, Reason::Allowed | Reason::RoutePassthrough);
+        self.reason().filter(|reason| !says_yes(*reason))
+    }
+
+    /// Returns the reason for a preflight's outcome, and for a denial.
+    fn reason(&self) -> Option<Reason> {
         match self.outcome() {
-            Outcome::Preflight(_, Reason::Allowed | Reason::RoutePassthrough) => None,
             Outcome::Preflight(_, reason) => Some(reason),
             // Where no policy gives a reason, no route is the reason.
             Outcome::Actual(ActualOutcome::Denied | ActualOutcome::Blocked) => {

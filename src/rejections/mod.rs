@@ -10,7 +10,6 @@ mod table;
 use crate::cors::{Reason, SingleValue};
 use crate::once_per_second::OncePerSecond;
 use parking_lot::Mutex;
-use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
 use table::{Last, MAX_VALUE, Table, start_of};
@@ -54,9 +53,6 @@ pub struct Rejected<'a> {
     /// Without a query, which may hold secrets.
     pub path: &'a [u8],
 }
-
-/// Bytes that a client sent, as they are safe to show: ASCII, in quotes, and not endless.
-struct Quoted<'a>(&'a [u8]);
 
 // === impl Rejections ===
 
@@ -136,10 +132,10 @@ impl Rejections {
         info!(
             reason = rejected.reason.as_str(),
             route = rejected.route,
-            origin = %Quoted(value_of(rejected.origin)),
-            method = %Quoted(value_of(rejected.method)),
-            path = %Quoted(rejected.path),
-            header = header.map(|name| tracing::field::display(Quoted(name))),
+            origin = told(value_of(rejected.origin)),
+            method = told(value_of(rejected.method)),
+            path = told(rejected.path),
+            header = header.map(told),
             left_out = (left_out > 0).then_some(left_out),
             "rejected by CORS; /rejections on the admin listener has the most frequent ones"
         );
@@ -159,13 +155,9 @@ impl Rejections {
     }
 }
 
-// === impl Quoted ===
-
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(bytes) = self;
-        write!(f, "\"{}\"", page::shown(start_of(bytes, MAX_VALUE)))
-    }
+/// Returns bytes that a client sent, as they are safe to show: ASCII, and not endless. The log quotes them.
+fn told(bytes: &[u8]) -> String {
+    page::shown(start_of(bytes, MAX_VALUE)).to_string()
 }
 
 /// Returns the value of a field, or what stands for it.

@@ -91,7 +91,10 @@ pub enum HandoverError {
     NotWaiting(PathBuf),
     #[error("the other process is another user's")]
     OtherUser,
-    #[error("the old process has not come within {}: send it SIGQUIT", humantime::format_duration(PATIENCE))]
+    #[error(
+        "the old process has not come within {}: send it SIGQUIT",
+        humantime::format_duration(PATIENCE)
+    )]
     NotComing,
     #[error("the other process has ended, or said something else than it should: {0}")]
     Broken(String),
@@ -204,8 +207,12 @@ impl Sockets {
             _ => HandoverError::Io { path, error },
         })?;
         check_user(&stream)?;
-        stream.set_read_timeout(Some(WORD_TIMEOUT)).map_err(broken)?;
-        stream.set_write_timeout(Some(WORD_TIMEOUT)).map_err(broken)?;
+        stream
+            .set_read_timeout(Some(WORD_TIMEOUT))
+            .map_err(broken)?;
+        stream
+            .set_write_timeout(Some(WORD_TIMEOUT))
+            .map_err(broken)?;
         if self.0.len() > MAX_SOCKETS {
             return Err(broken(format!("there are more than {MAX_SOCKETS} sockets")));
         }
@@ -216,7 +223,12 @@ impl Sockets {
         let mut space = [0; rustix::cmsg_space!(ScmRights(MAX_SOCKETS))];
         let mut control = SendAncillaryBuffer::new(&mut space);
         control.push(SendAncillaryMessage::ScmRights(&sockets));
-        let sent = sendmsg(&stream, &[IoSlice::new(list)], &mut control, SendFlags::NOSIGNAL);
+        let sent = sendmsg(
+            &stream,
+            &[IoSlice::new(list)],
+            &mut control,
+            SendFlags::NOSIGNAL,
+        );
         let sent = sent.map_err(broken)?;
         stream.write_all(&list[sent..]).map_err(broken)?;
         let mut word = [0; SERVING.len()];
@@ -288,7 +300,9 @@ impl Heir {
 /// Waits until a connection has something to read, which one that is closed has not.
 fn first_byte(stream: &UnixStream) -> Result<(), HandoverError> {
     stream.set_nonblocking(false).map_err(broken)?;
-    stream.set_read_timeout(Some(WORD_TIMEOUT)).map_err(broken)?;
+    stream
+        .set_read_timeout(Some(WORD_TIMEOUT))
+        .map_err(broken)?;
     let mut byte = [0];
     let peeked = rustix::net::recv(stream, &mut byte, RecvFlags::PEEK).map_err(broken)?;
     match peeked {

@@ -22,7 +22,7 @@ mod watcher;
 
 pub use handover::HandoverError;
 pub use process::Process;
-pub use signals::HeldHangups;
+pub use signals::HeldSignals;
 
 use crate::admin::{Admin, Readiness};
 use crate::config::{self, Config, ConfigSource, Diagnostic, ListenAddress};
@@ -125,7 +125,13 @@ impl Server {
     pub fn start(config: Config, file: &Path) -> Result<Self, StartError> {
         let source = ConfigSource::file(file);
         let inherited = Sockets::default();
-        Self::start_on(runtime("control", 1)?, Metrics::new()?, config, source, inherited)
+        Self::start_on(
+            runtime("control", 1)?,
+            Metrics::new()?,
+            config,
+            source,
+            inherited,
+        )
     }
 
     fn start_on(
@@ -155,7 +161,9 @@ impl Server {
             .map(|listener| bind(Kind::Listener, &listener.listen))
             .collect::<Result<Vec<_>, _>>()?;
         let admin = config.admin.clone();
-        let admin_bound = admin.as_ref().map(|admin| bind(Kind::Admin, &admin.listener));
+        let admin_bound = admin
+            .as_ref()
+            .map(|admin| bind(Kind::Admin, &admin.listener));
         let admin_bound = admin_bound.transpose()?;
         let metrics_bound = config.metrics.as_ref();
         let metrics_bound = metrics_bound.map(|listen| bind(Kind::Metrics, listen));
@@ -193,7 +201,8 @@ impl Server {
             let echo = EchoServer::new(&control_stopped);
             let background = Background::start("reload")?;
             let log = config.access_log.clone();
-            let log = open_log(log, source.name(), &metrics, None).map_err(StartError::Configured)?;
+            let log =
+                open_log(log, source.name(), &metrics, None).map_err(StartError::Configured)?;
             Reloader::new(
                 config,
                 bound,
@@ -355,7 +364,8 @@ impl Server {
         self.close_listeners();
         self.stop_traffic.send_replace(true);
         self.stop_control.send_replace(true);
-        self.reloader.flush_access_log(Instant::now() + FLUSH_TIMEOUT);
+        self.reloader
+            .flush_access_log(Instant::now() + FLUSH_TIMEOUT);
         self.traffic.shutdown_background();
         self.control.shutdown_background();
     }

@@ -1,43 +1,45 @@
 //! A process that serves a gateway: its life from before the configuration is read to its last signal.
 
-use super::reload::Trigger;
-use super::signals::{Hangups, HeldHangups, Signal, Signals};
 use super::handover::{self, Heir, Sockets, Testator};
+use super::reload::Trigger;
+use super::signals::{EarlySignals, HeldSignals, Signal, Signals};
 use super::supervisor::{self, Phase};
 use super::{Server, StartError, runtime};
 use crate::config::{Config, ConfigSource};
 use crate::metrics::Metrics;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use std::future::pending;
+use std::pin::Pin;
 use std::sync::Arc;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
-/// A process that is going to serve. SIGHUP no longer ends it: one that comes before the gateway serves
-/// reloads the configuration as soon as it does.
+/// A process that is going to serve. SIGHUP and SIGUSR1 no longer end it: one that comes before the gateway
+/// serves is obeyed as soon as it does.
 pub struct Process {
     control: Runtime,
-    hangups: Hangups,
+    early: EarlySignals,
     metrics: Metrics,
 }
 
 // === impl Process ===
 
 impl Process {
-    /// Takes over SIGHUP, which was `held` back until now. SIGTERM and SIGINT still end the process at
+    /// Takes over SIGHUP and SIGUSR1, which were `held` back until now. SIGTERM and SIGINT still end the process at
     /// once, because nothing is served yet.
     ///
     /// # Errors
     ///
     /// Where the system has no thread or no descriptor left.
-    pub fn start(held: HeldHangups) -> Result<Self, StartError> {
+    pub fn start(held: HeldSignals) -> Result<Self, StartError> {
         let control = runtime("control", 1)?;
-        let hangups = control.block_on(async { Hangups::new() })?;
+        let early = control.block_on(async { EarlySignals::new() })?;
         drop(held);
         let metrics = Metrics::new()?;
         Ok(Self {
             control,
-            hangups,
+            early,
             metrics,
         })
     }
@@ -63,14 +65,14 @@ impl Process {
     ) -> Result<(), E> {
         let Self {
             control,
-            hangups,
+            early,
             metrics,
         } = self;
         // While it waits, SIGTERM and SIGINT still end it.
         let inherited = takes_over.then(|| inherit(&config)).transpose()?;
         let (inherited, testator) = inherited.unzip();
         // Before anything serves, so that no signal reaches a serving process without a handler.
-        let signals = control.block_on(async { Signals::new(hangups) });
+        let signals = control.block_on(async { Signals::new(early) });
         let mut signals = signals.map_err(StartError::from)?;
         let inherited = inherited.unwrap_or_default();
         let server = Server::start_on(control, metrics, config, source, inherited)?;
@@ -102,35 +104,71 @@ fn inherit(config: &Config) -> Result<(Sockets, Testator), StartError> {
     Ok(heir.receive()?)
 }
 
+/// An end that waits for the requests under way.
+#[derive(Debug, Clone, Copy)]
+enum Drain {
+    /// SIGTERM.
+    Terminated,
+    /// Another process has the listeners.
+    HandedOver,
+}
+
 /// Serves until the signal that ends the process, and drains if it says so.
 async fn ended(server: &Server, signals: &mut Signals) {
-    let is_handed_over = loop {
-        match signals.next().await {
-            Signal::Reload => reload(server),
-            Signal::ReopenLog => server.reloader.reopen_access_log(),
-            Signal::Quit => return info!("gateway stopping: SIGINT"),
-            Signal::Drain => break false,
-            Signal::HandOver => match server.hand_over().await {
-                Ok(()) => break true,
-                Err(error) => warn!("SIGQUIT: listeners not handed over, still serving: {error}"),
-            },
-        }
+    let Some(drain) = end_signal(server, signals).await else {
+        return info!("gateway stopping: SIGINT");
     };
     supervisor::tell(Phase::Stopping);
     let open = server.connections.count();
-    match is_handed_over {
-        true => info!("listeners handed over; gateway draining {open} connections: SIGQUIT"),
-        false => info!("gateway draining {open} connections: SIGTERM"),
+    match drain {
+        Drain::Terminated => info!("gateway draining {open} connections: SIGTERM"),
+        Drain::HandedOver => {
+            info!("listeners handed over; gateway draining {open} connections: SIGQUIT");
+        }
     }
     let drained = async {
-        match is_handed_over {
-            true => server.drained_after_handover().await,
-            false => server.drained().await,
+        match drain {
+            Drain::Terminated => server.drained().await,
+            Drain::HandedOver => server.drained_after_handover().await,
         }
     };
     tokio::select! {
         () = drained => {}
         () = stop_signal(signals) => info!("gateway stopping: second signal"),
+    }
+}
+
+/// Does what signals ask for until one ends the process; `None` if that is to end at once. A hand-over waits for
+/// another process, and no signal waits for it.
+async fn end_signal(server: &Server, signals: &mut Signals) -> Option<Drain> {
+    let mut handing_over = None;
+    loop {
+        let handed_over = async {
+            match &mut handing_over {
+                Some(handing_over) => Pin::new(handing_over).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            signal = signals.next() => match signal {
+                Signal::Reload => reload(server),
+                Signal::ReopenLog => server.reloader.reopen_access_log(),
+                Signal::Quit => return None,
+                Signal::Drain => return Some(Drain::Terminated),
+                Signal::HandOver => {
+                    handing_over.get_or_insert_with(|| Box::pin(server.hand_over()));
+                }
+            },
+            handed_over = handed_over => {
+                handing_over = None;
+                match handed_over {
+                    Ok(()) => return Some(Drain::HandedOver),
+                    Err(error) => {
+                        warn!("SIGQUIT: listeners not handed over, still serving: {error}");
+                    }
+                }
+            }
+        }
     }
 }
 

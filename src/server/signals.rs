@@ -1,6 +1,6 @@
 //! The signals that a gateway handles.
 
-use nix::sys::signal::{SIGHUP, SigSet};
+use nix::sys::signal::{SIGHUP, SIGUSR1, SigSet};
 use std::io;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -18,13 +18,17 @@ pub(super) enum Signal {
     HandOver,
 }
 
-/// SIGHUP, held back for as long as the value lives: one that comes waits, where it would end a process
+/// SIGHUP and SIGUSR1, held back for as long as the value lives: one that comes waits, where it would end a process
 /// that has no handler yet.
 #[must_use]
-pub struct HeldHangups(SigSet);
+pub struct HeldSignals(SigSet);
 
-/// SIGHUP alone, which must not end a process that has not read its configuration yet.
-pub(super) struct Hangups(tokio::signal::unix::Signal);
+/// SIGHUP and SIGUSR1, which must not end a process that has not read its configuration yet: programs send them
+/// without looking.
+pub(super) struct EarlySignals {
+    hangup: tokio::signal::unix::Signal,
+    user1: tokio::signal::unix::Signal,
+}
 
 pub(super) struct Signals {
     terminate: tokio::signal::unix::Signal,
@@ -34,31 +38,35 @@ pub(super) struct Signals {
     quit: tokio::signal::unix::Signal,
 }
 
-// === impl HeldHangups ===
+// === impl HeldSignals ===
 
-impl HeldHangups {
-    /// Holds SIGHUP back, in this thread and in those that it starts.
+impl HeldSignals {
+    /// Holds them back, in this thread and in those that it starts.
     pub fn hold() -> Self {
-        let mut hangup = SigSet::empty();
-        hangup.add(SIGHUP);
+        let mut held = SigSet::empty();
+        held.add(SIGHUP);
+        held.add(SIGUSR1);
         // Fails only for a wrong argument; the process then starts as any other.
-        let _ = hangup.thread_block();
-        Self(hangup)
+        let _ = held.thread_block();
+        Self(held)
     }
 }
 
-impl Drop for HeldHangups {
+impl Drop for HeldSignals {
     fn drop(&mut self) {
         let _ = self.0.thread_unblock();
     }
 }
 
-// === impl Hangups ===
+// === impl EarlySignals ===
 
-impl Hangups {
-    /// Installs the handler. A signal that comes from now on is kept until it is asked for.
+impl EarlySignals {
+    /// Installs the handlers. A signal that comes from now on is kept until it is asked for.
     pub(super) fn new() -> io::Result<Self> {
-        signal(SignalKind::hangup()).map(Self)
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            user1: signal(SignalKind::user_defined1())?,
+        })
     }
 }
 
@@ -66,12 +74,13 @@ impl Hangups {
 
 impl Signals {
     /// Installs the other handlers; without them, each of these signals ends the process.
-    pub(super) fn new(Hangups(hangup): Hangups) -> io::Result<Self> {
+    pub(super) fn new(early: EarlySignals) -> io::Result<Self> {
+        let EarlySignals { hangup, user1 } = early;
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup,
-            user1: signal(SignalKind::user_defined1())?,
+            user1,
             quit: signal(SignalKind::quit())?,
         })
     }

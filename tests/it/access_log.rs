@@ -162,7 +162,11 @@ fn every_request_has_one_line_that_says_what_became_of_it() {
         );
         check(
             &lines[4],
-            &[("status", 400.into()), ("reason", text("ambiguous_path")), ("path", text("/books/../x"))],
+            &[
+                ("status", 400.into()),
+                ("reason", text("ambiguous_path")),
+                ("path", text("/books/../x")),
+            ],
         );
         check(
             &lines[5],
@@ -205,7 +209,10 @@ fn a_client_that_leaves_has_no_status() {
     asked.recv_timeout(PATIENCE).expect("the upstream is asked");
     client.reset();
     let lines = objects(&log, 1);
-    check(&lines[0], &[("status", Value::Null), ("path", "/books".into())]);
+    check(
+        &lines[0],
+        &[("status", Value::Null), ("path", "/books".into())],
+    );
 }
 
 #[test]
@@ -266,8 +273,7 @@ fn chosen_fields_and_another_file_come_with_a_reload() {
     let folder = Folder::new();
     let (log, other) = (folder.path("access"), folder.path("other"));
     let upstream = Upstream::start(Answer::ok());
-    let listeners =
-        "listeners: [{ address: '127.0.0.1:0' }]\nadmin: { address: '127.0.0.1:0' }\n";
+    let listeners = "listeners: [{ address: '127.0.0.1:0' }]\nadmin: { address: '127.0.0.1:0' }\n";
     let first = format!("{listeners}{}", configuration(&log, &upstream));
     let gateway = Gateway::of_file(&folder.write("corsgate.yaml", &first));
     let reload = || {
@@ -284,7 +290,10 @@ fn chosen_fields_and_another_file_come_with_a_reload() {
     folder.replace("corsgate.yaml", &elsewhere);
     assert_eq!(reload().status, 200);
     assert_eq!(gateway.send(PREFLIGHT).status, 204);
-    assert_eq!(lines(&other, 1)[0], r#"{"client":"127.0.0.1","status":204}"#);
+    assert_eq!(
+        lines(&other, 1)[0],
+        r#"{"client":"127.0.0.1","status":204}"#
+    );
     // A file that can't be opened changes nothing.
     let nowhere = elsewhere.replace("/other", "/missing/other");
     folder.replace("corsgate.yaml", &nowhere);

@@ -82,13 +82,21 @@ const IMPORTS: [(&str, &[&str]); 20] = [
     (
         "server",
         &[
-            "access_log", "admin", "config", "cors", "explain", "metrics", "pages", "proxy",
+            "access_log",
+            "admin",
+            "config",
+            "cors",
+            "explain",
+            "metrics",
+            "pages",
+            "proxy",
         ],
     ),
     (
         "cli",
         &[
-            "compat", "config", "cors", "explain", "lines", "pages", "metrics", "probe", "proxy", "server",
+            "compat", "config", "cors", "explain", "lines", "pages", "metrics", "probe", "proxy",
+            "server",
         ],
     ),
     ("main", &["cli"]),
@@ -294,6 +302,7 @@ fn only_the_proxy_names_pingora() {
 fn only_the_record_counts_requests() {
     assert_only_in("metrics.finished(", &["proxy/record.rs"]);
     assert_only_in(".finished(", &["proxy/record.rs"]);
+    assert_only_in("log.log(", &["proxy/record.rs"]);
 }
 
 #[test]

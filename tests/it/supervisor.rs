@@ -62,7 +62,11 @@ fn the_service_manager_is_told_each_phase() {
     notified.signal("HUP");
     let reloading = notified.next();
     let since_boot = reloading.strip_prefix("RELOADING=1\nMONOTONIC_USEC=");
-    let since_boot: u64 = since_boot.expect(&reloading).trim().parse().expect("a number");
+    let since_boot: u64 = since_boot
+        .expect(&reloading)
+        .trim()
+        .parse()
+        .expect("a number");
     assert!(since_boot > 0);
     assert_eq!(notified.next(), "READY=1\n");
     notified.signal("TERM");
@@ -86,6 +90,9 @@ fn the_watchdog_is_told_again_and_again() {
     while notified.socket.recv(&mut [0; 64]).is_ok() {}
     notified.socket.set_nonblocking(false).expect("an option");
     let patience = std::time::Duration::from_secs(1);
-    notified.socket.set_read_timeout(Some(patience)).expect("a time-out");
+    notified
+        .socket
+        .set_read_timeout(Some(patience))
+        .expect("a time-out");
     assert!(notified.socket.recv(&mut [0; 64]).is_err());
 }

@@ -25,7 +25,10 @@ pub(super) fn access_log(report: &mut Report<'_>, raw: RawAccessLog) -> AccessLo
         RawAccessLogFormat::Combined => {
             if fields.is_some() {
                 report
-                    .error("access_log.fields", "the combined format has fields of its own")
+                    .error(
+                        "access_log.fields",
+                        "the combined format has fields of its own",
+                    )
                     .hint("remove `fields`, or write `format: json`");
             }
             AccessLogFormat::Combined

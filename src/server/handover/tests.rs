@@ -62,7 +62,10 @@ fn sockets_are_handed_over_in_their_order_and_serve_on() {
     let taken = [Kind::Listener, Kind::Listener, Kind::Admin].map(&mut take);
     let taken = taken.map(|socket| socket.expect("it is there"));
     assert!(take(Kind::Listener).is_none() && take(Kind::Metrics).is_none());
-    let bound: Vec<SocketAddr> = taken.iter().map(|s| s.local_addr().expect("bound")).collect();
+    let bound: Vec<SocketAddr> = taken
+        .iter()
+        .map(|s| s.local_addr().expect("bound"))
+        .collect();
     assert_eq!(bound, [addresses[0], addresses[2], addresses[1]]);
     assert!(!giving.is_finished(), "it waits until they are served");
     testator.release().expect("it is told");
@@ -88,18 +91,28 @@ fn nothing_is_handed_over_where_no_process_waits_or_it_ends() {
     let (_, testator) = heir.receive().expect("they come");
     drop(testator);
     let broken = giving.join().expect("no panic");
-    assert!(matches!(broken, Err(HandoverError::Broken(_))), "{broken:?}");
+    assert!(
+        matches!(broken, Err(HandoverError::Broken(_))),
+        "{broken:?}"
+    );
 }
 
 #[test]
 fn a_list_that_does_not_fit_is_refused() {
-    for list in ["\n", "nonsense\n", "listener=127.0.0.1\n", "listener=127.0.0.1:1\n"] {
+    for list in [
+        "\n",
+        "nonsense\n",
+        "listener=127.0.0.1\n",
+        "listener=127.0.0.1:1\n",
+    ] {
         let folder = Folder::new();
         let heir = Heir::wait_in(&folder.0).expect("it waits");
         let mut stream = UnixStream::connect(heir.path()).expect("connects");
         stream.write_all(list.as_bytes()).expect("writes");
         let received = heir.receive();
-        let is_empty = received.as_ref().is_ok_and(|(sockets, _)| sockets.0.is_empty());
+        let is_empty = received
+            .as_ref()
+            .is_ok_and(|(sockets, _)| sockets.0.is_empty());
         assert!(is_empty == (list == "\n"), "{list}: {received:?}");
     }
 }
@@ -123,7 +136,13 @@ fn a_folder_that_others_may_enter_is_refused() {
     std::os::unix::fs::symlink(&folder.0, &link.0).expect("a link");
     let linked = secure(&link.0);
     fs::remove_file(&link.0).expect("it is ours");
-    assert!(matches!(linked, Err(HandoverError::UnsafeFolder { what: "is not a folder", .. })));
+    assert!(matches!(
+        linked,
+        Err(HandoverError::UnsafeFolder {
+            what: "is not a folder",
+            ..
+        })
+    ));
     let missing = secure(&folder.0.join("a/b"));
     assert!(matches!(missing, Err(HandoverError::Io { .. })));
 }

@@ -364,7 +364,10 @@ fn mask_new_ids(bytes: &mut [u8]) {
     const NAME: &[u8] = b"\r\nx-request-id: ";
     const LENGTH: usize = "00000000-0000-0000-0000-000000000000".len();
     let mut at = 0;
-    while let Some(rest) = bytes.get_mut(at..).filter(|rest| rest.len() >= NAME.len() + LENGTH) {
+    while let Some(rest) = bytes
+        .get_mut(at..)
+        .filter(|rest| rest.len() >= NAME.len() + LENGTH)
+    {
         let (name, value) = rest.split_at_mut(NAME.len());
         let is_uuid = |value: &[u8]| {
             let mut bytes = value.iter();
