@@ -8,7 +8,7 @@ set -eu
 
 if [ "$#" -eq 0 ]; then
     cd "$(dirname "$0")/.."
-    set -- README.md ARCHITECTURE.md CONTRIBUTING.md CHANGELOG.md SECURITY.md RELEASING.md docs/espv2.md \
+    set -- README.md ARCHITECTURE.md CONTRIBUTING.md CHANGELOG.md SECURITY.md RELEASING.md docs/*.md \
         $(find src tests fuzz benches -name target -prune -o -name '*.rs' -print) \
         $(find conf -name '*.yaml')
 fi
