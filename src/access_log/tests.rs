@@ -175,7 +175,7 @@ fn long_values_are_cut_between_two_characters() {
     ] {
         assert_eq!(bounded(value.as_bytes()), &value.as_bytes()[..length]);
     }
-    // Bytes that are no text are cut, too.
+    // Bytes that are not text are cut, too.
     assert_eq!(bounded(&[0x80; 1000]).len(), MAX_VALUE);
 }
 

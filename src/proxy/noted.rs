@@ -141,7 +141,7 @@ pub(crate) fn trace_id(traceparent: &[u8]) -> Option<&[u8]> {
     let (version, trace, parent, flags) =
         (&fixed[..2], &fixed[3..35], &fixed[36..52], &fixed[53..]);
     let has_dashes = [2, 35, 52].iter().all(|&at| fixed[at] == b'-');
-    // A version to come may have more behind it; version 0 has no more, and ff is none.
+    // A version to come may have more behind it; version 0 has not, and ff is not a version.
     let ends = match version {
         b"00" => rest.is_empty(),
         _ => rest.is_empty() || rest.starts_with(b"-"),

@@ -29,7 +29,7 @@ pub(crate) struct Record {
     pub error: Option<RequestError>,
     /// When its header had come.
     pub started: Instant,
-    /// The id under which upstreams and logs know it. `None` if no one is told of it.
+    /// The id under which upstreams and logs know it. `None` where neither is told.
     pub request_id: Option<HeaderValue>,
     pub connection: Connection,
     /// The request as it came; `None` without an access log, and if its header was not read to its end.

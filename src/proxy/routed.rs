@@ -285,8 +285,7 @@ impl<'a> Routed<'a> {
         }
     }
 
-    /// Whether someone is told the request's id: the client, or an upstream. Scripts can't read the answer to a
-    /// preflight.
+    /// Whether the client or an upstream is told the request's id. Scripts can't read the answer to a preflight.
     fn tells_id(&self) -> bool {
         self.request.kind() != RequestKind::Preflight || matches!(self.step(), Step::Forward(_))
     }

@@ -112,8 +112,8 @@ pub(super) fn folder(configured: Option<&Path>) -> Result<PathBuf, HandoverError
     folder.ok_or(HandoverError::NoFolder)
 }
 
-/// Makes the folder where it is missing, and refuses one that other users may enter: whoever could put a socket
-/// there would get the listeners.
+/// Makes the folder where it is missing, and refuses one that other users may enter: a user who could
+/// put a socket there would get the listeners.
 fn secure(folder: &Path) -> Result<PathBuf, HandoverError> {
     let failed = |error| HandoverError::Io {
         path: folder.to_owned(),
@@ -281,7 +281,7 @@ impl Heir {
             match self.socket.accept() {
                 Ok((stream, _)) => match check_user(&stream).and_then(|()| first_byte(&stream)) {
                     Ok(()) => break stream,
-                    // Somebody who only looks whether a process waits here.
+                    // Another process that only looks whether this one waits.
                     Err(_) => continue,
                 },
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

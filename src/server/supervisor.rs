@@ -1,4 +1,4 @@
-//! What a service manager is told: systemd's notify protocol. Without `$NOTIFY_SOCKET` none of it does anything.
+//! Messages to a service manager: systemd's notify protocol. Without `$NOTIFY_SOCKET` none of it does anything.
 
 use sd_notify::NotifyState;
 use std::time::Duration;

@@ -185,7 +185,7 @@ fn a_process_that_was_killed_is_started_again_at_once() {
     let text = std::fs::read_to_string(&stage.file.path).expect("readable");
     let text = text.replacen("127.0.0.1:0", &plain.to_string(), 1);
     std::fs::write(&stage.file.path, text).expect("written");
-    // The port is in use by nobody, whatever the kernel keeps of old connections.
+    // The port is free, whatever the kernel keeps of old connections.
     let (_second, log) = stage.start(&[]);
     assert_eq!(log.listener(), plain);
     log.line("gateway serves");

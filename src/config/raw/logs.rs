@@ -67,7 +67,7 @@ pub(in crate::config) enum RawLogField {
     Route,
     /// The name of the route's policy.
     Policy,
-    /// What CORS made of the request: handled, rejected, allowed, denied, blocked or passed_through.
+    /// The result of CORS: handled, rejected, allowed, denied, blocked or passed_through.
     Outcome,
     /// The reason for the outcome, or for refusing the request before CORS.
     Reason,
