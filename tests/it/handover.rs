@@ -32,7 +32,7 @@ impl Stage {
             "listeners:\n- {{ address: '127.0.0.1:0' }}\n\
              - {{ address: '127.0.0.1:0', tls: {{ certificates: [{{ certificate: '{0}.crt', private_key: '{0}.key' }}] }} }}\n\
              admin: {{ address: '127.0.0.1:0' }}\n\
-             server: {{ threads: 1, run_directory: '{1}' }}\n\
+             server: {{ threads: 1, shutdown_delay: 5s, run_directory: '{1}' }}\n\
              upstreams: {{ u: {{ endpoints: ['{2}'] }} }}\n\
              routes: [{{ name: r, upstream: u, cors: {{ allow_origins: [https://app.example.com] }} }}]\n",
             pem.display(),

@@ -3,6 +3,7 @@
 use crate::support::{File, Folder, PATIENCE};
 use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 struct Notified {
     process: Child,
@@ -48,6 +49,20 @@ impl Notified {
     }
 }
 
+impl Notified {
+    /// Waits until the kernel has stopped the process: the signal does not wait for that.
+    fn wait_until_stopped(&self) {
+        let started = Instant::now();
+        let is_stopped = || {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id()));
+            stat.expect("it is there").contains(") T ")
+        };
+        while !is_stopped() {
+            assert!(started.elapsed() < PATIENCE, "it is not stopped");
+        }
+    }
+}
+
 impl Drop for Notified {
     fn drop(&mut self) {
         let _ = self.process.kill();
@@ -86,10 +101,11 @@ fn the_watchdog_is_told_again_and_again() {
     }
     // A process that does not run tells nothing, which is what a watchdog is for.
     notified.signal("STOP");
+    notified.wait_until_stopped();
     notified.socket.set_nonblocking(true).expect("an option");
     while notified.socket.recv(&mut [0; 64]).is_ok() {}
     notified.socket.set_nonblocking(false).expect("an option");
-    let patience = std::time::Duration::from_secs(1);
+    let patience = Duration::from_secs(1);
     notified
         .socket
         .set_read_timeout(Some(patience))
