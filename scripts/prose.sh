@@ -10,7 +10,7 @@ if [ "$#" -eq 0 ]; then
     cd "$(dirname "$0")/.."
     set -- README.md ARCHITECTURE.md CONTRIBUTING.md CHANGELOG.md SECURITY.md RELEASING.md docs/*.md \
         $(find src tests fuzz benches -name target -prune -o -name '*.rs' -print) \
-        $(find conf -name '*.yaml')
+        $(find conf deploy -name '*.yaml')
 fi
 
 awk '

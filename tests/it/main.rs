@@ -10,6 +10,7 @@ mod browser;
 mod cases;
 mod cli;
 mod config;
+mod deploy;
 mod espv2;
 #[path = "../expect/mod.rs"]
 mod expect;

@@ -1,10 +1,12 @@
 //! The metrics page and the rest of the admin listener, with the real Prometheus where it is
 //! installed. `CORSGATE_TEST_PROMETHEUS=require` makes it a failure that it is not.
 
-use crate::support::{Answer, Client, Gateway, PATIENCE, Upstream, WITH_LANE, WITHOUT_LANE};
+use crate::support::{
+    Answer, Client, Folder, Gateway, PATIENCE, Prometheus, Upstream, WITH_LANE, WITHOUT_LANE,
+    program,
+};
 use std::io::Write;
-use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::time::Instant;
 
 fn gateway(upstream: &Upstream) -> Gateway {
@@ -43,17 +45,6 @@ fn some_traffic(gateway: &Gateway) {
             client.exchange(&request);
         }
     }
-}
-
-/// A program of Prometheus, if it is there.
-fn program(name: &str) -> Option<Command> {
-    let found = Command::new(name).arg("--version").output().is_ok();
-    let required = std::env::var("CORSGATE_TEST_PROMETHEUS").is_ok_and(|v| v == "require");
-    assert!(found || !required, "{name} is not installed");
-    if !found {
-        eprintln!("{name} is not installed: that it accepts the page is not tested here");
-    }
-    found.then(|| Command::new(name))
 }
 
 #[test]
@@ -245,64 +236,29 @@ fn promtool_accepts_the_page() {
 
 #[test]
 fn a_real_prometheus_scrapes_the_counters() {
-    let Some(mut prometheus) = program("prometheus") else {
-        return;
-    };
     let upstream = Upstream::start(Answer::ok());
     let gateway = gateway(&upstream);
     some_traffic(&gateway);
-    let folder = std::env::temp_dir().join(format!("corsgate-prometheus-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a folder");
-    let config = folder.join("prometheus.yml");
-    let text = format!(
+    let config = format!(
         "global: {{ scrape_interval: 1s }}\n\
          scrape_configs: [{{ job_name: corsgate, static_configs: [{{ targets: ['{}'] }}] }}]\n",
         gateway.admin
     );
-    std::fs::write(&config, text).expect("written");
-    // Prometheus does not say which port it took for 0: one that was free a moment ago it is.
-    let free = TcpListener::bind("127.0.0.1:0")
-        .and_then(|l| l.local_addr())
-        .expect("a port");
-    let child = prometheus
-        .arg(format!("--config.file={}", config.display()))
-        .arg(format!(
-            "--storage.tsdb.path={}",
-            folder.join("data").display()
-        ))
-        .arg(format!("--web.listen-address={free}"))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("it runs");
-    let _child = Killed(child);
-    let query = "GET /api/v1/query?query=corsgate_preflights_total%7Boutcome%3D%22handled%22%7D \
-                 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let folder = Folder::new();
+    let Some(prometheus) = Prometheus::start(&folder, &config) else {
+        return;
+    };
+    let handled = r#"corsgate_preflights_total{outcome="handled"}"#;
     let started = Instant::now();
-    let value = loop {
+    // No other route has such a series.
+    let counted = || -> Vec<f64> {
+        let series = prometheus.series(handled).expect("an answer");
+        series.iter().map(|series| series.value).collect()
+    };
+    while counted() != [3.0] {
         assert!(
             started.elapsed() < PATIENCE,
             "Prometheus has not scraped the gateway"
         );
-        let Ok(_) = std::net::TcpStream::connect(free) else {
-            std::thread::yield_now();
-            continue;
-        };
-        let answer = Client::connect(free).exchange(query);
-        let answer: serde_json::Value = serde_json::from_str(&answer.body).unwrap_or_default();
-        if let Some(value) = answer["data"]["result"][0]["value"][1].as_str() {
-            break value.to_owned();
-        }
-    };
-    assert_eq!(value, "3");
-    let _ = std::fs::remove_dir_all(&folder);
-}
-
-struct Killed(Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
