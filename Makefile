@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help demo test build check fix prose fuzz bench bench-peers deps
+.PHONY: help demo test build check fix prose fuzz bench bench-peers deps release image
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,7 @@ check: deps ## check what a change must pass beside the tests
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	@sh scripts/prose.sh
 	@sh scripts/promises.sh
+	@sh scripts/systemd.sh
 	@if command -v typos >/dev/null; then typos; fi
 	$(CARGO) clippy --locked --all-targets -- --deny warnings
 	$(CARGO) clippy --locked --lib --no-default-features -- --deny warnings
@@ -64,6 +65,12 @@ bench: deps ## measure decisions and the matcher
 bench-peers: deps ## measure the gateway beside other gateways, on two cores
 	$(CARGO) build --locked --release --bins --examples
 	python3 benches/load/run.py $(BENCH_FLAGS)
+
+release: ## make the files of a release from a clean tree, in target/release-files
+	sh scripts/release.sh
+
+image: ## build the container images and try them
+	bash scripts/image.sh
 
 # cmake and a C compiler, for the zlib that pingora brings.
 deps: ## install what the build needs beside Rust

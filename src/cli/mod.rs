@@ -10,6 +10,7 @@ mod explain;
 mod health;
 mod import;
 mod log;
+mod man;
 mod output;
 mod probe;
 mod schema;
@@ -21,6 +22,7 @@ use output::complain;
 use crate::server::HeldSignals;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// An edge gateway for CORS.
@@ -67,6 +69,13 @@ enum Command {
         /// The shell.
         shell: Shell,
     },
+    /// Write the manual pages, one per command, into a folder.
+    ///
+    /// Example: `corsgate man /usr/local/share/man/man1`.
+    Man {
+        /// The folder, which is made if it is not there.
+        folder: PathBuf,
+    },
     /// Run a demo: a gateway with a built-in upstream, and a page that sends requests to it.
     ///
     /// Needs no configuration and touches nothing outside this machine.
@@ -103,6 +112,7 @@ pub fn main() -> ExitCode {
         Command::Schema => schema::run(),
         Command::Completions { shell } => completions::run(shell),
         Command::Health(options) => health::run(options),
+        Command::Man { folder } => man::run(&folder),
         Command::Probe(options) => probe::run(*options),
         Command::Espv2(options) => espv2::run(held, options),
         Command::Import(options) => import::run(options),

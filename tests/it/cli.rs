@@ -2,7 +2,7 @@
 
 use crate::expect;
 use crate::support::{
-    Client, File, Masks, PATIENCE, Running, TlsClient, corsgate, run, transcript,
+    Client, File, Folder, Masks, PATIENCE, Running, TlsClient, corsgate, run, transcript,
 };
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};
@@ -275,6 +275,32 @@ fn completions_are_scripts_that_name_the_commands() {
     std::io::Write::write_all(&mut stdin, &script).expect("written");
     drop(stdin);
     assert!(bash.wait().expect("it ends").success());
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let folder = Folder::new();
+    let pages = folder.path("man1");
+    let output = corsgate(&["man", &pages.display().to_string()]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let help = String::from_utf8_lossy(&corsgate(&["--help"]).stdout).into_owned();
+    let (_, commands) = help.split_once("Commands:\n").expect("a list");
+    let commands = commands.lines().map_while(|line| line.split_whitespace().next());
+    let commands: Vec<&str> = commands.filter(|name| *name != "help").collect();
+    assert!(commands.contains(&"serve"), "{help}");
+    for command in commands.iter().copied().chain(["import-openapi"]) {
+        let page = std::fs::read_to_string(pages.join(format!("corsgate-{command}.1")));
+        let page = page.unwrap_or_else(|error| panic!("{command}: {error}"));
+        for title in [".TH corsgate", ".SH NAME\n", ".SH SYNOPSIS\n"] {
+            assert!(page.contains(title), "{command}: {title}: {page}");
+        }
+    }
+    let page = std::fs::read_to_string(pages.join("corsgate-probe.1")).expect("a page");
+    // Examples can be copied: their hyphens are the shell's, and their lines stay as they are.
+    let line = "      \\-\\-method PUT \\-\\-header authorization \\-\\-credentials\n";
+    assert!(page.contains(line), "{page}");
+    let page = std::fs::read_to_string(pages.join("corsgate.1")).expect("a page");
+    assert!(page.contains(env!("CARGO_PKG_VERSION")), "{page}");
 }
 
 #[test]
