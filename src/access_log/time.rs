@@ -36,7 +36,7 @@ pub(super) fn rfc3339(time: SystemTime, out: &mut Vec<u8>) {
 /// Writes the time as the combined format has it, in UTC.
 pub(super) fn combined(time: SystemTime, out: &mut Vec<u8>) {
     with_second(time, |second, _| {
-        out.extend_from_slice(second.combined.as_bytes())
+        out.extend_from_slice(second.combined.as_bytes());
     });
 }
 

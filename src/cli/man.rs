@@ -33,10 +33,16 @@ fn page(command: &Command, man: &Man) -> io::Result<Vec<u8>> {
     man.render_name_section(&mut page)?;
     man.render_synopsis_section(&mut page)?;
     man.render_description_section(&mut page)?;
-    if command.get_arguments().any(|argument| !argument.is_hide_set()) {
+    if command
+        .get_arguments()
+        .any(|argument| !argument.is_hide_set())
+    {
         man.render_options_section(&mut page)?;
     }
-    if command.get_subcommands().any(|command| !command.is_hide_set()) {
+    if command
+        .get_subcommands()
+        .any(|command| !command.is_hide_set())
+    {
         man.render_subcommands_section(&mut page)?;
     }
     let end = command.get_after_long_help().or(command.get_after_help());

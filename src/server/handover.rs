@@ -8,7 +8,7 @@
 //! user may enter.
 
 use rustix::io::Errno;
-use rustix::net::sockopt::get_socket_peercred;
+use rustix::net::sockopt::{Timeout, get_socket_peercred, set_socket_timeout};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
@@ -34,9 +34,6 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Maximum time that each of them waits for the other's next word; beyond it, nothing is handed over.
 const WORD_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// The time between two looks for the old process.
-const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The word by which a new process says that it serves.
 const SERVING: &[u8] = b"serving\n";
@@ -262,7 +259,6 @@ impl Heir {
             Ok(()) | Err(_) => {}
         }
         let socket = UnixListener::bind(&path).map_err(failed)?;
-        socket.set_nonblocking(true).map_err(failed)?;
         Ok(Self { socket, path })
     }
 
@@ -278,19 +274,25 @@ impl Heir {
     pub(super) fn receive(self) -> Result<(Sockets, Testator), HandoverError> {
         let until = Instant::now() + PATIENCE;
         let stream = loop {
+            // On Linux the time-out of reading is that of accepting, too.
+            let left = until.saturating_duration_since(Instant::now());
+            let left = left.max(Duration::from_millis(1));
+            set_socket_timeout(&self.socket, Timeout::Recv, Some(left)).map_err(broken)?;
             match self.socket.accept() {
-                Ok((stream, _)) => match check_user(&stream).and_then(|()| first_byte(&stream)) {
-                    Ok(()) => break stream,
+                Ok((stream, _)) => {
+                    if check_user(&stream)
+                        .and_then(|()| first_byte(&stream))
+                        .is_ok()
+                    {
+                        break stream;
+                    }
                     // Another process that only looks whether this one waits.
-                    Err(_) => continue,
-                },
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Err(HandoverError::NotComing);
+                }
                 Err(error) => return Err(broken(error)),
             }
-            if Instant::now() >= until {
-                return Err(HandoverError::NotComing);
-            }
-            std::thread::sleep(LOOK_INTERVAL);
         };
         let sockets = receive_from(&stream)?;
         Ok((sockets, Testator(stream)))
@@ -299,7 +301,6 @@ impl Heir {
 
 /// Waits until a connection has something to read, which one that is closed has not.
 fn first_byte(stream: &UnixStream) -> Result<(), HandoverError> {
-    stream.set_nonblocking(false).map_err(broken)?;
     stream
         .set_read_timeout(Some(WORD_TIMEOUT))
         .map_err(broken)?;

@@ -35,7 +35,6 @@ use console::GatewayConsole;
 use descriptors::Descriptors;
 use echo::EchoServer;
 use handover::{Kind, Sockets, Use};
-use open_log::open_log;
 use parking_lot::Mutex;
 use reload::Reloader;
 use start_line::StartLine;
@@ -200,9 +199,6 @@ impl Server {
             let (bound, metrics) = (&addresses.listeners, metrics.clone());
             let echo = EchoServer::new(&control_stopped);
             let background = Background::start("reload")?;
-            let log = config.access_log.clone();
-            let log =
-                open_log(log, source.name(), &metrics, None).map_err(StartError::Configured)?;
             Reloader::new(
                 config,
                 bound,
@@ -211,7 +207,6 @@ impl Server {
                 echo,
                 background,
                 descriptors,
-                log,
             )
         };
         let reloader = Arc::new(reloader?);

@@ -4,13 +4,13 @@
 //! a line in the log, the errors on the page `/config`, and the list of watched files. Requests keep
 //! the snapshot they began with; the next ones see the new one, whole.
 
+use super::StartError;
 use super::background::Background;
 use super::descriptors::Descriptors;
 use super::echo::EchoServer;
 use super::fixed::FixedSections;
 use super::open_log::open_log;
 use super::served::Served;
-use crate::access_log::AccessLog;
 use crate::admin::ReloadError;
 use crate::config::{Config, ConfigError, ConfigSource, Diagnostic, Sources};
 use crate::metrics::Metrics;
@@ -18,11 +18,11 @@ use crate::proxy::Snapshot;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use std::collections::HashSet;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use std::{fmt, io};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
@@ -83,11 +83,11 @@ pub(super) enum Trigger {
 
 impl Reloader {
     /// Makes the first snapshot, from the `config` that was read from `source`. `bound` has the address
-    /// of each traffic listener, and `log` is the access log. Tasks run on the current runtime.
+    /// of each traffic listener. Tasks run on the current runtime.
     ///
     /// # Errors
     ///
-    /// Where the built-in upstream can't listen.
+    /// Where the built-in upstream can't listen, or the access log can't be opened.
     pub(super) fn new(
         mut config: Config,
         bound: &[SocketAddr],
@@ -96,8 +96,7 @@ impl Reloader {
         mut echo: EchoServer,
         background: Background,
         descriptors: Descriptors,
-        log: Option<AccessLog>,
-    ) -> io::Result<Self> {
+    ) -> Result<Self, StartError> {
         let fixed = FixedSections::new(&config, bound);
         let needs_restart = fixed.restore(&mut config, &[]);
         descriptors.report(&config.limits);
@@ -107,6 +106,8 @@ impl Reloader {
         let sources = config.sources.clone();
         metrics.config().serves(&config.hash);
         let echo_address = echo.address_for(&config.upstreams)?;
+        let log = config.access_log.clone();
+        let log = open_log(log, source.name(), &metrics, None).map_err(StartError::Configured)?;
         let snapshot = Snapshot::new(config, &metrics, echo_address, None).logging_to(log);
         snapshot.show_certificates(&metrics);
         let keeper = tokio::spawn(snapshot.keep_upstreams()).abort_handle();

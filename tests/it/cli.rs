@@ -285,7 +285,9 @@ fn every_command_has_a_manual_page() {
     assert!(output.status.success(), "{}", stderr(&output));
     let help = String::from_utf8_lossy(&corsgate(&["--help"]).stdout).into_owned();
     let (_, commands) = help.split_once("Commands:\n").expect("a list");
-    let commands = commands.lines().map_while(|line| line.split_whitespace().next());
+    let commands = commands
+        .lines()
+        .map_while(|line| line.split_whitespace().next());
     let commands: Vec<&str> = commands.filter(|name| *name != "help").collect();
     assert!(commands.contains(&"serve"), "{help}");
     for command in commands.iter().copied().chain(["import-openapi"]) {
