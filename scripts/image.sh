@@ -48,11 +48,11 @@ espv2=(--backend=http://127.0.0.1:9 --cors_preset=basic --cors_allow_origin=http
 
 # Waits until the command succeeds.
 wait_for() {
-    for _ in $(seq 100); do
-        "$@" >/dev/null 2>&1 && return
+    local end=$((SECONDS + 10))
+    until "$@" >/dev/null 2>&1; do
+        [ "$SECONDS" -lt "$end" ] || fail "after 10 s it still fails: $*"
         sleep 0.1
     done
-    fail "after 10 s it still fails: $*"
 }
 # Checks that what it reads is a preflight's answer with permission.
 permits() {
@@ -281,10 +281,10 @@ stop_bare() {
         sleep 0.1
     done
     if kill -0 "$outer" 2>/dev/null; then
-        kill -KILL "$outer"
         fail "$target does not end within 10 s of $signal"
     fi
     wait "$outer" || status=$?
+    pid=""
     [ "$status" -eq 0 ] || fail "$target: the exit status is $status after $signal: $(tail -n 3 "$work/$target.log")"
 }
 
@@ -297,7 +297,8 @@ without_engine() {
     base_root
     copy_stage
     note "$(du -sh "$work/root" | cut -f1) in the root, of which the program is $(stat -c %s "$work/root/usr/local/bin/corsgate" | numfmt --to=iec)"
-    trap '[ -z "${outer:-}" ] || kill -KILL "$outer" 2>/dev/null || true' EXIT
+    # The first process of the namespace, with which all others in it end.
+    trap '[ -z "${pid:-}" ] || kill -KILL "$pid" 2>/dev/null || true' EXIT
 
     local health
     mapfile -t health < <(words "$(stage corsgate | sed -n 's/^HEALTHCHECK .*CMD //p')")

@@ -75,6 +75,8 @@ cgroup=$cgroups/corsgate-package-$$
 mkdir "$cgroup" || fail "there is no cgroup v2 that can be written"
 
 clean_up() {
+    # With the first process of the namespace all others in it end.
+    [ -z "${init:-}" ] || kill -KILL "$init" 2>/dev/null || true
     [ -z "${outer:-}" ] || kill -KILL "$outer" 2>/dev/null || true
     [ -z "${outer:-}" ] || wait "$outer" 2>/dev/null || true
     for _ in $(seq 50); do
@@ -122,11 +124,11 @@ outer=$!
 
 inside() { nsenter --target "$init" --all -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb "$@"; }
 wait_for() {
-    for _ in $(seq 150); do
-        "$@" >/dev/null 2>&1 && return
+    local end=$((SECONDS + 30))
+    until "$@" >/dev/null 2>&1; do
+        [ "$SECONDS" -lt "$end" ] || fail "after 30 s it still fails: $*"
         sleep 0.2
     done
-    fail "after 30 s it still fails: $*"
 }
 wait_for pgrep --parent "$outer"
 init=$(pgrep --parent "$outer")
