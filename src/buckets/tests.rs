@@ -134,8 +134,9 @@ fn a_flood_of_a_million_addresses_neither_refuses_others_nor_fills_an_empty_buck
     let buckets = Buckets::default();
     let rate = Rate::new(10, SECOND, 10);
     let now = buckets.started;
-    // Ten thousand, so that nearly all sets have some.
-    let empty: Vec<Owner> = (0..10_000).map(|n| owner(&buckets, address(n))).collect();
+    // So few that hardly a run in a million has a set with eight of them, where one would lose its place. With ten
+    // thousand, one run in 240 had.
+    let empty: Vec<Owner> = (0..3_000).map(|n| owner(&buckets, address(n))).collect();
     for owner in &empty {
         assert_eq!(drain(&buckets, *owner, rate, now), 10);
     }

@@ -276,7 +276,8 @@ impl Heir {
         let stream = loop {
             // On Linux the time-out of reading is that of accepting, too.
             let left = until.saturating_duration_since(Instant::now());
-            let left = left.max(Duration::from_millis(1));
+            // In whole seconds: a fraction may be rounded up to a second, which is then refused.
+            let left = Duration::from_secs(left.as_secs() + 1);
             set_socket_timeout(&self.socket, Timeout::Recv, Some(left)).map_err(broken)?;
             match self.socket.accept() {
                 Ok((stream, _)) => {
