@@ -99,7 +99,7 @@ fn everything(gateway: &Gateway, requests: &str) -> String {
     let mut all = Vec::new();
     stream.read_to_end(&mut all).expect("it closes");
     let all: String = all.into_iter().map(char::from).collect();
-    let own = ["Date: ", "Vary: ", "Connection: "];
+    let own = ["Date: ", "Vary: ", "Connection: ", "X-Request-Id: "];
     let lines = all.split_inclusive("\r\n");
     lines
         .filter(|line| !own.iter().any(|name| line.starts_with(name)))
