@@ -16,7 +16,7 @@ use http::{HeaderValue, StatusCode};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// A request's context. None of its fields allocates per request.
+/// A request's context. None of its fields allocates per request, but for the id in its record.
 pub struct Ctx {
     /// Loaded once per request, so that a reload never mixes two configurations in one request.
     pub(super) snapshot: Arc<Snapshot>,

@@ -287,7 +287,11 @@ impl<'a> Routed<'a> {
 
     /// Whether the client or an upstream is told the request's id. Scripts can't read the answer to a preflight.
     fn tells_id(&self) -> bool {
-        self.request.kind() != RequestKind::Preflight || matches!(self.step(), Step::Forward(_))
+        let is_passed_through = matches!(
+            self.decision,
+            Decision::Preflight(PreflightDecision::PassedThrough(..))
+        );
+        is_passed_through || self.request.kind() != RequestKind::Preflight
     }
 
     /// Returns the reason for which CORS says no; `None` if it does not, or has no say.
