@@ -165,6 +165,8 @@ fn every_alert_says_how_severe_it_is_and_what_to_do() {
     let alerts = alerts();
     assert!(alerts.len() > 15, "only {} alerts", alerts.len());
     assert!(RUNBOOK.starts_with(env!("CARGO_PKG_REPOSITORY")));
+    // Headings of the page that the links lead to, once it is written.
+    let page = fs::read_to_string(deploy().join("../docs/operate.md")).ok();
     let mut names = BTreeSet::new();
     for alert in &alerts {
         let name = text(&alert["alert"]);
@@ -176,6 +178,11 @@ fn every_alert_says_how_severe_it_is_and_what_to_do() {
         );
         let runbook = format!("{RUNBOOK}{}", name.to_lowercase());
         assert_eq!(text(&annotations["runbook_url"]), runbook, "{name}");
+        if let Some(page) = &page {
+            let mut headings = page.lines().filter(|line| line.starts_with('#'));
+            let is_there = headings.any(|line| line.trim_start_matches('#').trim() == name);
+            assert!(is_there, "docs/operate.md has no heading {name}");
+        }
         for key in ["summary", "description"] {
             assert!(!text(&annotations[key]).is_empty(), "{name} has no {key}");
         }
