@@ -87,12 +87,11 @@ mkdir -p "$assets/completions" "$files"
 "$program" completions fish >"$assets/completions/corsgate.fish"
 sh scripts/licenses.sh >"$assets/THIRD-PARTY-LICENSES"
 gzip --no-name --best --keep "$assets/THIRD-PARTY-LICENSES"
-gzip --no-name --best --stdout CHANGELOG.md >"$assets/CHANGELOG.md.gz"
-# Debian has a form of its own; CHANGELOG.md goes along.
+# Debian has a form of its own; CHANGELOG.md goes along as changelog.gz.
 cat >"$assets/changelog" <<END
 corsgate ($version-1) unstable; urgency=medium
 
-  * Version $version: see CHANGELOG.md.gz beside this file.
+  * Version $version: see changelog.gz beside this file.
 
  -- corsgate maintainers <maintainers@corsgate.example>  $(date --date="@$SOURCE_DATE_EPOCH" --rfc-email)
 END
@@ -121,7 +120,9 @@ cargo deb --locked --no-build --no-strip --output "$files/" >/dev/null
 # The tool writes beside Cargo.toml, and nowhere else.
 trap 'rm -f "$root/release-sbom.json"' EXIT
 cargo cyclonedx --quiet --format json --spec-version 1.5 --target "$target" --override-filename release-sbom
-mv release-sbom.json "$files/$name.cdx.json"
+# The references in it have the folder's path.
+sed "s|path+file://$root#|path+file:///corsgate#|g" release-sbom.json >"$files/$name.cdx.json"
+if grep -qF "$root" "$files/$name.cdx.json"; then fail "$name.cdx.json has $root in it"; fi
 
 sums=$(cd "$files" && sha256sum -- *)
 echo "$sums" >"$files/SHA256SUMS"
