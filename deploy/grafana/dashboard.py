@@ -548,8 +548,15 @@ def process():
         ),
         graph(
             "Dropped log lines",
-            "Lines per second that are missing from the log, because stderr takes them too slowly or not at all.",
-            [query(f"rate(corsgate_log_dropped_total{{{INSTANCE}}}[$__rate_interval])", "{{instance}}")],
+            "Lines per second that are missing from the log or the access log, because their file or stream takes them"
+            " too slowly or not at all.",
+            [
+                query(f"rate(corsgate_log_dropped_total{{{INSTANCE}}}[$__rate_interval])", "{{instance}}: log"),
+                query(
+                    f"rate(corsgate_access_log_dropped_total{{{INSTANCE}}}[$__rate_interval])",
+                    "{{instance}}: access log",
+                ),
+            ],
             unit="cps",
             width=6,
         ),
