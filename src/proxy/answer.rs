@@ -138,8 +138,7 @@ impl<'a> Answer<'a> {
     /// Says the id of the request, if it is not a preflight: no script can read the answer to one.
     pub(crate) fn with_request_id(self, id: Option<&HeaderValue>) -> Self {
         let is_told = match &self.fields {
-            Fields::None => true,
-            Fields::Listed(_) => false,
+            Fields::None | Fields::Listed(_) => false,
             Fields::Planned(planned) => planned.request.kind() != RequestKind::Preflight,
         };
         Self {

@@ -7,7 +7,7 @@ mod client_certificate;
 
 use super::client::Client;
 use super::snapshot::Snapshot;
-use crate::routing::{RequestFields, authority, is_authority};
+use crate::routing::{RequestFields, authority, is_authority, single_line};
 use http::{HeaderMap, HeaderName, Version};
 use ipnet::IpNet;
 use pingora_core::Result;
@@ -119,14 +119,9 @@ pub(super) fn scheme(
     fields: &dyn RequestFields,
     trusted: &[IpNet],
 ) -> &'static str {
-    let (mut stated, mut lines) = (None, 0);
-    if client.peer.is_some_and(|peer| is_in(trusted, peer)) {
-        fields.for_each_line_reversed(PROTO, &mut |line| {
-            (stated, lines) = (stated_scheme(line), lines + 1);
-            true
-        });
-    }
-    let stated = stated.filter(|_| lines == 1).or(client.explained_scheme);
+    let is_believed = client.peer.is_some_and(|peer| is_in(trusted, peer));
+    let stated = is_believed.then(|| single_line(fields, PROTO, stated_scheme));
+    let stated = stated.flatten().flatten().or(client.explained_scheme);
     stated.unwrap_or(client.scheme())
 }
 

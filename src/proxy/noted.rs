@@ -134,7 +134,7 @@ fn without_query(url: &[u8]) -> &[u8] {
 
 /// Returns the id of the trace: <https://www.w3.org/TR/trace-context/#traceparent-header>. `None` if the field
 /// is not valid.
-pub(crate) fn trace_id(traceparent: &[u8]) -> Option<&[u8]> {
+fn trace_id(traceparent: &[u8]) -> Option<&[u8]> {
     let is_hex = |part: &[u8]| part.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     let is_id = |part: &[u8]| is_hex(part) && part.iter().any(|&byte| byte != b'0');
     let (fixed, rest) = traceparent.split_at_checked(55)?;

@@ -1,7 +1,7 @@
 //! The id of a request, by which it is found in the logs of several programs: `x-request-id`.
 
 use crate::cors::ByteSet;
-use crate::routing::RequestFields;
+use crate::routing::{RequestFields, single_line};
 use bytes::Bytes;
 use http::HeaderValue;
 
@@ -18,16 +18,13 @@ static ALLOWED: ByteSet =
 
 /// Returns the client's id if there is one, and one that makes sense, or else a new one.
 pub(super) fn of(fields: &dyn RequestFields) -> HeaderValue {
-    let (mut stated, mut lines) = (None, 0);
-    fields.for_each_line_reversed(FIELD, &mut |line| {
-        lines += 1;
-        stated = is_allowed(line).then(|| HeaderValue::from_bytes(line));
-        true
-    });
-    match stated {
-        Some(Ok(id)) if lines == 1 => id,
-        _ => new(),
-    }
+    let read = |line: &[u8]| {
+        HeaderValue::from_bytes(line)
+            .ok()
+            .filter(|_| is_allowed(line))
+    };
+    let stated = single_line(fields, FIELD, read).flatten();
+    stated.unwrap_or_else(new)
 }
 
 /// Makes a UUID, version 4.

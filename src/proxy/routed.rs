@@ -19,7 +19,7 @@ use crate::cors::{
 };
 use crate::framing::{Encoding, GrpcWeb};
 use crate::rejections::Rejected;
-use crate::routing::{RouteRequest, Search, TooManyReadings, each_reading};
+use crate::routing::{RouteRequest, Search, TooManyReadings, each_reading, single_line};
 use http::{HeaderValue, StatusCode};
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -159,18 +159,13 @@ impl<'a> Routed<'a> {
 
     /// Says whether the request is in gRPC-Web, whether or not its route translates it.
     pub(crate) fn asks_in_grpc_web(&self) -> Option<GrpcWeb> {
-        let (mut content_type, mut has_several) = (None, false);
         let fields = self.facts.fields;
-        fields.for_each_line_reversed("content-type", &mut |line| {
-            has_several = content_type.replace(line.to_vec()).is_some();
-            !has_several
-        });
+        let content_type = single_line(fields, "content-type", <[u8]>::to_vec)?;
         let mut accepted = None;
         fields.for_each_line_reversed("accept", &mut |line| {
             accepted = Encoding::accepted(line).or(accepted);
             true
         });
-        let content_type = content_type.filter(|_| !has_several)?;
         GrpcWeb::of(self.request.method, &content_type, accepted)
     }
 
@@ -260,12 +255,13 @@ impl<'a> Routed<'a> {
                 retry_after: wait.seconds(),
             });
         }
-        if let Some(reason) = self.reason_to_reject() {
-            self.note_rejection(reason, started);
+        let (outcome, reason) = (self.outcome(), self.reason());
+        match reason {
+            None | Some(Reason::Allowed | Reason::RoutePassthrough) => {}
+            Some(reason) => self.note_rejection(reason, started),
         }
-        let outcome = self.outcome();
         let log = self.snapshot.access_log.as_ref();
-        let noted = log.map(|log| Noted::of(self.facts, self.snapshot, log.fields()));
+        let noted = |fields| Box::new(Noted::of(self.facts, self.snapshot, fields));
         Record {
             route: self.route_id,
             kind: match outcome {
@@ -274,14 +270,14 @@ impl<'a> Routed<'a> {
                 Outcome::Actual(_) => self.request.kind(),
             },
             outcome,
-            reason: self.reason(),
+            reason,
             plan: self.plan(),
             error: self.error(),
             started,
             request_id: (log.is_some() || self.tells_id())
                 .then(|| request_id::of(self.facts.fields)),
             connection: Connection::of(self.facts.client),
-            noted: noted.map(Box::new),
+            noted: log.map(|log| noted(log.fields())),
         }
     }
 
@@ -292,12 +288,6 @@ impl<'a> Routed<'a> {
             Decision::Preflight(PreflightDecision::PassedThrough(..))
         );
         is_passed_through || self.request.kind() != RequestKind::Preflight
-    }
-
-    /// Returns the reason for which CORS says no; `None` if it does not, or has no say.
-    fn reason_to_reject(&self) -> Option<Reason> {
-        let says_yes = |reason| matches!(reason, Reason::Allowed | Reason::RoutePassthrough);
-        self.reason().filter(|reason| !says_yes(*reason))
     }
 
     /// Returns the reason for a preflight's outcome, and for a denial.

@@ -31,7 +31,7 @@ pub use path::{
     encoded_bare, has_dot_segment, is_plain, normalized, normalized_path, strip_normal_prefix,
 };
 pub use readings::{TooManyReadings, each_reading};
-pub use route_request::{PreflightMethod, RequestFields, RouteRequest};
+pub use route_request::{PreflightMethod, RequestFields, RouteRequest, single_line};
 pub use router::{Found, Router, Search};
 pub use template::{MAX_SEGMENTS, Segment, Template, TooManySegments};
 pub use variables::{Bound, Variable, Variables};

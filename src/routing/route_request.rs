@@ -37,6 +37,20 @@ pub trait RequestFields {
     fn for_each_line_reversed(&self, name: &str, each: &mut dyn FnMut(&[u8]) -> bool);
 }
 
+/// Reads the value of a field that may have one line; `None` if it has none, or several.
+pub fn single_line<T>(
+    fields: &dyn RequestFields,
+    name: &str,
+    read: impl Fn(&[u8]) -> T,
+) -> Option<T> {
+    let (mut value, mut has_several) = (None, false);
+    fields.for_each_line_reversed(name, &mut |line| {
+        has_several = value.replace(read(line)).is_some();
+        !has_several
+    });
+    value.filter(|_| !has_several)
+}
+
 // === impl RouteRequest ===
 
 impl<'a> RouteRequest<'a> {
