@@ -28,9 +28,15 @@ pub(super) struct LogFile {
     /// Whether the last line was cut short, so that the next one needs an end before it.
     is_torn: bool,
     last_byte: u8,
-    /// The time at which the last problem was told; `None` while there is none.
-    complained: Option<Instant>,
+    /// That the file can't be opened again. Lines go on to the one that is open.
+    unopened: Problem,
+    /// That lines are lost.
+    unwritten: Problem,
 }
+
+/// A problem that lasts, and is told now and then: the time at which it was told last, `None` while there is none.
+#[derive(Debug, Default)]
+struct Problem(Option<Instant>);
 
 // === impl LogFile ===
 
@@ -46,7 +52,8 @@ impl LogFile {
             looked: Instant::now(),
             is_torn: false,
             last_byte: b'\n',
-            complained: None,
+            unopened: Problem::default(),
+            unwritten: Problem::default(),
         })
     }
 
@@ -59,8 +66,13 @@ impl LogFile {
             Ok((file, metadata)) => {
                 (self.file, self.identity) = (file, identity(&metadata));
                 self.is_torn = false;
+                self.unopened = Problem::default();
             }
-            Err(error) => self.complain("can't be opened again", &error),
+            Err(error) if self.unopened.is_to_be_told() => {
+                let path = self.path.display();
+                warn!(%path, %error, "the access log can't be opened again; lines go on to the file that it was");
+            }
+            Err(_) => {}
         }
     }
 
@@ -77,15 +89,6 @@ impl LogFile {
         self.open_again();
     }
 
-    fn complain(&mut self, what: &str, error: &io::Error) {
-        let is_due = |last: Instant| last.elapsed() >= COMPLAIN_INTERVAL;
-        if self.complained.is_none_or(is_due) {
-            self.complained = Some(Instant::now());
-            let path = self.path.display();
-            warn!(%path, %error, "the access log {what}; lines are lost and counted until it can");
-        }
-    }
-
     fn write_to_file(&mut self, lines: &[u8]) -> io::Result<usize> {
         if self.is_torn {
             self.file.write_all(b"\n")?;
@@ -99,20 +102,37 @@ impl LogFile {
     }
 }
 
+// === impl Problem ===
+
+impl Problem {
+    /// Notes that the problem is there, and says whether it is time to tell it.
+    fn is_to_be_told(&mut self) -> bool {
+        let Self(told) = self;
+        let is_due = told.is_none_or(|told| told.elapsed() >= COMPLAIN_INTERVAL);
+        if is_due {
+            *told = Some(Instant::now());
+        }
+        is_due
+    }
+}
+
 impl Write for LogFile {
     fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
         self.look();
         let written = self.write_to_file(lines);
         match &written {
             Ok(_) => {
-                if self.complained.take().is_some() {
+                if self.unwritten.0.take().is_some() {
                     info!(path = %self.path.display(), "the access log is written again");
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => {
                 self.is_torn = self.last_byte != b'\n';
-                self.complain("can't be written", error);
+                if self.unwritten.is_to_be_told() {
+                    let path = self.path.display();
+                    warn!(%path, %error, "the access log can't be written; lines are lost and counted until it can");
+                }
             }
         }
         written
@@ -187,6 +207,28 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_can_not_be_opened_again_is_told_once_and_written_on() {
+        let folder = folder("unopened");
+        let path = folder.0.join("logs/access");
+        fs::create_dir(folder.0.join("logs")).expect("a folder");
+        let mut log = LogFile::open(path).expect("opens");
+        fs::rename(folder.0.join("logs"), folder.0.join("moved")).expect("moves");
+        log.looked -= LOOK_INTERVAL;
+        log.write_all(b"one\n").expect("is written");
+        let told = log.unopened.0.expect("it is told");
+        // Lines that are written do not make the problem a new one.
+        log.looked -= LOOK_INTERVAL;
+        log.write_all(b"two\n").expect("is written");
+        assert_eq!(log.unopened.0, Some(told));
+        let read = fs::read_to_string(folder.0.join("moved/access")).expect("readable");
+        assert_eq!(read, "one\ntwo\n");
+        fs::create_dir(folder.0.join("logs")).expect("a folder");
+        log.looked -= LOOK_INTERVAL;
+        log.write_all(b"three\n").expect("is written");
+        assert_eq!(log.unopened.0, None);
+    }
+
+    #[test]
     fn a_line_that_was_cut_short_does_not_run_into_the_next() {
         let folder = folder("torn");
         let path = folder.0.join("access");
@@ -195,10 +237,10 @@ mod tests {
         assert_eq!(log.write_to_file(b"half a l").ok(), Some(8));
         log.file = File::open(&path).expect("opens to be read");
         assert!(log.write(b"ine\n").is_err());
-        assert!(log.is_torn && log.complained.is_some());
+        assert!(log.is_torn && log.unwritten.0.is_some());
         log.file = append_to(&path).expect("opens");
         log.write_all(b"whole\n").expect("is written");
-        assert!(!log.is_torn && log.complained.is_none());
+        assert!(!log.is_torn && log.unwritten.0.is_none());
         let read = fs::read_to_string(path).expect("readable");
         assert_eq!(read, "half a l\nwhole\n");
     }
