@@ -336,6 +336,9 @@ fn receive_from(stream: &UnixStream) -> Result<Sockets, HandoverError> {
         if received.bytes == 0 {
             return Err(broken("it has ended"));
         }
+        if sockets.len() > MAX_SOCKETS {
+            return Err(broken("it hands over too many sockets"));
+        }
         length += received.bytes;
     }
     let list = str::from_utf8(&list[..length]).map_err(broken)?;
