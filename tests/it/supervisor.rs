@@ -1,12 +1,12 @@
 //! systemd's notify protocol, with a socket that notes what comes.
 
-use crate::support::{File, Folder, PATIENCE};
+use crate::support::{File, Folder, PATIENCE, Running};
 use std::os::unix::net::UnixDatagram;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 struct Notified {
-    process: Child,
+    process: Running,
     socket: UnixDatagram,
     _file: File,
     _folder: Folder,
@@ -29,7 +29,7 @@ impl Notified {
             command.env("WATCHDOG_USEC", micros);
         }
         Self {
-            process: command.spawn().expect("it runs"),
+            process: Running(command.spawn().expect("it runs")),
             socket,
             _file: file,
             _folder: folder,
@@ -42,19 +42,11 @@ impl Notified {
         String::from_utf8_lossy(&message[..length]).into_owned()
     }
 
-    fn signal(&self, name: &str) {
-        let id = self.process.id().to_string();
-        let sent = Command::new("kill").args(["-s", name, &id]).status();
-        assert!(sent.expect("it runs").success());
-    }
-}
-
-impl Notified {
     /// Waits until the kernel has stopped the process: the signal does not wait for that.
     fn wait_until_stopped(&self) {
         let started = Instant::now();
         let is_stopped = || {
-            let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id()));
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.0.id()));
             stat.expect("it is there").contains(") T ")
         };
         while !is_stopped() {
@@ -63,18 +55,11 @@ impl Notified {
     }
 }
 
-impl Drop for Notified {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 #[test]
 fn the_service_manager_is_told_each_phase() {
     let mut notified = Notified::start(None);
     assert_eq!(notified.next(), "READY=1\n");
-    notified.signal("HUP");
+    notified.process.signal("HUP");
     let reloading = notified.next();
     let since_boot = reloading.strip_prefix("RELOADING=1\nMONOTONIC_USEC=");
     let since_boot: u64 = since_boot
@@ -84,9 +69,9 @@ fn the_service_manager_is_told_each_phase() {
         .expect("a number");
     assert!(since_boot > 0);
     assert_eq!(notified.next(), "READY=1\n");
-    notified.signal("TERM");
+    notified.process.signal("TERM");
     assert_eq!(notified.next(), "STOPPING=1\n");
-    assert!(notified.process.wait().expect("it ends").success());
+    assert!(notified.process.0.wait().expect("it ends").success());
 }
 
 #[test]
@@ -100,7 +85,7 @@ fn the_watchdog_is_told_again_and_again() {
         }
     }
     // A process that does not run tells nothing, which is what a watchdog is for.
-    notified.signal("STOP");
+    notified.process.signal("STOP");
     notified.wait_until_stopped();
     notified.socket.set_nonblocking(true).expect("an option");
     while notified.socket.recv(&mut [0; 64]).is_ok() {}
