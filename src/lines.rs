@@ -18,21 +18,25 @@ const CUT: &[u8] = " … (cut)\n".as_bytes();
 /// Time between two tries to write to a stream that another program has made non-blocking.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
+/// Maximum time to wait at the end of the process for a stream to take what is left; beyond it, those lines are
+/// lost.
+pub(crate) const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// The bounds of a queue.
 #[derive(Debug, Clone, Copy)]
-pub struct LineBounds {
+pub(crate) struct LineBounds {
     /// Maximum length of the lines that wait; beyond it, new ones are dropped and counted. As much again may
     /// be on its way to the stream.
-    pub waiting: usize,
+    pub(crate) waiting: usize,
     /// Maximum length of a line; a longer one is cut.
-    pub line: usize,
+    pub(crate) line: usize,
     /// Time for which the first line waits for others, so that many are written at once.
-    pub linger: Duration,
+    pub(crate) linger: Duration,
 }
 
 /// Lines for one stream. When the last clone is dropped, the thread writes what is left, and ends.
 #[derive(Debug, Clone)]
-pub struct Lines(Arc<Handle>);
+pub(crate) struct Lines(Arc<Handle>);
 
 #[derive(Debug)]
 struct Handle(Arc<Queue>);
@@ -62,7 +66,7 @@ struct State {
 }
 
 /// A stream that takes lines.
-pub trait LineSink: Write {
+pub(crate) trait LineSink: Write {
     /// Opens the stream again, if it is one that can be.
     fn reopen(&mut self) {}
 }
@@ -78,7 +82,7 @@ impl Lines {
     /// # Errors
     ///
     /// Where the system has no thread left.
-    pub fn start(
+    pub(crate) fn start(
         name: &str,
         bounds: LineBounds,
         metrics: LogMetrics,
@@ -93,32 +97,32 @@ impl Lines {
     }
 
     /// Queues a line, cut if it is too long. If there is no room for it, it is counted.
-    pub fn push(&self, line: &[u8]) {
+    pub(crate) fn push(&self, line: &[u8]) {
         self.0.0.push(line);
     }
 
     /// Queues each line of a text.
-    pub fn say(&self, lines: &str) {
+    pub(crate) fn say(&self, lines: &str) {
         for line in lines.split_inclusive('\n') {
             self.push(line.as_bytes());
         }
     }
 
     /// Has the writer open its stream again.
-    pub fn reopen(&self) {
+    pub(crate) fn reopen(&self) {
         let queue = &self.0.0;
         queue.state.lock().is_stale = true;
         queue.filled.notify_one();
     }
 
     /// Waits until all lines are written, or until the time is up.
-    pub fn flush(&self, deadline: Instant) {
+    pub(crate) fn flush(&self, deadline: Instant) {
         self.0.0.wait_until_empty(deadline);
     }
 }
 
 /// Takes the lines of a subscriber, each whole.
-impl Write for &Lines {
+impl Write for Lines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.push(line);
         Ok(line.len())
@@ -155,7 +159,7 @@ impl Queue {
         } = self.bounds;
         let (line, end) = match line.len() <= max {
             true => (line, [].as_slice()),
-            false => (whole_characters(&line[..max - CUT.len()]), CUT),
+            false => (start_of(line, max - CUT.len()), CUT),
         };
         let mut state = self.state.lock();
         let before = state.waiting.len();
@@ -234,14 +238,15 @@ fn write<'l>(out: &mut impl Write, mut lines: &'l [u8]) -> &'l [u8] {
     lines
 }
 
-/// Returns the text up to its last whole character.
-fn whole_characters(text: &[u8]) -> &[u8] {
-    let is_start = |byte: &u8| !matches!(byte, 0x80..=0xbf);
-    let last = text.iter().rposition(is_start).unwrap_or_default();
-    match std::str::from_utf8(&text[last..]) {
-        Ok(_) => text,
-        Err(_) => &text[..last],
+/// Returns the start of a text that has at most `max` bytes, cut between two characters. Where that would take more
+/// than a character has, it is not text, and cut anywhere.
+pub(crate) fn start_of(text: &[u8], max: usize) -> &[u8] {
+    if text.len() <= max {
+        return text;
     }
+    let is_start = |end: &usize| !matches!(text[*end], 0x80..=0xbf);
+    let end = (max.saturating_sub(3)..=max).rev().find(is_start);
+    &text[..end.unwrap_or(max)]
 }
 
 #[cfg(test)]

@@ -2,18 +2,17 @@
 //! terminal, and what is not UTF-8 is shown byte by byte.
 
 use super::bounded;
+use crate::cors::ByteSet;
 use std::io::Write as _;
 
-/// Bytes that stand for themselves in both formats.
-static PLAIN: [bool; 256] = {
-    let mut plain = [false; 256];
-    let mut byte = 0x20;
-    while byte < 0x7f {
-        plain[byte] = byte != b'"' as usize && byte != b'\\' as usize;
-        byte += 1;
-    }
-    plain
-};
+/// Bytes that stand for themselves in both formats: visible ASCII and the blank, but for the quote and the
+/// backslash.
+static PLAIN: ByteSet = ByteSet::of(&[
+    ByteSet::LOWER,
+    ByteSet::UPPER,
+    ByteSet::DIGITS,
+    b" !#$%&'()*+,-./:;<=>?@[]^_`{|}~",
+]);
 
 /// A way to write what is not plain.
 pub(super) trait Escapes {
@@ -33,14 +32,14 @@ fn is_hostile(character: char) -> bool {
 /// Writes a value, cut to its bound and escaped.
 pub(super) fn write<E: Escapes>(value: &[u8], out: &mut Vec<u8>) {
     let value = bounded(value);
-    let plain = value.iter().position(|&byte| !PLAIN[usize::from(byte)]);
+    let plain = value.iter().position(|&byte| !PLAIN.contains(byte));
     let Some(plain) = plain else {
         return out.extend_from_slice(value);
     };
     out.extend_from_slice(&value[..plain]);
     for chunk in value[plain..].utf8_chunks() {
         for character in chunk.valid().chars() {
-            let is_plain = u8::try_from(character).is_ok_and(|byte| PLAIN[usize::from(byte)]);
+            let is_plain = u8::try_from(character).is_ok_and(|byte| PLAIN.contains(byte));
             match is_plain || (!character.is_ascii() && !is_hostile(character)) {
                 true => {
                     let mut utf8 = [0; 4];

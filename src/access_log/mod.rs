@@ -10,7 +10,7 @@ mod json;
 mod time;
 
 use crate::config::{self, AccessLogFormat, LogFields, LogPath};
-use crate::lines::{LineBounds, Lines};
+use crate::lines::{FLUSH_TIMEOUT, LineBounds, Lines, start_of};
 use crate::metrics::LogMetrics;
 use file::LogFile;
 use std::cell::RefCell;
@@ -18,7 +18,7 @@ use std::fs::File;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd as _;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// Maximum number of bytes of a value; beyond it, the value is cut.
 pub const MAX_VALUE: usize = 512;
@@ -44,10 +44,10 @@ pub struct AccessLog {
 }
 
 /// A request at its end, as the log tells it. Texts are as the client sent them.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Entry<'a> {
-    /// The time at which the header had come.
-    pub time: SystemTime,
+    /// The time at which the header had come, since 1970.
+    pub time: Duration,
     /// Time from there to the end of the response.
     pub duration: Duration,
     pub client: Option<IpAddr>,
@@ -145,22 +145,15 @@ impl AccessLog {
         self.lines.reopen();
     }
 
-    /// Waits until all lines are written, or until the time is up.
-    pub fn flush(&self, deadline: Instant) {
-        self.lines.flush(deadline);
+    /// Waits, for a while, until all lines are written.
+    pub fn flush(&self) {
+        self.lines.flush(Instant::now() + FLUSH_TIMEOUT);
     }
 }
 
-/// Cuts a value to its bound, between two characters.
+/// Cuts a value to its bound.
 fn bounded(value: &[u8]) -> &[u8] {
-    if value.len() <= MAX_VALUE {
-        return value;
-    }
-    let is_start = |byte: u8| !matches!(byte, 0x80..=0xbf);
-    // A character has at most four bytes.
-    let end = (MAX_VALUE - 3..=MAX_VALUE).rev();
-    let end = end.into_iter().find(|&end| is_start(value[end]));
-    &value[..end.unwrap_or(MAX_VALUE)]
+    start_of(value, MAX_VALUE)
 }
 
 #[cfg(test)]

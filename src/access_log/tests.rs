@@ -4,11 +4,10 @@ use super::*;
 use crate::config::{LogField, LogFields};
 use proptest::prelude::*;
 use serde_json::Value;
-use std::time::UNIX_EPOCH;
 
 fn entry() -> Entry<'static> {
     Entry {
-        time: UNIX_EPOCH + Duration::from_micros(1_795_719_740_123_999),
+        time: Duration::from_micros(1_795_719_740_123_999),
         duration: Duration::from_nanos(1_234_567_890),
         client: Some([192, 0, 2, 7].into()),
         listener: Some(([0, 0, 0, 0], 8443).into()),
@@ -41,26 +40,9 @@ fn entry() -> Entry<'static> {
 /// A request of which nothing is known, and that got no answer.
 fn nothing() -> Entry<'static> {
     Entry {
-        client: None,
-        listener: None,
-        protocol: None,
-        tls_version: None,
-        method: None,
-        host: None,
-        path: None,
-        origin: None,
-        user_agent: None,
-        referer: None,
-        request_id: None,
-        trace_id: None,
-        status: None,
-        request_bytes: 0,
-        response_bytes: 0,
-        policy: None,
-        outcome: None,
-        upstream: None,
+        time: entry().time,
         route: "unmatched",
-        ..entry()
+        ..Entry::default()
     }
 }
 

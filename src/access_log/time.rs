@@ -1,7 +1,7 @@
 //! The time of a line: most lines of a thread are of the same second, which is rendered once.
 
 use std::cell::RefCell;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 /// Months as the combined format names them.
 const MONTHS: [&str; 12] = [
@@ -22,7 +22,7 @@ thread_local! {
 }
 
 /// Writes the time as RFC 3339 has it, with milliseconds, in UTC.
-pub(super) fn rfc3339(time: SystemTime, out: &mut Vec<u8>) {
+pub(super) fn rfc3339(time: Duration, out: &mut Vec<u8>) {
     let millis = with_second(time, |second, millis| {
         out.extend_from_slice(second.rfc3339.as_bytes());
         millis
@@ -34,15 +34,13 @@ pub(super) fn rfc3339(time: SystemTime, out: &mut Vec<u8>) {
 }
 
 /// Writes the time as the combined format has it, in UTC.
-pub(super) fn combined(time: SystemTime, out: &mut Vec<u8>) {
+pub(super) fn combined(time: Duration, out: &mut Vec<u8>) {
     with_second(time, |second, _| {
         out.extend_from_slice(second.combined.as_bytes());
     });
 }
 
-fn with_second<T>(time: SystemTime, then: impl FnOnce(&Second, u32) -> T) -> T {
-    // A clock that stands before 1970 is wrong in any case.
-    let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+fn with_second<T>(since_epoch: Duration, then: impl FnOnce(&Second, u32) -> T) -> T {
     SECOND.with_borrow_mut(|second| {
         let known = second
             .take()
@@ -60,7 +58,7 @@ impl Second {
     fn of(since_epoch: u64) -> Self {
         // The last second that can be rendered; no clock is there.
         const LAST: u64 = 253_402_300_799;
-        let time = UNIX_EPOCH + std::time::Duration::from_secs(since_epoch.min(LAST));
+        let time = UNIX_EPOCH + Duration::from_secs(since_epoch.min(LAST));
         let text = humantime::format_rfc3339_seconds(time).to_string();
         let rfc3339 = text.trim_end_matches('Z').to_owned();
         let part = |range| rfc3339.get(range).unwrap_or_default();

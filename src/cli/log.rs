@@ -2,7 +2,7 @@
 
 use super::CommandError;
 use crate::config::LogFormat;
-use crate::lines::{LineBounds, Lines};
+use crate::lines::{FLUSH_TIMEOUT, LineBounds, Lines};
 use crate::metrics::Metrics;
 use crate::server::{HeldSignals, Process};
 use std::backtrace::{Backtrace, BacktraceStatus};
@@ -22,12 +22,9 @@ const BOUNDS: LineBounds = LineBounds {
     linger: Duration::ZERO,
 };
 
-/// Maximum time to wait at the end for stderr to take what is left; beyond it, those lines are lost.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
-
 /// The log of the process. Dropping it waits, for a while, until stderr has taken all lines.
 pub(super) struct Log {
-    lines: Arc<Lines>,
+    lines: Lines,
     /// Whether lines are JSON by now: those before the configuration is read are not.
     is_json: Arc<AtomicBool>,
 }
@@ -58,11 +55,11 @@ impl Log {
         let metrics = metrics.log().clone();
         let lines = Lines::start("corsgate-log", BOUNDS, metrics, io::stderr())?;
         let log = Self {
-            lines: Arc::new(lines),
+            lines,
             is_json: Arc::default(),
         };
         panic::set_hook(Box::new({
-            let (lines, is_json) = (log.lines.as_ref().clone(), Arc::clone(&log.is_json));
+            let (lines, is_json) = (log.lines.clone(), Arc::clone(&log.is_json));
             move |panicked| say(&lines, &is_json, &panic_message(panicked))
         }));
         Ok(log)
@@ -90,9 +87,10 @@ impl Log {
             )),
         };
         let is_terminal = io::IsTerminal::is_terminal(&io::stderr());
+        let lines = self.lines.clone();
         let subscriber = tracing_subscriber::fmt()
             .with_env_filter(filter)
-            .with_writer(Arc::clone(&self.lines))
+            .with_writer(move || lines.clone())
             // They would be printed to stderr, past the queue.
             .log_internal_errors(false);
         match format {

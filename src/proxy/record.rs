@@ -10,7 +10,7 @@ use crate::access_log::{AccessLog, Entry, UpstreamEntry};
 use crate::cors::{HeaderPlan, Outcome, Policy, Reason, RequestKind};
 use http::{HeaderValue, StatusCode};
 use std::net::IpAddr;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tracing::debug;
 
 /// A request as metrics and the logs see it. Free of borrows, so that it can wait until the response has been
@@ -131,23 +131,17 @@ impl Record {
             tls_version,
         } = self.connection;
         let refused = self.error.map(|error| error.label().as_str());
+        // A clock that stands before 1970 is wrong in any case.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let mut entry = Entry {
-            time: SystemTime::now() - elapsed,
+            time: now.unwrap_or_default().saturating_sub(elapsed),
             duration: elapsed,
             client: peer,
             listener: snapshot
                 .listener(via)
                 .map(|listener| listener.listen.address),
-            protocol: None,
             tls_version,
-            method: None,
-            host: None,
-            path: None,
-            origin: None,
-            user_agent: None,
-            referer: None,
             request_id: self.request_id.as_ref().map(HeaderValue::as_bytes),
-            trace_id: None,
             status: end.status.map(|status| status.as_u16()),
             request_bytes: end.request_bytes,
             response_bytes: end.response_bytes,
@@ -156,6 +150,7 @@ impl Record {
             outcome: (self.outcome != Outcome::NONE).then(|| self.outcome.as_str()),
             reason: refused.or(self.reason.map(Reason::as_str)),
             upstream: end.upstream,
+            ..Entry::default()
         };
         if let Some(noted) = &self.noted {
             noted.fill(&mut entry);

@@ -44,7 +44,7 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::available_parallelism;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
@@ -58,9 +58,6 @@ const PAGE_LIMITS: PageLimits = PageLimits {
     max_header_bytes: 16 << 10,
     max_headers: 100,
 };
-
-/// Maximum time to wait at the end for the access log to be written; beyond it, those lines are lost.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Minimum time after a hand-over in which a connection without a request stays open: a client may be sending
 /// its next one.
@@ -76,8 +73,11 @@ pub struct Server {
     close_listeners: watch::Sender<bool>,
     /// Tells connections without a request to end.
     stop_traffic: watch::Sender<bool>,
-    /// Tells the other listeners, which serve until the end, so that operators can watch the draining.
-    stop_control: watch::Sender<bool>,
+    /// Tells the listeners of pages, which serve until the end, so that operators can watch the draining, or until
+    /// another process has them.
+    stop_pages: watch::Sender<bool>,
+    /// Tells the built-in upstream, which requests need to the last.
+    stop_echo: watch::Sender<bool>,
     readiness: Readiness,
     connections: Connections,
     reloader: Arc<Reloader>,
@@ -193,11 +193,12 @@ impl Server {
         let (leave, leaving) = watch::channel(false);
         let (close_listeners, closing) = watch::channel(false);
         let (stop_traffic, traffic_stopped) = watch::channel(false);
-        let (stop_control, control_stopped) = watch::channel(false);
+        let (stop_pages, pages_stopped) = watch::channel(false);
+        let (stop_echo, echo_stopped) = watch::channel(false);
         let reloader = {
             let _on_control = control.enter();
             let (bound, metrics) = (&addresses.listeners, metrics.clone());
-            let echo = EchoServer::new(&control_stopped);
+            let echo = EchoServer::new(&echo_stopped);
             let background = Background::start("reload")?;
             Reloader::new(
                 config,
@@ -232,11 +233,11 @@ impl Server {
                 explaining: Background::start("explain")?,
             });
             let app = Admin::new(metrics, readiness, console, admin.hosts);
-            listen_pages("admin", handle, app, PAGE_LIMITS, bound, &control_stopped);
+            listen_pages("admin", handle, app, PAGE_LIMITS, bound, &pages_stopped);
         }
         if let Some(bound) = metrics_bound {
             let app = Admin::for_metrics(metrics, readiness.clone());
-            listen_pages("metrics", handle, app, PAGE_LIMITS, bound, &control_stopped);
+            listen_pages("metrics", handle, app, PAGE_LIMITS, bound, &pages_stopped);
         }
         if reloader.has_files() {
             control.spawn(watcher::watch(Arc::clone(&reloader)));
@@ -250,7 +251,8 @@ impl Server {
             leave,
             close_listeners,
             stop_traffic,
-            stop_control,
+            stop_pages,
+            stop_echo,
             readiness,
             connections,
             reloader,
@@ -280,7 +282,7 @@ impl Server {
     ) -> io::Result<()> {
         let bound = Bound::of(socket)?;
         let handle = self.control.handle();
-        let stopped = self.stop_control.subscribe();
+        let stopped = self.stop_pages.subscribe();
         listen_pages(name, handle, pages, PAGE_LIMITS, bound, &stopped);
         Ok(())
     }
@@ -323,7 +325,7 @@ impl Server {
         self.leave.send_replace(true);
         self.close_listeners();
         // The other one answers there, too.
-        self.stop_control.send_replace(true);
+        self.stop_pages.send_replace(true);
         Ok(())
     }
 
@@ -358,9 +360,9 @@ impl Server {
         self.leave.send_replace(true);
         self.close_listeners();
         self.stop_traffic.send_replace(true);
-        self.stop_control.send_replace(true);
-        self.reloader
-            .flush_access_log(Instant::now() + FLUSH_TIMEOUT);
+        self.stop_pages.send_replace(true);
+        self.stop_echo.send_replace(true);
+        self.reloader.flush_access_log();
         self.traffic.shutdown_background();
         self.control.shutdown_background();
     }

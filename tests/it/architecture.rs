@@ -56,7 +56,7 @@ const IMPORTS: [(&str, &[&str]); 20] = [
     ("compat", &["config", "cors", "routing"]),
     ("pages", &[]),
     ("lines", &["metrics"]),
-    ("access_log", &["config", "lines", "metrics"]),
+    ("access_log", &["config", "cors", "lines", "metrics"]),
     ("buckets", &[]),
     ("once_per_second", &[]),
     ("rejections", &["cors", "once_per_second", "pages"]),

@@ -1,8 +1,6 @@
 //! One process takes the listeners of another over, under load.
 
-use crate::support::{
-    Answer, Authority, Client, File, Folder, Log, PATIENCE, Running, TlsClient, Upstream, run,
-};
+use crate::support::{Authority, Client, File, Folder, Log, PATIENCE, Running, TlsClient, run};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,12 +11,11 @@ const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const PREFLIGHT: &str = "OPTIONS / HTTP/1.1\r\nHost: a\r\nOrigin: https://app.example.com\r\n\
     Access-Control-Request-Method: GET\r\n\r\n";
 
-/// The files of both processes, and their upstream.
+/// The files of both processes. Their upstream is the built-in one: each has its own, and needs it to the last.
 struct Stage {
     folder: Folder,
     file: File,
     authority: Authority,
-    _upstream: Upstream,
 }
 
 impl Stage {
@@ -26,24 +23,21 @@ impl Stage {
         let folder = Folder::new();
         let authority = Authority::new("servers");
         authority.issue(&["a.test"]).write(&folder, "api");
-        let upstream = Upstream::start(Answer::ok());
         let (run, pem) = (folder.path("run"), folder.path("api"));
         let file = File::new(&format!(
             "listeners:\n- {{ address: '127.0.0.1:0' }}\n\
              - {{ address: '127.0.0.1:0', tls: {{ certificates: [{{ certificate: '{0}.crt', private_key: '{0}.key' }}] }} }}\n\
              admin: {{ address: '127.0.0.1:0' }}\n\
              server: {{ threads: 1, shutdown_delay: 5s, run_directory: '{1}' }}\n\
-             upstreams: {{ u: {{ endpoints: ['{2}'] }} }}\n\
+             upstreams: {{ u: {{ echo: true }} }}\n\
              routes: [{{ name: r, upstream: u, cors: {{ allow_origins: [https://app.example.com] }} }}]\n",
             pem.display(),
-            run.display(),
-            upstream.address
+            run.display()
         ));
         Self {
             folder,
             file,
             authority,
-            _upstream: upstream,
         }
     }
 
