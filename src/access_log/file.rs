@@ -28,9 +28,9 @@ pub(super) struct LogFile {
     /// Whether the last line was cut short, so that the next one needs an end before it.
     is_torn: bool,
     last_byte: u8,
-    /// That the file can't be opened again. Lines go on to the one that is open.
+    /// The file can't be opened again. Lines go on to the one that is open.
     unopened: Problem,
-    /// That lines are lost.
+    /// Lines are lost.
     unwritten: Problem,
 }
 
