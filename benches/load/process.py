@@ -77,6 +77,7 @@ class Server:
     def __init__(self, name: str, argv: list[str], cores: str, directory: Path, port: int) -> None:
         self.name = name
         self.port = port
+        self.directory = directory
         self._log = directory / "log"
         # Go programs ask for their number of threads here. The others don't know these variables;
         # HOME keeps what a program would store for its user inside the directory.

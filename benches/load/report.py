@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from access_log import ALLOWED, Cost
 from bench import Bench, WorkResult
 from certificate import CIPHER, GROUP
 from endpoints import MANY, Endpoints
@@ -55,6 +56,7 @@ class Results:
     scaling: tuple[Summary, Summary] | None = None
     endpoints: Endpoints | None = None
     transfers: list[Transfer] | None = None
+    access_log: list[Cost] | None = None
 
 
 def markdown(results: Results) -> str:
@@ -69,6 +71,8 @@ def markdown(results: Results) -> str:
         sections.append(_endpoints(results.endpoints))
     if results.transfers:
         sections.append(_transfers(results.transfers))
+    if results.access_log:
+        sections.append(_access_log(results.access_log))
     return "\n\n".join(sections) + "\n"
 
 
@@ -275,6 +279,24 @@ def _transfers(transfers: list[Transfer]) -> str:
     )
     columns = ("", "fast streams", "rate", "growth for each stream", "expected", "met")
     return "\n".join(["## transfer", "", about, "", *_table(columns, rows)])
+
+
+def _access_log(costs: list[Cost]) -> str:
+    rows = []
+    for cost in costs:
+        off, on = (1e6 / summary.per_cpu_second for summary in (cost.off, cost.on))
+        allowed = ALLOWED[cost.requests]
+        more = on / off - 1
+        row = (f"{off:.2f} µs", f"{on:.2f} µs", f"{more:+.1%}", f"≤ {allowed:+.0%}")
+        rows.append((cost.requests, *row, _yes(more <= allowed)))
+    about = (
+        "The CPU time of a request, of the whole process, without an access log and with "
+        "`access_log: { path: access.log }`: JSON, every field. HTTP/1.1, `wrk -t1 -c64`. After "
+        "each turn the file was seen to have a line for every request."
+    )
+    columns = ("", "without", "with", "more", "expected", "met")
+    lines = ["## access-log", "", about, "", *_table(columns, rows)]
+    return "\n".join([*lines, *_neighbours(s for cost in costs for s in (cost.off, cost.on))])
 
 
 def _at_most_mib(measured: int) -> tuple[str, str]:

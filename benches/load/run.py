@@ -24,6 +24,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import access_log
 import certificate
 import endpoints
 import gateway
@@ -48,7 +49,7 @@ _BUILT = {
         for name in ("bare", *_OTHERS)
     },
 }
-_JOBS = [*(work.name for work in WORKS), "idle", "memory", "scaling", "endpoints", "transfer"]
+_JOBS = [*(work.name for work in WORKS), "idle", "memory", "scaling", "endpoints", "transfer", "access-log"]
 
 
 def main() -> int:
@@ -115,6 +116,8 @@ def _run(args: argparse.Namespace) -> report.Results:
         results.endpoints = endpoints.endpoints(bench)
     if "transfer" in args.only:
         results.transfers = transfer.transfers(bench)
+    if "access-log" in args.only:
+        results.access_log = access_log.costs(bench)
     return results
 
 

@@ -16,6 +16,8 @@ from certificate import BOTH, CHAIN, CIPHER, GROUP, KEY
 from origins import Policy
 
 _TEMPLATES = Path(__file__).parent / "templates"
+# The access log in a server's directory.
+LOG = "access.log"
 _ENVOY_TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3"
 _ENVOY_HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
@@ -34,6 +36,8 @@ class Setting:
     h2c: bool = False
     # Addresses of the backend, from 127.0.0.1 on. corsgate checks and watches more than one.
     endpoints: int = 1
+    # Whether corsgate writes an access log, LOG.
+    logs: bool = False
     # Where the certificate is, for listeners that speak TLS.
     certificate: Path | None = None
 
@@ -69,7 +73,8 @@ def _write_corsgate(setting: Setting) -> list[str]:
     if setting.endpoints > 1:
         upstream["health_check"] = {"path": "/", "interval": "5s"}
         upstream["outlier_detection"] = {}
-    values = {"origins": origins, "upstream": json.dumps(upstream), "tls": tls}
+    log = f"access_log: {{ path: {LOG} }}" if setting.logs else ""
+    values = {"origins": origins, "upstream": json.dumps(upstream), "tls": tls, "log": log}
     _template(setting, "corsgate.yaml", threads=setting.threads, **values)
     return ["serve", "--config", "corsgate.yaml"]
 

@@ -2,17 +2,10 @@
 //! terminal, and what is not UTF-8 is shown byte by byte.
 
 use super::bounded;
-use crate::cors::ByteSet;
 use std::io::Write as _;
 
-/// Bytes that stand for themselves in both formats: visible ASCII and the blank, but for the quote and the
-/// backslash.
-static PLAIN: ByteSet = ByteSet::of(&[
-    ByteSet::LOWER,
-    ByteSet::UPPER,
-    ByteSet::DIGITS,
-    b" !#$%&'()*+,-./:;<=>?@[]^_`{|}~",
-]);
+/// Number of bytes that are looked at together.
+const TOGETHER: usize = 16;
 
 /// A way to write what is not plain.
 pub(super) trait Escapes {
@@ -29,18 +22,33 @@ fn is_hostile(character: char) -> bool {
         || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
+/// Whether a byte stands for itself in both formats: visible ASCII and the blank, but for the quote and the
+/// backslash.
+fn is_plain(byte: u8) -> bool {
+    (b' '..=b'~').contains(&byte) & (byte != b'"') & (byte != b'\\')
+}
+
+/// Returns the number of bytes at the start that are plain, or a few less. The loop over [`TOGETHER`] has no branch,
+/// so that the compiler makes a few instructions of it.
+fn plain_start(value: &[u8]) -> usize {
+    let (chunks, rest) = value.as_chunks::<TOGETHER>();
+    let are_plain = |chunk: &[u8]| chunk.iter().fold(true, |all, &byte| all & is_plain(byte));
+    match chunks.iter().position(|chunk| !are_plain(chunk)) {
+        Some(chunks) => chunks * TOGETHER,
+        None if are_plain(rest) => value.len(),
+        None => value.len() - rest.len(),
+    }
+}
+
 /// Writes a value, cut to its bound and escaped.
 pub(super) fn write<E: Escapes>(value: &[u8], out: &mut Vec<u8>) {
     let value = bounded(value);
-    let plain = value.iter().position(|&byte| !PLAIN.contains(byte));
-    let Some(plain) = plain else {
-        return out.extend_from_slice(value);
-    };
-    out.extend_from_slice(&value[..plain]);
-    for chunk in value[plain..].utf8_chunks() {
+    let (plain, rest) = value.split_at(plain_start(value));
+    out.extend_from_slice(plain);
+    for chunk in rest.utf8_chunks() {
         for character in chunk.valid().chars() {
-            let is_plain = u8::try_from(character).is_ok_and(|byte| PLAIN.contains(byte));
-            match is_plain || (!character.is_ascii() && !is_hostile(character)) {
+            let is_plain_ascii = u8::try_from(character).is_ok_and(is_plain);
+            match is_plain_ascii || (!character.is_ascii() && !is_hostile(character)) {
                 true => {
                     let mut utf8 = [0; 4];
                     out.extend_from_slice(character.encode_utf8(&mut utf8).as_bytes());

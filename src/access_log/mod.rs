@@ -3,6 +3,7 @@
 //! *Invariant:* nothing that a client sends reaches a line unescaped or without a bound, and no request waits
 //! for one.
 
+mod address;
 mod combined;
 mod escape;
 mod file;
@@ -28,7 +29,7 @@ pub const MAX_VALUE: usize = 512;
 const BOUNDS: LineBounds = LineBounds {
     waiting: 8 << 20,
     line: 64 << 10,
-    linger: Duration::from_millis(10),
+    linger: Duration::from_millis(50),
 };
 
 thread_local! {
@@ -40,7 +41,15 @@ thread_local! {
 #[derive(Debug, Clone)]
 pub struct AccessLog {
     config: config::AccessLog,
+    form: Form,
     lines: Lines,
+}
+
+/// The way in which lines are written.
+#[derive(Debug, Clone)]
+enum Form {
+    Json(json::Keys),
+    Combined,
 }
 
 /// A request at its end, as the log tells it. Texts are as the client sent them.
@@ -119,7 +128,15 @@ impl AccessLog {
                 }
             }
         };
-        Ok(Self { config, lines })
+        let form = match config.format {
+            AccessLogFormat::Json(fields) => Form::Json(json::Keys::of(fields)),
+            AccessLogFormat::Combined => Form::Combined,
+        };
+        Ok(Self {
+            config,
+            form,
+            lines,
+        })
     }
 
     /// Returns the fields that lines have, so that no others are collected.
@@ -131,9 +148,9 @@ impl AccessLog {
     pub fn log(&self, entry: &Entry<'_>) {
         LINE.with_borrow_mut(|line| {
             line.clear();
-            match self.config.format {
-                AccessLogFormat::Json(fields) => json::write(entry, fields, line),
-                AccessLogFormat::Combined => combined::write(entry, line),
+            match &self.form {
+                Form::Json(keys) => json::write(entry, keys, line),
+                Form::Combined => combined::write(entry, line),
             }
             line.push(b'\n');
             self.lines.push(line);

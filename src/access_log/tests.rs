@@ -48,7 +48,7 @@ fn nothing() -> Entry<'static> {
 
 fn json(entry: &Entry<'_>, fields: LogFields) -> String {
     let mut line = Vec::new();
-    json::write(entry, fields, &mut line);
+    json::write(entry, &json::Keys::of(fields), &mut line);
     String::from_utf8(line).expect("JSON is UTF-8")
 }
 

@@ -1,6 +1,6 @@
 //! The gateway's own responses, as data: a status, CORS fields, and at most a short body.
 
-use super::request_id;
+use super::request_id::{self, RequestId};
 use crate::cors::{
     CorsRequest, FieldName, FieldValue, HeaderPlan, PreflightAnswer, RequestKind,
     ResponseFields as _, Rule, joined_vary,
@@ -136,13 +136,13 @@ impl<'a> Answer<'a> {
     }
 
     /// Says the id of the request, if it is not a preflight: no script can read the answer to one.
-    pub(crate) fn with_request_id(self, id: Option<&HeaderValue>) -> Self {
+    pub(crate) fn with_request_id(self, id: Option<&RequestId>) -> Self {
         let is_told = match &self.fields {
             Fields::None | Fields::Listed(_) => false,
             Fields::Planned(planned) => planned.request.kind() != RequestKind::Preflight,
         };
         Self {
-            request_id: id.filter(|_| is_told).cloned(),
+            request_id: id.filter(|_| is_told).map(RequestId::to_header),
             ..self
         }
     }

@@ -219,7 +219,7 @@ impl ProxyHttp for Gateway {
             upstream_request,
         )?;
         if let Some(id) = &ctx.record.request_id {
-            upstream_request.insert_header(request_id::FIELD, id)?;
+            upstream_request.insert_header(request_id::FIELD, id.to_header())?;
         }
         rewrite::apply(ctx.route(), ctx.tries.host(), upstream_request)?;
         adapt::request(session.req_header().version, upstream_request)?;

@@ -5,10 +5,11 @@
 use super::check::RequestError;
 use super::client::{Client, Via};
 use super::noted::Noted;
+use super::request_id::{ROOM, RequestId};
 use super::snapshot::{RouteId, Snapshot};
 use crate::access_log::{AccessLog, Entry, UpstreamEntry};
 use crate::cors::{HeaderPlan, Outcome, Policy, Reason, RequestKind};
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tracing::debug;
@@ -30,7 +31,7 @@ pub(crate) struct Record {
     /// When its header had come.
     pub started: Instant,
     /// The id under which upstreams and logs know it. `None` where neither is told.
-    pub request_id: Option<HeaderValue>,
+    pub request_id: Option<RequestId>,
     pub connection: Connection,
     /// The request as it came; `None` without an access log, and if its header was not read to its end.
     pub noted: Option<Box<Noted>>,
@@ -133,6 +134,7 @@ impl Record {
         let refused = self.error.map(|error| error.label().as_str());
         // A clock that stands before 1970 is wrong in any case.
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let mut id = ROOM;
         let mut entry = Entry {
             time: now.unwrap_or_default().saturating_sub(elapsed),
             duration: elapsed,
@@ -141,7 +143,7 @@ impl Record {
                 .listener(via)
                 .map(|listener| listener.listen.address),
             tls_version,
-            request_id: self.request_id.as_ref().map(HeaderValue::as_bytes),
+            request_id: self.request_id.as_ref().map(|known| known.text(&mut id)),
             status: end.status.map(|status| status.as_u16()),
             request_bytes: end.request_bytes,
             response_bytes: end.response_bytes,

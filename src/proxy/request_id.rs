@@ -4,6 +4,8 @@ use crate::cors::ByteSet;
 use crate::routing::{RequestFields, single_line};
 use bytes::Bytes;
 use http::HeaderValue;
+use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 /// The field's name.
 pub(super) const FIELD: &str = "X-Request-Id";
@@ -16,25 +18,57 @@ const MAX_LENGTH: usize = 128;
 static ALLOWED: ByteSet =
     ByteSet::of(&[ByteSet::LOWER, ByteSet::UPPER, ByteSet::DIGITS, b"._~+/=-"]);
 
-/// Returns the client's id if there is one, and one that makes sense, or else a new one.
-pub(super) fn of(fields: &dyn RequestFields) -> HeaderValue {
-    let read = |line: &[u8]| {
-        HeaderValue::from_bytes(line)
-            .ok()
-            .filter(|_| is_allowed(line))
-    };
-    let stated = single_line(fields, FIELD, read).flatten();
-    stated.unwrap_or_else(new)
+/// The id under which the client, the upstream and the logs know a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RequestId {
+    /// The client's own.
+    Stated(HeaderValue),
+    /// The gateway's, a UUID of version 4. It becomes text where it is told, which for most preflights is the log alone.
+    Made(Uuid),
 }
 
-/// Makes a UUID, version 4.
-pub(super) fn new() -> HeaderValue {
-    let random = fastrand::u128(..).to_ne_bytes();
-    let uuid = uuid::Builder::from_random_bytes(random).into_uuid();
-    let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
-    let text = uuid.hyphenated().encode_lower(&mut text);
-    HeaderValue::from_maybe_shared(Bytes::copy_from_slice(text.as_bytes()))
-        .unwrap_or(HeaderValue::from_static("-"))
+/// Room for the text of an id that the gateway made.
+pub(super) type MadeText = [u8; Hyphenated::LENGTH];
+pub(super) const ROOM: MadeText = [0; Hyphenated::LENGTH];
+
+// === impl RequestId ===
+
+impl RequestId {
+    /// Returns the client's id if there is one, and one that makes sense, or else a new one.
+    pub(super) fn of(fields: &dyn RequestFields) -> Self {
+        let read = |line: &[u8]| {
+            HeaderValue::from_bytes(line)
+                .ok()
+                .filter(|_| is_allowed(line))
+        };
+        let stated = single_line(fields, FIELD, read).flatten();
+        stated.map_or_else(Self::new, Self::Stated)
+    }
+
+    fn new() -> Self {
+        let random = fastrand::u128(..).to_ne_bytes();
+        Self::Made(uuid::Builder::from_random_bytes(random).into_uuid())
+    }
+
+    /// Returns the id as text, in `room` if the gateway has made it.
+    pub(super) fn text<'t>(&'t self, room: &'t mut MadeText) -> &'t [u8] {
+        match self {
+            Self::Stated(id) => id.as_bytes(),
+            Self::Made(id) => id.hyphenated().encode_lower(room).as_bytes(),
+        }
+    }
+
+    /// Returns the id as the value of [`FIELD`].
+    pub(super) fn to_header(&self) -> HeaderValue {
+        match self {
+            Self::Stated(id) => id.clone(),
+            Self::Made(_) => {
+                let mut room = ROOM;
+                let text = Bytes::copy_from_slice(self.text(&mut room));
+                HeaderValue::from_maybe_shared(text).unwrap_or(HeaderValue::from_static("-"))
+            }
+        }
+    }
 }
 
 fn is_allowed(id: &[u8]) -> bool {
@@ -67,14 +101,16 @@ mod tests {
             for line in lines {
                 fields.append(FIELD, line.parse().expect("a value"));
             }
-            let id = of(&fields);
+            let id = RequestId::of(&fields);
+            let header = id.to_header();
             let stated = lines.first().copied().unwrap_or_default();
-            assert_eq!(id == stated, is_kept, "{lines:?}: {id:?}");
+            assert_eq!(header == stated, is_kept, "{lines:?}: {header:?}");
             if !is_kept {
-                let uuid = uuid::Uuid::parse_str(id.to_str().expect("text")).expect("a UUID");
+                let uuid = Uuid::parse_str(header.to_str().expect("text")).expect("a UUID");
                 assert_eq!(uuid.get_version_num(), 4);
             }
+            assert_eq!(header, id.text(&mut { ROOM }));
         }
-        assert_ne!(new(), new());
+        assert_ne!(RequestId::new(), RequestId::new());
     }
 }

@@ -102,7 +102,7 @@ pub(crate) fn edit(session: &Session, ctx: &Ctx, response: &mut ResponseHeader) 
         header_edits::apply(edits, response);
     }
     if let Some(id) = &ctx.record.request_id {
-        response.set(request_id::FIELD, id.clone());
+        response.set(request_id::FIELD, id.to_header());
     }
     let origin = session.req_header().headers.get(header::ORIGIN);
     edit_fields(ctx.route(), ctx.plan, ctx.vary.as_ref(), origin, response);

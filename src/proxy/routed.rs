@@ -10,7 +10,7 @@ use super::facts::{Facts, Target};
 use super::forward;
 use super::noted::Noted;
 use super::record::{Connection, Record};
-use super::request_id;
+use super::request_id::RequestId;
 use super::rewrite;
 use super::snapshot::{Route, RouteId, Snapshot};
 use crate::cors::{
@@ -275,7 +275,7 @@ impl<'a> Routed<'a> {
             error: self.error(),
             started,
             request_id: (log.is_some() || self.tells_id())
-                .then(|| request_id::of(self.facts.fields)),
+                .then(|| RequestId::of(self.facts.fields)),
             connection: Connection::of(self.facts.client),
             noted: log.map(|log| noted(log.fields())),
         }
