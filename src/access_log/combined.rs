@@ -1,18 +1,18 @@
 //! Lines in Apache's combined format, which most tools that read logs know.
 
-use super::address::{ip, number};
 use super::escape::{self, Combined};
+use super::line::Line;
 use super::{Entry, time};
 
 /// Writes the line, without its end. A dash stands for what is not known.
-pub(super) fn write(entry: &Entry<'_>, out: &mut Vec<u8>) {
+pub(super) fn write(entry: &Entry<'_>, out: &mut Line) {
     match entry.client {
-        Some(client) => ip(client, out),
+        Some(client) => out.ip(client),
         None => out.push(b'-'),
     }
-    out.extend_from_slice(b" - - [");
+    out.array(b" - - [");
     time::combined(entry.time, out);
-    out.extend_from_slice(b"] \"");
+    out.array(b"] \"");
     match entry.method {
         None => out.push(b'-'),
         Some(method) => {
@@ -20,21 +20,21 @@ pub(super) fn write(entry: &Entry<'_>, out: &mut Vec<u8>) {
             out.push(b' ');
             escape::write::<Combined>(entry.path.unwrap_or(b"-"), out);
             out.push(b' ');
-            out.extend_from_slice(entry.protocol.unwrap_or("-").as_bytes());
+            out.slice(entry.protocol.unwrap_or("-").as_bytes());
         }
     }
-    out.extend_from_slice(b"\" ");
+    out.array(b"\" ");
     match entry.status {
-        Some(status) => number(status, out),
+        Some(status) => out.number(status.into()),
         None => out.push(b'-'),
     }
     out.push(b' ');
     match entry.response_bytes {
         0 => out.push(b'-'),
-        bytes => number(bytes, out),
+        bytes => out.number(bytes),
     }
     for value in [entry.referer, entry.user_agent] {
-        out.extend_from_slice(b" \"");
+        out.array(b" \"");
         escape::write::<Combined>(value.unwrap_or(b"-"), out);
         out.push(b'"');
     }

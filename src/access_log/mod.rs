@@ -3,17 +3,18 @@
 //! *Invariant:* nothing that a client sends reaches a line unescaped or without a bound, and no request waits
 //! for one.
 
-mod address;
 mod combined;
 mod escape;
 mod file;
 mod json;
+mod line;
 mod time;
 
 use crate::config::{self, AccessLogFormat, LogFields, LogPath};
 use crate::lines::{FLUSH_TIMEOUT, LineBounds, Lines, start_of};
 use crate::metrics::LogMetrics;
 use file::LogFile;
+use line::{Line, MAX_LINE};
 use std::cell::RefCell;
 use std::fs::File;
 use std::io;
@@ -28,13 +29,13 @@ pub const MAX_VALUE: usize = 512;
 /// the bound on lines, because its values have one.
 const BOUNDS: LineBounds = LineBounds {
     waiting: 8 << 20,
-    line: 64 << 10,
+    line: MAX_LINE,
     linger: Duration::from_millis(50),
 };
 
 thread_local! {
     /// The line that the thread writes.
-    static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static LINE: RefCell<Line> = RefCell::new(Line::new());
 }
 
 /// A log that takes entries. Clones write to the same place.
@@ -153,7 +154,7 @@ impl AccessLog {
                 Form::Combined => combined::write(entry, line),
             }
             line.push(b'\n');
-            self.lines.push(line);
+            self.lines.push(line.as_bytes());
         });
     }
 

@@ -47,15 +47,15 @@ fn nothing() -> Entry<'static> {
 }
 
 fn json(entry: &Entry<'_>, fields: LogFields) -> String {
-    let mut line = Vec::new();
+    let mut line = Line::new();
     json::write(entry, &json::Keys::of(fields), &mut line);
-    String::from_utf8(line).expect("JSON is UTF-8")
+    String::from_utf8(line.as_bytes().to_vec()).expect("JSON is UTF-8")
 }
 
 fn combined(entry: &Entry<'_>) -> String {
-    let mut line = Vec::new();
+    let mut line = Line::new();
     combined::write(entry, &mut line);
-    String::from_utf8(line).expect("it is UTF-8")
+    String::from_utf8(line.as_bytes().to_vec()).expect("it is UTF-8")
 }
 
 #[test]
