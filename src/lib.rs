@@ -11,7 +11,7 @@
 //! | [`metrics`] | the counters, their names and labels                                   |
 //!
 //! With the default feature `gateway` also `proxy` (the pingora adapter), `explain`, `admin`, `server` (which
-//! starts things), `rejections` (who is being rejected), `access_log` and `lines` (the logs on their way), `buckets` (who asks too often), `once_per_second` (which keeps the log short), `probe` (which asks other servers) and `cli`. Imports run downwards only:
+//! starts things), `rejections` (who is being rejected), `access_log` and `lines` (the logs on their way), `traces` (spans for a collector), `buckets` (who asks too often), `lasting` and `once_per_second` (which keep the log short), `probe` (which asks other servers) and `cli`. Imports run downwards only:
 //! `cli → server → explain → proxy → {config, metrics} → routing → cors`, `proxy → framing → cors`, `server → admin`
 //! and `cli → probe`.
 
@@ -33,6 +33,8 @@ mod expect;
 pub mod explain;
 pub mod framing;
 #[cfg(feature = "gateway")]
+mod lasting;
+#[cfg(feature = "gateway")]
 mod lines;
 pub mod metrics;
 #[cfg(feature = "gateway")]
@@ -49,3 +51,5 @@ pub mod routing;
 #[cfg(feature = "gateway")]
 pub mod server;
 pub mod tls;
+#[cfg(feature = "gateway")]
+pub mod traces;

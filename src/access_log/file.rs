@@ -1,5 +1,6 @@
 //! The file of a log, which other programs move away, and whose disk can be full.
 
+use crate::lasting::LastingProblem;
 use crate::lines::LineSink;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write};
@@ -10,9 +11,6 @@ use tracing::{info, warn};
 
 /// Maximum time for which lines go to a file that was moved away.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Minimum time between two lines of the program's log about one file.
-const COMPLAIN_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The mode of a new file: addresses and paths of clients are not for everybody on the machine.
 const MODE: u32 = 0o640;
@@ -29,14 +27,10 @@ pub(super) struct LogFile {
     is_torn: bool,
     last_byte: u8,
     /// The file can't be opened again. Lines go on to the one that is open.
-    unopened: Problem,
+    unopened: LastingProblem,
     /// Lines are lost.
-    unwritten: Problem,
+    unwritten: LastingProblem,
 }
-
-/// A problem that lasts, and is told now and then: the time at which it was told last, `None` while there is none.
-#[derive(Debug, Default)]
-struct Problem(Option<Instant>);
 
 // === impl LogFile ===
 
@@ -52,8 +46,8 @@ impl LogFile {
             looked: Instant::now(),
             is_torn: false,
             last_byte: b'\n',
-            unopened: Problem::default(),
-            unwritten: Problem::default(),
+            unopened: LastingProblem::default(),
+            unwritten: LastingProblem::default(),
         })
     }
 
@@ -66,7 +60,7 @@ impl LogFile {
             Ok((file, metadata)) => {
                 (self.file, self.identity) = (file, identity(&metadata));
                 self.is_torn = false;
-                self.unopened = Problem::default();
+                self.unopened.has_ended();
             }
             Err(error) if self.unopened.is_to_be_told() => {
                 let path = self.path.display();
@@ -102,27 +96,13 @@ impl LogFile {
     }
 }
 
-// === impl Problem ===
-
-impl Problem {
-    /// Notes that the problem is there, and says whether it is time to tell it.
-    fn is_to_be_told(&mut self) -> bool {
-        let Self(told) = self;
-        let is_due = told.is_none_or(|told| told.elapsed() >= COMPLAIN_INTERVAL);
-        if is_due {
-            *told = Some(Instant::now());
-        }
-        is_due
-    }
-}
-
 impl Write for LogFile {
     fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
         self.look();
         let written = self.write_to_file(lines);
         match &written {
             Ok(_) => {
-                if self.unwritten.0.take().is_some() {
+                if self.unwritten.has_ended() {
                     info!(path = %self.path.display(), "the access log is written again");
                 }
             }
@@ -215,17 +195,17 @@ mod tests {
         fs::rename(folder.0.join("logs"), folder.0.join("moved")).expect("moves");
         log.looked -= LOOK_INTERVAL;
         log.write_all(b"one\n").expect("is written");
-        let told = log.unopened.0.expect("it is told");
+        let told = log.unopened.told().expect("it is told");
         // Lines that are written do not make the problem a new one.
         log.looked -= LOOK_INTERVAL;
         log.write_all(b"two\n").expect("is written");
-        assert_eq!(log.unopened.0, Some(told));
+        assert_eq!(log.unopened.told(), Some(told));
         let read = fs::read_to_string(folder.0.join("moved/access")).expect("readable");
         assert_eq!(read, "one\ntwo\n");
         fs::create_dir(folder.0.join("logs")).expect("a folder");
         log.looked -= LOOK_INTERVAL;
         log.write_all(b"three\n").expect("is written");
-        assert_eq!(log.unopened.0, None);
+        assert_eq!(log.unopened.told(), None);
     }
 
     #[test]
@@ -237,10 +217,10 @@ mod tests {
         assert_eq!(log.write_to_file(b"half a l").ok(), Some(8));
         log.file = File::open(&path).expect("opens to be read");
         assert!(log.write(b"ine\n").is_err());
-        assert!(log.is_torn && log.unwritten.0.is_some());
+        assert!(log.is_torn && log.unwritten.told().is_some());
         log.file = append_to(&path).expect("opens");
         log.write_all(b"whole\n").expect("is written");
-        assert!(!log.is_torn && log.unwritten.0.is_none());
+        assert!(!log.is_torn && log.unwritten.told().is_none());
         let read = fs::read_to_string(path).expect("readable");
         assert_eq!(read, "half a l\nwhole\n");
     }

@@ -170,7 +170,7 @@ impl AccessLog {
 }
 
 /// Cuts a value to its bound.
-fn bounded(value: &[u8]) -> &[u8] {
+pub(crate) fn bounded(value: &[u8]) -> &[u8] {
     start_of(value, MAX_VALUE)
 }
 

@@ -1,9 +1,11 @@
 //! A configuration that can be served: the compiled types, which mirror the raw ones.
 
 mod logs;
+mod traces;
 mod upstreams;
 
 pub use logs::{AccessLog, AccessLogFormat, LogField, LogFields, LogFormat, LogPath};
+pub use traces::Traces;
 pub use upstreams::{
     Endpoint, HashKey, HealthCheck, LoadBalancing, OutlierDetection, Protocol, Timeouts, Upstream,
     UpstreamKind, bracketed,
@@ -36,6 +38,8 @@ pub struct Config {
     pub log: LogFormat,
     /// `None` without one.
     pub access_log: Option<AccessLog>,
+    /// `None` without them.
+    pub traces: Option<Traces>,
     pub upstreams: Vec<Upstream>,
     pub routes: Vec<Route>,
     /// The method by which preflights find their routes.

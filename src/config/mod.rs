@@ -30,8 +30,8 @@ pub use compile::{
 pub use compiled::{
     AccessLog, AccessLogFormat, Admin, Config, Endpoint, HashKey, HealthCheck, Limits,
     ListenAddress, Listener, ListenerTls, LoadBalancing, LogField, LogFields, LogFormat, LogPath,
-    OutlierDetection, Protocol, RateLimit, Route, ServedCertificate, Server, Timeouts, UNMATCHED,
-    Upstream, UpstreamKind, bracketed,
+    OutlierDetection, Protocol, RateLimit, Route, ServedCertificate, Server, Timeouts, Traces,
+    UNMATCHED, Upstream, UpstreamKind, bracketed,
 };
 pub use edits::{Edits, FieldEdit, HeaderEdits, HostRewrite, PathRewrite};
 pub(crate) use error::Firsts;

@@ -9,6 +9,7 @@ mod policies;
 mod routes;
 mod scalars;
 mod tls;
+mod traces;
 mod upstreams;
 
 pub(super) use logs::{RawAccessLog, RawAccessLogFormat, RawLog, RawLogField, RawLogFormat};
@@ -23,6 +24,7 @@ pub(super) use routes::{
 };
 pub(super) use scalars::{RawDuration, RawScalar, RawSize};
 pub(super) use tls::{RawAlpn, RawCertificate, RawClientCertificate, RawTls, RawTlsVersion};
+pub(super) use traces::RawTraces;
 pub(super) use upstreams::{
     RawHashKey, RawHashKeyField, RawHashKeyWord, RawHealthCheck, RawLoadBalancing,
     RawOutlierDetection, RawProtocol, RawUpstream, RawUpstreamTls,
@@ -77,6 +79,8 @@ pub(super) struct RawConfig {
     pub log: RawLog,
     /// A line for every request. Default: none.
     pub access_log: Option<RawAccessLog>,
+    /// Spans of forwarded requests, for a collector of OpenTelemetry. Default: none.
+    pub traces: Option<RawTraces>,
     /// The search for the routes of requests.
     pub routing: RawRouting,
     /// Backends, by a name of your choice.

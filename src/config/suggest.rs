@@ -199,6 +199,7 @@ fn within(this: Section, other: Section, form: &str) -> String {
         (_, S::Server) => ("`server`", format!("server: {{ {form} }}")),
         (_, S::Log) => ("`log`", format!("log: {{ {form} }}")),
         (_, S::AccessLog) => ("`access_log`", format!("access_log: {{ {form} }}")),
+        (_, S::Traces) => ("`traces`", format!("traces: {{ {form} }}")),
         (_, S::Routing) => ("`routing`", format!("routing: {{ {form} }}")),
         (_, S::Rewrite) => ("a route's `rewrite`", format!("rewrite: {{ {form} }}")),
         (_, S::HeaderEdits) => (

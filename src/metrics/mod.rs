@@ -9,6 +9,7 @@ mod log;
 mod process;
 mod requests;
 mod tls;
+mod traces;
 mod upstreams;
 
 pub use config::ConfigMetrics;
@@ -16,6 +17,7 @@ pub use connections::ConnectionMetrics;
 pub use log::LogMetrics;
 pub use requests::{RefusedFor, RouteMetrics};
 pub use tls::{Handshake, TlsMetrics};
+pub use traces::TraceMetrics;
 pub use upstreams::{EndpointState, UpstreamFailure, UpstreamMetrics};
 
 use crate::cors::Rule;
@@ -41,6 +43,7 @@ pub struct Metrics {
     config: ConfigMetrics,
     log: LogMetrics,
     access_log: LogMetrics,
+    traces: TraceMetrics,
     tls: TlsMetrics,
     upstreams: UpstreamFamilies,
 }
@@ -73,6 +76,7 @@ impl Metrics {
                 "corsgate_access_log_dropped_total",
                 "Lines of the access log that were dropped: its file took them too slowly, or not at all.",
             )?,
+            traces: TraceMetrics::register(&registry)?,
             tls: TlsMetrics::register(&registry)?,
             upstreams: UpstreamFamilies::register(&registry)?,
             registry,
@@ -97,6 +101,11 @@ impl Metrics {
     /// Returns the handle for the access log.
     pub fn access_log(&self) -> &LogMetrics {
         &self.access_log
+    }
+
+    /// Returns the handles for spans.
+    pub fn traces(&self) -> &TraceMetrics {
+        &self.traces
     }
 
     /// Returns the handles for TLS of the listeners.

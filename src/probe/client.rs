@@ -1,6 +1,6 @@
 //! Exchanges over sockets: HTTP/1.1, with TLS where the URL has it.
 //!
-//! The only file that names the client's crate.
+//! This file and `traces/otlp.rs` name the client's crate, and no other does.
 
 use super::exchange::{Answer, ExchangeError, Transport};
 use crate::tls::provider;
@@ -126,7 +126,8 @@ impl Resolver for FixedResolver {
     }
 }
 
-fn tls(roots: &Roots) -> Result<TlsConfig, RootsError> {
+/// Returns the settings for TLS of a client that trusts these roots.
+pub(crate) fn tls(roots: &Roots) -> Result<TlsConfig, RootsError> {
     let builder = TlsConfig::builder().unversioned_rustls_crypto_provider(provider());
     let builder = match roots {
         Roots::Machine => builder.root_certs(RootCerts::new_with_certs(&machine_roots()?)),

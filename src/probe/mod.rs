@@ -15,6 +15,7 @@ mod scan;
 mod target;
 mod warning;
 
+pub(crate) use client::tls;
 pub use client::{Client, ClientOptions, Roots, RootsError};
 pub use exchange::{Answer, ExchangeError, Transport};
 pub use objection::Objection;

@@ -8,6 +8,7 @@ mod client_certificate;
 use super::client::Client;
 use super::snapshot::Snapshot;
 use crate::routing::{RequestFields, authority, is_authority, single_line};
+use crate::traces::{Span, TRACEPARENT, TRACESTATE};
 use http::{HeaderMap, HeaderName, Version};
 use ipnet::IpNet;
 use pingora_core::Result;
@@ -140,7 +141,7 @@ fn stated_scheme(value: &[u8]) -> Option<&'static str> {
 /// last that is not a trusted proxy. What the client itself wrote before it is gone.
 fn forwarded_for(peer: IpAddr, fields: &HeaderMap, trusted: &[IpNet]) -> String {
     let mut before = Vec::new();
-    trace(peer, fields, trusted, |address| before.push(address));
+    follow(peer, fields, trusted, |address| before.push(address));
     let mut chain = String::new();
     for address in before.iter().rev() {
         chain.push_str(&address.to_string());
@@ -155,12 +156,12 @@ pub(super) fn client_address(
     fields: &dyn RequestFields,
     trusted: &[IpNet],
 ) -> IpAddr {
-    trace(peer, fields, trusted, |_| {})
+    follow(peer, fields, trusted, |_| {})
 }
 
 /// Follows X-Forwarded-For from the peer to the client, as far as it is believed. Calls `each` with every
 /// address before the peer's, and returns the last one.
-fn trace(
+fn follow(
     peer: IpAddr,
     fields: &dyn RequestFields,
     trusted: &[IpNet],
@@ -194,6 +195,15 @@ fn address(element: &str) -> Option<IpAddr> {
     let with_port = || Some(element.parse::<SocketAddr>().ok()?.ip());
     let address = bare.unwrap_or(element).parse().ok().or_else(with_port);
     address.map(|address: IpAddr| address.to_canonical())
+}
+
+/// Tells the upstream of the request's span, as the parent of its own.
+pub(super) fn trace(span: &Span, upstream_request: &mut RequestHeader) -> Result<()> {
+    if span.parent.is_none() {
+        // What it says is about another trace, or about none.
+        upstream_request.remove_header(TRACESTATE);
+    }
+    upstream_request.insert_header(TRACEPARENT, span.context.to_header())
 }
 
 fn is_in(networks: &[IpNet], address: IpAddr) -> bool {

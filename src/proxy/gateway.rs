@@ -221,6 +221,9 @@ impl ProxyHttp for Gateway {
         if let Some(id) = &ctx.record.request_id {
             upstream_request.insert_header(request_id::FIELD, id.to_header())?;
         }
+        if let Some(span) = &ctx.record.span {
+            forward::trace(span, upstream_request)?;
+        }
         rewrite::apply(ctx.route(), ctx.tries.host(), upstream_request)?;
         adapt::request(session.req_header().version, upstream_request)?;
         check_version(ctx, upstream_request.version)?;

@@ -1,4 +1,4 @@
-//! The part of an access log's line that only the request knows: noted when the request is taken on, because
+//! The part of an access log's line, and of a span, that only the request knows: noted when the request is taken on, because
 //! the bytes are gone at its end.
 
 use super::facts::{Facts, Target};
@@ -7,8 +7,12 @@ use super::snapshot::Snapshot;
 use crate::access_log::{Entry, MAX_VALUE};
 use crate::config::{LogField, LogFields};
 use crate::cors::SingleValue;
+use crate::traces::TraceContext;
 use http::Version;
 use std::net::IpAddr;
+
+/// The fields that a span has, beside those that are always noted.
+pub(super) const SPAN_FIELDS: LogFields = LogFields::of(&[LogField::UserAgent]);
 
 /// Texts of a request, in the order in which they are kept.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +42,7 @@ pub(crate) struct Noted {
 // === impl Noted ===
 
 impl Noted {
-    /// Notes what lines with these fields need.
+    /// Notes what is needed to tell these fields.
     pub(super) fn of(facts: &Facts<'_>, snapshot: &Snapshot, fields: LogFields) -> Self {
         let client = facts
             .client
@@ -76,10 +80,8 @@ impl Noted {
             match name.len() {
                 10 if is("user-agent") => self.note(Text::UserAgent, value),
                 7 if is("referer") => self.note(Text::Referer, without_query(value)),
-                11 if is("traceparent") => {
-                    if let Some(id) = trace_id(value) {
-                        self.note(Text::TraceId, id);
-                    }
+                11 if is("traceparent") && TraceContext::parse(value).is_some() => {
+                    self.note(Text::TraceId, &value[TraceContext::TRACE_ID]);
                 }
                 _ => {}
             }
@@ -132,79 +134,9 @@ fn without_query(url: &[u8]) -> &[u8] {
     &url[..end.unwrap_or(url.len())]
 }
 
-/// Returns the id of the trace: <https://www.w3.org/TR/trace-context/#traceparent-header>. `None` if the field
-/// is not valid.
-fn trace_id(traceparent: &[u8]) -> Option<&[u8]> {
-    let is_hex = |part: &[u8]| part.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    let is_id = |part: &[u8]| is_hex(part) && part.iter().any(|&byte| byte != b'0');
-    let (fixed, rest) = traceparent.split_at_checked(55)?;
-    let (version, trace, parent, flags) =
-        (&fixed[..2], &fixed[3..35], &fixed[36..52], &fixed[53..]);
-    let has_dashes = [2, 35, 52].iter().all(|&at| fixed[at] == b'-');
-    // A version to come may have more behind it; version 0 has not, and ff is not a version.
-    let ends = match version {
-        b"00" => rest.is_empty(),
-        _ => rest.is_empty() || rest.starts_with(b"-"),
-    };
-    let is_valid = has_dashes && ends && is_hex(version) && version != b"ff";
-    (is_valid && is_id(trace) && is_id(parent) && is_hex(flags)).then_some(trace)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_trace_has_an_id_if_its_field_is_valid() {
-        const ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
-        let cases = [
-            (
-                "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-                true,
-            ),
-            (
-                "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
-                false,
-            ),
-            (
-                "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
-                true,
-            ),
-            (
-                "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01x",
-                false,
-            ),
-            (
-                "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-                false,
-            ),
-            (
-                "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
-                false,
-            ),
-            (
-                "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
-                false,
-            ),
-            (
-                "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
-                false,
-            ),
-            (
-                "00_4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-                false,
-            ),
-            (
-                "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0",
-                false,
-            ),
-            ("", false),
-        ];
-        for (field, is_valid) in cases {
-            let expected = is_valid.then_some(ID.as_bytes());
-            assert_eq!(trace_id(field.as_bytes()), expected, "{field}");
-        }
-    }
 
     #[test]
     fn a_query_and_a_fragment_are_left_out() {

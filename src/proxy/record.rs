@@ -7,8 +7,9 @@ use super::client::{Client, Via};
 use super::noted::Noted;
 use super::request_id::{ROOM, RequestId};
 use super::snapshot::{RouteId, Snapshot};
-use crate::access_log::{AccessLog, Entry, UpstreamEntry};
+use crate::access_log::{Entry, UpstreamEntry};
 use crate::cors::{HeaderPlan, Outcome, Policy, Reason, RequestKind};
+use crate::traces::Span;
 use http::StatusCode;
 use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -33,7 +34,9 @@ pub(crate) struct Record {
     /// The id under which upstreams and logs know it. `None` where neither is told.
     pub request_id: Option<RequestId>,
     pub connection: Connection,
-    /// The request as it came; `None` without an access log, and if its header was not read to its end.
+    /// Its span, if it is forwarded and traces are told.
+    pub span: Option<Span>,
+    /// The request as it came; `None` where neither a log nor a span needs it, and if its header was not read to its end.
     pub noted: Option<Box<Noted>>,
 }
 
@@ -79,6 +82,7 @@ impl Record {
             started,
             request_id: None,
             connection: Connection::of(client),
+            span: None,
             noted: None,
         }
     }
@@ -110,9 +114,7 @@ impl Record {
         route
             .metrics
             .finished(self.kind, outcome, refused, code, elapsed);
-        if let Some(log) = &snapshot.access_log {
-            self.log(snapshot, log, &end, elapsed);
-        }
+        self.tell(snapshot, &end, elapsed);
         debug!(
             route = route.name,
             outcome = outcome.as_str(),
@@ -122,8 +124,13 @@ impl Record {
         );
     }
 
-    /// Writes the request's line of the access log.
-    fn log(&self, snapshot: &Snapshot, log: &AccessLog, end: &End<'_>, elapsed: Duration) {
+    /// Writes the request's line of the access log, and ends its span.
+    fn tell(&self, snapshot: &Snapshot, end: &End<'_>, elapsed: Duration) {
+        let log = snapshot.access_log.as_ref();
+        let traced = snapshot.traces.as_ref().zip(self.span.as_ref());
+        if log.is_none() && traced.is_none() {
+            return;
+        }
         let route = snapshot.route(self.route);
         let policy = route.rule.deciding_policy(self.plan);
         let Connection {
@@ -157,7 +164,17 @@ impl Record {
         if let Some(noted) = &self.noted {
             noted.fill(&mut entry);
         }
-        log.log(&entry);
+        let mut trace_id = [0; 32];
+        if let Some((_, span)) = traced {
+            // The one that the upstream was told, which need not be the client's.
+            entry.trace_id = Some(span.context.trace_id_text(&mut trace_id));
+        }
+        if let Some(log) = log {
+            log.log(&entry);
+        }
+        if let Some((traces, span)) = traced {
+            traces.end(span, &entry);
+        }
     }
 }
 

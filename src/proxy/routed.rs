@@ -8,11 +8,13 @@ use super::answer::Answer;
 use super::check::{RequestError, check, check_body, check_client, check_length};
 use super::facts::{Facts, Target};
 use super::forward;
-use super::noted::Noted;
+use super::noted::{Noted, SPAN_FIELDS};
 use super::record::{Connection, Record};
 use super::request_id::RequestId;
 use super::rewrite;
 use super::snapshot::{Route, RouteId, Snapshot};
+use crate::access_log::AccessLog;
+use crate::config::LogFields;
 use crate::cors::{
     ActualOutcome, CorsRequest, Decision, HeaderPlan, Outcome, PreflightDecision, Reason,
     Rejection, RequestKind, SingleValue, WrittenAnswer, decide, default_port, host_and_port,
@@ -20,6 +22,7 @@ use crate::cors::{
 use crate::framing::{Encoding, GrpcWeb};
 use crate::rejections::Rejected;
 use crate::routing::{RouteRequest, Search, TooManyReadings, each_reading, single_line};
+use crate::traces::Span;
 use http::{HeaderValue, StatusCode};
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -260,7 +263,10 @@ impl<'a> Routed<'a> {
             None | Some(Reason::Allowed | Reason::RoutePassthrough) => {}
             Some(reason) => self.note_rejection(reason, started),
         }
-        let log = self.snapshot.access_log.as_ref();
+        let log = self.snapshot.access_log.as_ref().map(AccessLog::fields);
+        let span = self.span();
+        let is_sampled = span.is_some_and(|span| span.context.is_sampled());
+        let told = log.into_iter().chain(is_sampled.then_some(SPAN_FIELDS));
         let noted = |fields| Box::new(Noted::of(self.facts, self.snapshot, fields));
         Record {
             route: self.route_id,
@@ -277,8 +283,17 @@ impl<'a> Routed<'a> {
             request_id: (log.is_some() || self.tells_id())
                 .then(|| RequestId::of(self.facts.fields)),
             connection: Connection::of(self.facts.client),
-            noted: log.map(|log| noted(log.fields())),
+            noted: told.reduce(LogFields::union).map(noted),
+            span,
         }
+    }
+
+    /// Begins the span of a request that is forwarded.
+    fn span(&self) -> Option<Span> {
+        let traces = self.snapshot.traces.as_ref()?;
+        // Told from the others at once: most requests are preflights that the gateway answers.
+        let is_forwarded = self.tells_id() && matches!(self.step(), Step::Forward(_));
+        is_forwarded.then(|| traces.begin(self.facts.fields))?
     }
 
     /// Whether the client or an upstream is told the request's id. Scripts can't read the answer to a preflight.

@@ -14,6 +14,7 @@ use crate::metrics::{Metrics, RouteMetrics};
 use crate::pages::{PageForm, WrittenPage};
 use crate::rejections::Rejections;
 use crate::routing::{PreflightMethod, RouteMatch, RouteRequest, Router, Search};
+use crate::traces::Traces;
 use ipnet::IpNet;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -27,6 +28,8 @@ pub struct Snapshot {
     pub(crate) express_lane: bool,
     /// Takes a line for each request.
     pub(crate) access_log: Option<AccessLog>,
+    /// Takes a span for each sampled request that is forwarded.
+    pub(crate) traces: Option<Traces>,
     /// Peers whose word about the client is believed.
     pub(crate) trusted_proxies: Vec<IpNet>,
     /// The traffic listeners, in the order in which they were bound.
@@ -165,6 +168,7 @@ impl Snapshot {
             limits: config.limits,
             express_lane: config.server.express_lane,
             access_log: None,
+            traces: None,
             trusted_proxies: config.trusted_proxies,
             listeners: config.listeners,
             written: config.written,
@@ -178,10 +182,11 @@ impl Snapshot {
         }
     }
 
-    /// Writes a line for each request to `log`.
-    pub fn logging_to(self, log: Option<AccessLog>) -> Self {
+    /// Writes a line for each request to the log, and tells the spans of requests.
+    pub fn telling(self, access_log: Option<AccessLog>, traces: Option<Traces>) -> Self {
         Self {
-            access_log: log,
+            access_log,
+            traces,
             ..self
         }
     }
@@ -189,6 +194,11 @@ impl Snapshot {
     /// Returns the log that takes a line for each request.
     pub fn access_log(&self) -> Option<&AccessLog> {
         self.access_log.as_ref()
+    }
+
+    /// Returns the traces that spans are told to.
+    pub fn traces(&self) -> Option<&Traces> {
+        self.traces.as_ref()
     }
 
     /// Returns the listener that a client came by, if it is one of these.

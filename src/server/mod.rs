@@ -11,7 +11,7 @@ mod descriptors;
 mod echo;
 mod fixed;
 mod handover;
-mod open_log;
+mod open_logs;
 mod process;
 mod reload;
 mod served;
@@ -362,7 +362,7 @@ impl Server {
         self.stop_traffic.send_replace(true);
         self.stop_pages.send_replace(true);
         self.stop_echo.send_replace(true);
-        self.reloader.flush_access_log();
+        self.reloader.flush_logs();
         self.traffic.shutdown_background();
         self.control.shutdown_background();
     }

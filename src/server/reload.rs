@@ -9,7 +9,7 @@ use super::background::Background;
 use super::descriptors::Descriptors;
 use super::echo::EchoServer;
 use super::fixed::FixedSections;
-use super::open_log::open_log;
+use super::open_logs::WantedLogs;
 use super::served::Served;
 use crate::admin::ReloadError;
 use crate::config::{Config, ConfigError, ConfigSource, Diagnostic, Sources};
@@ -106,9 +106,9 @@ impl Reloader {
         let sources = config.sources.clone();
         metrics.config().serves(&config.hash);
         let echo_address = echo.address_for(&config.upstreams)?;
-        let log = config.access_log.clone();
-        let log = open_log(log, source.name(), &metrics, None).map_err(StartError::Configured)?;
-        let snapshot = Snapshot::new(config, &metrics, echo_address, None).logging_to(log);
+        let logs = WantedLogs::of(&config).open(source.name(), &metrics, None);
+        let (log, traces) = logs.map_err(StartError::Configured)?;
+        let snapshot = Snapshot::new(config, &metrics, echo_address, None).telling(log, traces);
         snapshot.show_certificates(&metrics);
         let keeper = tokio::spawn(snapshot.keep_upstreams()).abort_handle();
         Ok(Self {
@@ -142,9 +142,13 @@ impl Reloader {
     }
 
     /// Waits, for a while, until the access log is written.
-    pub(super) fn flush_access_log(&self) {
-        if let Some(log) = self.snapshot.load().access_log() {
+    pub(super) fn flush_logs(&self) {
+        let snapshot = self.snapshot.load();
+        if let Some(log) = snapshot.access_log() {
             log.flush();
+        }
+        if let Some(traces) = snapshot.traces() {
+            traces.flush();
         }
     }
 
@@ -250,10 +254,10 @@ impl Reloader {
         let file = self.source.name().to_owned();
         let compile = move || {
             // First, because it can fail.
-            let log = config.access_log.clone();
-            let log = open_log(log, &file, &metrics, previous.access_log())?;
+            let logs = WantedLogs::of(&config).open(&file, &metrics, Some(&previous));
+            let (log, traces) = logs?;
             let snapshot = Snapshot::new(config, &metrics, echo_address, Some(&previous));
-            Ok(snapshot.logging_to(log))
+            Ok(snapshot.telling(log, traces))
         };
         let compiled = self.background.run(compile).await;
         let compiled = compiled

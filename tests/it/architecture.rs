@@ -46,7 +46,7 @@ fn is_test_file(file: &str) -> bool {
 }
 
 /// The rooms, and for each the rooms that it may import. A room that is not listed fails the test.
-const IMPORTS: [(&str, &[&str]); 20] = [
+const IMPORTS: [(&str, &[&str]); 22] = [
     ("cors", &[]),
     ("framing", &["cors"]),
     ("routing", &["cors"]),
@@ -55,8 +55,25 @@ const IMPORTS: [(&str, &[&str]); 20] = [
     ("config", &["cors", "routing", "tls"]),
     ("compat", &["config", "cors", "routing"]),
     ("pages", &[]),
+    ("lasting", &[]),
     ("lines", &["metrics"]),
-    ("access_log", &["config", "cors", "lines", "metrics"]),
+    (
+        "access_log",
+        &["config", "cors", "lasting", "lines", "metrics"],
+    ),
+    (
+        "traces",
+        &[
+            "access_log",
+            "config",
+            "cors",
+            "lasting",
+            "lines",
+            "metrics",
+            "probe",
+            "routing",
+        ],
+    ),
     ("buckets", &[]),
     ("once_per_second", &[]),
     ("rejections", &["cors", "once_per_second", "pages"]),
@@ -74,6 +91,7 @@ const IMPORTS: [(&str, &[&str]); 20] = [
             "rejections",
             "routing",
             "tls",
+            "traces",
         ],
     ),
     ("explain", &["config", "cors", "proxy", "routing", "tls"]),
@@ -90,6 +108,7 @@ const IMPORTS: [(&str, &[&str]); 20] = [
             "metrics",
             "pages",
             "proxy",
+            "traces",
         ],
     ),
     (

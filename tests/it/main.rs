@@ -47,5 +47,6 @@ mod supervisor;
 mod support;
 mod timeouts;
 mod tls;
+mod traces;
 mod uploads;
 mod upstreams;

@@ -22,6 +22,7 @@ mod template_text;
 mod templates;
 mod timeouts;
 mod tls;
+mod traces;
 mod trusted_proxies;
 mod upstream_tls;
 mod upstreams;
@@ -161,6 +162,7 @@ fn config(report: &mut Report<'_>, inputs: &mut Inputs, raw: RawConfig) -> Optio
         limits,
         log,
         access_log,
+        traces,
         routing,
         upstreams,
         policies,
@@ -190,6 +192,7 @@ fn config(report: &mut Report<'_>, inputs: &mut Inputs, raw: RawConfig) -> Optio
     let limits = server::limits(report, limits);
     let log = logs::log(&log);
     let access_log = access_log.map(|raw| logs::access_log(report, raw));
+    let traces = traces.and_then(|raw| traces::traces(report, raw));
     let upstreams = upstreams::upstreams(report, inputs, upstreams);
     let policies = Policies::compile(report, inputs, policies);
     let routes = routes::routes(report, inputs, routes, routing, &upstreams, &policies);
@@ -210,6 +213,7 @@ fn config(report: &mut Report<'_>, inputs: &mut Inputs, raw: RawConfig) -> Optio
         limits,
         log,
         access_log,
+        traces,
         upstreams: upstreams
             .into_iter()
             .map(|(_, upstream)| upstream)

@@ -140,6 +140,20 @@ impl LogField {
 impl LogFields {
     pub const ALL: Self = Self((1 << LogField::ALL.len()) - 1);
 
+    pub const fn of(fields: &[LogField]) -> Self {
+        let (mut all, mut index) = (0, 0);
+        while index < fields.len() {
+            all |= 1 << fields[index] as u32;
+            index += 1;
+        }
+        Self(all)
+    }
+
+    /// Returns the fields that are in either.
+    pub const fn union(self, Self(other): Self) -> Self {
+        Self(self.0 | other)
+    }
+
     pub const fn contains(self, field: LogField) -> bool {
         self.0 & (1 << field as u32) != 0
     }
@@ -153,8 +167,8 @@ impl LogFields {
 
 impl FromIterator<LogField> for LogFields {
     fn from_iter<I: IntoIterator<Item = LogField>>(fields: I) -> Self {
-        let bits = fields.into_iter().map(|field| 1 << field as u32);
-        Self(bits.fold(0, |all, bit| all | bit))
+        let fields = fields.into_iter().map(|field| Self::of(&[field]));
+        fields.fold(Self::of(&[]), Self::union)
     }
 }
 
@@ -165,7 +179,7 @@ impl AccessLogFormat {
     pub fn fields(self) -> LogFields {
         match self {
             Self::Json(fields) => fields,
-            Self::Combined => LogFields::from_iter([
+            Self::Combined => LogFields::of(&[
                 LogField::Time,
                 LogField::Client,
                 LogField::Protocol,

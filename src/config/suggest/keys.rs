@@ -21,6 +21,7 @@ pub(super) enum Section {
     Server,
     Log,
     AccessLog,
+    Traces,
     Limits,
     RateLimit,
     Upstream,
@@ -39,7 +40,7 @@ pub(super) enum Section {
 }
 
 /// Sections, each with a key that no other one has.
-pub(super) const SECTIONS: [(Section, &str); 24] = [
+pub(super) const SECTIONS: [(Section, &str); 25] = [
     (Section::File, "listeners"),
     (Section::Policy, "allow_origins"),
     (Section::Origin, "regex"),
@@ -58,6 +59,7 @@ pub(super) const SECTIONS: [(Section, &str); 24] = [
     (Section::RateLimit, "burst"),
     (Section::Server, "threads"),
     (Section::AccessLog, "fields"),
+    (Section::Traces, "sample_ratio"),
     (Section::Routing, "path_templates"),
     // The other one with a `format` has `fields`.
     (Section::Log, "format"),

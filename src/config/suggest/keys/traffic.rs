@@ -50,6 +50,11 @@ pub(super) const ROWS: &[Row] = &[
         "access_logs", "accesslog", "access", "http_log", "request_log", "proxy_access_log",
     ]),
 
+    key(S::File, "traces: { endpoint: \"http://127.0.0.1:4318\", sample_ratio: 0.01 }", &[
+        // Traefik, Envoy, nginx, Caddy
+        "tracing", "trace", "opentelemetry", "otel", "otlp", "telemetry", "zipkin", "jaeger", "otel_exporter",
+    ]),
+
     // --- listeners
     key(S::Listener, "address: 127.0.0.1:8080", ADDRESS),
     key(S::Listener, "https_redirect_port: 443", &[
@@ -144,6 +149,20 @@ pub(super) const ROWS: &[Row] = &[
     advice(S::AccessLog, "remove it: every request has its line; `fields` says what is in it", &[
         "filters", "filter", "sample", "sampling", "status_codes", "exclude", "enabled", "buffer", "buffering_size",
     ]),
+
+    // --- traces
+    key(S::Traces, "endpoint: \"http://127.0.0.1:4318\"", &["url", "address", "collector", "otlp", "exporter", "http", "target"]),
+    key(S::Traces, "sample_ratio: 0.01", &[
+        "sample_rate", "sampling", "sampling_rate", "ratio", "sampler", "random_sampling", "sampling_percentage",
+    ]),
+    key(S::Traces, "service_name: corsgate", &["service", "name", "otel_service_name"]),
+    advice(S::Traces, "remove it: the environment variable OTEL_EXPORTER_OTLP_HEADERS has the collector's keys", &[
+        "headers", "authorization", "token", "api_key",
+    ]),
+    advice(S::Traces, "remove it: the environment variable OTEL_RESOURCE_ATTRIBUTES has them", &[
+        "resource", "resource_attributes", "attributes", "tags",
+    ]),
+    advice(S::Traces, "remove it: spans go by OTLP over HTTP", &["protocol", "grpc", "provider", "insecure"]),
 
     // --- limits
     key(S::Limits, "max_connections: 20000", &[

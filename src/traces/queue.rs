@@ -1,0 +1,170 @@
+//! Spans on their way to the collector: they wait in a bounded queue for the thread that sends them.
+
+use crate::lasting::LastingProblem;
+use crate::metrics::TraceMetrics;
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::trace::{SpanData, SpanExporter};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+use tokio::runtime::{Builder, Runtime};
+use tracing::{info, warn};
+
+/// Maximum number of spans that wait or are being sent; beyond it, new ones are dropped. A span is bounded by the
+/// values in it, to some 10 KiB.
+const MAX_SPANS: usize = 2048;
+
+/// Maximum number of spans in one message.
+const MAX_BATCH: usize = 512;
+
+/// Maximum time for which a span waits for others.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Maximum number of threads that wait for the queue at its end.
+const MAX_FLUSHES: usize = 8;
+
+/// The way to the thread that sends spans. When it is dropped, the thread sends what is left, and ends.
+#[derive(Debug)]
+pub(super) struct Queue {
+    sender: SyncSender<Message>,
+    /// Number of spans that are not sent, or given up, yet.
+    spans: Arc<AtomicUsize>,
+    metrics: TraceMetrics,
+}
+
+enum Message {
+    Span(Box<SpanData>),
+    /// Asks for an answer once all spans before it are sent.
+    Flush(SyncSender<()>),
+}
+
+/// The thread's part.
+struct Sender<E> {
+    exporter: E,
+    runtime: Runtime,
+    batch: Vec<SpanData>,
+    spans: Arc<AtomicUsize>,
+    metrics: TraceMetrics,
+    /// The collector does not take spans.
+    refused: LastingProblem,
+}
+
+// === impl Queue ===
+
+impl Queue {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    ///
+    /// Where the system has no thread left.
+    pub(super) fn start(
+        exporter: impl SpanExporter + 'static,
+        metrics: TraceMetrics,
+    ) -> io::Result<Self> {
+        // There is always room for those that wait for the end.
+        let (sender, receiver) = sync_channel(MAX_SPANS + MAX_FLUSHES);
+        let spans = Arc::new(AtomicUsize::new(0));
+        let theirs = Sender {
+            exporter,
+            runtime: Builder::new_current_thread().build()?,
+            batch: Vec::new(),
+            spans: Arc::clone(&spans),
+            metrics: metrics.clone(),
+            refused: LastingProblem::default(),
+        };
+        thread::Builder::new()
+            .name("corsgate-traces".to_owned())
+            .spawn(move || theirs.run(&receiver))?;
+        Ok(Self {
+            sender,
+            spans,
+            metrics,
+        })
+    }
+
+    /// Queues the span that `make` makes, if there is room for it; else it is counted.
+    pub(super) fn push(&self, make: impl FnOnce() -> SpanData) {
+        let is_free = |spans: usize| (spans < MAX_SPANS).then_some(spans + 1);
+        let taken = self
+            .spans
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_free);
+        let message = |_| Message::Span(Box::new(make()));
+        let sent = taken.map(|spans| self.sender.try_send(message(spans)));
+        if !matches!(sent, Ok(Ok(()))) {
+            self.metrics.dropped();
+        }
+    }
+
+    /// Waits until all spans are sent or given up, at most for `patience`.
+    pub(super) fn flush(&self, patience: Duration) {
+        let (done, is_done) = sync_channel(1);
+        if self.sender.try_send(Message::Flush(done)).is_ok() {
+            // In time or not: what is left is lost with the process.
+            let _ = is_done.recv_timeout(patience);
+        }
+    }
+}
+
+// === impl Sender ===
+
+impl<E: SpanExporter> Sender<E> {
+    /// Sends spans as they come, until there will be no more.
+    fn run(mut self, receiver: &Receiver<Message>) {
+        let mut until = Instant::now() + LINGER;
+        loop {
+            let patience = until.saturating_duration_since(Instant::now());
+            match receiver.recv_timeout(patience) {
+                Ok(Message::Span(span)) => {
+                    if self.batch.is_empty() {
+                        until = Instant::now() + LINGER;
+                    }
+                    self.batch.push(*span);
+                    if self.batch.len() >= MAX_BATCH {
+                        self.send();
+                    }
+                }
+                Ok(Message::Flush(done)) => {
+                    self.send();
+                    // Who asked may have given up.
+                    let _ = done.try_send(());
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    self.send();
+                    until = Instant::now() + LINGER;
+                }
+                Err(RecvTimeoutError::Disconnected) => return self.send(),
+            }
+        }
+    }
+
+    fn send(&mut self) {
+        let count = self.batch.len();
+        if count == 0 {
+            return;
+        }
+        let batch = std::mem::take(&mut self.batch);
+        let sent = self.runtime.block_on(self.exporter.export(batch));
+        self.spans.fetch_sub(count, Ordering::Relaxed);
+        self.note(count, sent);
+    }
+
+    fn note(&mut self, count: usize, sent: OTelSdkResult) {
+        match sent {
+            Ok(()) => {
+                self.metrics.exported(count);
+                if self.refused.has_ended() {
+                    info!("the collector takes spans again");
+                }
+            }
+            Err(error) => {
+                self.metrics.failed(count);
+                if self.refused.is_to_be_told() {
+                    warn!(%error, "the collector does not take spans; they are lost and counted until it does");
+                }
+            }
+        }
+    }
+}

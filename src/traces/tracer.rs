@@ -1,0 +1,75 @@
+//! The way of a request's span: from the decision whether it is sampled to the queue.
+
+use super::otlp::exporter;
+use super::queue::Queue;
+use super::{Span, span_data};
+use crate::access_log::Entry;
+use crate::config;
+use crate::lines::FLUSH_TIMEOUT;
+use crate::metrics::TraceMetrics;
+use crate::routing::RequestFields;
+use opentelemetry::trace::{SpanKind, TraceId};
+use opentelemetry_sdk::trace::{Sampler, SamplingDecision, ShouldSample as _};
+use std::io;
+use std::sync::Arc;
+
+/// The traces that a configuration asks for. Clones go to the same collector.
+#[derive(Debug, Clone)]
+pub struct Traces(Arc<Tracer>);
+
+#[derive(Debug)]
+struct Tracer {
+    config: config::Traces,
+    sampler: Sampler,
+    queue: Queue,
+}
+
+// === impl Traces ===
+
+impl Traces {
+    /// Begins to take spans, or goes on with `previous` if nothing has changed.
+    ///
+    /// # Errors
+    ///
+    /// Where the collector's URL is one of https and the machine trusts no authority, or the system has no thread
+    /// left.
+    pub fn open(
+        config: config::Traces,
+        metrics: &TraceMetrics,
+        previous: Option<&Self>,
+    ) -> io::Result<Self> {
+        if let Some(previous) = previous.filter(|previous| previous.0.config == config) {
+            return Ok(previous.clone());
+        }
+        let exporter = exporter(&config)?;
+        Ok(Self(Arc::new(Tracer {
+            sampler: Sampler::TraceIdRatioBased(config.sample_ratio),
+            queue: Queue::start(exporter, metrics.clone())?,
+            config,
+        })))
+    }
+
+    /// Begins the span of a request with these fields; `None` if its trace goes on without one.
+    pub(crate) fn begin(&self, fields: &dyn RequestFields) -> Option<Span> {
+        Span::begin(fields, |trace_id| self.samples(trace_id.into()))
+    }
+
+    /// Whether a trace that begins here is sampled.
+    fn samples(&self, trace_id: TraceId) -> bool {
+        let sampler = &self.0.sampler;
+        let result = sampler.should_sample(None, trace_id, "", &SpanKind::Server, &[], &[]);
+        result.decision == SamplingDecision::RecordAndSample
+    }
+
+    /// Queues the span of a request at its end, if it is sampled.
+    pub(crate) fn end(&self, span: &Span, entry: &Entry<'_>) {
+        if span.context.is_sampled() {
+            self.0.queue.push(|| span_data::of(span, entry));
+        }
+    }
+
+    /// Waits, for a while, until the collector has all spans.
+    pub fn flush(&self) {
+        self.0.queue.flush(FLUSH_TIMEOUT);
+    }
+}
