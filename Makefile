@@ -26,6 +26,7 @@ check: deps ## check what a change must pass beside the tests
 	@if command -v typos >/dev/null; then typos; fi
 	$(CARGO) clippy --locked --all-targets -- --deny warnings
 	$(CARGO) clippy --locked --lib --no-default-features -- --deny warnings
+	$(CARGO) clippy --locked --lib --no-default-features --features gateway -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --locked --no-deps --document-private-items
 	$(CARGO) check --locked --all-targets --manifest-path fuzz/Cargo.toml --no-default-features --features targets
 

@@ -547,14 +547,18 @@ def process():
             width=6,
         ),
         graph(
-            "Dropped log lines",
-            "Lines per second that are missing from the log or the access log, because their file or stream takes them"
-            " too slowly or not at all.",
+            "Dropped log lines and spans",
+            "Lines per second that are missing from the log or the access log, and spans that are missing from traces,"
+            " because their file, stream or collector takes them too slowly or not at all.",
             [
                 query(f"rate(corsgate_log_dropped_total{{{INSTANCE}}}[$__rate_interval])", "{{instance}}: log"),
                 query(
                     f"rate(corsgate_access_log_dropped_total{{{INSTANCE}}}[$__rate_interval])",
                     "{{instance}}: access log",
+                ),
+                query(
+                    f'sum by (instance) (rate(corsgate_trace_spans_total{{{INSTANCE}, result=~"failed|dropped"}}[$__rate_interval]))',
+                    "{{instance}}: spans",
                 ),
             ],
             unit="cps",

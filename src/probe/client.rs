@@ -127,7 +127,11 @@ impl Resolver for FixedResolver {
 }
 
 /// Returns the settings for TLS of a client that trusts these roots.
-pub(crate) fn tls(roots: &Roots) -> Result<TlsConfig, RootsError> {
+///
+/// # Errors
+///
+/// Where they can't be read, or there are none.
+pub fn tls(roots: &Roots) -> Result<TlsConfig, RootsError> {
     let builder = TlsConfig::builder().unversioned_rustls_crypto_provider(provider());
     let builder = match roots {
         Roots::Machine => builder.root_certs(RootCerts::new_with_certs(&machine_roots()?)),

@@ -15,8 +15,7 @@ mod scan;
 mod target;
 mod warning;
 
-pub(crate) use client::tls;
-pub use client::{Client, ClientOptions, Roots, RootsError};
+pub use client::{Client, ClientOptions, Roots, RootsError, tls};
 pub use exchange::{Answer, ExchangeError, Transport};
 pub use objection::Objection;
 pub use resolve::{Resolve, ResolveError};

@@ -1,6 +1,6 @@
 //! The end of every request: what is counted and logged of it, once.
 //!
-//! *Invariant:* [`Record::finish`] is the only caller of a route's metrics and of the access log.
+//! *Invariant:* [`Record::finish`] is the only caller of a route's metrics, of the access log and of traces.
 
 use super::check::RequestError;
 use super::client::{Client, Via};

@@ -1,6 +1,5 @@
 //! The context of a trace, as `traceparent` states it: <https://www.w3.org/TR/trace-context/>.
 
-use crate::routing::{RequestFields, single_line};
 use http::HeaderValue;
 use std::ops::Range;
 
@@ -11,20 +10,20 @@ pub(crate) const TRACEPARENT: &str = "traceparent";
 pub(crate) const TRACESTATE: &str = "tracestate";
 
 /// The flag of a trace of which spans are told.
-const SAMPLED: u8 = 1;
+pub(super) const SAMPLED: u8 = 1;
 
 /// The place of a request in a trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TraceContext {
     pub trace_id: u128,
     pub span_id: u64,
-    flags: u8,
+    pub flags: u8,
 }
 
 /// The span of a request that is forwarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span {
-    /// What the upstream is told.
+    /// The place that the upstream is told.
     pub context: TraceContext,
     /// The span that the client has told of; `None` where the trace begins here.
     pub parent: Option<u64>,
@@ -35,11 +34,6 @@ pub(crate) struct Span {
 impl TraceContext {
     /// The place of the trace's id in the field.
     pub(crate) const TRACE_ID: Range<usize> = 3..35;
-
-    /// Reads the context of a request; `None` if none is stated, or none that is valid.
-    fn of(fields: &dyn RequestFields) -> Option<Self> {
-        single_line(fields, TRACEPARENT, Self::parse).flatten()
-    }
 
     /// Parses the field's value.
     pub(crate) fn parse(field: &[u8]) -> Option<Self> {
@@ -63,10 +57,6 @@ impl TraceContext {
 
     pub(crate) fn is_sampled(self) -> bool {
         self.flags & SAMPLED != 0
-    }
-
-    pub(crate) fn flags(self) -> u8 {
-        self.flags
     }
 
     /// Writes the trace's id as text, into `room`.
@@ -99,45 +89,9 @@ fn hexadecimal(digits: &[u8]) -> Option<u128> {
     u128::from_str_radix(digits, 16).ok()
 }
 
-// === impl Span ===
-
-impl Span {
-    /// Begins the span of a request. The trace that its fields state decides whether it is sampled, and goes on as it
-    /// came if it is not; where none is stated, one begins, and `samples` decides.
-    pub(crate) fn begin(
-        fields: &dyn RequestFields,
-        samples: impl FnOnce(u128) -> bool,
-    ) -> Option<Self> {
-        let span_id = fastrand::u64(1..);
-        match TraceContext::of(fields) {
-            Some(parent) if parent.is_sampled() => Some(Self {
-                context: TraceContext { span_id, ..parent },
-                parent: Some(parent.span_id),
-            }),
-            Some(_) => None,
-            None => {
-                let trace_id = fastrand::u128(1..);
-                let flags = if samples(trace_id) { SAMPLED } else { 0 };
-                let context = TraceContext {
-                    trace_id,
-                    span_id,
-                    flags,
-                };
-                Some(Self {
-                    context,
-                    parent: None,
-                })
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderMap;
-
-    const SAMPLED_PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
     #[test]
     fn a_context_is_read_if_its_field_is_valid() {
@@ -192,47 +146,6 @@ mod tests {
             if is_valid {
                 assert_eq!(&field[TraceContext::TRACE_ID], ID);
             }
-        }
-    }
-
-    fn begun(lines: &[&'static str], is_sampled: bool) -> Option<Span> {
-        let mut fields = HeaderMap::new();
-        for line in lines {
-            fields.append(TRACEPARENT, HeaderValue::from_static(line));
-        }
-        Span::begin(&fields, |_| is_sampled)
-    }
-
-    #[test]
-    fn a_trace_goes_on_as_it_came_or_begins() {
-        let span = begun(&[SAMPLED_PARENT], false).expect("the parent is sampled");
-        assert_eq!(span.parent, Some(0x00f0_67aa_0ba9_02b7));
-        let told = span.context.to_header();
-        let told = told.to_str().expect("text");
-        assert_eq!(told[..36], SAMPLED_PARENT[..36]);
-        assert_ne!(told[36..52], SAMPLED_PARENT[36..52]);
-        assert_eq!(told[52..], SAMPLED_PARENT[52..]);
-        assert_eq!(TraceContext::parse(told.as_bytes()), Some(span.context));
-        assert_eq!(
-            span.context.trace_id_text(&mut [0; 32]),
-            &told.as_bytes()[TraceContext::TRACE_ID]
-        );
-        // What is not sampled goes on untouched.
-        let unsampled = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
-        assert_eq!(begun(&[unsampled], true), None);
-        for (lines, is_sampled) in [
-            (&[][..], true),
-            (&[], false),
-            (&["00-x"], true),
-            (&[SAMPLED_PARENT, SAMPLED_PARENT], false),
-        ] {
-            let span = begun(lines, is_sampled).expect("a trace begins");
-            assert_eq!(span.parent, None, "{lines:?}");
-            assert_eq!(span.context.is_sampled(), is_sampled, "{lines:?}");
-            assert_ne!(
-                span.context.trace_id,
-                0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736
-            );
         }
     }
 }

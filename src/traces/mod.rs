@@ -5,6 +5,8 @@
 //!
 //! *Invariant:* no request waits for a collector. What a collector does not take is dropped and counted.
 
+#[cfg(feature = "traces")]
+mod begin;
 mod context;
 #[cfg(feature = "traces")]
 mod otlp;

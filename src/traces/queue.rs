@@ -2,15 +2,16 @@
 
 use crate::lasting::LastingProblem;
 use crate::metrics::TraceMetrics;
-use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
-use tokio::runtime::{Builder, Runtime};
 use tracing::{info, warn};
 
 /// Maximum number of spans that wait or are being sent; beyond it, new ones are dropped. A span is bounded by the
@@ -44,7 +45,6 @@ enum Message {
 /// The thread's part.
 struct Sender<E> {
     exporter: E,
-    runtime: Runtime,
     batch: Vec<SpanData>,
     spans: Arc<AtomicUsize>,
     metrics: TraceMetrics,
@@ -69,7 +69,6 @@ impl Queue {
         let spans = Arc::new(AtomicUsize::new(0));
         let theirs = Sender {
             exporter,
-            runtime: Builder::new_current_thread().build()?,
             batch: Vec::new(),
             spans: Arc::clone(&spans),
             metrics: metrics.clone(),
@@ -146,7 +145,7 @@ impl<E: SpanExporter> Sender<E> {
             return;
         }
         let batch = std::mem::take(&mut self.batch);
-        let sent = self.runtime.block_on(self.exporter.export(batch));
+        let sent = finished(self.exporter.export(batch));
         self.spans.fetch_sub(count, Ordering::Relaxed);
         self.note(count, sent);
     }
@@ -166,5 +165,15 @@ impl<E: SpanExporter> Sender<E> {
                 }
             }
         }
+    }
+}
+
+/// Runs the future of an exporter whose client blocks, so that it never has to wait.
+fn finished(export: impl Future<Output = OTelSdkResult>) -> OTelSdkResult {
+    match pin!(export).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(OTelSdkError::InternalFailure(
+            "the exporter waits for something".to_owned(),
+        )),
     }
 }

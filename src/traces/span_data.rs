@@ -24,7 +24,7 @@ pub(super) fn of(span: &Span, entry: &Entry<'_>) -> SpanData {
         span_context: SpanContext::new(
             context.trace_id.into(),
             context.span_id.into(),
-            TraceFlags::new(context.flags()),
+            TraceFlags::new(context.flags),
             false,
             TraceState::NONE,
         ),

@@ -345,8 +345,8 @@ fn only_one_file_names_the_yaml_crates() {
 }
 
 #[test]
-fn only_one_file_names_the_client() {
-    assert_only_in("ureq", &["probe/client.rs"]);
+fn only_two_files_name_the_client() {
+    assert_only_in("ureq", &["probe/client.rs", "traces/otlp.rs"]);
 }
 
 #[test]
@@ -387,8 +387,9 @@ fn only_the_server_starts_things() {
     let server = ["server", "proxy/listen.rs"];
     assert_only_in("runtime::", &server);
     assert_only_in("thread::spawn", &[]);
-    // A log is written by a thread.
-    assert_only_in("thread::Builder", &["server/background.rs", "lines.rs"]);
+    // A log is written by a thread, and spans are sent by one.
+    let threads = ["server/background.rs", "lines.rs", "traces/queue.rs"];
+    assert_only_in("thread::Builder", &threads);
 }
 
 /// They panic where stdout or stderr is closed, and wait where it is full.

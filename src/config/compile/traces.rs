@@ -66,7 +66,8 @@ fn endpoint_of(report: &mut Report<'_>, url: Option<String>) -> Option<String> {
         .is_some_and(|host| host.as_str().contains('@'))
     {
         report
-            .error(KEY, "a URL with a password would be seen by all who may read this file")
+            // Not at the key itself, whose value the message would show.
+            .error("traces", "`endpoint` has a password, which all who may read this file would see")
             .hint("put `authorization=Basic%20…` into the environment variable OTEL_EXPORTER_OTLP_HEADERS");
         return None;
     }

@@ -23,10 +23,11 @@ const FOUND: [(&str, &str); 4] = [
 ];
 
 /// Names of serde's data model for the value that was expected, and the file's.
-const EXPECTED: [(&str, &str); 6] = [
+const EXPECTED: [(&str, &str); 7] = [
     ("usize", "a whole number"),
     ("u16", "a whole number"),
     ("u32", "a whole number"),
+    ("f64", "a number"),
     ("a sequence", "a list"),
     ("a map", "a mapping"),
     ("a Value::Tagged enum", "one word"),

@@ -1,4 +1,4 @@
-//! What a collector is told, decoded by the protocol's own numbers:
+//! The spans that a collector gets, decoded by the protocol's own numbers:
 //! <https://github.com/open-telemetry/opentelemetry-proto>.
 
 use crate::support::{Answer, PATIENCE, Received, Upstream};
