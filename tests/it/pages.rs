@@ -12,12 +12,6 @@ const LIVEZ: &str = "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n";
 /// Number of connections that a client opens. Each takes a descriptor of the tests, too.
 const CONNECTIONS: usize = 10_000;
 
-/// The number of file descriptors that a process has open; `None` where the system does not tell.
-fn descriptors(process: u32) -> Option<usize> {
-    let open = std::fs::read_dir(format!("/proc/{process}/fd")).ok()?;
-    Some(open.count())
-}
-
 /// Opens connections that begin a request, until the system gives no more descriptors.
 fn flood(address: SocketAddr, mut each: impl FnMut(usize)) -> Vec<TcpStream> {
     let mut open = Vec::new();
@@ -52,9 +46,8 @@ fn ten_thousand_clients_of_the_admin_listener_leave_it_to_the_next() {
     let mut gateway = Running::start(&["serve", "--config", &file.path]);
     let log = gateway.log();
     log.listener();
-    let process = gateway.0.id();
     let admin = log.admin();
-    let before = descriptors(process);
+    let before = gateway.descriptors();
     let mut most = before;
     let open = flood(admin, |count| {
         if count % 500 == 0 {
@@ -64,7 +57,7 @@ fn ten_thousand_clients_of_the_admin_listener_leave_it_to_the_next() {
                 assert!(started.elapsed() < PATIENCE, "no answer");
             }
             // After the answer, so that it has had its turn with the clients before it.
-            most = most.max(descriptors(process));
+            most = most.max(gateway.descriptors());
         }
     });
     assert!(open.len() > 500, "{} were accepted", open.len());
@@ -76,7 +69,7 @@ fn ten_thousand_clients_of_the_admin_listener_leave_it_to_the_next() {
             "{before} descriptors, then {most}"
         );
         let started = Instant::now();
-        while descriptors(process) > Some(before + 64) {
+        while gateway.descriptors() > Some(before + 64) {
             assert!(started.elapsed() < PATIENCE, "they stay open");
             thread::yield_now();
         }

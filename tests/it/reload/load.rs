@@ -76,14 +76,6 @@ fn ask_on(address: SocketAddr, is_over: &AtomicBool, answers: &AtomicUsize) {
     }
 }
 
-/// The resident memory of a process, in KiB.
-fn memory(process: u32) -> usize {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let number = line.and_then(|line| line.trim().strip_suffix(" kB"));
-    number.expect("a size").trim().parse().expect("a number")
-}
-
 #[test]
 fn a_thousand_reloads_under_load_fail_no_request_and_keep_no_memory() {
     let upstream = Upstream::start(Answer::ok());
@@ -118,12 +110,12 @@ fn a_thousand_reloads_under_load_fail_no_request_and_keep_no_memory() {
                 thread::yield_now();
             }
             if generation == WARM {
-                warm = memory(process.0.id());
+                warm = process.memory() >> 10;
             }
         }
     });
     assert_eq!(refused, RELOADS / 10);
-    let end = memory(process.0.id());
+    let end = process.memory() >> 10;
     assert!(
         end * 10 <= warm * 11,
         "{warm} KiB after {WARM} reloads, {end} KiB after {RELOADS}"

@@ -4,6 +4,7 @@
 mod client;
 mod frames;
 mod http2;
+mod mortal;
 mod process;
 mod prometheus;
 mod recorder;
@@ -15,6 +16,7 @@ mod upstream;
 pub(crate) use client::{Client, Response, is_cors_field};
 pub(crate) use frames::{Frame, Frames, codes, kinds};
 pub(crate) use http2::{HTTP2_START, Http2Client, frame, http2, http2_with, run};
+pub(crate) use mortal::Mortal;
 pub(crate) use process::{File, Folder, Log, Running, within};
 pub(crate) use prometheus::{Prometheus, Series, program};
 pub(crate) use recorder::Recorder;

@@ -89,7 +89,8 @@ impl Running {
         Self::start_as(&mut within(megabytes, arguments))
     }
 
-    fn start_as(command: &mut Command) -> Self {
+    /// Starts a command that runs the program, or another build of it.
+    pub(crate) fn start_as(command: &mut Command) -> Self {
         let child = command
             .env_remove("RUST_LOG")
             .stdout(Stdio::piped())
@@ -101,16 +102,36 @@ impl Running {
 
     /// The most memory that the process has had so far, in bytes.
     pub(crate) fn most_memory(&self) -> usize {
+        self.kilobytes("VmHWM:") << 10
+    }
+
+    /// The resident memory of the process, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        self.kilobytes("VmRSS:") << 10
+    }
+
+    /// The number of file descriptors that the process has open; `None` where the system does not tell.
+    pub(crate) fn descriptors(&self) -> Option<usize> {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.0.id())).ok()?;
+        Some(open.count())
+    }
+
+    pub(crate) fn threads(&self) -> usize {
+        self.status("Threads:").parse().expect("a number")
+    }
+
+    fn kilobytes(&self, key: &str) -> usize {
+        let value = self.status(key);
+        let kilobytes = value.strip_suffix(" kB").expect("a size");
+        kilobytes.trim().parse().expect("a number")
+    }
+
+    /// Returns a value of the page that Linux has about the process.
+    fn status(&self, key: &str) -> String {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id()));
         let status = status.expect("it runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
-        let kilobytes: usize = kilobytes
-            .expect("Linux has it")
-            .trim()
-            .parse()
-            .expect("a number");
-        kilobytes << 10
+        let value = status.lines().find_map(|line| line.strip_prefix(key));
+        value.expect("Linux has it").trim().to_owned()
     }
 
     pub(crate) fn signal(&self, name: &str) {
