@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tracing_subscriber::EnvFilter;
 
 /// The bounds of the log: 1 MiB waits for stderr, and a line has at most 64 KiB.
@@ -115,8 +115,10 @@ fn say(lines: &Lines, is_json: &AtomicBool, text: &str) {
     if !is_json.load(Ordering::Relaxed) {
         return lines.say(text);
     }
+    // A time before 1970 can't be written: that would be a panic about a panic, which ends the process.
+    let now = SystemTime::now().max(UNIX_EPOCH);
     let event = serde_json::json!({
-        "timestamp": humantime::format_rfc3339_micros(SystemTime::now()).to_string(),
+        "timestamp": humantime::format_rfc3339_micros(now).to_string(),
         "level": "ERROR",
         "message": text.trim(),
         "target": env!("CARGO_PKG_NAME"),

@@ -11,7 +11,7 @@ use crate::cors::{Reason, SingleValue};
 use crate::once_per_second::OncePerSecond;
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Instant, SystemTime};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use table::{Last, MAX_VALUE, Table, start_of};
 use tracing::info;
 
@@ -61,7 +61,8 @@ impl Default for Rejections {
         Self {
             tables: Mutex::default(),
             missed: AtomicU64::new(0),
-            started: SystemTime::now(),
+            // An earlier time can't be written.
+            started: SystemTime::now().max(UNIX_EPOCH),
             log_lines: OncePerSecond::since(Instant::now()),
         }
     }

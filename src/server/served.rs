@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The document of the configuration that is served, and what happened to it since.
 pub(super) struct Served {
@@ -10,6 +10,7 @@ pub(super) struct Served {
     pub hash: String,
     /// The sections that the file has changed and only a restart can apply.
     pub needs_restart: Vec<&'static str>,
+    /// Not before 1970, which can't be written.
     since: (SystemTime, Instant),
     /// Time and errors of the last attempt to replace it, if that was rejected.
     rejected: Option<(Instant, String)>,
@@ -23,7 +24,7 @@ impl Served {
             document: config.document.clone(),
             hash: config.hash.clone(),
             needs_restart,
-            since: (SystemTime::now(), Instant::now()),
+            since: (SystemTime::now().max(UNIX_EPOCH), Instant::now()),
             rejected: None,
         }
     }
