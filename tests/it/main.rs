@@ -9,6 +9,7 @@ mod bombs;
 mod browser;
 mod cases;
 mod cli;
+mod clock;
 mod config;
 mod deploy;
 mod espv2;
