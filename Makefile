@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help demo test build check fix prose fuzz bench bench-peers deps release image
+.PHONY: help demo test soak build check fix prose fuzz bench bench-peers deps release image
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -13,6 +13,16 @@ demo: deps ## run the gateway before a built-in upstream, with a page to try it 
 
 test: deps ## run all tests
 	$(CARGO) test --locked
+
+# The clients are unoptimized, and the program is the one to deploy. The report stays in target/soak-report.md.
+SOAK_SECONDS ?= 600
+
+soak: deps ## run mixed traffic through the program for SOAK_SECONDS=600, and report
+	$(CARGO) build --locked --release
+	CORSGATE_SOAK_SECONDS=$(SOAK_SECONDS) CORSGATE_SOAK_PACE=3 \
+		CORSGATE_SOAK_PROGRAM=$(CURDIR)/target/release/corsgate \
+		CORSGATE_SOAK_REPORT=$(CURDIR)/target/soak-report.md \
+		$(CARGO) test --locked --test it -- soak::mixed_traffic --nocapture
 
 build: deps ## build the program to deploy, target/release/corsgate
 	$(CARGO) build --locked --release

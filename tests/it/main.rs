@@ -44,6 +44,7 @@ mod rewrites;
 mod routes;
 mod schema;
 mod shutdown;
+mod soak;
 mod supervisor;
 mod support;
 mod timeouts;
