@@ -116,9 +116,9 @@ impl Load {
 fn flap(site: &Site, stage: &Stage) {
     const PAUSE: Duration = Duration::from_millis(800);
     while site.is_on() {
-        thread::sleep(PAUSE);
+        thread::park_timeout(PAUSE);
         stage.flapping.kill();
-        thread::sleep(PAUSE);
+        thread::park_timeout(PAUSE);
         stage.flapping.revive();
     }
 }

@@ -63,7 +63,7 @@ fn events(writer: &mut TcpStream) -> io::Result<()> {
     for number in 0..EVENTS {
         let event = event(number);
         writer.write_all(format!("{:x}\r\n{event}\r\n", event.len()).as_bytes())?;
-        thread::sleep(PAUSE);
+        thread::park_timeout(PAUSE);
     }
     writer.write_all(b"0\r\n\r\n")
 }
@@ -78,7 +78,7 @@ const THOUGHT: Duration = Duration::from_millis(50);
 
 /// Accepts a WebSocket and sends each message back, without the mask: RFC 6455 §5.2. Messages are short.
 fn echo_frames(reader: &mut BufReader<TcpStream>, writer: &mut TcpStream) -> io::Result<()> {
-    thread::sleep(THOUGHT);
+    thread::park_timeout(THOUGHT);
     // The accept is the one of the RFC's example key, which the clients send.
     writer.write_all(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\

@@ -50,7 +50,7 @@ pub(super) fn until(what: &str, mut is_so: impl FnMut() -> bool) -> Result<(), S
         if began.elapsed() > PATIENCE {
             return Err(format!("{what}: not within {PATIENCE:?}"));
         }
-        thread::sleep(LOOK);
+        thread::park_timeout(LOOK);
     }
     Ok(())
 }
@@ -91,7 +91,7 @@ impl<'a> Operator<'a> {
             }
             let began = Instant::now();
             tally.note(began, thing(self, process));
-            thread::sleep(PAUSE);
+            thread::park_timeout(PAUSE);
         }
     }
 

@@ -52,7 +52,10 @@ impl Client {
 
     async fn exchange(&mut self, site: &Site, request: &[u8]) -> Result<Answer, String> {
         self.sent += 1;
-        let kept = self.connection.take().filter(|_| self.sent % KEPT != 0);
+        let kept = self
+            .connection
+            .take()
+            .filter(|_| !self.sent.is_multiple_of(KEPT));
         let mut connection = match kept {
             Some(connection) => connection,
             None => site.connect(self.is_tls).await?,

@@ -39,7 +39,7 @@ fn content(size: usize, turn: usize) -> Bytes {
 
 async fn upload(site: &Site, turn: usize, body: &Bytes) -> Result<Answer, String> {
     let is_tls = turn % 4 < 2;
-    if turn % 2 == 0 {
+    if turn.is_multiple_of(2) {
         let length = format!("Content-Length: {}\r\n", body.len());
         let mut client = site.connect(is_tls).await?;
         client

@@ -21,7 +21,7 @@ pub(super) fn watch(site: &Site, process: &Running, lasts: Duration) -> Vec<Samp
     let (began, mut samples) = (Instant::now(), Vec::new());
     while site.is_on() {
         samples.push(Sample::take(process, began));
-        thread::sleep(lasts / SAMPLES);
+        thread::park_timeout(lasts / SAMPLES);
     }
     samples
 }
