@@ -17,6 +17,7 @@ fn name_in_schema(section: Section) -> Option<&'static str> {
         Section::Server => "Server",
         Section::Log => "Log",
         Section::AccessLog => "AccessLog",
+        Section::Traces => "Traces",
         Section::Limits => "Limits",
         Section::RateLimit => "RateLimit",
         Section::Upstream => "Upstream",

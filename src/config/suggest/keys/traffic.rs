@@ -52,7 +52,7 @@ pub(super) const ROWS: &[Row] = &[
 
     key(S::File, "traces: { endpoint: \"http://127.0.0.1:4318\", sample_ratio: 0.01 }", &[
         // Traefik, Envoy, nginx, Caddy
-        "tracing", "trace", "opentelemetry", "otel", "otlp", "telemetry", "zipkin", "jaeger", "otel_exporter",
+        "tracing", "trace", "opentelemetry", "otel", "otlp", "zipkin", "jaeger", "otel_exporter",
     ]),
 
     // --- listeners
