@@ -9,7 +9,7 @@ use super::record::{End, Record};
 use super::room::Place;
 use super::snapshot::{Route, Snapshot};
 use super::upstream::exchange::Exchange;
-use super::upstream::{Failure, Tries};
+use super::upstream::{Failure, Hold, Tries};
 use crate::cors::HeaderPlan;
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
@@ -37,6 +37,8 @@ pub struct Ctx {
     pub(super) backlog: Option<Arc<Backlog>>,
     /// Bounds the client's pauses in the request's body; `None` without a body, and on HTTP/1.1.
     pub(super) upload: Option<Arc<Upload>>,
+    /// Holds the response to the handshake of a WebSocket back; `None` for any other request.
+    pub(super) hold: Option<Hold>,
     /// The tries of the request on its upstream.
     pub(super) tries: Tries,
     /// The way in which the last try failed.
@@ -66,6 +68,7 @@ impl Ctx {
             under_way: None,
             backlog: Backlog::current(),
             upload: None,
+            hold: None,
             tries: Tries::default(),
             failure: None,
             exchange: Exchange::default(),

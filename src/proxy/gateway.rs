@@ -15,7 +15,7 @@ use super::snapshot::Snapshot;
 use super::upstream::exchange::{
     Exchange, Expectation, Piece, content_timeout, longest_pause, pause_in_call,
 };
-use super::upstream::{Body, FailedTry, Failure, Needs, NoPeer, hash_key, reason};
+use super::upstream::{Body, FailedTry, Failure, Hold, Needs, NoPeer, hash_key, reason};
 use super::{adapt, forward, request_id, respond, rewrite};
 use crate::config::{HashKey, MAX_RETRIES};
 use arc_swap::ArcSwap;
@@ -23,11 +23,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Version, header};
 use pingora_core::modules::http::HttpModules;
+use pingora_core::protocols::Digest;
 use pingora_core::server::ShutdownWatch;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorSource, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session};
+use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -169,15 +171,17 @@ impl ProxyHttp for Gateway {
         };
         let endpoint = ctx.tries.begin(cluster, key, Instant::now().into());
         let endpoint = endpoint.map_err(unavailable)?;
-        Ok(cluster.peer(
-            &endpoint,
-            Needs {
-                connect_timeout: route.timeouts.connect,
-                silence: expects.silence(&route.timeouts, pause),
-                is_websocket: expects == Expectation::WebSocket,
-                is_fresh: ctx.tries.needs_fresh,
-            },
-        ))
+        let is_websocket = expects == Expectation::WebSocket;
+        let is_held = is_websocket && !has_body;
+        let needs = Needs {
+            connect_timeout: route.timeouts.connect,
+            silence: expects.silence(&route.timeouts, pause),
+            is_websocket,
+            is_fresh: ctx.tries.needs_fresh || is_held,
+        };
+        let mut peer = cluster.peer(&endpoint, needs);
+        ctx.hold = is_held.then(|| Hold::on(&mut peer));
+        Ok(peer)
     }
 
     fn fail_to_connect(
@@ -204,6 +208,21 @@ impl ProxyHttp for Gateway {
         let error = with_its_source(session, ctx, error);
         let failure = Failure::of_exchange(&error);
         try_again(session, ctx, failure, client_reused, error)
+    }
+
+    async fn connected_to_upstream(
+        &self,
+        _session: &mut Session,
+        _reused: bool,
+        _peer: &HttpPeer,
+        _fd: RawFd,
+        _digest: Option<&Digest>,
+        ctx: &mut Ctx,
+    ) -> Result<()> {
+        if let Some(hold) = &ctx.hold {
+            hold.begin();
+        }
+        Ok(())
     }
 
     async fn upstream_request_filter(
@@ -266,6 +285,9 @@ impl ProxyHttp for Gateway {
             // pingora would write it as the last chunk, and then the last chunk: the second one would be
             // the beginning of the next request.
             *body = None;
+        }
+        if let Some(hold) = ctx.hold.as_ref().filter(|_| end_of_stream) {
+            hold.end();
         }
         Ok(())
     }

@@ -77,10 +77,15 @@ impl Noted {
     fn read_fields(&mut self, facts: &Facts<'_>) {
         facts.fields.for_each(&mut |name, value| {
             let is = |field: &str| name.eq_ignore_ascii_case(field.as_bytes());
-            match name.len() {
-                10 if is("user-agent") => self.note(Text::UserAgent, value),
-                7 if is("referer") => self.note(Text::Referer, without_query(value)),
-                11 if is("traceparent") && TraceContext::parse(value).is_some() => {
+            // Most fields are told apart by their lengths and first letters.
+            match (name.len(), name.first()) {
+                (10, Some(b'u' | b'U')) if is("user-agent") => self.note(Text::UserAgent, value),
+                (7, Some(b'r' | b'R')) if is("referer") => {
+                    self.note(Text::Referer, without_query(value));
+                }
+                (11, Some(b't' | b'T'))
+                    if is("traceparent") && TraceContext::parse(value).is_some() =>
+                {
                     self.note(Text::TraceId, &value[TraceContext::TRACE_ID]);
                 }
                 _ => {}

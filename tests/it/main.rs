@@ -50,5 +50,6 @@ mod support;
 mod timeouts;
 mod tls;
 mod traces;
+mod tunnels;
 mod uploads;
 mod upstreams;

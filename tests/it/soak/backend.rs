@@ -72,13 +72,8 @@ pub(super) fn event(number: usize) -> String {
     format!("id: {number}\ndata: event {number}\n\n")
 }
 
-/// Time before a WebSocket is accepted. pingora 0.9.1 ends a tunnel at once if the upstream accepts it within the
-/// microseconds in which pingora notes that the request has no body.
-const THOUGHT: Duration = Duration::from_millis(50);
-
 /// Accepts a WebSocket and sends each message back, without the mask: RFC 6455 §5.2. Messages are short.
 fn echo_frames(reader: &mut BufReader<TcpStream>, writer: &mut TcpStream) -> io::Result<()> {
-    thread::park_timeout(THOUGHT);
     // The accept is the one of the RFC's example key, which the clients send.
     writer.write_all(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
