@@ -116,6 +116,9 @@ fn a_request_that_is_forwarded_has_a_span_and_no_other_has() {
         assert_eq!(attribute(&spans[3], "http.response.status_code"), "502");
         assert_eq!(attribute(&spans[3], "error.type"), "502");
         for span in &spans {
+            // Neither the query nor anything else of it.
+            let mut values = span.attributes.values();
+            assert!(!values.any(|value| value.contains("secret")), "{span:#?}");
             assert!((1..10_000_000_000).contains(&span.nanoseconds), "{span:#?}");
             assert_eq!(span.resource["service.name"], "corsgate");
             assert_eq!(span.message.target, "/v1/traces");
