@@ -76,7 +76,7 @@ fn open_tunnels(folder: &Folder, upstream: &str, count: usize) {
 /// it took one for the other.
 #[test]
 fn a_tunnel_that_is_accepted_at_once_stays_open() {
-    let address = start(|stream| serve(stream));
+    let address = start(serve);
     open_tunnels(&Folder::new(), &format!("endpoints: ['{address}']"), 300);
 }
 
