@@ -70,7 +70,7 @@ impl Log {
         say(&self.lines, &self.is_json, text);
     }
 
-    /// Takes what the program logs from now on, in this form. It leaves out pingora's lines about clients
+    /// Takes what the program logs from now on, in this form. It leaves out the lines of pingora and rustls about clients
     /// and upstreams and notify's about folders, unless RUST_LOG asks for them.
     ///
     /// # Errors
@@ -82,7 +82,7 @@ impl Log {
                 format!("RUST_LOG is `{filter}`, which is not a valid filter: {error}")
             })?,
             _ => EnvFilter::new(format!(
-                "warn,corsgate=info,notify=error,{}",
+                "warn,corsgate=info,notify=error,rustls=error,{}",
                 crate::proxy::LOG_FILTER
             )),
         };

@@ -177,3 +177,79 @@ fn finished(export: impl Future<Output = OTelSdkResult>) -> OTelSdkResult {
         )),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access_log::Entry;
+    use crate::metrics::Metrics;
+    use crate::traces::{Span, TraceContext, span_data};
+    use parking_lot::Mutex;
+    use std::sync::mpsc::Sender;
+
+    /// Tells of each message, and waits before it is sent until it may be.
+    #[derive(Debug)]
+    struct Slow {
+        begun: Sender<usize>,
+        may_end: Mutex<Receiver<()>>,
+    }
+
+    impl SpanExporter for Slow {
+        async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+            self.begun.send(batch.len()).expect("the test is there");
+            // An error is the end of the test, after which nothing waits.
+            let _ = self.may_end.lock().recv();
+            Ok(())
+        }
+    }
+
+    fn span() -> SpanData {
+        let context =
+            TraceContext::parse(b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+        let span = Span {
+            context: context.expect("valid"),
+            parent: None,
+        };
+        span_data::of(&span, &Entry::default())
+    }
+
+    fn count(metrics: &Metrics, result: &str) -> usize {
+        let page = metrics.page().expect("a page");
+        let page = String::from_utf8(page).expect("text");
+        let series = format!("corsgate_trace_spans_total{{result=\"{result}\"}} ");
+        let value = page.lines().find_map(|line| line.strip_prefix(&series));
+        value.expect("it is there").parse().expect("a number")
+    }
+
+    #[test]
+    fn spans_that_do_not_fit_are_dropped_and_counted() {
+        let metrics = Metrics::new().expect("metrics");
+        let (begun, is_begun) = std::sync::mpsc::channel();
+        let (end, may_end) = std::sync::mpsc::channel();
+        let exporter = Slow {
+            begun,
+            may_end: Mutex::new(may_end),
+        };
+        let queue = Queue::start(exporter, metrics.traces().clone()).expect("a thread");
+        // While the first message is sent, it and what waits are as many as there may be.
+        for _ in 0..MAX_SPANS + 3 {
+            queue.push(span);
+        }
+        let mut sent = is_begun.recv().expect("the first one");
+        assert_eq!(count(&metrics, "dropped"), 3);
+        // Once it has arrived, there is room again.
+        while sent < MAX_SPANS {
+            end.send(()).expect("it waits");
+            sent += is_begun.recv().expect("another one");
+        }
+        end.send(()).expect("it waits");
+        drop(end);
+        queue.push(span);
+        queue.flush(Duration::from_secs(10));
+        assert_eq!(count(&metrics, "exported"), MAX_SPANS + 1);
+        assert_eq!(
+            (count(&metrics, "dropped"), count(&metrics, "failed")),
+            (3, 0)
+        );
+    }
+}

@@ -317,7 +317,9 @@ fn a_body_that_ends_too_early_is_not_taken_for_a_whole_one() {
         }
         for received in upstream.received() {
             let text = String::from_utf8_lossy(&received);
-            assert!(!text.ends_with("0\r\n\r\n") && !text.ends_with("\r\n\r\nhello"));
+            // An id in the header may end with a 0 as well.
+            let (_, body) = text.split_once("\r\n\r\n").unwrap_or_default();
+            assert!(!body.ends_with("0\r\n\r\n") && body != "hello", "{text}");
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod client_certificates;
+mod log;
 mod proxy_protocol;
 mod real_clients;
 mod redirect;
