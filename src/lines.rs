@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 /// The end of a line that was cut.
 const CUT: &[u8] = " … (cut)\n".as_bytes();
 
+/// Maximum length of the lines that wait for others: as much as stays in a core's cache until it is written.
+const BATCH: usize = 128 << 10;
+
 /// Time between two tries to write to a stream that another program has made non-blocking.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -73,6 +76,15 @@ pub(crate) trait LineSink: Write {
 
 impl LineSink for File {}
 impl LineSink for io::Stderr {}
+
+// === impl LineBounds ===
+
+impl LineBounds {
+    /// Returns the length of the lines that are written without lingering.
+    fn batch(&self) -> usize {
+        BATCH.min(self.waiting / 2)
+    }
+}
 
 // === impl Lines ===
 
@@ -170,8 +182,9 @@ impl Queue {
         state.waiting.extend_from_slice(line);
         state.waiting.extend_from_slice(end);
         drop(state);
-        // The writer wakes for the first line, and lingers until half of the room is taken.
-        if before == 0 || (before < waiting / 2 && after >= waiting / 2) {
+        // The writer wakes for the first line, and lingers until there is a batch.
+        let batch = self.bounds.batch();
+        if before == 0 || (before < batch && after >= batch) {
             self.filled.notify_one();
         }
     }
@@ -192,7 +205,7 @@ impl Queue {
             let until = Instant::now() + self.bounds.linger;
             let is_worth_it = |state: &State| {
                 let is_awaited = state.is_urgent || state.is_closed || state.is_stale;
-                is_awaited || state.waiting.len() >= self.bounds.waiting / 2
+                is_awaited || state.waiting.len() >= self.bounds.batch()
             };
             while !is_worth_it(&state) && !self.filled.wait_until(&mut state, until).timed_out() {}
             std::mem::swap(&mut state.waiting, &mut lines);

@@ -20,16 +20,18 @@ fn configuration(generation: usize, upstream: SocketAddr) -> String {
     let origins: String = (0..100)
         .map(|tenant| format!("    - https://t{tenant}.g{generation}.example\n"))
         .collect();
+    // Timers stay until the longest time-out has passed. What reloads keep is something else.
+    let quick = "stream_timeout: 15s, write_timeout: 15s";
     format!(
         "listeners: [{{ address: '127.0.0.1:0' }}]\nadmin: {{ address: '127.0.0.1:0' }}\n\
-         server: {{ threads: 1 }}\nupstreams:\n  api: {{ endpoints: ['{upstream}'] }}\n\
-         \x20 {word}: {{ endpoints: ['{upstream}'], read_timeout: {}s }}\n\
+         server: {{ threads: 1 }}\nupstreams:\n  api: {{ endpoints: ['{upstream}'], read_timeout: 15s, {quick} }}\n\
+         \x20 {word}: {{ endpoints: ['{upstream}'], read_timeout: {}s, {quick} }}\n\
          policies:\n  p:\n    allow_methods: [PUT, X-{word}]\n    allow_headers: [x-{word}]\n\
          \x20   expose_headers: [x-{word}]\n    max_age: {}s\n    allow_origins:\n\
          \x20   - https://app.example.com\n{origins}\
          routes:\n- {{ name: '{word}', upstream: '{word}', cors: p }}\n\
          - {{ name: api, match: {{ path_prefix: /api }}, upstream: api, cors: p }}\n",
-        30 + generation % 3,
+        10 + generation % 3,
         match word {
             "even" => 100,
             _ => 200,
