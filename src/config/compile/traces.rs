@@ -3,6 +3,7 @@
 use crate::config::compiled::Traces;
 use crate::config::raw::RawTraces;
 use crate::config::report::Report;
+use crate::cors::invalid_port;
 use http::Uri;
 
 /// The path of OTLP over HTTP for spans: <https://opentelemetry.io/docs/specs/otlp/#otlphttp-request>.
@@ -69,6 +70,14 @@ fn endpoint_of(report: &mut Report<'_>, url: Option<String>) -> Option<String> {
             // Not at the key itself, whose value the message would show.
             .error("traces", "`endpoint` has a password, which all who may read this file would see")
             .hint("put `authorization=Basic%20…` into the environment variable OTEL_EXPORTER_OTLP_HEADERS");
+        return None;
+    }
+    // With such a port, spans would go to that of the scheme.
+    let port = parsed.authority().and_then(|at| invalid_port(at.as_str()));
+    if let Some(port) = port {
+        report
+            .error(KEY, format!("`{port}` is not a port"))
+            .hint("write a number up to 65535; most collectors listen on 4318");
         return None;
     }
     if parsed.query().is_some() || url.contains('#') {
