@@ -107,7 +107,7 @@ impl Transport for Client {
                     fields: head.headers,
                 })
             }
-            Err(error) => Err(translated(error, host, self.timeout)),
+            Err(error) => Err(exchange_error(error, host, self.timeout)),
         }
     }
 }
@@ -191,8 +191,8 @@ fn roots_in(file: &Path) -> Result<Vec<Certificate<'static>>, RootsError> {
     }
 }
 
-/// Translates the client crate's errors.
-fn translated(error: Error, host: String, after: Duration) -> ExchangeError {
+/// Translates the client crate's errors. `after` is the time that an exchange may take.
+pub fn exchange_error(error: Error, host: String, after: Duration) -> ExchangeError {
     match error {
         Error::Timeout(_) => ExchangeError::Timeout { after },
         Error::HostNotFound => ExchangeError::Unresolved { host },
@@ -218,7 +218,7 @@ fn translated(error: Error, host: String, after: Duration) -> ExchangeError {
 /// Translates an I/O error, in which the client crate wraps errors of TLS and its own.
 fn of_io(error: io::Error, host: String, after: Duration) -> ExchangeError {
     let error = match error.downcast::<Error>() {
-        Ok(own) => return translated(own, host, after),
+        Ok(own) => return exchange_error(own, host, after),
         Err(error) => error,
     };
     match error.downcast::<rustls::Error>() {

@@ -15,7 +15,7 @@ mod scan;
 mod target;
 mod warning;
 
-pub use client::{Client, ClientOptions, Roots, RootsError, tls};
+pub use client::{Client, ClientOptions, Roots, RootsError, exchange_error, tls};
 pub use exchange::{Answer, ExchangeError, Transport};
 pub use objection::Objection;
 pub use resolve::{Resolve, ResolveError};

@@ -11,6 +11,8 @@ mod context;
 #[cfg(feature = "traces")]
 mod otlp;
 #[cfg(feature = "traces")]
+mod partial_success;
+#[cfg(feature = "traces")]
 mod queue;
 #[cfg(feature = "traces")]
 mod span_data;

@@ -1,15 +1,14 @@
 //! Spans on their way to the collector: they wait in a bounded queue for the thread that sends them.
 
+use super::otlp::Sent;
 use crate::lasting::LastingProblem;
 use crate::metrics::TraceMetrics;
-use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
-use opentelemetry_sdk::trace::{SpanData, SpanExporter};
+use opentelemetry_sdk::trace::SpanData;
 use std::io;
-use std::pin::pin;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 use tracing::{info, warn};
@@ -43,8 +42,9 @@ enum Message {
 }
 
 /// The thread's part.
-struct Sender<E> {
-    exporter: E,
+struct Sender<F> {
+    /// Sends spans to the collector.
+    export: F,
     batch: Vec<SpanData>,
     spans: Arc<AtomicUsize>,
     metrics: TraceMetrics,
@@ -61,14 +61,14 @@ impl Queue {
     ///
     /// Where the system has no thread left.
     pub(super) fn start(
-        exporter: impl SpanExporter + 'static,
+        export: impl FnMut(Vec<SpanData>) -> Sent + Send + 'static,
         metrics: TraceMetrics,
     ) -> io::Result<Self> {
         // There is always room for those that wait for the end.
         let (sender, receiver) = sync_channel(MAX_SPANS + MAX_FLUSHES);
         let spans = Arc::new(AtomicUsize::new(0));
         let theirs = Sender {
-            exporter,
+            export,
             batch: Vec::new(),
             spans: Arc::clone(&spans),
             metrics: metrics.clone(),
@@ -90,9 +90,12 @@ impl Queue {
         let taken = self
             .spans
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_free);
-        let message = |_| Message::Span(Box::new(make()));
-        let sent = taken.map(|spans| self.sender.try_send(message(spans)));
-        if !matches!(sent, Ok(Ok(()))) {
+        if taken.is_err() {
+            return self.metrics.dropped();
+        }
+        let message = Message::Span(Box::new(make()));
+        if self.sender.try_send(message).is_err() {
+            self.spans.fetch_sub(1, Ordering::Relaxed);
             self.metrics.dropped();
         }
     }
@@ -109,7 +112,7 @@ impl Queue {
 
 // === impl Sender ===
 
-impl<E: SpanExporter> Sender<E> {
+impl<F: FnMut(Vec<SpanData>) -> Sent> Sender<F> {
     /// Sends spans as they come, until there will be no more.
     fn run(mut self, receiver: &Receiver<Message>) {
         let mut until = Instant::now() + LINGER;
@@ -145,36 +148,26 @@ impl<E: SpanExporter> Sender<E> {
             return;
         }
         let batch = std::mem::take(&mut self.batch);
-        let sent = finished(self.exporter.export(batch));
+        // A panic in one of the crates, which the log tells, costs these spans and not all that come later.
+        let sent = catch_unwind(AssertUnwindSafe(|| (self.export)(batch)));
         self.spans.fetch_sub(count, Ordering::Relaxed);
-        self.note(count, sent);
+        self.note(count, sent.unwrap_or_else(|_| Sent::panicked(count)));
     }
 
-    fn note(&mut self, count: usize, sent: OTelSdkResult) {
-        match sent {
-            Ok(()) => {
-                self.metrics.exported(count);
+    fn note(&mut self, count: usize, Sent { lost, problem }: Sent) {
+        self.metrics.exported(count - lost);
+        self.metrics.failed(lost);
+        match problem {
+            Some(error) if self.refused.is_to_be_told() => {
+                warn!(%error, "the collector does not take spans; they are lost and counted until it does");
+            }
+            Some(_) => {}
+            None => {
                 if self.refused.has_ended() {
                     info!("the collector takes spans again");
                 }
             }
-            Err(error) => {
-                self.metrics.failed(count);
-                if self.refused.is_to_be_told() {
-                    warn!(%error, "the collector does not take spans; they are lost and counted until it does");
-                }
-            }
         }
-    }
-}
-
-/// Runs the future of an exporter whose client blocks, so that it never has to wait.
-fn finished(export: impl Future<Output = OTelSdkResult>) -> OTelSdkResult {
-    match pin!(export).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(result) => result,
-        Poll::Pending => Err(OTelSdkError::InternalFailure(
-            "the exporter waits for something".to_owned(),
-        )),
     }
 }
 
@@ -184,24 +177,7 @@ mod tests {
     use crate::access_log::Entry;
     use crate::metrics::Metrics;
     use crate::traces::{Span, TraceContext, span_data};
-    use parking_lot::Mutex;
-    use std::sync::mpsc::Sender;
-
-    /// Tells of each message, and waits before it is sent until it may be.
-    #[derive(Debug)]
-    struct Slow {
-        begun: Sender<usize>,
-        may_end: Mutex<Receiver<()>>,
-    }
-
-    impl SpanExporter for Slow {
-        async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-            self.begun.send(batch.len()).expect("the test is there");
-            // An error is the end of the test, after which nothing waits.
-            let _ = self.may_end.lock().recv();
-            Ok(())
-        }
-    }
+    use std::sync::mpsc::channel;
 
     fn span() -> SpanData {
         let context =
@@ -224,13 +200,15 @@ mod tests {
     #[test]
     fn spans_that_do_not_fit_are_dropped_and_counted() {
         let metrics = Metrics::new().expect("metrics");
-        let (begun, is_begun) = std::sync::mpsc::channel();
-        let (end, may_end) = std::sync::mpsc::channel();
-        let exporter = Slow {
-            begun,
-            may_end: Mutex::new(may_end),
+        let (begun, is_begun) = channel();
+        let (end, may_end) = channel();
+        let export = move |batch: Vec<SpanData>| {
+            begun.send(batch.len()).expect("the test is there");
+            // An error is the end of the test, after which nothing waits.
+            let _ = may_end.recv();
+            Sent::default()
         };
-        let queue = Queue::start(exporter, metrics.traces().clone()).expect("a thread");
+        let queue = Queue::start(export, metrics.traces().clone()).expect("a thread");
         // While the first message is sent, it and what waits are as many as there may be.
         for _ in 0..MAX_SPANS + 3 {
             queue.push(span);
@@ -251,5 +229,30 @@ mod tests {
             (count(&metrics, "dropped"), count(&metrics, "failed")),
             (3, 0)
         );
+    }
+
+    #[test]
+    fn spans_that_the_collector_refuses_or_that_cause_a_panic_are_failed_and_the_next_are_sent() {
+        let metrics = Metrics::new().expect("metrics");
+        let mut messages = 0;
+        let export = move |batch: Vec<SpanData>| {
+            messages += 1;
+            match messages {
+                1 => Sent {
+                    lost: 1,
+                    problem: Some("it is full".to_owned()),
+                },
+                2 => panic!("as a test wants it, of {} spans", batch.len()),
+                _ => Sent::default(),
+            }
+        };
+        let queue = Queue::start(export, metrics.traces().clone()).expect("a thread");
+        for (pushed, exported, failed) in [(3, 2, 1), (2, 2, 3), (1, 3, 3)] {
+            (0..pushed).for_each(|_| queue.push(span));
+            queue.flush(Duration::from_secs(10));
+            let counted = (count(&metrics, "exported"), count(&metrics, "failed"));
+            assert_eq!(counted, (exported, failed));
+            assert_eq!(queue.spans.load(Ordering::Relaxed), 0);
+        }
     }
 }

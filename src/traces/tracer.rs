@@ -1,6 +1,6 @@
 //! The way of a request's span: from the decision whether it is sampled to the queue.
 
-use super::otlp::exporter;
+use super::otlp::Collector;
 use super::queue::Queue;
 use super::{Span, span_data};
 use crate::access_log::Entry;
@@ -41,10 +41,10 @@ impl Traces {
         if let Some(previous) = previous.filter(|previous| previous.0.config == config) {
             return Ok(previous.clone());
         }
-        let exporter = exporter(&config)?;
+        let collector = Collector::of(&config)?;
         Ok(Self(Arc::new(Tracer {
             sampler: Sampler::TraceIdRatioBased(config.sample_ratio),
-            queue: Queue::start(exporter, metrics.clone())?,
+            queue: Queue::start(move |spans| collector.send(spans), metrics.clone())?,
             config,
         })))
     }

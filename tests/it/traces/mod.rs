@@ -1,5 +1,7 @@
 //! Traces of a running gateway, as its upstreams and a collector see them.
 
+mod environment;
+mod failures;
 mod otlp;
 
 use crate::support::{
