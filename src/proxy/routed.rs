@@ -293,7 +293,7 @@ impl<'a> Routed<'a> {
         let traces = self.snapshot.traces.as_ref()?;
         // Told from the others at once: most requests are preflights that the gateway answers.
         let is_forwarded = self.tells_id() && matches!(self.step(), Step::Forward(_));
-        is_forwarded.then(|| traces.begin(self.facts.fields))?
+        is_forwarded.then(|| traces.begin(self.facts.fields, self.own_scheme()))?
     }
 
     /// Whether the client or an upstream is told the request's id. Scripts can't read the answer to a preflight.

@@ -18,7 +18,7 @@ impl Traces {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    pub(crate) fn begin(&self, _: &dyn RequestFields) -> Option<Span> {
+    pub(crate) fn begin(&self, _: &dyn RequestFields, _: &'static str) -> Option<Span> {
         match *self {}
     }
 

@@ -3,6 +3,10 @@
 use super::context::{SAMPLED, Span, TRACEPARENT, TraceContext};
 use crate::routing::{RequestFields, single_line};
 
+/// The flags that have a meaning: sampled, and random, which is about the trace's id. The others are sent as 0:
+/// <https://www.w3.org/TR/trace-context-2/#other-flags>.
+const KNOWN_FLAGS: u8 = SAMPLED | 2;
+
 // === impl Span ===
 
 impl Span {
@@ -10,14 +14,20 @@ impl Span {
     /// came if it is not; where none is stated, one begins, and `samples` decides.
     pub(crate) fn begin(
         fields: &dyn RequestFields,
+        scheme: &'static str,
         samples: impl FnOnce(u128) -> bool,
     ) -> Option<Self> {
         let span_id = fastrand::u64(1..);
         let stated = single_line(fields, TRACEPARENT, TraceContext::parse).flatten();
         match stated {
             Some(parent) if parent.is_sampled() => Some(Self {
-                context: TraceContext { span_id, ..parent },
+                context: TraceContext {
+                    span_id,
+                    flags: parent.flags & KNOWN_FLAGS,
+                    ..parent
+                },
                 parent: Some(parent.span_id),
+                scheme,
             }),
             Some(_) => None,
             None => {
@@ -31,6 +41,7 @@ impl Span {
                 Some(Self {
                     context,
                     parent: None,
+                    scheme,
                 })
             }
         }
@@ -49,7 +60,7 @@ mod tests {
         for line in lines {
             fields.append(TRACEPARENT, HeaderValue::from_static(line));
         }
-        Span::begin(&fields, |_| is_sampled)
+        Span::begin(&fields, "http", |_| is_sampled)
     }
 
     #[test]
@@ -66,6 +77,12 @@ mod tests {
             span.context.trace_id_text(&mut [0; 32]),
             &told.as_bytes()[TraceContext::TRACE_ID]
         );
+        // Flags without a meaning are not told on.
+        let flags = |flags: &str| SAMPLED_PARENT.replace("-01", flags).leak() as &str;
+        for (stated, told) in [("-03", 3), ("-ff", 3), ("-05", 1)] {
+            let span = begun(&[flags(stated)], false).expect("the parent is sampled");
+            assert_eq!(span.context.flags, told, "{stated}");
+        }
         // What is not sampled goes on untouched.
         let unsampled = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
         assert_eq!(begun(&[unsampled], true), None);

@@ -27,6 +27,8 @@ pub(crate) struct Span {
     pub context: TraceContext,
     /// The span that the client has told of; `None` where the trace begins here.
     pub parent: Option<u64>,
+    /// The scheme of the URL that the client asked for.
+    pub scheme: &'static str,
 }
 
 // === impl TraceContext ===

@@ -185,6 +185,7 @@ mod tests {
         let span = Span {
             context: context.expect("valid"),
             parent: None,
+            scheme: "http",
         };
         span_data::of(&span, &Entry::default())
     }

@@ -16,7 +16,11 @@ const METHODS: [&str; 8] = [
 
 /// Makes the span of a request.
 pub(super) fn of(span: &Span, entry: &Entry<'_>) -> SpanData {
-    let Span { context, parent } = span;
+    let Span {
+        context,
+        parent,
+        scheme,
+    } = *span;
     let start = UNIX_EPOCH + entry.time;
     let method = known_method(entry);
     let error = error_type(entry);
@@ -34,7 +38,7 @@ pub(super) fn of(span: &Span, entry: &Entry<'_>) -> SpanData {
         name: format!("{} {}", method.unwrap_or("HTTP"), entry.route).into(),
         start_time: start,
         end_time: start + entry.duration,
-        attributes: attributes(entry, method, error.as_deref()),
+        attributes: attributes(entry, scheme, method, error.as_deref()),
         dropped_attributes_count: 0,
         events: SpanEvents::default(),
         links: SpanLinks::default(),
@@ -64,6 +68,7 @@ fn error_type(entry: &Entry<'_>) -> Option<String> {
 
 fn attributes(
     entry: &Entry<'_>,
+    scheme: &'static str,
     method: Option<&'static str>,
     error: Option<&str>,
 ) -> Vec<KeyValue> {
@@ -79,11 +84,6 @@ fn attributes(
         add("http.request.method_original", entry.method.map(text));
     }
     add("url.path", entry.path.map(text));
-    let scheme = if entry.tls_version.is_some() {
-        "https"
-    } else {
-        "http"
-    };
     add("url.scheme", Some(scheme.into()));
     if let Some(authority) = entry.host {
         let authority = String::from_utf8_lossy(bounded(authority));

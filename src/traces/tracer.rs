@@ -50,8 +50,8 @@ impl Traces {
     }
 
     /// Begins the span of a request with these fields; `None` if its trace goes on without one.
-    pub(crate) fn begin(&self, fields: &dyn RequestFields) -> Option<Span> {
-        Span::begin(fields, |trace_id| self.samples(trace_id.into()))
+    pub(crate) fn begin(&self, fields: &dyn RequestFields, scheme: &'static str) -> Option<Span> {
+        Span::begin(fields, scheme, |trace_id| self.samples(trace_id.into()))
     }
 
     /// Whether a trace that begins here is sampled.

@@ -5,8 +5,8 @@ mod failures;
 mod otlp;
 
 use crate::support::{
-    Answer, Authority, Client, Folder, Gateway, Http2Client, Received, Refusing, Response,
-    TlsClient, Upstream, WITH_LANE, WITHOUT_LANE, run,
+    Answer, Authority, Client, Folder, Gateway, Http2Client, PATIENCE, Received, Refusing,
+    Response, TlsClient, Upstream, WITH_LANE, WITHOUT_LANE, run,
 };
 use otlp::{Arrived, collector, spans};
 use std::net::SocketAddr;
@@ -298,4 +298,44 @@ fn hostile_bytes_are_shown_and_bounded() {
     let agent = spans(&collector, 1)[0].attributes["user_agent.original"].clone();
     let expected = format!("\u{fffd}{}", "x".repeat(511));
     assert_eq!(agent, expected);
+}
+
+#[test]
+fn a_client_that_has_gone_is_an_error_of_its_span() {
+    let (collector, upstream) = (collector(), Upstream::start(Answer(Vec::new())));
+    let gateway = Gateway::start(&configuration(&traces(collector.address, "1"), &upstream));
+    let mut client = Client::connect(gateway.address);
+    client.write(b"GET /books HTTP/1.1\r\nHost: a\r\n\r\n");
+    let started = Instant::now();
+    while upstream.received().is_empty() {
+        assert!(
+            started.elapsed() < PATIENCE,
+            "it does not reach the upstream"
+        );
+        std::thread::yield_now();
+    }
+    client.reset();
+    let span = spans(&collector, 1).remove(0);
+    assert!(span.is_error);
+    assert_eq!(attribute(&span, "error.type"), "client_gone");
+    assert_eq!(span.attributes.get("http.response.status_code"), None);
+}
+
+#[test]
+fn a_trusted_proxy_says_who_the_client_is_and_which_scheme_it_asked_for() {
+    let (collector, upstream) = (collector(), Upstream::start(Answer::ok()));
+    let text = configuration(&traces(collector.address, "1"), &upstream);
+    let more = "X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https\r\n";
+    for (trusted, client, scheme) in [
+        ("trusted_proxies: [127.0.0.1]\n", "192.0.2.7", "https"),
+        ("", "127.0.0.1", "http"),
+    ] {
+        let gateway = Gateway::start(&format!("{trusted}{text}"));
+        assert_eq!(ask(&gateway, "GET /books", more).status, 200);
+        gateway.drain();
+        let span = spans(&collector, collector.received().len()).pop();
+        let span = span.expect("the drain has waited for it");
+        assert_eq!(attribute(&span, "client.address"), client);
+        assert_eq!(attribute(&span, "url.scheme"), scheme);
+    }
 }
