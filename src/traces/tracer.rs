@@ -38,7 +38,7 @@ impl Traces {
         metrics: &TraceMetrics,
         previous: Option<&Self>,
     ) -> io::Result<Self> {
-        if let Some(previous) = previous.filter(|previous| previous.0.config == config) {
+        if let Some(previous) = previous.filter(|previous| previous.0.config.is_same(&config)) {
             return Ok(previous.clone());
         }
         let collector = Collector::of(&config)?;
@@ -71,5 +71,42 @@ impl Traces {
     /// Waits, for a while, until the collector has all spans.
     pub fn flush(&self) {
         self.0.queue.flush(FLUSH_TIMEOUT);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Place;
+    use crate::metrics::Metrics;
+
+    #[test]
+    fn the_same_traces_go_on_wherever_they_stand_in_the_file() {
+        let metrics = Metrics::new().expect("metrics");
+        let metrics = metrics.traces();
+        let config = |endpoint: &str, sample_ratio, line| config::Traces {
+            endpoint: endpoint.to_owned(),
+            sample_ratio,
+            service_name: "corsgate".to_owned(),
+            place: Some(Place { line, column: 1 }),
+        };
+        let (here, there) = (
+            "http://127.0.0.1:1/v1/traces",
+            "http://127.0.0.1:2/v1/traces",
+        );
+        let first = Traces::open(config(here, 0.5, 1), metrics, None).expect("a thread");
+        for (next, goes_on) in [
+            (config(here, 0.5, 7), true),
+            (config(here, 0.6, 1), false),
+            (config(there, 0.5, 1), false),
+        ] {
+            let next = Traces::open(next, metrics, Some(&first)).expect("a thread");
+            assert_eq!(
+                Arc::ptr_eq(&first.0, &next.0),
+                goes_on,
+                "{:?}",
+                next.0.config
+            );
+        }
     }
 }

@@ -3,7 +3,7 @@
 use crate::config::error::Place;
 
 /// The spans of forwarded requests.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Traces {
     /// The URL that spans are sent to, by OTLP over HTTP.
     pub endpoint: String,
@@ -12,4 +12,21 @@ pub struct Traces {
     pub service_name: String,
     /// The place of the endpoint in the file.
     pub place: Option<Place>,
+}
+
+// === impl Traces ===
+
+impl Traces {
+    /// Whether spans go the same way, wherever the two stand in their files.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let Self {
+            endpoint,
+            sample_ratio,
+            service_name,
+            place: _,
+        } = self;
+        *endpoint == other.endpoint
+            && *sample_ratio == other.sample_ratio
+            && *service_name == other.service_name
+    }
 }
