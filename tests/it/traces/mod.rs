@@ -3,6 +3,7 @@
 mod environment;
 mod failures;
 mod otlp;
+mod rotel;
 
 use crate::support::{
     Answer, Authority, Client, Folder, Gateway, Http2Client, PATIENCE, Received, Refusing,

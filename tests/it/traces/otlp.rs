@@ -2,8 +2,10 @@
 //! <https://github.com/open-telemetry/opentelemetry-proto>.
 
 use crate::support::{Answer, PATIENCE, Received, Upstream};
+use flate2::read::GzDecoder;
 use prost::Message;
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::time::Instant;
 
 #[derive(Clone, PartialEq, Message)]
@@ -115,7 +117,16 @@ pub(super) fn spans(collector: &Upstream, count: usize) -> Vec<Arrived> {
 }
 
 fn decode(message: &Received) -> Vec<Arrived> {
-    let request = ExportTraceServiceRequest::decode(message.body.as_slice()).expect("OTLP");
+    let body = match message.get("content-encoding").as_deref() {
+        Some("gzip") => {
+            let mut body = Vec::new();
+            let mut reader = GzDecoder::new(message.body.as_slice());
+            reader.read_to_end(&mut body).expect("gzip");
+            body
+        }
+        _ => message.body.clone(),
+    };
+    let request = ExportTraceServiceRequest::decode(body.as_slice()).expect("OTLP");
     let mut arrived = Vec::new();
     for of_resource in request.resource_spans {
         let resource = texts(of_resource.resource.unwrap_or_default().attributes);
