@@ -8,7 +8,7 @@ use corsgate::cors::{
     AsWritten, CorsRequest, Dangers, Decision, FieldName, FieldValue, ListSpec, LiteralPattern,
     NameList, OnRejectedPreflight, OriginPattern, OtherOptionsRequests, Policy, PolicyList,
     PolicySpec, PreflightAnswer, PreflightDecision, PreflightStatus, Reason, RegexPattern,
-    Rejection, ResponseFields, Rule, UpstreamCorsHeaders, VerbatimList, WrittenAnswer, decide,
+    Rejection, Rule, UpstreamCorsHeaders, VerbatimList, WrittenAnswer, decide,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use std::sync::Arc;
@@ -493,26 +493,6 @@ fn borrowed(request: &Request) -> CorsRequest<'_> {
     }
 }
 
-struct Response(HeaderMap);
-
-impl ResponseFields for Response {
-    fn map(&self) -> &HeaderMap {
-        &self.0
-    }
-
-    fn set(&mut self, name: &'static str, value: HeaderValue) {
-        self.0.insert(name_of(name), value);
-    }
-
-    fn remove(&mut self, name: &HeaderName) {
-        self.0.remove(name);
-    }
-}
-
-fn name_of(name: &'static str) -> HeaderName {
-    HeaderName::from_bytes(name.as_bytes()).expect("a field's name")
-}
-
 /// The engine's answer, in the twin's terms.
 fn answer(rule: &Rule, request: &CorsRequest<'_>, upstream: &HeaderMap) -> Answer {
     let decision = decide(rule, request);
@@ -560,13 +540,12 @@ fn after_plan(
     decision: &Decision<'_>,
     rule: &Rule,
     request: &CorsRequest<'_>,
-    before: HeaderMap,
+    mut before: HeaderMap,
 ) -> HeaderMap {
     let origin = request.origin.one();
     let origin = origin.and_then(|origin| HeaderValue::from_bytes(origin).ok());
-    let mut response = Response(before);
-    rule.edit(decision.plan(), origin.as_ref(), &mut response);
-    response.0
+    rule.edit(decision.plan(), origin.as_ref(), &mut before);
+    before
 }
 
 fn answered(answer: &PreflightAnswer<'_>) -> HeaderMap {

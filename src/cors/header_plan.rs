@@ -7,13 +7,14 @@
 //! <https://fetch.spec.whatwg.org/#cors-protocol-and-http-caches>.
 
 use super::fetch_lists::ACCESS_CONTROL;
+use super::message_fields::MessageFields;
 use super::origins::origin::Origin;
 use super::outcome::Reason;
 use super::policy::{Policy, UpstreamCorsHeaders};
 use super::policy_list::PolicyIndex;
 use super::response_fields::{FieldName, FieldValue, VarySet};
 use super::rule::Rule;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderName, HeaderValue, header};
 
 /// The part of a decision that the response's headers depend on. Small and free of borrows, so that
 /// it can wait in a request's context until the response is there.
@@ -44,14 +45,6 @@ pub enum HeaderPlan {
     },
 }
 
-/// A response whose fields can be edited: pingora's header, or a plain map.
-pub trait ResponseFields {
-    fn map(&self) -> &HeaderMap;
-    /// Replaces all lines of `name`.
-    fn set(&mut self, name: &'static str, value: HeaderValue);
-    fn remove(&mut self, name: &HeaderName);
-}
-
 // === impl Rule ===
 
 impl Rule {
@@ -61,7 +54,7 @@ impl Rule {
         &self,
         plan: HeaderPlan,
         origin: Option<&HeaderValue>,
-        response: &mut impl ResponseFields,
+        response: &mut impl MessageFields,
     ) {
         let upstream = self.upstream_cors_headers(plan);
         if let Some(upstream) = upstream {
@@ -75,9 +68,8 @@ impl Rule {
             response.set(FieldName::Reason.as_str(), value);
         }
         let allows_one = || {
-            let name = header::ACCESS_CONTROL_ALLOW_ORIGIN;
-            let mut lines = response.map().get_all(name).iter();
-            lines.any(|value| value != "*")
+            let name = &header::ACCESS_CONTROL_ALLOW_ORIGIN;
+            response.any_line(name, |value| value != b"*")
         };
         let vary = match self.vary(plan) {
             // The upstream may have named one origin where our `*` is the same for all.
@@ -176,7 +168,7 @@ impl HeaderPlan {
 }
 
 /// Adds the fields that let an allowed origin read `response`.
-fn grant(policy: &Policy, origin: Option<&HeaderValue>, response: &mut impl ResponseFields) {
+fn grant(policy: &Policy, origin: Option<&HeaderValue>, response: &mut impl MessageFields) {
     let mut allows_ours = false;
     for (name, value) in policy.actual_fields() {
         let value = match value {
@@ -186,7 +178,7 @@ fn grant(policy: &Policy, origin: Option<&HeaderValue>, response: &mut impl Resp
                 None => return,
             },
         };
-        let theirs = response.map().get(header::ACCESS_CONTROL_ALLOW_ORIGIN);
+        let theirs = response.first(&header::ACCESS_CONTROL_ALLOW_ORIGIN);
         // Credentials are allowed for our origin only, never for one that the upstream named. Only
         // `fill` leaves upstream fields in place up to here.
         match (name, theirs) {
@@ -195,15 +187,15 @@ fn grant(policy: &Policy, origin: Option<&HeaderValue>, response: &mut impl Resp
                 response.set(name.as_str(), value.clone());
                 allows_ours = true;
             }
-            (FieldName::AllowOrigin, Some(theirs)) => allows_ours = theirs == value,
+            (FieldName::AllowOrigin, Some(theirs)) => allows_ours = theirs == value.as_bytes(),
             (FieldName::AllowCredentials, _) if !allows_ours => {}
             _ => set_missing(*name, value.clone(), response),
         }
     }
 }
 
-fn set_missing(name: FieldName, value: HeaderValue, response: &mut impl ResponseFields) {
-    if !response.map().contains_key(name.as_str()) {
+fn set_missing(name: FieldName, value: HeaderValue, response: &mut impl MessageFields) {
+    if !response.has(&HeaderName::from(name)) {
         response.set(name.as_str(), value);
     }
 }
@@ -214,7 +206,7 @@ fn strip(
     upstream: UpstreamCorsHeaders,
     is_granted: bool,
     origin: Option<&HeaderValue>,
-    response: &mut impl ResponseFields,
+    response: &mut impl MessageFields,
 ) {
     let keeps = match upstream {
         UpstreamCorsHeaders::Strip => false,
@@ -222,21 +214,18 @@ fn strip(
         UpstreamCorsHeaders::Fill => true,
     };
     let is_usable = || {
-        let lines = response.map().get_all(header::ACCESS_CONTROL_ALLOW_ORIGIN);
-        let mut lines = lines.iter();
-        match (lines.next(), lines.next()) {
-            (None, _) => true,
-            (Some(value), None) => Some(value) == origin || can_allow_a_page(value.as_bytes()),
+        let name = &header::ACCESS_CONTROL_ALLOW_ORIGIN;
+        let is_origin = |value| origin.is_some_and(|origin| origin.as_bytes() == value);
+        match response.only(name) {
+            Some(value) => is_origin(value) || can_allow_a_page(value),
             // A browser refuses several values, even if they are equal.
-            (Some(_), Some(_)) => false,
+            None => !response.has(name),
         }
     };
     if keeps && is_usable() {
         return;
     }
-    while let Some(name) = next_cors_field(response.map()) {
-        response.remove(&name);
-    }
+    response.remove_where(|_, name| is_cors_field(name));
 }
 
 /// Whether some browser's page can be allowed by this Access-Control-Allow-Origin: `*`, `null`, or one
@@ -250,14 +239,13 @@ fn can_allow_a_page(value: &[u8]) -> bool {
         }
 }
 
-fn next_cors_field(map: &HeaderMap) -> Option<HeaderName> {
-    map.keys()
-        .find(|name| name.as_str().starts_with(ACCESS_CONTROL))
-        .cloned()
+fn is_cors_field(name: &str) -> bool {
+    let start = name.as_bytes().get(..ACCESS_CONTROL.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(ACCESS_CONTROL.as_bytes()))
 }
 
 /// Merges `vary` into the response's Vary, token by token: the upstream's own tokens must survive.
-fn merge_vary(vary: VarySet, response: &mut impl ResponseFields) {
+fn merge_vary(vary: VarySet, response: &mut impl MessageFields) {
     if vary != VarySet::Nothing {
         let whole = || HeaderValue::from_static(vary.as_str());
         merge_names(vary.names().iter().copied(), whole, response);
@@ -265,13 +253,13 @@ fn merge_vary(vary: VarySet, response: &mut impl ResponseFields) {
 }
 
 /// Merges the names in `vary`, which is the value of a Vary, into the response's.
-pub fn add_vary(vary: &HeaderValue, response: &mut impl ResponseFields) {
+pub fn add_vary(vary: &HeaderValue, response: &mut impl MessageFields) {
     merge_names(names_of(vary), || vary.clone(), response);
 }
 
 /// Returns the value that has the names of both; `vary` comes first.
 pub fn joined_vary(vary: &HeaderValue, more: &HeaderValue) -> HeaderValue {
-    let joined = joined(|| std::iter::once(vary), names_of(more));
+    let joined = joined(|each| each(vary.as_bytes()), names_of(more));
     joined.unwrap_or_else(|| vary.clone())
 }
 
@@ -284,10 +272,10 @@ fn names_of(vary: &HeaderValue) -> impl Iterator<Item = &str> + Clone {
 fn merge_names<'n>(
     names: impl Iterator<Item = &'n str> + Clone,
     whole: impl FnOnce() -> HeaderValue,
-    response: &mut impl ResponseFields,
+    response: &mut impl MessageFields,
 ) {
-    let value = match response.map().contains_key(header::VARY) {
-        true => joined(|| response.map().get_all(header::VARY).iter(), names),
+    let value = match response.has(&header::VARY) {
+        true => joined(|each| response.for_each_line(&header::VARY, each), names),
         false => Some(whole()),
     };
     if let Some(value) = value {
@@ -297,15 +285,17 @@ fn merge_names<'n>(
 
 /// Returns the lines of a Vary as one, and behind them the names that are missing; `None` if none is.
 /// This allocates only if there is a Vary already.
-fn joined<'l, 'n, L: Iterator<Item = &'l HeaderValue>>(
-    lines: impl Fn() -> L,
+fn joined<'l, 'n>(
+    lines: impl Fn(&mut dyn FnMut(&'l [u8])),
     names: impl Iterator<Item = &'n str> + Clone,
 ) -> Option<HeaderValue> {
-    let lines = || lines().map(HeaderValue::as_bytes);
     let has = |name: &str| {
-        let tokens = lines().flat_map(|line| line.split(|&byte| byte == b','));
-        let mut tokens = tokens.map(<[u8]>::trim_ascii);
-        tokens.any(|token| token.eq_ignore_ascii_case(name.as_bytes()))
+        let mut has = false;
+        lines(&mut |line| {
+            let mut tokens = line.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+            has = has || tokens.any(|token| token.eq_ignore_ascii_case(name.as_bytes()));
+        });
+        has
     };
     if has("*") || names.clone().all(has) {
         return None;
@@ -317,28 +307,12 @@ fn joined<'l, 'n, L: Iterator<Item = &'l HeaderValue>>(
         }
         value.extend_from_slice(part);
     };
-    let kept = lines().filter(|line| !line.trim_ascii().is_empty());
-    kept.for_each(&mut add);
+    lines(&mut |line| {
+        if !line.trim_ascii().is_empty() {
+            add(line);
+        }
+    });
     let missing = names.filter(|name| !has(name)).map(str::as_bytes);
     missing.for_each(add);
     HeaderValue::try_from(value).ok()
-}
-
-// === impl ResponseFields ===
-
-impl ResponseFields for HeaderMap {
-    fn map(&self) -> &HeaderMap {
-        self
-    }
-
-    fn set(&mut self, name: &'static str, value: HeaderValue) {
-        // The names are the constants of `FieldName`, which are header names.
-        if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
-            self.insert(name, value);
-        }
-    }
-
-    fn remove(&mut self, name: &HeaderName) {
-        self.remove(name);
-    }
 }

@@ -40,6 +40,7 @@ mod explain;
 mod fetch_lists;
 mod header_plan;
 mod lookalikes;
+mod message_fields;
 mod near_miss;
 mod origins;
 mod outcome;
@@ -59,8 +60,9 @@ pub use fetch_lists::{
     HEADERS_FORBIDDEN_BUT_HARMLESS, NORMALIZED_METHODS, is_cors_response_field,
     is_forbidden_method, is_forbidden_request_header, is_token,
 };
-pub use header_plan::{HeaderPlan, ResponseFields, add_vary, joined_vary};
+pub use header_plan::{HeaderPlan, add_vary, joined_vary};
 pub use lookalikes::{Probe, ProbeKind, probes, registrable_domain};
+pub use message_fields::{MessageFields, each_in_map, each_line_in_map};
 pub use near_miss::OPAQUE_ORIGINS;
 pub use origins::literal::{LiteralError, LiteralErrorKind, LiteralPattern};
 pub use origins::matcher::{MatcherError, OriginMatcher, PatternId, PatternRef};

@@ -78,8 +78,8 @@ impl<'a> CorsRequest<'a> {
             ..Self::default()
         };
         if request.origin != SingleValue::Absent {
-            request.is_websocket =
-                method == http::Method::GET && names_websocket(headers.get(header::UPGRADE));
+            request.is_websocket = method == http::Method::GET
+                && names_websocket(headers.get(header::UPGRADE).map(HeaderValue::as_bytes));
         }
         if method == http::Method::OPTIONS {
             request.request_method = lines(header::ACCESS_CONTROL_REQUEST_METHOD).collect();
@@ -247,8 +247,8 @@ impl<'a> FieldLines<'a> {
 }
 
 /// Whether an Upgrade field's line names WebSockets and nothing else.
-pub fn names_websocket(protocol: Option<&HeaderValue>) -> bool {
-    protocol.is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket"))
+pub fn names_websocket(protocol: Option<&[u8]>) -> bool {
+    protocol.is_some_and(|protocol| protocol.eq_ignore_ascii_case(b"websocket"))
 }
 
 /// Removes optional white space from both ends: RFC 9110 §5.6.3.

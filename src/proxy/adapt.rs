@@ -1,56 +1,62 @@
 //! Makes of a request one that every upstream reads the same way, and of a response one that the client's
 //! version of HTTP has.
 
+use crate::cors::MessageFields;
 use async_trait::async_trait;
-use http::{HeaderValue, Version, header};
+use http::{Version, header};
 use once_cell::sync::Lazy;
 use pingora_core::Result;
 use pingora_core::modules::http::{HttpModule, HttpModuleBuilder, HttpModules, Module};
-use pingora_http::{RequestHeader, ResponseHeader};
+use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 use std::any::Any;
 
-/// Edits a request to the upstream, which came in this version.
-pub(super) fn request(version: Version, upstream: &mut RequestHeader) -> Result<()> {
+/// Edits the fields of a request to the upstream, which came in this version.
+pub(super) fn request(version: Version, upstream: &mut impl MessageFields) {
     // pingora passes no trailers of requests on.
-    upstream.remove_header(&header::TRAILER);
+    upstream.remove(&header::TRAILER);
     if version == Version::HTTP_10 {
         // RFC 9110 §10.1.1: it can't expect a 100.
-        upstream.remove_header(&header::EXPECT);
+        upstream.remove(&header::EXPECT);
     }
-    join_cookies(upstream)?;
-    write_length(upstream)
+    join_cookies(upstream);
+    write_length(upstream);
 }
 
 /// Joins the lines of Cookie, of which HTTP/2 may have several, to the one that HTTP/1 has: RFC 9113
 /// §8.2.3.
-fn join_cookies(upstream: &mut RequestHeader) -> Result<()> {
-    let lines = upstream.headers.get_all(header::COOKIE);
-    if lines.iter().nth(1).is_none() {
-        return Ok(());
+fn join_cookies(upstream: &mut impl MessageFields) {
+    let mut lines = 0;
+    upstream.for_each_line(&header::COOKIE, |_| lines += 1);
+    if lines < 2 {
+        return;
     }
-    let crumbs: Vec<&[u8]> = lines.iter().map(HeaderValue::as_bytes).collect();
+    let mut crumbs = Vec::with_capacity(lines);
+    upstream.for_each_line(&header::COOKIE, |line| crumbs.push(line));
     let cookie = crumbs.join(b"; ".as_slice());
-    upstream.insert_header("Cookie", cookie)
+    upstream.set_text("Cookie", &cookie);
 }
 
 /// Writes Content-Length without zeros in front, which make it octal to some readers.
-fn write_length(upstream: &mut RequestHeader) -> Result<()> {
-    let length = upstream.headers.get(header::CONTENT_LENGTH);
-    let Some(digits @ [b'0', _, ..]) = length.map(HeaderValue::as_bytes) else {
-        return Ok(());
+fn write_length(upstream: &mut impl MessageFields) {
+    let Some(digits @ [b'0', _, ..]) = upstream.first(&header::CONTENT_LENGTH) else {
+        return;
     };
     let first = digits.iter().position(|&digit| digit != b'0');
     let digits = digits[first.unwrap_or(digits.len() - 1)..].to_vec();
-    upstream.insert_header("Content-Length", digits)
+    upstream.set_text("Content-Length", &digits);
 }
 
-/// Edits a final response, which may have come by HTTP/2.
-pub(super) fn response(session: &mut Session, came_by_http2: bool, response: &mut ResponseHeader) {
-    // pingora passes trailers on from HTTP/2 to HTTP/2, and no others.
-    if !came_by_http2 || !session.as_downstream().is_http2() {
-        response.remove_header(&header::TRAILER);
+/// Edits the fields of a final response, which came in one version and goes on in another.
+pub(super) fn response(goes_by: Version, came_by: Version, response: &mut impl MessageFields) {
+    // Trailers are passed on from HTTP/2 to HTTP/2, and no others.
+    if (came_by, goes_by) != (Version::HTTP_2, Version::HTTP_2) {
+        response.remove(&header::TRAILER);
     }
+}
+
+/// Ends the connection of an HTTP/1.0 client with a response whose length is not stated.
+pub(super) fn end_where_unstated(session: &mut Session, response: &ResponseHeader) {
     let is_http1_0 = session.req_header().version == Version::HTTP_10;
     if is_http1_0 && !response.headers.contains_key(header::CONTENT_LENGTH) {
         // The connection's end is the body's.

@@ -2,6 +2,7 @@
 
 use crate::config::{ListenerTls, unix_time};
 use crate::tls::{Authorities, not_after};
+use once_cell::sync::OnceCell;
 use rustls::pki_types::CertificateDer;
 use rustls::{ProtocolVersion, ServerConnection};
 use std::net::IpAddr;
@@ -19,6 +20,8 @@ pub(crate) struct Client {
     /// The scheme that a trusted proxy in front states, of a request that is only explained: it has no field
     /// that says so.
     pub explained_scheme: Option<&'static str>,
+    /// The peer as text, once an upstream is told of it.
+    pub(in crate::proxy) peer_text: OnceCell<Box<str>>,
 }
 
 /// The way by which a client came.
@@ -82,12 +85,19 @@ impl Client {
                 version: "",
             }),
             explained_scheme: scheme,
+            peer_text: OnceCell::new(),
         }
     }
 
     /// Returns the client that the task serves. Outside of such a task it is one that is not known.
     pub(in crate::proxy) fn current() -> Arc<Self> {
         CURRENT.try_with(Arc::clone).unwrap_or_default()
+    }
+
+    /// Returns the peer's address as text; empty without one.
+    pub(in crate::proxy) fn peer_text(&self) -> &str {
+        let text = || self.peer.map(|peer| peer.to_string()).unwrap_or_default();
+        self.peer_text.get_or_init(|| text().into())
     }
 
     /// Returns the scheme of the connection.

@@ -1,7 +1,7 @@
 //! The facts about a request that decisions are made on, borrowed from wherever the request lies.
 
 use super::client::Client;
-use crate::cors::{CorsRequest, RequestKind};
+use crate::cors::{CorsRequest, MessageFields, RequestKind};
 use crate::framing::{Framing, FramingError, framing};
 use crate::routing::{PreflightMethod, RequestFields, RouteRequest, authority, normalized_path};
 use http::request::Parts;
@@ -61,9 +61,9 @@ pub(crate) fn cors_request(request: &Parts) -> CorsRequest<'_> {
 }
 
 /// Returns the length that a request states for its body, if it states one.
-pub(super) fn content_length(request: &Parts) -> Option<u64> {
-    let length = request.headers.get(header::CONTENT_LENGTH)?;
-    length.to_str().ok()?.parse().ok()
+pub(super) fn content_length(fields: &impl MessageFields) -> Option<u64> {
+    let length = fields.first(&header::CONTENT_LENGTH)?;
+    str::from_utf8(length).ok()?.parse().ok()
 }
 
 /// Whether a value begins or ends with a blank: RFC 9113 §8.2.1.

@@ -7,79 +7,76 @@ mod client_certificate;
 
 use super::client::Client;
 use super::snapshot::Snapshot;
-use crate::routing::{RequestFields, authority, is_authority, single_line};
+use crate::cors::MessageFields;
+use crate::routing::{RequestFields, is_authority, single_line};
 use crate::traces::{Span, TRACEPARENT, TRACESTATE};
-use http::{HeaderMap, HeaderName, Version};
+use http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
-use pingora_core::Result;
-use pingora_core::protocols::http::ServerSession;
-use pingora_http::RequestHeader;
 use std::net::{IpAddr, SocketAddr};
 
-const FOR: &str = "x-forwarded-for";
-const PROTO: &str = "x-forwarded-proto";
-const HOST: &str = "x-forwarded-host";
-const PORT: &str = "x-forwarded-port";
-const REAL_IP: &str = "x-real-ip";
+static FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+static PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+static HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+static PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+static REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+static STATE: HeaderName = HeaderName::from_static(TRACESTATE);
 
 /// Maximum number of addresses that are taken from X-Forwarded-For; those before them are dropped.
 const MAX_PROXIES: usize = 32;
 
-/// Edits a request to the upstream: what it says about the client, and its target, which becomes a path.
+/// Edits what a request to the upstream says about its client, who asked for `host`.
 pub(super) fn forward(
-    session: &ServerSession,
+    host: &[u8],
     client: &Client,
     snapshot: &Snapshot,
-    upstream: &mut RequestHeader,
-) -> Result<()> {
-    let request = session.req_header();
+    upstream: &mut impl MessageFields,
+) {
     let trusted = snapshot.trusted_proxies.as_slice();
     let is_believed = client.peer.is_some_and(|peer| is_in(trusted, peer));
     remove_statements(is_believed, upstream);
-    client_certificate::forward(client, snapshot, upstream)?;
+    client_certificate::forward(client, snapshot, upstream);
     if let Some(peer) = client.peer {
-        let chain = forwarded_for(peer, &upstream.headers, trusted);
-        upstream.insert_header("X-Forwarded-For", chain)?;
+        match is_believed {
+            true => {
+                let chain = forwarded_for(peer, &Read(upstream), trusted);
+                upstream.set_text("X-Forwarded-For", chain.as_bytes());
+            }
+            false => upstream.set_text("X-Forwarded-For", client.peer_text().as_bytes()),
+        }
     }
-    if !upstream.headers.contains_key(PROTO) {
-        upstream.insert_header("X-Forwarded-Proto", client.scheme())?;
+    if !upstream.has(&PROTO) {
+        upstream.set(
+            "X-Forwarded-Proto",
+            HeaderValue::from_static(client.scheme()),
+        );
     }
-    let host = authority(&request.uri, &request.headers);
     if host.is_empty() {
         // An HTTP/1.0 client without a Host field. The upstream gets HTTP/1.1, which requires one.
-        upstream.insert_header("Host", "")?;
-    } else if !upstream.headers.contains_key(HOST) {
-        upstream.insert_header("X-Forwarded-Host", host)?;
+        upstream.set("Host", HeaderValue::from_static(""));
+    } else if !upstream.has(&HOST) {
+        upstream.set_text("X-Forwarded-Host", host);
     }
-    if request.version < Version::HTTP_2 && !request.raw_path().starts_with(b"/") {
-        // Absolute form is for proxies. pingora keeps it beside the URI, which has the path alone. Its
-        // authority equals Host, or pingora has refused the request.
-        upstream.set_uri(request.uri.clone());
-    }
-    Ok(())
 }
 
 /// Removes the statements about the client that the peer is not believed, or that make no sense.
-fn remove_statements(is_believed: bool, upstream: &mut RequestHeader) {
-    let fields = &upstream.headers;
-    let is_kept = |name: &HeaderName| {
+fn remove_statements(is_believed: bool, upstream: &mut impl MessageFields) {
+    upstream.remove_where(|fields, name| {
+        if !is_statement(name) {
+            return false;
+        }
+        let is = |known: &HeaderName| name.eq_ignore_ascii_case(known.as_str());
         // The addresses are read one by one, as far as they are believed.
-        let is_plain = spelled(name.as_str()).eq(name.as_str().bytes());
-        is_believed && (name == FOR || is_plain && is_sound(fields, name))
-    };
-    let statements = fields.keys().filter(|name| is_statement(name.as_str()));
-    // No allocation where there are none, as in most requests.
-    let removed: Vec<HeaderName> = statements.filter(|name| !is_kept(name)).cloned().collect();
-    for name in removed {
-        upstream.remove_header(&name);
-    }
+        let is_plain = spelled(name).eq(name.bytes().map(|byte| byte.to_ascii_lowercase()));
+        let is_kept = is_believed && (is(&FOR) || is_plain && is_sound(fields, name));
+        !is_kept
+    });
 }
 
 /// Returns the bytes of a field's name, in lower case, as CGI and the interfaces made after it tell names
 /// apart: to some of them, all that is not a letter or a digit is the same.
 fn spelled(name: &str) -> impl Iterator<Item = u8> {
     name.bytes().map(|byte| match byte.is_ascii_alphanumeric() {
-        true => byte,
+        true => byte.to_ascii_lowercase(),
         false => b'-',
     })
 }
@@ -87,30 +84,41 @@ fn spelled(name: &str) -> impl Iterator<Item = u8> {
 /// Whether a backend can take the field for a statement about the client.
 fn is_statement(name: &str) -> bool {
     let starts_with = |start: &str| spelled(name).take(start.len()).eq(start.bytes());
-    // Names are in lower case here.
-    starts_with("x-forwarded")
-        || spelled(name).eq("forwarded".bytes())
-        || spelled(name).eq(REAL_IP.bytes())
+    match name.as_bytes().first() {
+        Some(b'x' | b'X') => {
+            starts_with("x-forwarded") || spelled(name).eq(REAL_IP.as_str().bytes())
+        }
+        Some(b'f' | b'F') => spelled(name).eq("forwarded".bytes()),
+        _ => false,
+    }
 }
 
 /// Whether a statement of a trusted proxy has one value, and that makes sense.
-fn is_sound(fields: &HeaderMap, name: &HeaderName) -> bool {
-    let is_valid: fn(&str) -> bool = match name.as_str() {
-        PROTO => |scheme| stated_scheme(scheme.as_bytes()).is_some(),
-        HOST => |host| is_authority(host.as_bytes()) && !host.ends_with(':'),
-        PORT => |port| {
-            let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
-            is_number && port.parse::<u16>().is_ok_and(|port| port > 0)
-        },
-        REAL_IP => |address| address.parse::<IpAddr>().is_ok(),
-        // Forwarded, and names that only the proxy and the backend know.
-        _ => return true,
+fn is_sound(fields: &impl MessageFields, name: &str) -> bool {
+    let is = |known: &HeaderName| name.eq_ignore_ascii_case(known.as_str());
+    let is_valid = |value: &str| {
+        if is(&PROTO) {
+            stated_scheme(value.as_bytes()).is_some()
+        } else if is(&HOST) {
+            is_authority(value.as_bytes()) && !value.ends_with(':')
+        } else if is(&PORT) {
+            let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
+            is_number && value.parse::<u16>().is_ok_and(|port| port > 0)
+        } else {
+            value.parse::<IpAddr>().is_ok()
+        }
     };
-    let mut lines = fields.get_all(name).iter();
-    match (lines.next(), lines.next()) {
-        (Some(line), None) => line.to_str().is_ok_and(is_valid),
-        _ => false,
-    }
+    let Some(known) = [&PROTO, &HOST, &PORT, &REAL_IP]
+        .into_iter()
+        .find(|known| is(known))
+    else {
+        // Forwarded, and names that only the proxy and the backend know.
+        return true;
+    };
+    let only = fields
+        .only(known)
+        .and_then(|line| str::from_utf8(line).ok());
+    only.is_some_and(is_valid)
 }
 
 /// Returns the scheme of the URL that the client asked for, as a trusted proxy states it, or else as the
@@ -121,7 +129,7 @@ pub(super) fn scheme(
     trusted: &[IpNet],
 ) -> &'static str {
     let is_believed = client.peer.is_some_and(|peer| is_in(trusted, peer));
-    let stated = is_believed.then(|| single_line(fields, PROTO, stated_scheme));
+    let stated = is_believed.then(|| single_line(fields, PROTO.as_str(), stated_scheme));
     let stated = stated.flatten().flatten().or(client.explained_scheme);
     stated.unwrap_or(client.scheme())
 }
@@ -135,11 +143,31 @@ fn stated_scheme(value: &[u8]) -> Option<&'static str> {
     (is("http") || is("ws")).then_some("http")
 }
 
+/// The fields of a message as those of a request that is read.
+pub(super) struct Read<'f, F>(pub &'f F);
+
+impl<F: MessageFields> RequestFields for Read<'_, F> {
+    fn for_each(&self, each: &mut dyn FnMut(&[u8], &[u8])) {
+        self.0.for_each(|name, value| each(name.as_bytes(), value));
+    }
+
+    fn for_each_line_reversed(&self, name: &str, each: &mut dyn FnMut(&[u8]) -> bool) {
+        let mut lines = Vec::new();
+        self.0.for_each(|known, value| {
+            if known.eq_ignore_ascii_case(name) {
+                lines.push(value);
+            }
+        });
+        let mut lines = lines.into_iter().rev();
+        while lines.next().is_some_and(&mut *each) {}
+    }
+}
+
 /// Returns the addresses from the client's to the peer's, as X-Forwarded-For has them.
 ///
 /// Each was written by the one behind it, and is there only if that one is trusted: the first is the
 /// last that is not a trusted proxy. What the client itself wrote before it is gone.
-fn forwarded_for(peer: IpAddr, fields: &HeaderMap, trusted: &[IpNet]) -> String {
+fn forwarded_for(peer: IpAddr, fields: &dyn RequestFields, trusted: &[IpNet]) -> String {
     let mut before = Vec::new();
     follow(peer, fields, trusted, |address| before.push(address));
     let mut chain = String::new();
@@ -171,7 +199,7 @@ fn follow(
     if !is_in(trusted, peer) {
         return peer;
     }
-    fields.for_each_line_reversed(FOR, &mut |line| {
+    fields.for_each_line_reversed(FOR.as_str(), &mut |line| {
         let elements = line.rsplit(|&byte| byte == b',');
         let mut elements = elements.map(<[u8]>::trim_ascii).filter(|e| !e.is_empty());
         elements.all(|element| {
@@ -198,12 +226,12 @@ fn address(element: &str) -> Option<IpAddr> {
 }
 
 /// Tells the upstream of the request's span, as the parent of its own.
-pub(super) fn trace(span: &Span, upstream_request: &mut RequestHeader) -> Result<()> {
+pub(super) fn trace(span: &Span, upstream: &mut impl MessageFields) {
     if span.parent.is_none() {
         // What it says is about another trace, or about none.
-        upstream_request.remove_header(TRACESTATE);
+        upstream.remove(&STATE);
     }
-    upstream_request.insert_header(TRACEPARENT, span.context.to_header())
+    upstream.set(TRACEPARENT, span.context.to_header());
 }
 
 fn is_in(networks: &[IpNet], address: IpAddr) -> bool {

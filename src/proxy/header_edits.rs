@@ -4,80 +4,92 @@
 //! those.
 
 use crate::config::{FieldEdit, HeaderEdits};
-use http::{HeaderMap, HeaderName};
+use crate::cors::{MessageFields, each_in_map, each_line_in_map};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use pingora_http::{RequestHeader, ResponseHeader};
 
-/// A header whose fields can be edited.
-pub(crate) trait EditFields {
-    /// Removes all lines of a field.
-    fn remove(&mut self, name: &HeaderName);
+/// Fields with whole lines that an operator wrote.
+pub(crate) trait EditFields: MessageFields {
     /// Replaces all lines of a field by one.
-    fn set(&mut self, field: &FieldEdit);
+    fn set_line(&mut self, field: &FieldEdit);
     /// Adds a line of a field behind the others.
-    fn add(&mut self, field: &FieldEdit);
+    fn add_line(&mut self, field: &FieldEdit);
 }
 
 /// Makes the edits: what is removed, then what is set, then what is added.
 pub(crate) fn apply(edits: &HeaderEdits, fields: &mut impl EditFields) {
     let HeaderEdits { remove, set, add } = edits;
     remove.iter().for_each(|name| fields.remove(name));
-    set.iter().for_each(|field| fields.set(field));
-    add.iter().for_each(|field| fields.add(field));
+    set.iter().for_each(|field| fields.set_line(field));
+    add.iter().for_each(|field| fields.add_line(field));
 }
 
 // === impl EditFields ===
 
 impl EditFields for HeaderMap {
-    fn remove(&mut self, name: &HeaderName) {
-        self.remove(name);
-    }
-
-    fn set(&mut self, field: &FieldEdit) {
+    fn set_line(&mut self, field: &FieldEdit) {
         self.insert(&field.name, field.value.clone());
     }
 
-    fn add(&mut self, field: &FieldEdit) {
+    fn add_line(&mut self, field: &FieldEdit) {
         self.append(&field.name, field.value.clone());
     }
 }
 
-impl EditFields for RequestHeader {
-    fn remove(&mut self, name: &HeaderName) {
-        self.remove_header(name);
-    }
+macro_rules! pingoras_header {
+    ($header:ty) => {
+        impl MessageFields for $header {
+            fn count(&self) -> usize {
+                self.headers.len()
+            }
 
-    fn set(&mut self, field: &FieldEdit) {
-        // The name and the value were checked when the configuration was compiled.
-        let inserted = self.insert_header(field.written.clone(), &field.value);
-        debug_assert!(inserted.is_ok(), "{}", field.name);
-    }
+            fn for_each<'f>(&'f self, each: impl FnMut(&'f str, &'f [u8])) {
+                each_in_map(&self.headers, each);
+            }
 
-    fn add(&mut self, field: &FieldEdit) {
-        let added = self.append_header(field.written.clone(), &field.value);
-        debug_assert!(added.is_ok(), "{}", field.name);
-    }
+            fn for_each_line<'f>(&'f self, name: &HeaderName, each: impl FnMut(&'f [u8])) {
+                each_line_in_map(&self.headers, name, each);
+            }
+
+            fn set(&mut self, name: &'static str, value: HeaderValue) {
+                // A static name with a valid value is always taken. If it were not, the field would be
+                // missing, and a missing CORS header allows nothing.
+                let inserted = self.insert_header(name, value);
+                debug_assert!(inserted.is_ok(), "{name}");
+            }
+
+            fn set_text(&mut self, name: &'static str, value: &[u8]) {
+                if self.insert_header(name, value).is_err() {
+                    self.remove_header(name);
+                }
+            }
+
+            fn remove(&mut self, name: &HeaderName) {
+                self.remove_header(name);
+            }
+        }
+
+        impl EditFields for $header {
+            fn set_line(&mut self, field: &FieldEdit) {
+                // The name and the value were checked when the configuration was compiled.
+                let inserted = self.insert_header(field.written.clone(), &field.value);
+                debug_assert!(inserted.is_ok(), "{}", field.name);
+            }
+
+            fn add_line(&mut self, field: &FieldEdit) {
+                let added = self.append_header(field.written.clone(), &field.value);
+                debug_assert!(added.is_ok(), "{}", field.name);
+            }
+        }
+    };
 }
 
-impl EditFields for ResponseHeader {
-    fn remove(&mut self, name: &HeaderName) {
-        self.remove_header(name);
-    }
-
-    fn set(&mut self, field: &FieldEdit) {
-        let inserted = self.insert_header(field.written.clone(), &field.value);
-        debug_assert!(inserted.is_ok(), "{}", field.name);
-    }
-
-    fn add(&mut self, field: &FieldEdit) {
-        let added = self.append_header(field.written.clone(), &field.value);
-        debug_assert!(added.is_ok(), "{}", field.name);
-    }
-}
+pingoras_header!(RequestHeader);
+pingoras_header!(ResponseHeader);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
 
     fn field(name: &'static str, value: &'static str) -> FieldEdit {
         FieldEdit {

@@ -4,13 +4,13 @@
 
 use super::check::RequestError;
 use super::facts::{Facts, Target};
-use super::header_edits;
+use super::header_edits::{self, EditFields};
 use super::snapshot::Route;
 use crate::config::{Edits, Endpoint, HostRewrite, PathRewrite};
 use crate::cors::default_port;
 use crate::routing::{PathMatch, Variables, strip_normal_prefix};
+use http::HeaderValue;
 use http::uri::{PathAndQuery, Uri};
-use http::{HeaderValue, header};
 use pingora_core::{Error, ErrorType, OkOrErr, OrErr, Result};
 use pingora_http::RequestHeader;
 
@@ -151,21 +151,23 @@ pub(super) fn host(endpoint: &Endpoint, scheme: &str) -> Option<HeaderValue> {
     HeaderValue::try_from(endpoint.authority(default_port)).ok()
 }
 
-/// Makes the edits of a route in a request to its upstream; `endpoint` is the host of the one that is asked.
-pub(super) fn apply(
+/// Returns the target of a request to a route's upstream; `None` if it stays as it came.
+pub(super) fn new_target(route: &Route, came: &[u8]) -> Option<Vec<u8>> {
+    let matches = route.matches.as_ref()?;
+    target(&route.edits.path, &matches.path, came)
+}
+
+/// Makes the edits of a route in the fields of a request to its upstream; `endpoint` is the host of the one
+/// that is asked.
+pub(super) fn edit_fields(
     route: &Route,
     endpoint: Option<&HeaderValue>,
-    upstream: &mut RequestHeader,
+    upstream: &mut impl EditFields,
 ) -> Result<()> {
     let edits = &route.edits;
-    if let Some(matches) = &route.matches
-        && let Some(target) = target(&edits.path, &matches.path, upstream.raw_path())
-    {
-        set_target(upstream, &target)?;
-    }
     if edits.host == HostRewrite::Upstream {
         let host = endpoint.or_err(ErrorType::InternalError, "no endpoint has been chosen")?;
-        upstream.insert_header(header::HOST, host)?;
+        upstream.set("Host", host.clone());
     }
     if let Some(edits) = &edits.request {
         header_edits::apply(edits, upstream);
@@ -174,7 +176,7 @@ pub(super) fn apply(
 }
 
 /// Sets the target. The authority of an HTTP/2 request stays, of which pingora makes the Host field.
-fn set_target(upstream: &mut RequestHeader, target: &[u8]) -> Result<()> {
+pub(super) fn set_target(upstream: &mut RequestHeader, target: &[u8]) -> Result<()> {
     if upstream.uri.authority().is_none() {
         return upstream.set_raw_path(target);
     }

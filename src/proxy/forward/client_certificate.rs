@@ -1,13 +1,11 @@
 //! Tells upstreams the client's certificate: RFC 9440.
 
 use super::spelled;
+use crate::cors::MessageFields;
 use crate::proxy::client::Client;
 use crate::proxy::snapshot::Snapshot;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::HeaderName;
-use pingora_core::Result;
-use pingora_http::RequestHeader;
 
 const CERTIFICATE: &str = "client-cert";
 const CHAIN: &str = "client-cert-chain";
@@ -19,40 +17,30 @@ const MAX_CHAIN: usize = 4;
 
 /// Removes the fields by which a client could claim a certificate, and adds those of the one that it has
 /// shown, if its listener says so.
-pub(super) fn forward(
-    client: &Client,
-    snapshot: &Snapshot,
-    upstream: &mut RequestHeader,
-) -> Result<()> {
-    remove(upstream);
+pub(super) fn forward(client: &Client, snapshot: &Snapshot, upstream: &mut impl MessageFields) {
+    upstream.remove_where(|_, name| is_claim(name));
     let tls = snapshot.listener(client.via).and_then(|l| l.tls.as_ref());
     let Some(tls) = tls.filter(|tls| tls.forward_client_certificate) else {
-        return Ok(());
+        return;
     };
     let Some((certificate, issuers)) = client.certificate(tls) else {
-        return Ok(());
+        return;
     };
-    upstream.insert_header("Client-Cert", byte_sequence(certificate))?;
+    upstream.set_text("Client-Cert", byte_sequence(certificate).as_bytes());
     if !issuers.is_empty() {
         let issuers = issuers.iter().take(MAX_CHAIN);
         let issuers: Vec<String> = issuers.map(|one| byte_sequence(one)).collect();
-        upstream.insert_header("Client-Cert-Chain", issuers.join(", "))?;
+        upstream.set_text("Client-Cert-Chain", issuers.join(", ").as_bytes());
     }
-    Ok(())
 }
 
-fn remove(upstream: &mut RequestHeader) {
-    let is_claim = |name: &&HeaderName| {
-        let known = [CERTIFICATE, CHAIN, ENVOYS];
-        known
-            .iter()
-            .any(|known| spelled(name.as_str()).eq(known.bytes()))
+fn is_claim(name: &str) -> bool {
+    let known = match name.as_bytes().first() {
+        Some(b'c' | b'C') => &[CERTIFICATE, CHAIN][..],
+        Some(b'x' | b'X') => &[ENVOYS],
+        _ => return false,
     };
-    // No allocation where there are none, as in most requests.
-    let claims: Vec<HeaderName> = upstream.headers.keys().filter(is_claim).cloned().collect();
-    for name in claims {
-        upstream.remove_header(&name);
-    }
+    known.iter().any(|known| spelled(name).eq(known.bytes()))
 }
 
 /// Writes bytes as a structured field has them: RFC 9651 §3.3.5.

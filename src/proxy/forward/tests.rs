@@ -1,5 +1,5 @@
 use super::*;
-use http::HeaderValue;
+use http::HeaderMap;
 
 fn networks(texts: &[&str]) -> Vec<IpNet> {
     let parse = |text: &&str| {
@@ -92,7 +92,7 @@ fn the_client_is_the_last_address_that_is_not_a_trusted_proxy() {
         ("10.0.0.9", &[""], "10.0.0.9"),
         ("10.0.0.9", &[&many], &first_32),
     ] {
-        let lines: Vec<_> = lines.iter().map(|line| (FOR, *line)).collect();
+        let lines: Vec<_> = lines.iter().map(|line| (FOR.as_str(), *line)).collect();
         let trusted = networks(&["10.0.0.0/8", "fd00::/8"]);
         let peer = peer.parse().expect("an address");
         let chain = forwarded_for(peer, &fields(&lines), &trusted);
@@ -118,6 +118,9 @@ fn statements_are_found_in_all_their_spellings() {
         "x-real-ip",
         "x_real_ip",
         "x-real_ip",
+        "X-Real-IP",
+        "Forwarded",
+        "X_Forwarded-FOR",
     ] {
         assert!(is_statement(name), "{name}");
     }
@@ -138,12 +141,12 @@ fn statements_are_found_in_all_their_spellings() {
 fn a_trusted_proxys_statements_must_make_sense() {
     for (name, sound, unsound) in [
         (
-            PROTO,
+            PROTO.as_str(),
             &["http", "https", "HTTPS", "wss"][..],
             &["", "ftp", "https, http", "https "][..],
         ),
         (
-            HOST,
+            HOST.as_str(),
             &["a.test", "a.test:8443", "[::1]:80", "A.test"],
             &[
                 "",
@@ -157,34 +160,30 @@ fn a_trusted_proxys_statements_must_make_sense() {
             ],
         ),
         (
-            PORT,
+            PORT.as_str(),
             &["443", "1", "65535"],
             &["", "0", "65536", "+443", "443, 80", "x"],
         ),
         (
-            REAL_IP,
+            REAL_IP.as_str(),
             &["192.0.2.1", "2001:db8::1"],
             &["", "a.test", "192.0.2.1, 192.0.2.2", "192.0.2.1:1"],
         ),
         ("forwarded", &["for=192.0.2.1;proto=https", "x"], &[]),
         ("x-forwarded-user", &["someone"], &[]),
     ] {
-        let header = HeaderName::from_static(name);
         for value in sound {
-            assert!(
-                is_sound(&fields(&[(name, value)]), &header),
-                "{name}: {value}"
-            );
+            assert!(is_sound(&fields(&[(name, value)]), name), "{name}: {value}");
         }
         for value in unsound {
             assert!(
-                !is_sound(&fields(&[(name, value)]), &header),
+                !is_sound(&fields(&[(name, value)]), name),
                 "{name}: {value}"
             );
         }
         if !unsound.is_empty() {
             let twice = fields(&[(name, sound[0]), (name, sound[0])]);
-            assert!(!is_sound(&twice, &header), "{name}, twice");
+            assert!(!is_sound(&twice, name), "{name}, twice");
         }
     }
 }

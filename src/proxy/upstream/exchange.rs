@@ -6,15 +6,14 @@
 //! passed on: RFC 9110 §15.2, RFC 9112 §6.
 
 use crate::config::Timeouts;
-use crate::cors::names_websocket;
+use crate::cors::{MessageFields, names_websocket};
 use crate::framing::is_grpc;
 use crate::proxy::facts::content_length;
 use http::header::{
     ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, TRANSFER_ENCODING, UPGRADE,
 };
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, request};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use pingora_core::{Error, ErrorType};
-use pingora_http::ResponseHeader;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -24,6 +23,12 @@ const MAX_INTERIM: usize = 16;
 /// Maximum number of header fields of a response over HTTP/2, the same as pingora's over HTTP/1.1;
 /// beyond it, the answer is 502.
 const MAX_FIELDS: usize = 256;
+
+/// The name of the field that states a length.
+const LENGTH: &str = "Content-Length";
+
+static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
 /// Time by which pingora waits for longer than a client may pause.
 const GRACE: Duration = Duration::from_secs(1);
@@ -46,6 +51,17 @@ pub(in crate::proxy) struct Exchange {
     has_response: bool,
     /// Whether the response can't have content, whatever the upstream sends.
     drops_content: bool,
+}
+
+/// A request, as far as its exchange depends on it.
+#[derive(Debug)]
+pub(in crate::proxy) struct Asked<'r, F> {
+    pub method: &'r Method,
+    pub version: Version,
+    /// The path, without the query.
+    pub path: &'r str,
+    pub fields: &'r F,
+    pub has_body: bool,
 }
 
 /// The response that a request may get beside one that comes to its end at once.
@@ -102,19 +118,18 @@ impl Expectation {
     /// upstream, and it does not on HTTP/2: there, only requests that ask for one get one. gRPC needs an
     /// upstream that speaks HTTP/2: with any other, the request's type says nothing.
     pub(in crate::proxy) fn of(
-        request: &request::Parts,
-        has_body: bool,
+        asked: &Asked<'_, impl MessageFields>,
         upstream_speaks_http2: bool,
     ) -> Self {
-        if asks_for_websocket(request, has_body) {
+        if asks_for_websocket(asked) {
             return Self::WebSocket;
         }
-        if upstream_speaks_http2 && has_type(&request.headers, is_grpc) {
+        if upstream_speaks_http2 && has_type(asked.fields, is_grpc) {
             return Self::Grpc;
         }
         let is_bounded =
-            request.version < Version::HTTP_2 && (!has_body || has_short_body(request));
-        match is_bounded || asks_for_event_stream(request) {
+            asked.version < Version::HTTP_2 && (!asked.has_body || has_short_body(asked.fields));
+        match is_bounded || asks_for_event_stream(asked.fields) {
             true => Self::EventStream,
             false => Self::Nothing,
         }
@@ -164,14 +179,13 @@ impl Expectation {
 /// client's stream ends it, before pingora does. On HTTP/2 pingora is to end it, which gives an answer; with
 /// a short body, it is more important that a late response is answered in time.
 pub(in crate::proxy) fn longest_pause(
-    request: &request::Parts,
-    has_body: bool,
+    asked: &Asked<'_, impl MessageFields>,
     body_timeout: Duration,
 ) -> Duration {
-    let is_http2 = request.version == Version::HTTP_2;
-    match has_body {
+    let is_http2 = asked.version == Version::HTTP_2;
+    match asked.has_body {
         true if !is_http2 => body_timeout.saturating_add(GRACE),
-        true if !has_short_body(request) => body_timeout,
+        true if !has_short_body(asked.fields) => body_timeout,
         _ => Duration::ZERO,
     }
 }
@@ -212,41 +226,42 @@ impl Exchange {
         self.drops_content
     }
 
-    /// Takes the header of a response, interim or final: refuses it, or puts it in the one form that
-    /// it may be passed on in.
+    /// Takes the header of a response, interim or final: refuses it, or puts its fields in the one form that
+    /// they may be passed on in.
     pub(in crate::proxy) fn receive(
         &mut self,
-        response: &mut ResponseHeader,
+        status: StatusCode,
+        version: Version,
+        response: &mut impl MessageFields,
         now: Instant,
     ) -> Result<(), ResponseError> {
-        if response.headers.len() > MAX_FIELDS {
+        if response.count() > MAX_FIELDS {
             return Err(ResponseError::TooManyFields);
         }
-        match response.status {
+        match status {
             StatusCode::SWITCHING_PROTOCOLS => {
                 self.has_response = true;
                 let is_asked_for = self.expects == Expectation::WebSocket;
-                let switches = is_asked_for && is_websocket(response);
+                let switches = is_asked_for && is_websocket(version, response);
                 return switches.then_some(()).ok_or(ResponseError::UnaskedSwitch);
             }
             status if status.is_informational() => return self.receive_interim(response, now),
             _ => self.has_response = true,
         }
-        // Whatever the upstream speaks, this is the gateway's message: RFC 9110 §2.5.
-        response.set_version(Version::HTTP_11);
+        remove_hop_by_hop(response);
         if !is_chunked_or_none(response) {
             return Err(ResponseError::UnknownCoding);
         }
         self.drops_content = matches!(
-            response.status,
+            status,
             StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
         );
-        match response.status {
+        match status {
             StatusCode::NO_CONTENT => remove(response, &[CONTENT_LENGTH, TRANSFER_ENCODING]),
             StatusCode::RESET_CONTENT => {
                 // RFC 9110 §15.3.6: it has no content, and says so by a length of 0.
                 remove(response, &[TRANSFER_ENCODING]);
-                set_length(response, HeaderValue::from_static("0"));
+                response.set(LENGTH, HeaderValue::from_static("0"));
             }
             _ => unify_length(response),
         }
@@ -263,7 +278,7 @@ impl Exchange {
 
     fn receive_interim(
         &mut self,
-        response: &mut ResponseHeader,
+        response: &mut impl MessageFields,
         now: Instant,
     ) -> Result<(), ResponseError> {
         self.interim += 1;
@@ -285,41 +300,38 @@ impl Exchange {
 
 /// Whether a request asks for a WebSocket in the way of RFC 6455 §4.1. With a body it does not: the
 /// upstream would have to read that before it could switch, under the time-outs of a tunnel.
-fn asks_for_websocket(request: &request::Parts, has_body: bool) -> bool {
-    let mut options = request.headers.get_all(CONNECTION).iter();
+fn asks_for_websocket(asked: &Asked<'_, impl MessageFields>) -> bool {
     let is_upgrade = |option: &[u8]| option.trim_ascii().eq_ignore_ascii_case(b"upgrade");
-    request.version == Version::HTTP_11
-        && request.method == Method::GET
-        && !has_body
-        && names_websocket(request.headers.get(UPGRADE))
-        && options.any(|line| line.as_bytes().split(|&byte| byte == b',').any(is_upgrade))
+    let has_upgrade = |line: &[u8]| line.split(|&byte| byte == b',').any(is_upgrade);
+    asked.version == Version::HTTP_11
+        && asked.method == Method::GET
+        && !asked.has_body
+        && names_websocket(asked.fields.first(&UPGRADE))
+        && asked.fields.any_line(&CONNECTION, has_upgrade)
 }
 
 /// Whether a request's body is so short that it is sent at once.
-fn has_short_body(request: &request::Parts) -> bool {
-    content_length(request).is_some_and(|length| length <= MAX_SHORT_BODY)
+fn has_short_body(fields: &impl MessageFields) -> bool {
+    content_length(fields).is_some_and(|length| length <= MAX_SHORT_BODY)
 }
 
 /// Whether a request names event streams among the responses that it accepts, as browsers do for an
 /// `EventSource`.
-fn asks_for_event_stream(request: &request::Parts) -> bool {
-    let mut lines = request.headers.get_all(ACCEPT).iter();
-    lines.any(|line| {
-        line.as_bytes()
-            .split(|&byte| byte == b',')
-            .any(is_event_stream)
+fn asks_for_event_stream(fields: &impl MessageFields) -> bool {
+    fields.any_line(&ACCEPT, |line| {
+        line.split(|&byte| byte == b',').any(is_event_stream)
     })
 }
 
 /// Returns the longest silence in the content of `response`.
 pub(in crate::proxy) fn content_timeout(
-    response: &ResponseHeader,
+    response: &impl MessageFields,
     timeouts: &Timeouts,
 ) -> Duration {
     if let Some(timeout) = pause_in_call(response, timeouts) {
         return timeout;
     }
-    match has_type(&response.headers, is_event_stream) {
+    match has_type(response, is_event_stream) {
         true => timeouts.stream,
         false => timeouts.read,
     }
@@ -328,10 +340,10 @@ pub(in crate::proxy) fn content_timeout(
 /// Returns the longest pause of either side of a call of gRPC, of which `response` is the response; `None` if
 /// it is not one.
 pub(in crate::proxy) fn pause_in_call(
-    response: &ResponseHeader,
+    response: &impl MessageFields,
     timeouts: &Timeouts,
 ) -> Option<Duration> {
-    has_type(&response.headers, is_grpc).then(|| quiet_call(timeouts))
+    has_type(response, is_grpc).then(|| quiet_call(timeouts))
 }
 
 /// Returns the longest silence in a call of gRPC. It may be a stream, and nothing says so.
@@ -339,9 +351,8 @@ fn quiet_call(timeouts: &Timeouts) -> Duration {
     timeouts.read.max(timeouts.stream)
 }
 
-fn has_type(headers: &HeaderMap, is_it: fn(&[u8]) -> bool) -> bool {
-    let media_type = headers.get(CONTENT_TYPE);
-    media_type.is_some_and(|value| is_it(value.as_bytes()))
+fn has_type(fields: &impl MessageFields, is_it: fn(&[u8]) -> bool) -> bool {
+    fields.first(&CONTENT_TYPE).is_some_and(is_it)
 }
 
 /// Whether a media type, with or without parameters, is that of event streams:
@@ -353,45 +364,60 @@ fn is_event_stream(media_type: &[u8]) -> bool {
 }
 
 /// Whether a 101 switches to a WebSocket. A second line, or a list, would be another protocol.
-fn is_websocket(response: &ResponseHeader) -> bool {
-    let mut lines = response.headers.get_all(UPGRADE).iter();
-    response.version == Version::HTTP_11 && names_websocket(lines.next()) && lines.next().is_none()
+fn is_websocket(version: Version, response: &impl MessageFields) -> bool {
+    version == Version::HTTP_11 && names_websocket(response.only(&UPGRADE))
 }
 
 /// Whether the content is in no transfer coding, or in the one that the gateway decodes.
-fn is_chunked_or_none(response: &ResponseHeader) -> bool {
-    let mut lines = response.headers.get_all(TRANSFER_ENCODING).iter();
-    let first = lines.next();
-    first.is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
-        && lines.next().is_none()
+fn is_chunked_or_none(response: &impl MessageFields) -> bool {
+    match response.only(&TRANSFER_ENCODING) {
+        Some(coding) => coding.eq_ignore_ascii_case(b"chunked"),
+        None => !response.has(&TRANSFER_ENCODING),
+    }
 }
 
-/// Makes one line with one number of a length that was sent several times. pingora has refused those
-/// that differ.
-fn unify_length(response: &mut ResponseHeader) {
-    let mut lines = response.headers.get_all(CONTENT_LENGTH).iter();
-    let Some(first) = lines.next() else {
+/// Makes one line with one number of a length that was sent several times. Those that differ have been
+/// refused.
+fn unify_length(response: &mut impl MessageFields) {
+    let Some(first) = response.first(&CONTENT_LENGTH) else {
         return;
     };
-    let bytes = first.as_bytes();
-    if lines.next().is_none() && !bytes.contains(&b',') {
+    if response.only(&CONTENT_LENGTH).is_some() && !first.contains(&b',') {
         return;
     }
-    let length = bytes.split(|&byte| byte == b',').next().unwrap_or(bytes);
-    if let Ok(length) = HeaderValue::from_bytes(length.trim_ascii()) {
-        set_length(response, length);
+    let length = first.split(|&byte| byte == b',').next().unwrap_or(first);
+    let length = length.trim_ascii().to_vec();
+    response.set_text(LENGTH, &length);
+}
+
+/// Removes the fields that are about the connection to the upstream: RFC 9110 §7.6.1. `Connection` itself is
+/// written anew.
+fn remove_hop_by_hop(response: &mut impl MessageFields) {
+    let mut nominated = Vec::new();
+    response.for_each_line(&CONNECTION, |line| {
+        let options = line.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+        let is_usual = |option: &[u8]| {
+            [&b"close"[..], b"keep-alive"]
+                .iter()
+                .any(|usual| option.eq_ignore_ascii_case(usual))
+        };
+        let options = options.filter(|option| !is_usual(option));
+        nominated.extend(options.flat_map(HeaderName::from_bytes));
+    });
+    for name in &nominated {
+        // The end of the content is not the upstream's to hide.
+        if ![CONTENT_LENGTH, TRANSFER_ENCODING].contains(name) {
+            response.remove(name);
+        }
+    }
+    for name in [&KEEP_ALIVE, &PROXY_CONNECTION] {
+        response.remove(name);
     }
 }
 
-fn set_length(response: &mut ResponseHeader, length: HeaderValue) {
-    // A static name with a valid value is always taken.
-    let inserted = response.insert_header(CONTENT_LENGTH, length);
-    debug_assert!(inserted.is_ok());
-}
-
-fn remove(response: &mut ResponseHeader, names: &[HeaderName]) {
+fn remove(response: &mut impl MessageFields, names: &[HeaderName]) {
     for name in names {
-        response.remove_header(name);
+        response.remove(name);
     }
 }
 

@@ -1,8 +1,8 @@
 //! The part of a request by which `consistent_hash` chooses its endpoint.
 
 use crate::config::HashKey;
+use crate::cors::MessageFields;
 use http::header::COOKIE;
-use http::{HeaderMap, HeaderValue};
 use std::borrow::Cow;
 use std::net::IpAddr;
 
@@ -11,13 +11,13 @@ use std::net::IpAddr;
 pub(in crate::proxy) fn hash_key<'r>(
     key: &HashKey,
     path: &'r str,
-    fields: &'r HeaderMap,
+    fields: &'r impl MessageFields,
     client: impl FnOnce() -> Option<IpAddr>,
 ) -> Cow<'r, [u8]> {
     let found = match key {
         HashKey::ClientAddress => None,
         HashKey::Path => Some(path.as_bytes()),
-        HashKey::Header(name) => fields.get(name).map(HeaderValue::as_bytes),
+        HashKey::Header(name) => first_of(fields, name),
         HashKey::Cookie(name) => cookie(fields, name.as_bytes()),
     };
     match found.filter(|value| !value.is_empty()) {
@@ -31,19 +31,35 @@ pub(in crate::proxy) fn hash_key<'r>(
     }
 }
 
+/// Returns the value of the first line of a field.
+fn first_of<'r>(fields: &'r impl MessageFields, name: &str) -> Option<&'r [u8]> {
+    let mut first = None;
+    fields.for_each(|known, value| {
+        if first.is_none() && known.eq_ignore_ascii_case(name) {
+            first = Some(value);
+        }
+    });
+    first
+}
+
 /// Returns the value of the first cookie with this name: RFC 6265 §4.2.1.
-fn cookie<'r>(fields: &'r HeaderMap, name: &[u8]) -> Option<&'r [u8]> {
-    let lines = fields.get_all(COOKIE).into_iter();
-    let pairs = lines.flat_map(|line| line.as_bytes().split(|&byte| byte == b';'));
-    pairs.map(<[u8]>::trim_ascii).find_map(|pair| {
-        let (found, value) = pair.split_at(pair.iter().position(|&byte| byte == b'=')?);
-        (found == name).then(|| &value[1..])
-    })
+fn cookie<'r>(fields: &'r impl MessageFields, name: &[u8]) -> Option<&'r [u8]> {
+    let mut found = None;
+    fields.for_each_line(&COOKIE, |line| {
+        let pairs = line.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
+        let mut values = pairs.filter_map(|pair| {
+            let (known, value) = pair.split_at(pair.iter().position(|&byte| byte == b'=')?);
+            (known == name).then(|| &value[1..])
+        });
+        found = found.or_else(|| values.next());
+    });
+    found
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::{HeaderMap, HeaderValue};
 
     #[test]
     fn a_key_is_a_part_of_the_request_or_its_clients_address() {

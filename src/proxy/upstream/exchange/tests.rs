@@ -1,8 +1,21 @@
 //! The forms of responses, and whose turn it is.
 
 use super::*;
+use http::HeaderMap;
+use http::request::Parts;
+use pingora_http::ResponseHeader;
 
 const NOW: fn() -> Instant = Instant::now;
+
+fn asked(request: &Parts, has_body: bool) -> Asked<'_, HeaderMap> {
+    Asked {
+        method: &request.method,
+        version: request.version,
+        path: request.uri.path(),
+        fields: &request.headers,
+        has_body,
+    }
+}
 
 /// A response from its header's lines, in the form that it is passed on in.
 fn received(
@@ -14,7 +27,8 @@ fn received(
     for (name, value) in fields {
         response.append_header(*name, *value).expect("a field");
     }
-    exchange.receive(&mut response, NOW())?;
+    let (status, version) = (response.status, response.version);
+    exchange.receive(status, version, &mut response, NOW())?;
     let fields = response.headers.iter();
     let text = |value: &HeaderValue| value.to_str().expect("text").to_owned();
     Ok(fields
@@ -58,6 +72,25 @@ fn a_response_has_one_length_or_none_at_all() {
             103,
             &[coding("chunked"), ("link", "</a>")],
             Ok(&[("link", "</a>")]),
+        ),
+        // About the upstream's connection.
+        (
+            200,
+            &[
+                ("keep-alive", "timeout=5"),
+                ("proxy-connection", "close"),
+                length("0"),
+            ],
+            Ok(&[length("0")]),
+        ),
+        (
+            200,
+            &[
+                ("connection", "close, X-Hop,content-length"),
+                ("x-hop", "1"),
+                length("0"),
+            ],
+            Ok(&[("connection", "close, X-Hop,content-length"), length("0")]),
         ),
     ] {
         let mut exchange = Exchange::default();
@@ -131,7 +164,7 @@ fn a_websocket_is_asked_for_in_one_way() {
             request = request.header(*name, *value);
         }
         let (parts, ()) = request.body(()).expect("a request").into_parts();
-        let asks = asks_for_websocket(&parts, has_body);
+        let asks = asks_for_websocket(&asked(&parts, has_body));
         assert_eq!(asks, expected, "{method} {version:?} {fields:?} {has_body}");
     }
 }
@@ -173,7 +206,7 @@ fn the_response_that_a_request_may_get_decides_for_how_long_pingora_waits() {
             request = request.header(*name, *value);
         }
         let (parts, ()) = request.body(()).expect("a request").into_parts();
-        let expects = Expectation::of(&parts, has_body, false);
+        let expects = Expectation::of(&asked(&parts, has_body), false);
         assert_eq!(expects, expected, "{version:?} {fields:?} {has_body}");
     }
     // A call of gRPC is one where the upstream may understand it.
@@ -186,7 +219,7 @@ fn the_response_that_a_request_may_get_decides_for_how_long_pingora_waits() {
         let request = http::Request::post("/").version(Version::HTTP_2);
         let request = request.header("content-type", content_type);
         let (parts, ()) = request.body(()).expect("a request").into_parts();
-        let expects = Expectation::of(&parts, true, speaks_http2);
+        let expects = Expectation::of(&asked(&parts, true), speaks_http2);
         assert_eq!(expects, expected, "{content_type} {speaks_http2}");
     }
 }
