@@ -53,7 +53,7 @@ prose: ## list sentences that break the rules of CONTRIBUTING's "Plain English"
 # FUZZ_FLAGS=--sanitizer=none, which is several times faster as well. What it finds lies in
 # fuzz/artifacts/.
 FUZZ_SECONDS ?= 60
-FUZZ_TARGETS ?= origin pattern config decision framing frames grpc_web proxy_protocol client_hello
+FUZZ_TARGETS ?= origin pattern config decision framing content frames grpc_web proxy_protocol client_hello
 FUZZ_TOOLCHAIN ?= nightly
 FUZZ_FLAGS ?=
 FUZZ_CORPUS = $(CARGO) run --locked --quiet --manifest-path fuzz/Cargo.toml --no-default-features --example corpus --

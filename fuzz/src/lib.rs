@@ -8,6 +8,7 @@
 pub mod bytes;
 pub mod client_hello;
 pub mod config;
+pub mod content;
 pub mod decision;
 pub mod frames;
 pub mod framing;
@@ -23,9 +24,10 @@ pub mod seeds;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("client_hello", client_hello::run),
     ("config", config::run),
+    ("content", content::run),
     ("decision", decision::run),
     ("frames", frames::run),
     ("framing", framing::run),

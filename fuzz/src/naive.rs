@@ -1,5 +1,6 @@
 //! The naive twins: what is right, said as plainly as it can be, at whatever cost.
 
+pub mod content;
 pub mod decision;
 pub mod frames;
 pub mod framing;

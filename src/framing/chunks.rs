@@ -116,6 +116,34 @@ impl Chunks {
         Ok(at)
     }
 
+    /// Reads on; calls `data` with each piece of a chunk's data. Returns how many of the `next` bytes belong to
+    /// the body.
+    pub fn read<'b>(
+        &mut self,
+        next: &'b [u8],
+        mut data: impl FnMut(&'b [u8]),
+    ) -> Result<usize, MalformedChunk> {
+        let mut at = 0;
+        while at < next.len() && !self.is_at_end() {
+            match self.data_left() {
+                0 => {
+                    self.step(next[at])?;
+                    at += 1;
+                }
+                left => {
+                    let n = usize::try_from(left).unwrap_or(usize::MAX);
+                    let n = n.min(next.len() - at);
+                    data(&next[at..at + n]);
+                    self.state = State::Data {
+                        left: left - n as u64,
+                    };
+                    at += n;
+                }
+            }
+        }
+        Ok(at)
+    }
+
     /// Returns how many of the next bytes are certain to be data.
     pub fn data_left(&self) -> u64 {
         match self.state {

@@ -1,5 +1,6 @@
 //! The length of a request's body, as the fields of its header state it.
 
+use super::content::decimal;
 use http::Version;
 
 /// The statement of a request's header about its body.
@@ -73,14 +74,6 @@ pub fn framing<'f>(
 /// Whether a field has a say in [`framing`].
 pub fn is_framing_field(name: &[u8]) -> bool {
     FramingField::named(name).is_some()
-}
-
-/// Reads a number that is nothing but digits.
-fn decimal(value: &[u8]) -> Option<u64> {
-    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    std::str::from_utf8(value).ok()?.parse().ok()
 }
 
 // === impl FramingField ===

@@ -2,8 +2,8 @@
 
 use super::request_id::{self, RequestId};
 use crate::cors::{
-    CorsRequest, FieldName, FieldValue, HeaderPlan, PreflightAnswer, RequestKind,
-    ResponseFields as _, Rule, joined_vary,
+    CorsRequest, FieldName, FieldValue, HeaderPlan, MessageFields as _, PreflightAnswer,
+    RequestKind, Rule, joined_vary,
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -247,6 +247,11 @@ impl<'a> Answer<'a> {
         if self.body.is_some() {
             for part in [CONTENT_TYPE.0, ": ", CONTENT_TYPE.1, "\r\n"] {
                 out.extend_from_slice(part.as_bytes());
+            }
+        }
+        if let Some(id) = &self.request_id {
+            for part in [request_id::FIELD.as_bytes(), b": ", id.as_bytes(), b"\r\n"] {
+                out.extend_from_slice(part);
             }
         }
         self.for_each_field(|name, value, request| {

@@ -11,7 +11,6 @@ use super::snapshot::{Route, Snapshot};
 use super::upstream::exchange::Exchange;
 use super::upstream::{Failure, Hold, Tries};
 use crate::cors::HeaderPlan;
-use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 use std::sync::Arc;
 use std::time::Instant;
@@ -91,9 +90,8 @@ impl Ctx {
     }
 
     /// Counts a piece of the response's body.
-    pub(super) fn count_response(&mut self, piece: Option<&Bytes>) {
-        let bytes = piece.map_or(0, |piece| piece.len() as u64);
-        self.response_bytes = self.response_bytes.saturating_add(bytes);
+    pub(super) fn count_response(&mut self, bytes: usize) {
+        self.response_bytes = self.response_bytes.saturating_add(bytes as u64);
     }
 
     /// Finishes the request's record.

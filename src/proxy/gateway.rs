@@ -1,23 +1,20 @@
 //! pingora's phases, one short method each. They decide nothing: a request is routed and decided in
 //! `routed`, the gateway's own responses are made in `answer`, and `respond` sends them.
 
-use super::check::RequestError;
 use super::ctx::Ctx;
 use super::edge::client_stream::ClientStream;
 use super::edge::response_deadline;
 use super::edge::upload::Upload;
 use super::facts::{Facts, HeaderLength, cors_request};
-use super::forward::client_address;
-use super::grpc_web::Translation;
 use super::room::Room;
 use super::routed::{Routed, Step};
 use super::snapshot::Snapshot;
-use super::upstream::exchange::{
-    Exchange, Expectation, Piece, content_timeout, longest_pause, pause_in_call,
-};
-use super::upstream::{Body, FailedTry, Failure, Hold, Needs, NoPeer, hash_key, reason};
-use super::{adapt, forward, request_id, respond, rewrite};
-use crate::config::{HashKey, MAX_RETRIES};
+use super::stages::{Failing, Reader, StatusLine, of_body, upstream_is_late};
+use super::upstream::exchange::{Asked, Exchange, Piece};
+use super::upstream::{Body, Failure, Hold};
+use super::{adapt, respond, rewrite};
+use crate::config::MAX_RETRIES;
+use crate::routing::authority;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -32,7 +29,6 @@ use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// Maximum number of tries of one request.
 pub(super) const MAX_TRIES: usize = MAX_RETRIES + 1;
@@ -62,6 +58,11 @@ impl Gateway {
         }
     }
 
+    /// Returns the room for requests under way, which every lane shares.
+    pub(super) fn requests(&self) -> Room {
+        self.requests.clone()
+    }
+
     /// Makes this response the connection's last if the process is leaving, or the client has ended its
     /// side.
     fn end_where_last(&self, session: &mut Session) {
@@ -74,36 +75,23 @@ impl Gateway {
     /// Finds the route and decides. The record and the plan for the response's headers wait in `ctx`.
     /// Returns the gateway's own answer; `None` where the upstream is asked.
     fn judge(&self, session: &mut Session, ctx: &mut Ctx) -> Result<Option<OwnAnswer>> {
+        let (snapshot, client) = (Arc::clone(&ctx.snapshot), Arc::clone(&ctx.client));
         let is_bodiless = session.as_downstream_mut().is_body_empty();
         let downstream = session.as_downstream();
         let request = downstream.req_header();
         let cors = cors_request(request);
         let length = HeaderLength::of(downstream);
-        let mut facts = Facts::of(&ctx.client, request, request.raw_path(), &cors, length);
+        let mut facts = Facts::of(&client, request, request.raw_path(), &cors, length);
         facts.has_body |= !is_bodiless;
-        let mut routed = Routed::of(&ctx.snapshot, &facts);
-        if let Step::Forward(_) = routed.step() {
-            ctx.under_way = self.requests.take(ctx.snapshot.limits.max_requests);
-            if ctx.under_way.is_none() {
-                routed.refuse(RequestError::TooManyRequests);
-            }
-        }
-        let record = routed.commit(ctx.record.started);
-        let (plan, answer) = match routed.step() {
-            Step::Answer(answer) => {
-                ctx.under_way = None;
-                let answer = answer.with_request_id(record.request_id.as_ref());
-                let body = answer.content().cloned();
-                ctx.response_bytes = body.as_ref().map_or(0, |body| body.len() as u64);
-                let whole = answer.to_header().map(|header| (header, body));
-                (routed.plan(), Some(whole))
-            }
-            Step::Forward(plan) => (plan, None),
-        };
+        let mut routed = Routed::of(&snapshot, &facts);
         // First of all: a request that fails from here on is recorded and answered like any other.
-        (ctx.record, ctx.plan, ctx.vary) = (record, plan, routed.vary());
-        ctx.grpc_web = routed.grpc_web().map(Translation::new);
-        answer.transpose()
+        let answer = match ctx.take_on(&mut routed, &self.requests) {
+            Step::Answer(answer) => answer,
+            Step::Forward(_) => return Ok(None),
+        };
+        let answer = answer.with_request_id(ctx.record.request_id.as_ref());
+        let body = answer.content().cloned();
+        answer.to_header().map(|header| Some((header, body)))
     }
 }
 
@@ -148,39 +136,19 @@ impl ProxyHttp for Gateway {
     async fn upstream_peer(&self, session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
         let has_body = !session.as_downstream_mut().is_body_empty();
         let request = session.req_header();
-        let (snapshot, route) = (&ctx.snapshot, ctx.snapshot.route(ctx.record.route));
-        let cluster = route
-            .cluster()
-            .ok_or_else(|| unavailable(NoPeer::NoAddress))?;
-        let expects = Expectation::of(request, has_body, cluster.is_http2());
-        ctx.exchange.expects = expects;
-        let body_timeout = snapshot.limits.body_timeout;
+        let asked = Asked {
+            method: &request.method,
+            version: request.version,
+            path: request.uri.path(),
+            fields: &request.headers,
+            has_body,
+        };
         if has_body {
-            ctx.upload = Upload::start(body_timeout);
+            ctx.upload = Upload::start(ctx.snapshot.limits.body_timeout);
         }
-        let pause = longest_pause(request, has_body, body_timeout);
-        // A body is sent again from the start.
-        ctx.body_bytes = 0;
-        let key = |key: &HashKey| {
-            let client = || {
-                let trusted = snapshot.trusted_proxies.as_slice();
-                let peer = ctx.client.peer?;
-                Some(client_address(peer, &request.headers, trusted))
-            };
-            hash_key(key, request.uri.path(), &request.headers, client)
-        };
-        let endpoint = ctx.tries.begin(cluster, key, Instant::now().into());
-        let endpoint = endpoint.map_err(unavailable)?;
-        let is_websocket = expects == Expectation::WebSocket;
-        let is_held = is_websocket && !has_body;
-        let needs = Needs {
-            connect_timeout: route.timeouts.connect,
-            silence: expects.silence(&route.timeouts, pause),
-            is_websocket,
-            is_fresh: ctx.tries.needs_fresh || is_held,
-        };
-        let mut peer = cluster.peer(&endpoint, needs);
-        ctx.hold = is_held.then(|| Hold::on(&mut peer));
+        let (endpoint, needs) = ctx.begin_try(&asked)?;
+        let mut peer = ctx.peer(&endpoint, needs)?;
+        ctx.hold = needs.is_websocket.then(|| Hold::on(&mut peer));
         Ok(peer)
     }
 
@@ -231,20 +199,17 @@ impl ProxyHttp for Gateway {
         upstream_request: &mut RequestHeader,
         ctx: &mut Ctx,
     ) -> Result<()> {
-        forward::forward(
-            session.as_downstream(),
-            &ctx.client,
-            &ctx.snapshot,
-            upstream_request,
-        )?;
-        if let Some(id) = &ctx.record.request_id {
-            upstream_request.insert_header(request_id::FIELD, id.to_header())?;
+        let request = session.req_header();
+        if request.version < Version::HTTP_2 && !request.raw_path().starts_with(b"/") {
+            // Absolute form is for proxies. pingora keeps it beside the URI, which has the path alone. Its
+            // authority equals Host, or pingora has refused the request.
+            upstream_request.set_uri(request.uri.clone());
         }
-        if let Some(span) = &ctx.record.span {
-            forward::trace(span, upstream_request)?;
+        let host = authority(&request.uri, &request.headers);
+        ctx.edit_request(host, request.version, upstream_request)?;
+        if let Some(target) = rewrite::new_target(ctx.route(), upstream_request.raw_path()) {
+            rewrite::set_target(upstream_request, &target)?;
         }
-        rewrite::apply(ctx.route(), ctx.tries.host(), upstream_request)?;
-        adapt::request(session.req_header().version, upstream_request)?;
         check_version(ctx, upstream_request.version)?;
         if let Some(translation) = &mut ctx.grpc_web {
             translation.request(upstream_request)?;
@@ -255,7 +220,7 @@ impl ProxyHttp for Gateway {
             false if expects_word => Piece::Announcement,
             false => Piece::Part,
         };
-        note_sending(session, ctx, piece);
+        ctx.note_sending(ClientStream::of(session), piece);
         Ok(())
     }
 
@@ -271,8 +236,11 @@ impl ProxyHttp for Gateway {
         } else {
             Piece::Part
         };
-        note_sending(session, ctx, piece);
-        count_body(session, ctx, body.as_ref())?;
+        ctx.note_sending(ClientStream::of(session), piece);
+        // What a WebSocket carries is not a body.
+        if let Some(body) = body.as_ref().filter(|_| !session.was_upgraded()) {
+            ctx.count_body(body.len())?;
+        }
         if let Some(translation) = &mut ctx.grpc_web {
             translation
                 .request_body(body, end_of_stream)
@@ -298,40 +266,31 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         ctx: &mut Ctx,
     ) -> Result<()> {
-        let came_by_http2 = response.version == Version::HTTP_2;
-        ctx.exchange.receive(response, Instant::now())?;
-        let stream = ClientStream::of(session);
+        let line = StatusLine {
+            status: response.status,
+            version: response.version,
+        };
+        ctx.receive(line, ClientStream::of(session), response)?;
         if response.status == StatusCode::SWITCHING_PROTOCOLS {
-            note_answer(ctx, response.status);
-            // The connection is no longer HTTP, and CORS does not cover it.
-            if let Some(stream) = stream {
-                stream.end_http();
-            }
             session.set_read_timeout(Some(ctx.route().timeouts.tunnel));
-        } else if !response.status.is_informational() {
-            ctx.status = Some(response.status);
-            note_answer(ctx, response.status);
-            match stream {
-                Some(stream) => {
-                    let timeouts = &ctx.route().timeouts;
-                    stream.await_content(content_timeout(response, timeouts), timeouts.read);
-                }
-                None => response_deadline::end(),
-            }
-            if let Some(upload) = &ctx.upload
-                && let Some(pause) = pause_in_call(response, &ctx.route().timeouts)
-            {
-                upload.lengthen(pause);
-            }
-            if let Some(translation) = &mut ctx.grpc_web {
-                translation.response(response, !ctx.exchange.drops_content())?;
-            }
-            respond::edit(session, ctx, response);
-            adapt::response(session, came_by_http2, response);
-            self.end_where_last(session);
-        } else {
-            note_turn(session, ctx);
+            return Ok(());
         }
+        if response.status.is_informational() {
+            return Ok(());
+        }
+        // Whatever the upstream speaks, this is the gateway's message: RFC 9110 §2.5.
+        response.set_version(Version::HTTP_11);
+        if let Some(translation) = &mut ctx.grpc_web {
+            translation.response(response, !ctx.exchange.drops_content())?;
+        }
+        let request = session.req_header();
+        let reader = Reader {
+            version: request.version,
+            origin: request.headers.get(header::ORIGIN),
+        };
+        ctx.edit_response(line.version, reader, response);
+        adapt::end_where_unstated(session, response);
+        self.end_where_last(session);
         Ok(())
     }
 
@@ -351,7 +310,7 @@ impl ProxyHttp for Gateway {
         if let Some(upload) = &ctx.upload {
             upload.respond();
         }
-        ctx.count_response(body.as_ref());
+        ctx.count_response(body.as_ref().map_or(0, Bytes::len));
         if let Some(backlog) = &ctx.backlog {
             backlog.hold(body, end_of_stream);
         }
@@ -379,7 +338,7 @@ impl ProxyHttp for Gateway {
     ) -> Result<Option<Bytes>> {
         let translation = ctx.grpc_web.as_ref();
         let mut frame = translation.and_then(|translation| translation.trailers(trailers));
-        ctx.count_response(frame.as_ref());
+        ctx.count_response(frame.as_ref().map_or(0, Bytes::len));
         if let Some(backlog) = &ctx.backlog {
             backlog.hold(&mut frame, true);
         }
@@ -387,16 +346,7 @@ impl ProxyHttp for Gateway {
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, e: &Error, ctx: &mut Ctx) -> FailToProxy {
-        let mut status = status_of(e);
-        if let Some(error) = error_in_body(session, ctx) {
-            ctx.record.refuse(error);
-            status = Some(error.status());
-        } else if *e.esource() == ErrorSource::Upstream
-            && let Some(cluster) = ctx.route().cluster()
-        {
-            let failure = ctx.failure.unwrap_or(Failure::of_exchange(e));
-            cluster.log_failure(&ctx.route().name, &reason(failure, e));
-        }
+        let status = ctx.give_up(ClientStream::of(session), e);
         if let Some(status) = status {
             respond::fail(session, ctx, status).await;
         }
@@ -429,11 +379,6 @@ impl ProxyHttp for Gateway {
     }
 }
 
-/// Makes the error of a request whose upstream has no endpoint to ask.
-fn unavailable(reason: NoPeer) -> Box<Error> {
-    Error::explain(ErrorType::HTTPStatus(503), reason.to_string())
-}
-
 /// Refuses a connection of HTTP/1.1 to an upstream that is to speak HTTP/2: it has not negotiated it, and
 /// gRPC, for one, does not work without.
 fn check_version(ctx: &Ctx, version: Version) -> Result<()> {
@@ -450,7 +395,7 @@ fn check_version(ctx: &Ctx, version: Version) -> Result<()> {
 /// Returns the error as what it is: pingora does not know whose silence it was.
 fn with_its_source(session: &Session, ctx: &Ctx, error: Box<Error>) -> Box<Error> {
     if ClientStream::of(session).is_some_and(ClientStream::is_upstream_late) {
-        return Error::explain(ErrorType::ReadTimedout, "the upstream is silent").into_up();
+        return upstream_is_late();
     }
     let is_late =
         (error.etype(), error.esource()) == (&ErrorType::ReadTimedout, &ErrorSource::Upstream);
@@ -479,112 +424,12 @@ fn try_again(
         (true, false) => Body::Kept,
         (true, true) => Body::Lost,
     };
-    ctx.failure = Some(failure);
-    let failed = FailedTry {
-        failure,
+    let failing = Failing {
         method: &session.req_header().method,
-        is_reused,
-        has_answer: ctx.exchange.has_answer(),
         body,
+        is_reused,
     };
-    let cluster = ctx.snapshot.route(ctx.record.route).cluster();
-    let is_again = cluster.is_some_and(|cluster| {
-        ctx.tries
-            .failed(cluster, &failed, || reason(failure, &error))
-    });
+    let is_again = ctx.failed_try(failing, failure, &error);
     error.set_retry(is_again);
     error
-}
-
-/// Notes the status that a try was answered with.
-fn note_answer(ctx: &mut Ctx, status: StatusCode) {
-    if let Some(cluster) = ctx.snapshot.route(ctx.record.route).cluster() {
-        ctx.tries.answered(cluster, status, Instant::now().into());
-    }
-}
-
-/// Notes that a piece of the request is sent to the upstream now.
-fn note_sending(session: &Session, ctx: &mut Ctx, piece: Piece) {
-    let timeout = ctx.exchange.expects.header_timeout(&ctx.route().timeouts);
-    ctx.exchange.sends(piece, Instant::now(), timeout);
-    note_turn(session, ctx);
-}
-
-/// Begins the wait for the header of the response, or for the rest of the request.
-fn note_turn(session: &Session, ctx: &Ctx) {
-    let exchange = &ctx.exchange;
-    if let Some(upload) = &ctx.upload {
-        upload.set_turn(exchange.is_clients_turn());
-    }
-    match (ClientStream::of(session), exchange.respond_by()) {
-        (Some(stream), Some(by)) => stream.await_header(by),
-        (None, Some(by)) => response_deadline::set(by, exchange.expects.outlasts_the_header()),
-        // The wait for the content has begun.
-        (_, None) if exchange.has_response() => {}
-        (Some(stream), None) => stream.await_body(),
-        (None, None) => response_deadline::end(),
-    }
-}
-
-/// Returns what is wrong with the body of a request that failed.
-fn error_in_body(session: &Session, ctx: &Ctx) -> Option<RequestError> {
-    let stream = ClientStream::of(session);
-    let is_late = match &ctx.upload {
-        Some(upload) => upload.is_late(),
-        None => stream.is_some_and(ClientStream::is_body_late),
-    };
-    if stream.is_some_and(ClientStream::is_malformed) {
-        return Some(RequestError::MalformedChunk);
-    }
-    if is_body_too_large(ctx) {
-        return Some(RequestError::BodyTooLarge);
-    }
-    if let Some(error) = ctx.grpc_web.as_ref().and_then(Translation::error) {
-        return Some(error);
-    }
-    is_late.then_some(RequestError::BodyTimeout)
-}
-
-/// Counts a piece of the request's body, and ends the request where its route does not let it be longer.
-fn count_body(session: &Session, ctx: &mut Ctx, piece: Option<&Bytes>) -> Result<()> {
-    let Some(piece) = piece else { return Ok(()) };
-    // What a WebSocket carries is not a body.
-    if session.was_upgraded() {
-        return Ok(());
-    }
-    ctx.body_bytes = ctx.body_bytes.saturating_add(piece.len() as u64);
-    match is_body_too_large(ctx) {
-        false => Ok(()),
-        true => Err(of_body(RequestError::BodyTooLarge)),
-    }
-}
-
-/// Makes the error of a request whose body is refused while it is sent.
-fn of_body(error: RequestError) -> Box<Error> {
-    let status = ErrorType::HTTPStatus(error.status().as_u16());
-    Error::explain(status, error.to_string()).into_down()
-}
-
-fn is_body_too_large(ctx: &Ctx) -> bool {
-    let most = ctx.route().limits.max_request_body_bytes;
-    most.is_some_and(|most| ctx.body_bytes > most)
-}
-
-/// Returns the status that tells the client what went wrong; `None` if the client has gone.
-fn status_of(error: &Error) -> Option<StatusCode> {
-    use ErrorType::{
-        ConnectTimedout, ConnectionClosed, HTTPStatus, ReadError, ReadTimedout, WriteError,
-        WriteTimedout,
-    };
-    match (error.etype(), error.esource()) {
-        (HTTPStatus(code), _) => StatusCode::from_u16(*code).ok(),
-        (ConnectTimedout | ReadTimedout | WriteTimedout, ErrorSource::Upstream) => {
-            Some(StatusCode::GATEWAY_TIMEOUT)
-        }
-        (_, ErrorSource::Upstream) => Some(StatusCode::BAD_GATEWAY),
-        (WriteError | ReadError | ConnectionClosed, ErrorSource::Downstream) => None,
-        (ReadTimedout, ErrorSource::Downstream) => Some(StatusCode::REQUEST_TIMEOUT),
-        (_, ErrorSource::Downstream) => Some(StatusCode::BAD_REQUEST),
-        (_, ErrorSource::Internal | ErrorSource::Unset) => Some(StatusCode::INTERNAL_SERVER_ERROR),
-    }
 }

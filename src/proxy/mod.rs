@@ -23,6 +23,7 @@ mod room;
 pub(crate) mod route_limits;
 pub(crate) mod routed;
 pub(crate) mod snapshot;
+mod stages;
 mod upstream;
 
 pub use ctx::Ctx;

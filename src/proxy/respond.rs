@@ -6,13 +6,13 @@
 use super::answer::Answer;
 use super::ctx::Ctx;
 use super::facts::{content_length, cors_request};
-use super::header_edits;
+use super::header_edits::{self, EditFields};
 use super::request_id;
 use super::snapshot::Route;
-use crate::cors::{HeaderPlan, ResponseFields, add_vary};
+use crate::cors::{HeaderPlan, MessageFields, add_vary};
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use pingora_core::Result;
 use pingora_core::protocols::http::HttpTask;
 use pingora_http::{RequestHeader, ResponseHeader};
@@ -25,7 +25,7 @@ use tracing::debug;
 /// connection can be kept; with a longer one it is closed.
 const MAX_DRAINED_BODY: u64 = 64 << 10;
 /// Maximum time for reading that body; beyond it, the connection is closed after the answer.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Sends a response whose body, if there is one, is short. The connection stays open if the client keeps
 /// it open.
@@ -60,9 +60,14 @@ pub(crate) async fn send(
 
 /// Whether the request has a short body on its way, which is worth reading to keep the connection.
 fn has_small_body(request: &RequestHeader) -> bool {
-    let length = content_length(request);
+    let length = content_length(&request.headers);
     let waits = request.headers.contains_key(header::EXPECT);
-    !waits && length.is_some_and(|length| (1..=MAX_DRAINED_BODY).contains(&length))
+    !waits && length.is_some_and(is_worth_draining)
+}
+
+/// Whether a body of this length is read to its end before the gateway answers.
+pub(crate) fn is_worth_draining(length: u64) -> bool {
+    (1..=MAX_DRAINED_BODY).contains(&length)
 }
 
 /// Answers a request that could not be served. The connection ends with the answer.
@@ -95,16 +100,16 @@ pub(crate) async fn close(session: &mut Session) {
     }
 }
 
-/// Edits an upstream's `response`: as its route says, then its id, its CORS headers by the request's plan, and
-/// its Vary by what the route was chosen by. What CORS says comes last, and so no edit can undo it.
-pub(crate) fn edit(session: &Session, ctx: &Ctx, response: &mut ResponseHeader) {
+/// Edits an upstream's response to a request with this Origin: as its route says, then its id, its CORS headers
+/// by the request's plan, and its Vary by what the route was chosen by. What CORS says comes last, and so no
+/// edit can undo it.
+pub(crate) fn edit(ctx: &Ctx, origin: Option<&HeaderValue>, response: &mut impl EditFields) {
     if let Some(edits) = &ctx.route().edits.response {
         header_edits::apply(edits, response);
     }
     if let Some(id) = &ctx.record.request_id {
-        response.set(request_id::FIELD, id.to_header());
+        response.set_text(request_id::FIELD, id.text(&mut { request_id::ROOM }));
     }
-    let origin = session.req_header().headers.get(header::ORIGIN);
     edit_fields(ctx.route(), ctx.plan, ctx.vary.as_ref(), origin, response);
 }
 
@@ -126,29 +131,10 @@ fn edit_fields(
     plan: HeaderPlan,
     vary: Option<&HeaderValue>,
     origin: Option<&HeaderValue>,
-    response: &mut impl ResponseFields,
+    response: &mut impl MessageFields,
 ) {
     route.rule.edit(plan, origin, response);
     if let Some(vary) = vary {
         add_vary(vary, response);
-    }
-}
-
-// === impl ResponseFields ===
-
-impl ResponseFields for ResponseHeader {
-    fn map(&self) -> &HeaderMap {
-        &self.headers
-    }
-
-    fn set(&mut self, name: &'static str, value: HeaderValue) {
-        // A static name with a valid value is always taken. If it were not, the field would be
-        // missing, and a missing CORS header allows nothing.
-        let inserted = self.insert_header(name, value);
-        debug_assert!(inserted.is_ok(), "{name}");
-    }
-
-    fn remove(&mut self, name: &HeaderName) {
-        self.remove_header(name);
     }
 }

@@ -228,6 +228,11 @@ impl<'a> Routed<'a> {
         })
     }
 
+    /// Makes the answer to a request that was taken on, and that has failed since.
+    pub(crate) fn failure(&self, status: StatusCode) -> Answer<'a> {
+        self.answer(status)
+    }
+
     /// Makes an answer with the CORS fields of the decision.
     fn answer(&self, status: StatusCode) -> Answer<'a> {
         let (rule, plan) = (&self.route.rule, self.plan());

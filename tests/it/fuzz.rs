@@ -84,6 +84,19 @@ proptest! {
     }
 
     #[test]
+    fn content_and_what_is_written_of_it_agree_with_their_naive_twins(
+        body in r"C([1-9a-f](;x)?\r\n[a-f]{0,15}(\r\n|\r|x)?){0,4}(0{1,2}\r\n(X: y\r\n)?\r\n)?[a-c]{0,3}",
+        sound in prop::collection::vec(("[a-z\r\n]{1,20}", "(;[a-z=]{1,5})?"), 0..5),
+    ) {
+        targets::content::run(body.as_bytes());
+        let mut whole = "C".to_owned();
+        for (data, extension) in sound {
+            whole += &format!("{:x}{extension}\r\n{data}\r\n", data.len());
+        }
+        targets::content::run((whole + "0\r\n\r\nGET / HTTP/1.1\r\n").as_bytes());
+    }
+
+    #[test]
     fn the_text_of_grpc_web_agrees_with_its_naive_twin(
         text in r"[0-9]([A-Za-z0-9+/]{4}|[A-Z]{2}==|[a-z]{3}=|[A-Q]A==){0,6}[A=\n-]{0,3}",
     ) {

@@ -244,9 +244,14 @@ impl ClientStream {
         *self.wait.lock() == Wait::Late
     }
 
+    /// Whether all of the request has been read.
+    pub(super) fn is_request_read(&self) -> bool {
+        *self.allowance.lock() == ReadAllowance::NOTHING
+    }
+
     /// Ready once the upstream lets the request wait for too long. pingora reads from the client, or
     /// waits for it to go away, for as long as it waits for the upstream.
-    fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let (Wait::Header(at) | Wait::Content { at, .. }) = *self.wait.get_mut() else {
             return Poll::Pending;
         };

@@ -4,7 +4,7 @@
 //! decoded header. The answer is the same as without the lane, because [`Routed`] gives it.
 
 use super::date::Date;
-use super::head::{PlainPreflight, WholeHead};
+use super::head::{Plain, WholeHead};
 use super::inbox::Moment;
 use crate::cors::{CorsRequest, RequestKind};
 use crate::framing::Framing;
@@ -67,7 +67,7 @@ impl Answers {
             return false;
         }
         let mut cors = CorsRequest::default();
-        let Some(PlainPreflight { host, path }) = head.plain_preflight(&mut cors) else {
+        let Some(Plain { host, path, .. }) = head.plain_preflight(&mut cors) else {
             return false;
         };
         let facts = Facts {

@@ -14,7 +14,7 @@ use std::mem::MaybeUninit;
 /// Maximum number of fields that are read; `limits.max_request_headers` allows as many at most.
 pub(super) const MAX_FIELDS: usize = 256;
 
-/// Maximum length of a plain preflight's target; beyond it, pingora judges the request.
+/// Maximum length of a plain request's target; beyond it, pingora judges the request.
 const MAX_TARGET: usize = 8 << 10;
 
 /// Room for the fields of one header. Not initialized: most of it is never used.
@@ -44,10 +44,18 @@ pub(super) struct WholeHead<'h, 'b> {
     fields: &'h [httparse::Header<'b>],
 }
 
-/// A preflight with nothing in it that two readers could understand differently.
-pub(super) struct PlainPreflight<'b> {
+/// The parts of a request with nothing in it that two readers could understand differently.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Plain<'b> {
     pub host: &'b [u8],
+    /// The target's path, as it was sent.
     pub path: &'b str,
+    /// The target's query, behind the question mark.
+    pub query: Option<&'b str>,
+    /// Whether the client lets the connection be kept.
+    pub keep_alive: bool,
+    /// Whether a field says that there is a body.
+    states_body: bool,
 }
 
 // === impl Head ===
@@ -132,6 +140,10 @@ impl<'h, 'b> WholeHead<'h, 'b> {
         self.method
     }
 
+    pub(super) fn target(&self) -> &'b str {
+        self.target
+    }
+
     /// Decides where the request's body ends.
     pub(super) fn framing(&self) -> Result<Framing, FramingError> {
         let fields = self.fields.iter();
@@ -149,7 +161,7 @@ impl<'h, 'b> WholeHead<'h, 'b> {
                 host.push(field.value);
             }
         }
-        host.one().is_some_and(is_plain_host) && plain_path(self.target).is_some()
+        host.one().is_some_and(is_plain_host) && plain_target(self.target).is_some()
     }
 
     /// Reads the header as pingora would; returns `None` if pingora would refuse it.
@@ -173,47 +185,78 @@ impl<'h, 'b> WholeHead<'h, 'b> {
         Some(request)
     }
 
-    /// Returns the preflight if the request is a plain one: one Host, one Origin, a target that is a
-    /// path, no body, and a Connection field that says keep-alive at most. Fills
-    /// `cors` with the facts that CORS looks at. All other requests go through a session, where
+    /// Returns the parts of a plain preflight: a plain request without a body, whose client keeps the
+    /// connection. Fills `cors` with the facts that CORS looks at. All others go through a session, where
     /// pingora and `check` judge them.
-    pub(super) fn plain_preflight(&self, cors: &mut CorsRequest<'b>) -> Option<PlainPreflight<'b>> {
-        if self.method != "OPTIONS" || self.version != Version::HTTP_11 {
+    pub(super) fn plain_preflight(&self, cors: &mut CorsRequest<'b>) -> Option<Plain<'b>> {
+        if self.method != "OPTIONS" {
+            return None;
+        }
+        let plain = self.plain(cors)?;
+        let is_preflight = matches!(cors.origin, SingleValue::One(_))
+            && cors.request_method != SingleValue::Absent;
+        (is_preflight && plain.keep_alive && !plain.states_body).then_some(plain)
+    }
+
+    /// Returns the parts of a plain request: of HTTP/1.1, with one Host, a target that is a path, and a
+    /// Connection field that says keep-alive or close at most. None of its other fields is about the connection,
+    /// or asks for more than a response. Fills `cors` with the facts that CORS looks at.
+    pub(super) fn plain(&self, cors: &mut CorsRequest<'b>) -> Option<Plain<'b>> {
+        if self.version != Version::HTTP_11 {
             return None;
         }
         let mut host = SingleValue::Absent;
-        let mut has_connection = false;
-        cors.method = b"OPTIONS";
+        let (mut connection, mut states_body) = (None, false);
+        let is_options = self.method == "OPTIONS";
+        cors.method = self.method.as_bytes();
         for field in self.fields {
             let is = |name: &str| field.name.eq_ignore_ascii_case(name);
             // By length first: a browser sends a dozen fields, and few have these.
             match field.name.len() {
                 4 if is("host") => host.push(field.value),
                 6 if is("origin") => cors.origin.push(field.value),
-                29 if is("access-control-request-method") => cors.request_method.push(field.value),
-                30 if is("access-control-request-headers") => {
+                29 if is_options && is("access-control-request-method") => {
+                    cors.request_method.push(field.value);
+                }
+                30 if is_options && is("access-control-request-headers") => {
                     cors.request_headers.push(field.value);
                 }
-                38 if is("access-control-request-private-network") => {
+                38 if is_options && is("access-control-request-private-network") => {
                     cors.request_private_network.push(field.value);
                 }
                 10 if is("connection") => {
-                    if has_connection || !field.value.eq_ignore_ascii_case(b"keep-alive") {
+                    if connection.replace(field.value).is_some() {
                         return None;
                     }
-                    has_connection = true;
                 }
+                2 if is("te") => return None,
                 6 if is("expect") => return None,
                 7 if is("upgrade") => return None,
-                14 | 17 if is_framing_field(field.name.as_bytes()) => return None,
+                10 if is("keep-alive") => return None,
+                14 if is("http2-settings") => return None,
+                16 if is("proxy-connection") => return None,
+                18 if is("proxy-authenticate") => return None,
+                19 if is("proxy-authorization") => return None,
+                14 | 17 => states_body |= is_framing_field(field.name.as_bytes()),
                 _ => {}
             }
         }
+        let keep_alive = match connection {
+            None => true,
+            Some(option) if option.eq_ignore_ascii_case(b"keep-alive") => true,
+            Some(option) if option.eq_ignore_ascii_case(b"close") => false,
+            Some(_) => return None,
+        };
         let host = host.one().filter(|host| is_plain_host(host))?;
-        let is_preflight = matches!(cors.origin, SingleValue::One(_))
-            && cors.request_method != SingleValue::Absent;
-        let path = plain_path(self.target)?;
-        is_preflight.then_some(PlainPreflight { host, path })
+        let (path, query) = plain_target(self.target)?;
+        cors.authority = host;
+        Some(Plain {
+            host,
+            path,
+            query,
+            keep_alive,
+            states_body,
+        })
     }
 
     /// Returns whether every line ends with CRLF. httparse, like pingora, takes a bare LF as well, which
@@ -254,9 +297,9 @@ fn is_plain_host(host: &[u8]) -> bool {
     !host.is_empty() && PLAIN.contains_all(host)
 }
 
-/// Returns the path of a target in origin form, if all its bytes are those that RFC 3986 gives to
-/// paths and queries.
-fn plain_path(target: &str) -> Option<&str> {
+/// Returns the path and the query of a target in origin form, if all its bytes are those that RFC 3986 gives
+/// to paths and queries.
+fn plain_target(target: &str) -> Option<(&str, Option<&str>)> {
     static PLAIN: ByteSet = ByteSet::of(&[
         ByteSet::LOWER,
         ByteSet::UPPER,
@@ -264,11 +307,11 @@ fn plain_path(target: &str) -> Option<&str> {
         b"/-._~!$&'()*+,;=:@%?",
     ]);
     let is_plain = target.len() <= MAX_TARGET && PLAIN.contains_all(target.as_bytes());
-    let path = match memchr::memchr(b'?', target.as_bytes()) {
-        Some(at) => &target[..at],
-        None => target,
+    let (path, query) = match memchr::memchr(b'?', target.as_bytes()) {
+        Some(at) => (&target[..at], Some(&target[at + 1..])),
+        None => (target, None),
     };
-    (is_plain && path.starts_with('/')).then_some(path)
+    (is_plain && path.starts_with('/')).then_some((path, query))
 }
 
 // === impl RequestFields ===
@@ -315,8 +358,7 @@ mod tests {
     fn a_browsers_preflight_is_plain() {
         with_head(PREFLIGHT, |head| {
             let mut cors = CorsRequest::default();
-            let PlainPreflight { host, path } =
-                head.plain_preflight(&mut cors).expect("it is plain");
+            let Plain { host, path, .. } = head.plain_preflight(&mut cors).expect("it is plain");
             assert_eq!(host, b"api.example.com:8080");
             assert_eq!(path, "/v1/books");
             assert_eq!(cors.origin, SingleValue::One(b"https://app.example.com"));

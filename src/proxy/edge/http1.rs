@@ -9,6 +9,7 @@ use super::date::Date;
 use super::draining::{Draining, Ends};
 use super::express::Answers;
 use super::inbox::{Inbox, Moment, Next};
+use super::relay::{Relay, Relayed};
 use super::timers::Timer;
 use crate::config::Limits;
 use crate::framing::Framing;
@@ -48,7 +49,7 @@ struct Scratch {
 #[derive(Clone, Copy)]
 pub(super) enum Rules<'e> {
     /// Traffic: what the configuration says that is current when the bytes come.
-    Traffic(&'e ArcSwap<Snapshot>, &'e Client),
+    Traffic(&'e ArcSwap<Snapshot>, &'e Client, &'e Relay),
     /// Pages: limits that never change. Requests have no route, and are not counted.
     Pages(&'e Limits),
 }
@@ -103,8 +104,14 @@ pub(super) async fn serve<A: HttpServerApp>(
             Next::Read => {}
             Next::Request(header, framing) => {
                 // An idle connection is not to hold the room for it.
-                let served = Box::pin(connection.hand_over(header, framing, ends.leaving));
-                connection = served.await?;
+                connection = match connection.take(header, framing) {
+                    Ok((relay, relayed)) => {
+                        Box::pin(connection.relay(relay, relayed, framing)).await?
+                    }
+                    Err(header) => {
+                        Box::pin(connection.hand_over(header, framing, ends.leaving)).await?
+                    }
+                };
             }
             Next::Http2 => return Some((connection.stream, connection.inbox.into_held())),
             Next::Refuse(error) => {
@@ -137,7 +144,7 @@ pub(super) async fn farewell(mut stream: Box<ClientStream>, status: StatusCode) 
 impl<'e> Rules<'e> {
     fn load(self) -> Current<'e> {
         match self {
-            Self::Traffic(snapshot, client) => Current::Traffic(snapshot.load(), client),
+            Self::Traffic(snapshot, client, _) => Current::Traffic(snapshot.load(), client),
             Self::Pages(limits) => Current::Pages(limits),
         }
     }
@@ -257,6 +264,38 @@ impl<'e, A: HttpServerApp> Connection<'e, A> {
         self.stream.write_all(unsent).await.is_ok() && self.stream.flush().await.is_ok()
     }
 
+    /// Takes a request on that the express lane forwards; gives the header of any other one back.
+    fn take(
+        &self,
+        header: BytesMut,
+        framing: Framing,
+    ) -> Result<(&'e Relay, Box<Relayed>), BytesMut> {
+        let Rules::Traffic(snapshot, _, relay) = self.rules else {
+            return Err(header);
+        };
+        let relayed = relay.take(snapshot.load_full(), header, framing)?;
+        Ok((relay, relayed))
+    }
+
+    /// Has the express lane forward a request; returns the connection for the next one.
+    async fn relay(
+        mut self,
+        relay: &Relay,
+        relayed: Box<Relayed>,
+        framing: Framing,
+    ) -> Option<Self> {
+        let body_timeout = self.rules.load().limits().body_timeout;
+        let held = self.inbox.into_held();
+        self.stream.start_request(framing, held, body_timeout);
+        if !relay.serve(&mut self.stream, relayed).await {
+            return None;
+        }
+        let inbox = Inbox::resume(self.stream.take_held(), Instant::now());
+        let mut connection = Self { inbox, ..self };
+        connection.set_timer(self.rules.load().limits());
+        Some(connection)
+    }
+
     /// Has the application serve a request; returns the connection for the next one.
     async fn hand_over(
         mut self,
@@ -290,7 +329,7 @@ impl<'e, A: HttpServerApp> Connection<'e, A> {
     /// Answers a header that came too slowly, is too long, or can't be read.
     async fn refuse(self, error: RequestError) {
         let since = self.inbox.header_since().unwrap_or_else(Instant::now);
-        if let Rules::Traffic(snapshot, client) = self.rules {
+        if let Rules::Traffic(snapshot, client, _) = self.rules {
             Record::refused(
                 &snapshot.load(),
                 client,

@@ -17,11 +17,13 @@ mod head;
 mod http1;
 mod http2;
 mod inbox;
+mod lines;
 mod open;
 pub(super) mod page_connections;
 mod pages;
 mod read_allowance;
 mod refusal;
+mod relay;
 pub(super) mod response_deadline;
 mod timers;
 mod transport;
@@ -47,6 +49,7 @@ use pingora_core::protocols::Stream;
 use pingora_core::server::ShutdownWatch;
 use pingora_core::server::configuration::ServerConf;
 use pingora_proxy::{HttpProxy, http_proxy};
+use relay::Relay;
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -68,6 +71,8 @@ pub struct Edge {
     leaving: ShutdownWatch,
     /// Says that connections without a request end.
     stopped: ShutdownWatch,
+    /// Forwards the plain requests.
+    relay: Arc<Relay>,
     /// Room for responses that HTTP/2 clients have yet to take.
     backlog: Arc<Account>,
 }
@@ -94,8 +99,10 @@ impl Edge {
             ..ServerConf::default()
         };
         let gateway = Gateway::new(Arc::clone(&snapshot), leaving.clone());
+        let relay = Relay::new(gateway.requests(), pooled * threads, leaving.clone());
         let proxy = http_proxy(&Arc::new(conf), gateway);
         Self {
+            relay: Arc::new(relay),
             listener: 0,
             proxy: Arc::new(proxy),
             snapshot,
@@ -143,7 +150,7 @@ impl ServerApp for Edge {
                 return None;
             }
         };
-        let rules = Rules::Traffic(&self.snapshot, &client);
+        let rules = Rules::Traffic(&self.snapshot, &client, &self.relay);
         let http1 = http1::serve(&self.proxy, rules, stream, inbox, ends);
         if let Some((stream, held)) = Arc::clone(&client).serve(http1).await {
             Box::pin(http2::serve(self, &client, stream, held, ends)).await;

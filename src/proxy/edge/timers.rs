@@ -9,6 +9,7 @@
 //! | `Body`, on HTTP/1.1 | a client's pause in the body of its request, `body_timeout` long | when pingora reads and nothing has come | when something comes, and while the client waits for the upstream's word or takes a response | reading fails, and the client gets 408, or the end of the connection |
 //! | `Write` | a client that takes nothing of a response, for `write_timeout` | when the socket takes nothing | when it takes anything | writing fails, and with it the connection |
 //! | `Response` | an upstream that keeps an HTTP/1.1 request waiting: `read_timeout` for its response's header, then as long, or `stream_timeout`, for each piece of the content | with each piece of the request that is sent, or of the content that is written | with a 101, and with the next request | reading fails, and the client gets 504, or the end of the connection |
+//! | `Upstream` | an upstream that takes nothing of a request that the express lane forwards, for `write_timeout` | when its socket takes nothing | when it takes anything | nothing more is sent, and its response is waited for |
 //! | `Linger` | a client that goes on sending behind the last answer, for [`LINGER`] | when the gateway has ended its side | never | the socket is closed, whatever is unread |
 //!
 //! While pingora serves a request, its own timers bound the writing to the upstream, and the reading
@@ -37,10 +38,11 @@ pub(super) enum Timer {
     Body,
     Write,
     Response,
+    Upstream,
     Linger,
 }
 
-const COUNT: usize = 6;
+const COUNT: usize = 7;
 
 /// The times at which a connection's timers fire. All are polled by the connection's one task.
 #[derive(Debug)]

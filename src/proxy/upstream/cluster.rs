@@ -6,6 +6,7 @@
 use super::checks::{Checker, MAX_AT_ONCE};
 use super::endpoint::Endpoint;
 use super::health::may_eject;
+use super::idle::Connection;
 use super::members::{Choice, Members, NoPeer, listed};
 use super::peer::{KnownAuthorities, Needs, Way};
 use super::resolver::{Resolution, Resolved};
@@ -21,10 +22,13 @@ use pingora_core::upstreams::peer::HttpPeer;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::time::sleep_until;
 use tracing::{info, warn};
+
+/// Minimum time between two looks at the connections that wait for a request.
+const MIN_SWEEP: Duration = Duration::from_secs(1);
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -174,6 +178,25 @@ impl Cluster {
         self.way.peer(endpoint.address, needs)
     }
 
+    /// Takes an idle connection to an endpoint, if there is one.
+    pub(in crate::proxy) fn take_idle(
+        &self,
+        endpoint: &Endpoint,
+        now: Instant,
+    ) -> Option<Connection> {
+        endpoint.idle.take(now, self.upstream.idle_timeout)
+    }
+
+    /// Keeps a connection to an endpoint for the next request.
+    pub(in crate::proxy) fn keep_idle(
+        &self,
+        endpoint: &Endpoint,
+        connection: Connection,
+        now: Instant,
+    ) {
+        endpoint.idle.put(connection, now);
+    }
+
     /// Notes that a request to an endpoint failed, and ejects it if that is one too many.
     pub(super) fn note_failure(&self, endpoint: &Endpoint, reason: impl FnOnce() -> String) {
         let Some(rule) = &self.upstream.outlier_detection else {
@@ -214,7 +237,8 @@ impl Cluster {
         tokio::join!(
             self.keep_resolved(),
             self.keep_checked(),
-            self.keep_readmitted()
+            self.keep_readmitted(),
+            self.keep_swept()
         );
     }
 
@@ -222,6 +246,18 @@ impl Cluster {
     pub(in crate::proxy) async fn resolve_first(&self) {
         if self.members.load().all().is_empty() {
             self.resolve().await;
+        }
+    }
+
+    /// Closes idle connections when their time is over.
+    async fn keep_swept(&self) {
+        let timeout = self.upstream.idle_timeout;
+        while !self.is_http2() && !self.configured.is_empty() {
+            tokio::time::sleep((timeout / 4).max(MIN_SWEEP)).await;
+            let now = Instant::now();
+            for endpoint in self.members.load().all() {
+                endpoint.idle.sweep(now, timeout);
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! One address of a backend, for as long as it is one: it keeps its state while others come and go.
 
 use super::health::Health;
+use super::idle::IdleConnections;
 use crate::config;
 use crate::proxy::rewrite;
 use crate::proxy::room::{Place, Room};
@@ -23,6 +24,7 @@ pub(in crate::proxy) struct Endpoint {
     /// Number of requests in a row that have failed.
     failures: AtomicU32,
     pub(super) health: Mutex<Health>,
+    pub(super) idle: IdleConnections,
 }
 
 // === impl Endpoint ===
@@ -43,6 +45,7 @@ impl Endpoint {
             room: Room::default(),
             failures: AtomicU32::new(0),
             health: Mutex::new(Health::new(now)),
+            idle: IdleConnections::default(),
         }
     }
 
@@ -55,6 +58,8 @@ impl Endpoint {
             room: self.room.clone(),
             failures: AtomicU32::new(self.failures.load(Ordering::Relaxed)),
             health: Mutex::new(self.health.lock().clone()),
+            // They were made under the settings of before.
+            idle: IdleConnections::default(),
         }
     }
 

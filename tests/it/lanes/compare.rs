@@ -222,7 +222,7 @@ fn converse(gateway: SocketAddr, stream: &Stream, patience: Duration) -> Result<
             mask_waits(&mut bytes);
             mask_new_ids(&mut bytes);
             Ok(Answer {
-                bytes,
+                bytes: with_sorted_fields(&bytes),
                 was_reset: conversation.was_reset,
             })
         }
@@ -343,6 +343,31 @@ impl Conversation {
         }
         Ok(())
     }
+}
+
+/// Sorts the lines of each header behind its first, those of one field in their order: that of fields with
+/// different names says nothing. The backend repeats the header that it got, so that this one is sorted, too.
+fn with_sorted_fields(bytes: &[u8]) -> Vec<u8> {
+    let mut sorted = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some(end) = rest.windows(4).position(|w| w == b"\r\n\r\n") {
+        let mut lines: Vec<&[u8]> = rest[..end].split_inclusive(|&byte| byte == b'\n').collect();
+        // The last one has no end of its own here.
+        let last = [lines.pop().unwrap_or_default(), b"\r\n"].concat();
+        lines.push(&last);
+        let fields = lines.get_mut(1..).unwrap_or_default();
+        let name = |line: &&[u8]| {
+            line.split(|&byte| byte == b':')
+                .next()
+                .map(<[u8]>::to_ascii_lowercase)
+        };
+        fields.sort_by_key(name);
+        sorted.extend(lines.concat());
+        sorted.extend_from_slice(b"\r\n");
+        rest = &rest[end + 4..];
+    }
+    sorted.extend_from_slice(rest);
+    sorted
 }
 
 /// Seconds pass between the two answers.

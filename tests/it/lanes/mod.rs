@@ -304,7 +304,7 @@ const ANSWERS: &[(&str, &[u8])] = &[
     ("handled", b"HTTP/1.1 204 "),
     (
         "handled with 200",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n",
+        b"HTTP/1.1 200 OK\r\nAccess-Control-Allow-Headers: ",
     ),
     ("rejected", b"HTTP/1.1 403 "),
     ("no route", b"HTTP/1.1 404 "),

@@ -1,0 +1,162 @@
+//! The fields of a header as it came, edited without a copy: lines are crossed out, and new ones are written
+//! behind the others.
+
+use crate::config::FieldEdit;
+use crate::cors::MessageFields;
+use crate::proxy::edge::head::MAX_FIELDS;
+use crate::proxy::header_edits::EditFields;
+use http::{HeaderName, HeaderValue};
+use std::ops::Range;
+
+/// The number of bits of a word of [`Lines::crossed`].
+const WORD: usize = u64::BITS as usize;
+
+/// See the module's documentation.
+pub(super) struct Lines<'b, 'w> {
+    came: &'b [httparse::Header<'b>],
+    /// One bit for each line that came: whether it is crossed out.
+    crossed: [u64; MAX_FIELDS / WORD],
+    written: &'w mut Written,
+}
+
+/// Lines that were written. Kept from one header to the next, so that none has to allocate.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    text: Vec<u8>,
+    lines: Vec<Line>,
+}
+
+/// The places of a line's name and value in the text.
+#[derive(Debug, Clone)]
+struct Line {
+    name: Range<usize>,
+    value: Range<usize>,
+}
+
+// === impl Lines ===
+
+impl<'b, 'w> Lines<'b, 'w> {
+    /// Begins with the lines of a header, of which there are no more than [`MAX_FIELDS`].
+    pub(super) fn new(came: &'b [httparse::Header<'b>], written: &'w mut Written) -> Self {
+        debug_assert!(came.len() <= MAX_FIELDS);
+        written.text.clear();
+        written.lines.clear();
+        Self {
+            came,
+            crossed: [0; MAX_FIELDS / WORD],
+            written,
+        }
+    }
+
+    /// Writes all lines behind the bytes in `out`.
+    pub(super) fn write_lines(&self, out: &mut Vec<u8>) {
+        self.for_each(|name, value| {
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b": ");
+            out.extend_from_slice(value);
+            out.extend_from_slice(b"\r\n");
+        });
+    }
+
+    /// Writes all lines that came anew, with other values.
+    pub(super) fn rewrite(&mut self, value: impl Fn(&[u8]) -> HeaderValue) {
+        for line in 0..self.came.len() {
+            if !self.is_crossed(line) {
+                let field = self.came[line];
+                self.write(field.name.as_bytes(), value(field.value).as_bytes());
+            }
+        }
+        self.crossed = [0; MAX_FIELDS / WORD];
+        self.came = &[];
+    }
+
+    fn is_crossed(&self, line: usize) -> bool {
+        self.crossed[line / WORD] & (1 << (line % WORD)) != 0
+    }
+
+    fn write(&mut self, name: &[u8], value: &[u8]) {
+        let text = &mut self.written.text;
+        let start = text.len();
+        text.extend_from_slice(name);
+        let middle = text.len();
+        text.extend_from_slice(value);
+        self.written.lines.push(Line {
+            name: start..middle,
+            value: middle..text.len(),
+        });
+    }
+
+    fn remove_named(&mut self, name: &str) {
+        for (line, field) in self.came.iter().enumerate() {
+            if field.name.eq_ignore_ascii_case(name) {
+                self.crossed[line / WORD] |= 1 << (line % WORD);
+            }
+        }
+        if !self.written.lines.is_empty() {
+            let Written { text, lines } = &mut *self.written;
+            lines.retain(|line| !text[line.name.clone()].eq_ignore_ascii_case(name.as_bytes()));
+        }
+    }
+}
+
+impl MessageFields for Lines<'_, '_> {
+    fn count(&self) -> usize {
+        let crossed: u32 = self.crossed.iter().map(|word| word.count_ones()).sum();
+        self.came.len() - crossed as usize + self.written.lines.len()
+    }
+
+    fn for_each<'f>(&'f self, mut each: impl FnMut(&'f str, &'f [u8])) {
+        for (line, field) in self.came.iter().enumerate() {
+            if !self.is_crossed(line) {
+                each(field.name, field.value);
+            }
+        }
+        let Written { text, lines } = &*self.written;
+        for line in lines {
+            // Names that the program or an operator wrote: text.
+            let name = str::from_utf8(&text[line.name.clone()]).unwrap_or_default();
+            each(name, &text[line.value.clone()]);
+        }
+    }
+
+    fn for_each_line<'f>(&'f self, name: &HeaderName, mut each: impl FnMut(&'f [u8])) {
+        let name = name.as_str();
+        self.for_each(|known, value| {
+            if known.eq_ignore_ascii_case(name) {
+                each(value);
+            }
+        });
+    }
+
+    fn set(&mut self, name: &'static str, value: HeaderValue) {
+        self.remove_named(name);
+        self.write(name.as_bytes(), value.as_bytes());
+    }
+
+    fn set_text(&mut self, name: &'static str, value: &[u8]) {
+        self.remove_named(name);
+        // A line's end in a value would be the next line's beginning.
+        let is_allowed = |&byte: &u8| byte == b'\t' || byte >= b' ' && byte != 0x7f;
+        if value.iter().all(is_allowed) {
+            self.write(name.as_bytes(), value);
+        }
+    }
+
+    fn remove(&mut self, name: &HeaderName) {
+        self.remove_named(name.as_str());
+    }
+}
+
+impl EditFields for Lines<'_, '_> {
+    fn set_line(&mut self, field: &FieldEdit) {
+        self.remove_named(field.name.as_str());
+        self.add_line(field);
+    }
+
+    fn add_line(&mut self, field: &FieldEdit) {
+        self.write(&field.written, field.value.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,248 @@
+//! The response on its way from an upstream to a client: bytes in, bytes out. There is no socket here.
+
+use super::request::Relayed;
+use super::response::{MAX_HEADER, ResponseHead};
+use crate::framing::{Content, ContentReader, CutOff, LAST_CHUNK, write_chunk};
+use crate::proxy::edge::client_stream::ClientStream;
+use crate::proxy::edge::date::Date;
+use crate::proxy::edge::head::{has_empty_line, slots};
+use crate::proxy::edge::lines::Written;
+use arrayvec::ArrayVec;
+use http::Method;
+use pingora_core::server::ShutdownWatch;
+use pingora_core::{Error, ErrorType, Result, RetryType};
+use std::io;
+use tokio::time::Instant;
+
+/// Maximum number of pieces that are joined to one chunk.
+const MAX_PIECES: usize = 64;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Download {
+    state: State,
+    /// Whether the upstream keeps the connection, and has sent nothing behind the response.
+    may_follow: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    /// The header has not come to its end; these are its bytes so far.
+    Header(Vec<u8>),
+    Content(Rest),
+    Done,
+}
+
+/// The content that is still to come.
+#[derive(Debug, Clone, Copy)]
+struct Rest {
+    reader: ContentReader,
+    /// Whether it is for the client.
+    is_passed_on: bool,
+    /// Whether it goes on in chunks.
+    in_chunks: bool,
+}
+
+/// The room in which a response is edited.
+pub(super) struct Room<'r> {
+    /// The bytes for the client.
+    pub output: &'r mut Vec<u8>,
+    pub written: &'r mut Written,
+    pub date: &'r mut Date,
+    pub leaving: &'r ShutdownWatch,
+}
+
+// === impl Download ===
+
+impl Download {
+    pub(super) fn new() -> Self {
+        Self {
+            state: State::Header(Vec::new()),
+            may_follow: false,
+        }
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self.state, State::Done)
+    }
+
+    /// Whether another response can be told from this one on the same connection.
+    pub(super) fn may_follow(&self) -> bool {
+        self.is_done() && self.may_follow
+    }
+
+    /// Takes what came from the upstream, and writes what is for the client.
+    pub(super) fn receive(
+        &mut self,
+        came: &[u8],
+        client: &ClientStream,
+        relayed: &mut Relayed,
+        room: &mut Room<'_>,
+    ) -> Result<()> {
+        let State::Header(before) = &mut self.state else {
+            return self.content(came, relayed, room.output);
+        };
+        if before.is_empty() {
+            return self.headers(came, client, relayed, room);
+        }
+        let unseen = before.len().saturating_sub(3);
+        before.extend_from_slice(came);
+        // If a long header were parsed after every piece, it would cost its length squared.
+        if !has_empty_line(&before[unseen..]) && before.len() <= MAX_HEADER {
+            return Ok(());
+        }
+        let all = std::mem::take(before);
+        self.headers(&all, client, relayed, room)
+    }
+
+    /// Takes the end of the upstream's connection.
+    pub(super) fn end(&mut self, room: &mut Room<'_>) -> Result<()> {
+        match &mut self.state {
+            State::Done => Ok(()),
+            State::Content(rest) => match rest.reader.end() {
+                Ok(()) => {
+                    rest.write_end(room.output);
+                    self.state = State::Done;
+                    Ok(())
+                }
+                Err(error @ CutOff::Bytes(_)) => {
+                    let kind = ErrorType::new("PrematureBodyEnd");
+                    Err(Error::because(kind, "reading a response", error).into_up())
+                }
+                Err(error @ CutOff::LastChunk) => {
+                    let kind = ErrorType::ConnectionClosed;
+                    Err(Error::because(kind, "reading a response", error).into_up())
+                }
+            },
+            State::Header(before) => {
+                let kind = ErrorType::ConnectionClosed;
+                let mut error = Error::explain(kind, while_reading_header(before)).into_up();
+                error.retry = RetryType::ReusedOnly;
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes the error of a connection that can't be read from.
+    pub(super) fn broken(&self, error: io::Error) -> Box<Error> {
+        let is_sockets = error.raw_os_error().is_some();
+        let context = match &self.state {
+            State::Header(before) => while_reading_header(before),
+            State::Content(_) | State::Done => "when reading body".to_owned(),
+        };
+        let mut error = Error::because(ErrorType::ReadError, context, error).into_up();
+        if is_sockets && matches!(self.state, State::Header(_)) {
+            error.retry = RetryType::ReusedOnly;
+        }
+        error
+    }
+
+    /// Reads headers until the final one, and the content behind it.
+    fn headers(
+        &mut self,
+        bytes: &[u8],
+        client: &ClientStream,
+        relayed: &mut Relayed,
+        room: &mut Room<'_>,
+    ) -> Result<()> {
+        let mut rest = bytes;
+        loop {
+            let mut slots = slots();
+            let is_head = relayed.method == Method::HEAD;
+            let parsed = ResponseHead::parse(rest, &mut slots, room.written, is_head);
+            let parsed = parsed.map_err(|error| {
+                Error::because(ErrorType::InvalidHTTPHeader, "reading a response", error).into_up()
+            });
+            let Some(mut head) = parsed? else {
+                if rest.len() > MAX_HEADER {
+                    let text = format!("a response's header is longer than {MAX_HEADER} bytes");
+                    return Err(Error::explain(ErrorType::InvalidHTTPHeader, text).into_up());
+                }
+                self.state = State::Header(rest.to_vec());
+                return Ok(());
+            };
+            rest = &rest[head.len..];
+            relayed
+                .ctx
+                .receive(head.line, Some(client), &mut head.fields)?;
+            if head.line.status.is_informational() {
+                head.write_interim(room.output);
+                if rest.is_empty() {
+                    self.state = State::Header(Vec::new());
+                    return Ok(());
+                }
+                continue;
+            }
+            let keep_alive = relayed.respond(&mut head, client, room.leaving);
+            head.write_final(room.date.value(Instant::now()), keep_alive, room.output);
+            self.may_follow = head.keeps_connection && head.content != Content::UntilClose;
+            self.state = State::Content(Rest {
+                reader: ContentReader::new(head.content),
+                is_passed_on: !relayed.ctx.exchange.drops_content(),
+                in_chunks: matches!(head.content, Content::Chunked | Content::UntilClose),
+            });
+            return self.content(rest, relayed, room.output);
+        }
+    }
+
+    /// Reads content, and writes what is for the client.
+    fn content(&mut self, came: &[u8], relayed: &mut Relayed, output: &mut Vec<u8>) -> Result<()> {
+        let State::Content(rest) = &mut self.state else {
+            // Bytes that nobody asked for: they would be taken for the next response.
+            self.may_follow &= came.is_empty();
+            return Ok(());
+        };
+        let mut pieces = ArrayVec::<&[u8], MAX_PIECES>::new();
+        let (mut reader, rest_now) = (rest.reader, *rest);
+        let read = reader.read(came, |piece| {
+            if pieces.is_full() {
+                rest_now.write(&pieces, relayed, output);
+                pieces.clear();
+            }
+            pieces.push(piece);
+        });
+        rest_now.write(&pieces, relayed, output);
+        rest.reader = reader;
+        let taken = read.map_err(|error| {
+            let kind = ErrorType::new("InvalidChunk");
+            Error::because(kind, "reading a response", error).into_up()
+        })?;
+        self.may_follow &= taken == came.len();
+        if reader.is_at_end() {
+            rest.write_end(output);
+            self.state = State::Done;
+        }
+        Ok(())
+    }
+}
+
+// === impl Rest ===
+
+impl Rest {
+    /// Writes pieces of the content behind the bytes in `output`, if they are for the client.
+    fn write(&self, pieces: &[&[u8]], relayed: &mut Relayed, output: &mut Vec<u8>) {
+        if !self.is_passed_on {
+            return;
+        }
+        let length = pieces.iter().map(|piece| piece.len()).sum();
+        relayed.ctx.count_response(length);
+        match self.in_chunks {
+            true => write_chunk(pieces, output),
+            false => pieces
+                .iter()
+                .for_each(|piece| output.extend_from_slice(piece)),
+        }
+    }
+
+    fn write_end(&self, output: &mut Vec<u8>) {
+        if self.is_passed_on && self.in_chunks {
+            output.extend_from_slice(LAST_CHUNK);
+        }
+    }
+}
+
+/// Describes where a connection ended. `failure` looks for whether anything had come.
+fn while_reading_header(before: &[u8]) -> String {
+    let length = before.len();
+    format!("while reading response headers, bytes already read: {length}")
+}

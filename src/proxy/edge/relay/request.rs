@@ -1,0 +1,402 @@
+//! A plain request, from its header to its end.
+
+use super::response::ResponseHead;
+use super::scratch::Scratch;
+use crate::cors::{CorsRequest, MessageFields as _};
+use crate::framing::{Chunks, Framing, LAST_CHUNK, write_chunk};
+use crate::proxy::answer::Answer;
+use crate::proxy::client::Client;
+use crate::proxy::ctx::Ctx;
+use crate::proxy::edge::client_stream::ClientStream;
+use crate::proxy::edge::head::{Head, Plain, WholeHead, slots};
+use crate::proxy::edge::lines::Lines;
+use crate::proxy::facts::{Facts, Target};
+use crate::proxy::request_id::RequestId;
+use crate::proxy::respond;
+use crate::proxy::rewrite;
+use crate::proxy::room::Room;
+use crate::proxy::routed::{Routed, Step};
+use crate::proxy::snapshot::Snapshot;
+use crate::proxy::stages::Reader;
+use crate::proxy::upstream::exchange::Asked;
+use crate::proxy::upstream::{Body, Endpoint, Needs};
+use crate::routing::normalized_path;
+use arrayvec::ArrayVec;
+use bytes::BytesMut;
+use http::header::CONNECTION;
+use http::{HeaderValue, Method, StatusCode, Version};
+use pingora_core::server::ShutdownWatch;
+use pingora_core::{Error, ErrorType, Result};
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// Maximum length of a body that is kept, so that it can be sent again; it is pingora's.
+const MAX_KEPT: usize = 64 << 10;
+
+/// Maximum number of pieces that are joined to one chunk.
+const MAX_PIECES: usize = 64;
+
+/// Room for what the gateway adds to a request's header; with more, it has to grow.
+const ROOM_FOR_EDITS: usize = 256;
+
+/// See the module's documentation.
+pub(in crate::proxy::edge) struct Relayed {
+    pub(super) ctx: Ctx,
+    /// The header as it came.
+    head: BytesMut,
+    framing: Framing,
+    pub(super) method: Method,
+    /// The first line of Origin.
+    origin: Option<HeaderValue>,
+    /// Whether the client lets the connection be kept.
+    keep_alive: bool,
+    /// The first try, which has not begun; `None` for a request that is refused.
+    first: Option<Result<Try>>,
+    /// Decodes the request's body.
+    decoder: Chunks,
+    /// The body as far as it was read.
+    kept: Vec<u8>,
+    /// Whether all of that is kept.
+    is_kept: bool,
+    /// The response's header, once it is sent to the client.
+    pub(super) sent: Option<Sent>,
+}
+
+/// A try that an endpoint was chosen for.
+pub(super) struct Try {
+    pub endpoint: Arc<Endpoint>,
+    pub needs: Needs,
+    /// The header for the endpoint.
+    pub header: Vec<u8>,
+}
+
+/// The header of a response that was sent.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sent {
+    pub status: StatusCode,
+    /// Whether it says that the connection is kept.
+    pub keep_alive: bool,
+}
+
+// === impl Relayed ===
+
+impl Relayed {
+    /// Takes a request on if it is plain and an upstream of HTTP/1.1 is asked. Gives the header of any other one
+    /// back, of which nothing is counted yet.
+    pub(super) fn take(
+        snapshot: Arc<Snapshot>,
+        requests: &Room,
+        head: BytesMut,
+        framing: Framing,
+    ) -> std::result::Result<Box<Self>, BytesMut> {
+        let mut slots = slots();
+        let Head::Whole(whole) = Head::parse(&head, &mut slots) else {
+            return Err(head);
+        };
+        let mut cors = CorsRequest::default();
+        let Some(plain) = whole.plain(&mut cors).filter(|_| snapshot.express_lane) else {
+            return Err(head);
+        };
+        let client = Client::current();
+        let fields = whole.fields();
+        let facts = facts(&client, &whole, &plain, &fields, &cors, framing);
+        let mut routed = Routed::of(&snapshot, &facts);
+        let cluster = routed.route().cluster();
+        let speaks_http1 = cluster.is_some_and(|cluster| !cluster.is_http2());
+        let is_forwarded = matches!(routed.step(), Step::Forward(_));
+        let method = Method::from_bytes(whole.method().as_bytes());
+        let (Ok(method), true) = (method, is_forwarded && speaks_http1) else {
+            return Err(head);
+        };
+        if routed.grpc_web().is_some() {
+            return Err(head);
+        }
+        let origin = fields
+            .iter()
+            .find(|field| field.name.eq_ignore_ascii_case("origin"));
+        let origin = origin.and_then(|field| HeaderValue::from_bytes(field.value).ok());
+        let mut ctx = Ctx::new(Arc::clone(&snapshot));
+        let first = match ctx.take_on(&mut routed, requests) {
+            Step::Answer(_) => None,
+            Step::Forward(_) => Some(next_try(&mut ctx, &whole, &plain, &method, framing)),
+        };
+        Ok(Box::new(Self {
+            ctx,
+            framing,
+            // Only what may be done twice is ever sent again.
+            is_kept: method.is_idempotent(),
+            method,
+            origin,
+            keep_alive: plain.keep_alive,
+            first,
+            decoder: Chunks::new(),
+            kept: Vec::new(),
+            sent: None,
+            head,
+        }))
+    }
+
+    /// Begins a try. Returns the error of a request that no endpoint can be asked for.
+    pub(super) fn next_try(&mut self) -> Result<Try> {
+        if let Some(first) = self.first.take() {
+            return first;
+        }
+        let mut slots = slots();
+        let Head::Whole(whole) = Head::parse(&self.head, &mut slots) else {
+            return Err(unreadable());
+        };
+        let plain = whole.plain(&mut CorsRequest::default());
+        let plain = plain.ok_or_else(unreadable)?;
+        next_try(&mut self.ctx, &whole, &plain, &self.method, self.framing)
+    }
+
+    /// Whether the request was refused when it was taken on.
+    pub(super) fn is_refused(&self) -> bool {
+        self.ctx.record.error.is_some()
+    }
+
+    pub(super) fn has_body(&self) -> bool {
+        has_body(self.framing)
+    }
+
+    /// Whether the request has a short body on its way, which is worth reading to keep the connection.
+    pub(super) fn has_small_body(&self) -> bool {
+        matches!(self.framing, Framing::Length(length) if respond::is_worth_draining(length))
+    }
+
+    /// Returns what is known of the body, for a request that may have to be sent again.
+    pub(super) fn body(&self) -> Body {
+        match (self.has_body(), self.is_kept) {
+            (false, _) => Body::None,
+            (true, true) => Body::Kept,
+            (true, false) => Body::Lost,
+        }
+    }
+
+    pub(super) fn kept(&self) -> &[u8] {
+        &self.kept
+    }
+
+    /// Writes a piece of the body, which came from the client, behind the bytes in `output`. Returns the number
+    /// of bytes that are the body's own.
+    pub(super) fn pass_body(&mut self, came: &[u8], output: &mut Vec<u8>) -> usize {
+        if self.framing != Framing::Chunked {
+            self.keep(came);
+            output.extend_from_slice(came);
+            return came.len();
+        }
+        let mut decoder = self.decoder;
+        let mut pieces = ArrayVec::<&[u8], MAX_PIECES>::new();
+        let mut length = 0;
+        let read = decoder.read(came, |data| {
+            length += data.len();
+            self.keep(data);
+            if pieces.is_full() {
+                write_chunk(&pieces, output);
+                pieces.clear();
+            }
+            pieces.push(data);
+        });
+        // The client's stream passes on what it has found to be sound.
+        debug_assert_eq!(read, Ok(came.len()));
+        write_chunk(&pieces, output);
+        self.decoder = decoder;
+        length
+    }
+
+    /// Writes what was kept of the body behind the bytes in `output`.
+    pub(super) fn write_kept(&self, output: &mut Vec<u8>) {
+        match self.framing {
+            Framing::Chunked => write_chunk(&[&self.kept], output),
+            Framing::Length(_) | Framing::Unstated => output.extend_from_slice(&self.kept),
+        }
+    }
+
+    /// Writes the end of the body behind the bytes in `output`.
+    pub(super) fn write_end(&self, output: &mut Vec<u8>) {
+        if self.framing == Framing::Chunked {
+            output.extend_from_slice(LAST_CHUNK);
+        }
+    }
+
+    fn keep(&mut self, data: &[u8]) {
+        if self.is_kept && self.kept.len() + data.len() <= MAX_KEPT {
+            self.kept.extend_from_slice(data);
+        } else {
+            self.is_kept = false;
+            self.kept = Vec::new();
+        }
+    }
+
+    /// Makes the error of a client that has ended its side in the middle of the body.
+    pub(super) fn cut_off(&self) -> Box<Error> {
+        let kind = match self.framing {
+            Framing::Chunked => ErrorType::ConnectionClosed,
+            Framing::Length(_) | Framing::Unstated => ErrorType::new("PrematureBodyEnd"),
+        };
+        Error::explain(kind, "the client has ended its side in the body").into_down()
+    }
+
+    /// Edits the header of the final response. Returns whether the connection is kept behind it.
+    pub(super) fn respond(
+        &mut self,
+        head: &mut ResponseHead<'_, '_>,
+        client: &ClientStream,
+        leaving: &ShutdownWatch,
+    ) -> bool {
+        let reader = Reader {
+            version: Version::HTTP_11,
+            origin: self.origin.as_ref(),
+        };
+        self.ctx
+            .edit_response(head.line.version, reader, &mut head.fields);
+        self.keeps(head.line.status, client, leaving)
+    }
+
+    /// Notes that the header of a response is sent. Returns whether the connection is kept behind it: neither the
+    /// client nor the process ends it, and all of the request has been read.
+    fn keeps(
+        &mut self,
+        status: StatusCode,
+        client: &ClientStream,
+        leaving: &ShutdownWatch,
+    ) -> bool {
+        let keep_alive = self.keep_alive
+            && client.is_request_read()
+            && !client.has_ended()
+            && !*leaving.borrow();
+        self.sent = Some(Sent { status, keep_alive });
+        keep_alive
+    }
+
+    /// Writes the answer to a request that was refused when it was taken on, in place of the output.
+    pub(super) fn write_refusal(
+        &mut self,
+        client: &ClientStream,
+        leaving: &ShutdownWatch,
+        scratch: &mut Scratch,
+    ) {
+        let Some(error) = self.ctx.record.error else {
+            return;
+        };
+        let keep_alive = self.keeps(error.status(), client, leaving);
+        self.with_routed(|routed, id| {
+            routed.refuse(error);
+            if let Step::Answer(answer) = routed.step() {
+                write(&answer.with_request_id(id), keep_alive, scratch);
+            }
+        });
+    }
+
+    /// Writes the answer to a request that has failed, in place of the output. It is the connection's last.
+    pub(super) fn write_failure(&mut self, status: StatusCode, scratch: &mut Scratch) {
+        self.sent = Some(Sent {
+            status,
+            keep_alive: false,
+        });
+        self.with_routed(|routed, id| {
+            let answer = routed.failure(status);
+            write(&answer.with_request_id(id), false, scratch);
+        });
+    }
+
+    /// Calls `then` with the request as it was decided on.
+    fn with_routed(&self, then: impl FnOnce(&mut Routed<'_>, Option<&RequestId>)) {
+        let Self { ctx, head, .. } = self;
+        let mut slots = slots();
+        let Head::Whole(whole) = Head::parse(head, &mut slots) else {
+            return;
+        };
+        let mut cors = CorsRequest::default();
+        let Some(plain) = whole.plain(&mut cors) else {
+            return;
+        };
+        let fields = whole.fields();
+        let facts = facts(&ctx.client, &whole, &plain, &fields, &cors, self.framing);
+        let mut routed = Routed::of(&ctx.snapshot, &facts);
+        then(&mut routed, ctx.record.request_id.as_ref());
+    }
+}
+
+/// Reads the facts of a plain request.
+fn facts<'a>(
+    client: &'a Client,
+    whole: &WholeHead<'_, 'a>,
+    plain: &Plain<'a>,
+    fields: &'a &[httparse::Header<'a>],
+    cors: &'a CorsRequest<'a>,
+    framing: Framing,
+) -> Facts<'a> {
+    Facts {
+        client,
+        target: Target::Path(plain.path),
+        host: plain.host,
+        query: plain.query,
+        path: normalized_path(plain.path),
+        fields,
+        cors,
+        version: Version::HTTP_11,
+        framing: Ok(framing),
+        has_body: has_body(framing),
+        // HTTP/1.1 cuts blanks off.
+        has_padding: false,
+        header: whole.length(),
+    }
+}
+
+fn has_body(framing: Framing) -> bool {
+    !matches!(framing, Framing::Unstated | Framing::Length(0))
+}
+
+/// Chooses the endpoint of a try, and writes the header for it.
+fn next_try(
+    ctx: &mut Ctx,
+    whole: &WholeHead<'_, '_>,
+    plain: &Plain<'_>,
+    method: &Method,
+    framing: Framing,
+) -> Result<Try> {
+    Scratch::with(|scratch| {
+        let mut fields = Lines::new(whole.fields(), &mut scratch.written);
+        let asked = Asked {
+            method,
+            version: Version::HTTP_11,
+            path: plain.path,
+            fields: &fields,
+            has_body: has_body(framing),
+        };
+        let (endpoint, needs) = ctx.begin_try(&asked)?;
+        fields.remove(&CONNECTION);
+        if framing == Framing::Chunked {
+            // In the one spelling that every server knows.
+            fields.set_text("Transfer-Encoding", b"chunked");
+        }
+        ctx.edit_request(plain.host, Version::HTTP_11, &mut fields)?;
+        let target = whole.target().as_bytes();
+        let new_target = rewrite::new_target(ctx.route(), target);
+        let target = new_target.as_deref().unwrap_or(target);
+        let mut header = Vec::with_capacity(whole.len() + ROOM_FOR_EDITS);
+        for part in [whole.method().as_bytes(), b" ", target, b" HTTP/1.1\r\n"] {
+            header.extend_from_slice(part);
+        }
+        fields.write_lines(&mut header);
+        header.extend_from_slice(b"\r\n");
+        Ok(Try {
+            endpoint,
+            needs,
+            header,
+        })
+    })
+}
+
+/// Writes an answer of the gateway's own in place of the output.
+fn write(answer: &Answer<'_>, keep_alive: bool, scratch: &mut Scratch) {
+    let Scratch { output, date, .. } = scratch;
+    output.clear();
+    answer.write_http1(date.value(Instant::now()), keep_alive, output);
+}
+
+/// Makes the error of a header that was whole and plain, and is not any more: never.
+fn unreadable() -> Box<Error> {
+    Error::explain(ErrorType::InternalError, "a request has changed").into_in()
+}

@@ -1,0 +1,77 @@
+//! Bytes on their way to one side, as far as it has not taken them.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tokio::io::AsyncWrite;
+
+/// See the module's documentation. Nothing is read for a side that has bytes to take, so that there are never
+/// more than those of one reading.
+#[derive(Debug)]
+pub(super) struct Unsent {
+    bytes: Vec<u8>,
+    taken: usize,
+    is_flushed: bool,
+}
+
+// === impl Unsent ===
+
+impl Unsent {
+    pub(super) fn new() -> Self {
+        Self {
+            bytes: Vec::new(),
+            taken: 0,
+            is_flushed: true,
+        }
+    }
+
+    pub(super) fn is_sent(&self) -> bool {
+        self.is_flushed
+    }
+
+    /// Sends bytes as far as they are taken at once, and keeps the rest. All that was sent before has been
+    /// taken.
+    pub(super) fn send<W: AsyncWrite + Unpin>(
+        &mut self,
+        mut to: &mut W,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> io::Result<()> {
+        debug_assert!(self.is_sent(), "something is still to be taken");
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let taken = match Pin::new(&mut to).poll_write(cx, bytes) {
+            Poll::Ready(taken) => taken?,
+            Poll::Pending => 0,
+        };
+        self.is_flushed = false;
+        if taken < bytes.len() {
+            self.bytes.extend_from_slice(&bytes[taken..]);
+        }
+        Ok(())
+    }
+
+    /// Ready when everything has been taken.
+    pub(super) fn poll_sent<W: AsyncWrite + Unpin>(
+        &mut self,
+        mut to: &mut W,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.is_flushed {
+            return Poll::Ready(Ok(()));
+        }
+        while self.taken < self.bytes.len() {
+            let taken = ready!(Pin::new(&mut to).poll_write(cx, &self.bytes[self.taken..]))?;
+            if taken == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.taken += taken;
+        }
+        // Its room is not needed while a side keeps up.
+        (self.bytes, self.taken) = (Vec::new(), 0);
+        ready!(Pin::new(&mut to).poll_flush(cx))?;
+        self.is_flushed = true;
+        Poll::Ready(Ok(()))
+    }
+}
