@@ -130,7 +130,7 @@ mod tests {
                 Chunked,
                 "1;x=y\r\na\r\n2\r\nbc\r\n0\r\nX: y\r\n\r\n",
                 "abc",
-                Some(27),
+                Some(28),
             ),
             (Chunked, "3\r\nabc\r\n", "abc", None),
             (Chunked, "3\r\nab", "ab", None),

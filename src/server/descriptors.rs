@@ -12,14 +12,17 @@ use tracing::{info, warn};
 /// connections, files, the log, the runtimes.
 const RESERVED: usize = 512;
 
-/// Maximum number of idle connections to upstreams that a thread keeps.
+/// Maximum number of idle connections to upstreams that a thread keeps in one pool.
 const MAX_POOLED: usize = 128;
+
+/// The pools of idle connections: pingora's, and that of the express lane.
+const POOLS: usize = 2;
 
 /// The limit on the process's file descriptors, and the shares of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Descriptors {
     limit: usize,
-    /// Number of idle connections to upstreams that each thread may keep.
+    /// Number of idle connections to upstreams that each thread may keep in each pool.
     pub pooled_per_thread: usize,
     /// Descriptors that are left for connections and requests.
     traffic: usize,
@@ -43,11 +46,11 @@ impl Descriptors {
 
     fn share(limit: usize, threads: usize) -> Self {
         let beside_reserve = limit - RESERVED.min(limit / 4);
-        let pooled_per_thread = (beside_reserve / 8 / threads).clamp(1, MAX_POOLED);
+        let pooled_per_thread = (beside_reserve / 8 / POOLS / threads).clamp(1, MAX_POOLED);
         Self {
             limit,
             pooled_per_thread,
-            traffic: beside_reserve.saturating_sub(pooled_per_thread * threads),
+            traffic: beside_reserve.saturating_sub(POOLS * pooled_per_thread * threads),
         }
     }
 
@@ -100,8 +103,8 @@ mod tests {
             (1024, 2, (100, 10_000), (100, 572)),
             (1024, 2, (20_000, 100), (572, 100)),
             (1024, 2, (300, 300), (300, 300)),
-            (256, 64, (20_000, 10_000), (64, 64)),
-            (16, 1, (20_000, 10_000), (6, 5)),
+            (256, 64, (20_000, 10_000), (32, 32)),
+            (16, 1, (20_000, 10_000), (5, 5)),
         ] {
             let limits = Limits {
                 max_connections: configured.0,
@@ -112,7 +115,7 @@ mod tests {
             let limits = descriptors.bound(&limits);
             let shares = (limits.max_connections, limits.max_requests);
             assert_eq!(shares, expected, "{limit} descriptors, {configured:?}");
-            let pooled = descriptors.pooled_per_thread * threads;
+            let pooled = POOLS * descriptors.pooled_per_thread * threads;
             assert!(shares.0 + shares.1 + pooled <= limit, "{limit} descriptors");
         }
     }

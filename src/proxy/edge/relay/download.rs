@@ -1,18 +1,15 @@
-//! The response on its way from an upstream to a client: bytes in, bytes out. There is no socket here.
+//! The response on its way from an upstream to a client: bytes in, a header and content out.
+//! There is no socket here.
 
-use super::request::Relayed;
 use super::response::{MAX_HEADER, ResponseHead};
-use crate::framing::{Content, ContentReader, CutOff, LAST_CHUNK, write_chunk};
+use crate::framing::{Content, ContentReader, CutOff};
+use crate::proxy::ctx::Ctx;
 use crate::proxy::edge::client_stream::ClientStream;
-use crate::proxy::edge::date::Date;
 use crate::proxy::edge::head::{has_empty_line, slots};
 use crate::proxy::edge::lines::Written;
 use arrayvec::ArrayVec;
-use http::Method;
-use pingora_core::server::ShutdownWatch;
 use pingora_core::{Error, ErrorType, Result, RetryType};
 use std::io;
-use tokio::time::Instant;
 
 /// Maximum number of pieces that are joined to one chunk.
 const MAX_PIECES: usize = 64;
@@ -43,13 +40,29 @@ struct Rest {
     in_chunks: bool,
 }
 
-/// The room in which a response is edited.
-pub(super) struct Room<'r> {
-    /// The bytes for the client.
-    pub output: &'r mut Vec<u8>,
+/// The request that is responded to.
+pub(super) struct Asked<'r> {
+    pub ctx: &'r mut Ctx,
+    /// The client's stream on HTTP/1.1.
+    pub stream: Option<&'r ClientStream>,
+    pub is_head: bool,
+    /// Room for the lines of the header.
     pub written: &'r mut Written,
-    pub date: &'r mut Date,
-    pub leaving: &'r ShutdownWatch,
+}
+
+/// The client's side, in its version of HTTP.
+pub(super) trait Output {
+    /// Writes an interim response.
+    fn interim(&mut self, head: &ResponseHead<'_, '_>);
+
+    /// Edits and writes the header of the final response.
+    fn header(&mut self, ctx: &Ctx, head: &mut ResponseHead<'_, '_>);
+
+    /// Writes pieces of the content, in chunks where its end is not stated.
+    fn content(&mut self, pieces: &[&[u8]], in_chunks: bool);
+
+    /// Writes the end of the content.
+    fn end(&mut self, in_chunks: bool);
 }
 
 // === impl Download ===
@@ -75,15 +88,14 @@ impl Download {
     pub(super) fn receive(
         &mut self,
         came: &[u8],
-        client: &ClientStream,
-        relayed: &mut Relayed,
-        room: &mut Room<'_>,
+        asked: Asked<'_>,
+        output: &mut impl Output,
     ) -> Result<()> {
         let State::Header(before) = &mut self.state else {
-            return self.content(came, relayed, room.output);
+            return self.content(came, asked.ctx, output);
         };
         if before.is_empty() {
-            return self.headers(came, client, relayed, room);
+            return self.headers(came, asked, output);
         }
         let unseen = before.len().saturating_sub(3);
         before.extend_from_slice(came);
@@ -92,16 +104,16 @@ impl Download {
             return Ok(());
         }
         let all = std::mem::take(before);
-        self.headers(&all, client, relayed, room)
+        self.headers(&all, asked, output)
     }
 
     /// Takes the end of the upstream's connection.
-    pub(super) fn end(&mut self, room: &mut Room<'_>) -> Result<()> {
+    pub(super) fn end(&mut self, output: &mut impl Output) -> Result<()> {
         match &mut self.state {
             State::Done => Ok(()),
             State::Content(rest) => match rest.reader.end() {
                 Ok(()) => {
-                    rest.write_end(room.output);
+                    rest.write_end(output);
                     self.state = State::Done;
                     Ok(())
                 }
@@ -138,18 +150,17 @@ impl Download {
     }
 
     /// Reads headers until the final one, and the content behind it.
-    fn headers(
-        &mut self,
-        bytes: &[u8],
-        client: &ClientStream,
-        relayed: &mut Relayed,
-        room: &mut Room<'_>,
-    ) -> Result<()> {
+    fn headers(&mut self, bytes: &[u8], asked: Asked<'_>, output: &mut impl Output) -> Result<()> {
+        let Asked {
+            ctx,
+            stream,
+            is_head,
+            written,
+        } = asked;
         let mut rest = bytes;
         loop {
             let mut slots = slots();
-            let is_head = relayed.method == Method::HEAD;
-            let parsed = ResponseHead::parse(rest, &mut slots, room.written, is_head);
+            let parsed = ResponseHead::parse(rest, &mut slots, written, is_head);
             let parsed = parsed.map_err(|error| {
                 Error::because(ErrorType::InvalidHTTPHeader, "reading a response", error).into_up()
             });
@@ -162,31 +173,28 @@ impl Download {
                 return Ok(());
             };
             rest = &rest[head.len..];
-            relayed
-                .ctx
-                .receive(head.line, Some(client), &mut head.fields)?;
+            ctx.receive(head.line, stream, &mut head.fields)?;
             if head.line.status.is_informational() {
-                head.write_interim(room.output);
+                output.interim(&head);
                 if rest.is_empty() {
                     self.state = State::Header(Vec::new());
                     return Ok(());
                 }
                 continue;
             }
-            let keep_alive = relayed.respond(&mut head, client, room.leaving);
-            head.write_final(room.date.value(Instant::now()), keep_alive, room.output);
+            output.header(ctx, &mut head);
             self.may_follow = head.keeps_connection && head.content != Content::UntilClose;
             self.state = State::Content(Rest {
                 reader: ContentReader::new(head.content),
-                is_passed_on: !relayed.ctx.exchange.drops_content(),
+                is_passed_on: !ctx.exchange.drops_content(),
                 in_chunks: matches!(head.content, Content::Chunked | Content::UntilClose),
             });
-            return self.content(rest, relayed, room.output);
+            return self.content(rest, ctx, output);
         }
     }
 
     /// Reads content, and writes what is for the client.
-    fn content(&mut self, came: &[u8], relayed: &mut Relayed, output: &mut Vec<u8>) -> Result<()> {
+    fn content(&mut self, came: &[u8], ctx: &mut Ctx, output: &mut impl Output) -> Result<()> {
         let State::Content(rest) = &mut self.state else {
             // Bytes that nobody asked for: they would be taken for the next response.
             self.may_follow &= came.is_empty();
@@ -196,12 +204,12 @@ impl Download {
         let (mut reader, rest_now) = (rest.reader, *rest);
         let read = reader.read(came, |piece| {
             if pieces.is_full() {
-                rest_now.write(&pieces, relayed, output);
+                rest_now.write(&pieces, ctx, output);
                 pieces.clear();
             }
             pieces.push(piece);
         });
-        rest_now.write(&pieces, relayed, output);
+        rest_now.write(&pieces, ctx, output);
         rest.reader = reader;
         let taken = read.map_err(|error| {
             let kind = ErrorType::new("InvalidChunk");
@@ -220,23 +228,18 @@ impl Download {
 
 impl Rest {
     /// Writes pieces of the content behind the bytes in `output`, if they are for the client.
-    fn write(&self, pieces: &[&[u8]], relayed: &mut Relayed, output: &mut Vec<u8>) {
+    fn write(&self, pieces: &[&[u8]], ctx: &mut Ctx, output: &mut impl Output) {
         if !self.is_passed_on {
             return;
         }
         let length = pieces.iter().map(|piece| piece.len()).sum();
-        relayed.ctx.count_response(length);
-        match self.in_chunks {
-            true => write_chunk(pieces, output),
-            false => pieces
-                .iter()
-                .for_each(|piece| output.extend_from_slice(piece)),
-        }
+        ctx.count_response(length);
+        output.content(pieces, self.in_chunks);
     }
 
-    fn write_end(&self, output: &mut Vec<u8>) {
-        if self.is_passed_on && self.in_chunks {
-            output.extend_from_slice(LAST_CHUNK);
+    fn write_end(&self, output: &mut impl Output) {
+        if self.is_passed_on {
+            output.end(self.in_chunks);
         }
     }
 }

@@ -3,7 +3,8 @@
 //! What comes from one side is sent to the other before more is read, so that a slow side slows the other, and
 //! at most one reading is held for each. Decisions are made in `stages`; here bytes are moved.
 
-use super::download::Download;
+use super::download::{Asked, Download};
+use super::http1::Http1;
 use super::request::Relayed;
 use super::scratch::Scratch;
 use super::unsent::Unsent;
@@ -11,6 +12,7 @@ use crate::proxy::edge::client_stream::ClientStream;
 use crate::proxy::edge::timers::Timer;
 use crate::proxy::stages::upstream_is_late;
 use crate::proxy::upstream::exchange::Piece;
+use http::Method;
 use pingora_core::protocols::Stream;
 use pingora_core::server::ShutdownWatch;
 use pingora_core::{Error, ErrorType, Result};
@@ -201,22 +203,28 @@ impl<'e> Exchange<'e> {
         let mut buffer = ReadBuf::new(input);
         let came = ready!(Pin::new(&mut *self.upstream).poll_read(cx, &mut buffer));
         output.clear();
-        let mut room = super::download::Room {
-            output,
-            written,
+        let relayed = &mut *self.relayed;
+        let mut response = Http1 {
+            bytes: output,
             date,
+            reply: &mut relayed.reply,
+            client: self.client,
             leaving: self.leaving,
         };
         let received = match came {
-            Ok(()) if buffer.filled().is_empty() => self.download.end(&mut room),
+            Ok(()) if buffer.filled().is_empty() => self.download.end(&mut response),
             Ok(()) => {
-                let came = buffer.filled();
-                self.download
-                    .receive(came, self.client, self.relayed, &mut room)
+                let asked = Asked {
+                    ctx: &mut relayed.ctx,
+                    stream: Some(self.client),
+                    is_head: relayed.method == Method::HEAD,
+                    written,
+                };
+                self.download.receive(buffer.filled(), asked, &mut response)
             }
             Err(error) => Err(self.download.broken(error)),
         };
-        let sent = self.to_client.send(self.client, cx, room.output);
+        let sent = self.to_client.send(self.client, cx, output);
         if let Err(error) = received {
             return Poll::Ready(Err(match &mut self.upload {
                 // The failure that came first is the reason.

@@ -10,6 +10,7 @@
 
 mod download;
 mod exchange;
+mod http1;
 mod request;
 mod response;
 mod scratch;
@@ -89,9 +90,9 @@ impl Relay {
             true => self.refuse(client, &mut relayed).await,
             false => self.forward(client, &mut relayed).await,
         };
-        let status = relayed.sent.map(|sent| sent.status);
+        let status = relayed.reply.sent.map(|sent| sent.status);
         relayed.ctx.finish(status);
-        let is_kept = served && relayed.sent.is_some_and(|sent| sent.keep_alive);
+        let is_kept = served && relayed.reply.sent.is_some_and(|sent| sent.keep_alive);
         drop(relayed);
         if !is_kept {
             // After the record: the time that a slow client takes to close is not the request's. An error changes
@@ -137,7 +138,7 @@ impl Relay {
             }
         };
         let status = relayed.ctx.give_up(Some(client), &error);
-        if let (Some(status), None) = (status, relayed.sent) {
+        if let (Some(status), None) = (status, relayed.reply.sent) {
             let answer = Scratch::with(|scratch| {
                 relayed.write_failure(status, scratch);
                 scratch.output.clone()

@@ -1,6 +1,5 @@
 //! A plain request, from its header to its end.
 
-use super::response::ResponseHead;
 use super::scratch::Scratch;
 use crate::cors::{CorsRequest, MessageFields as _};
 use crate::framing::{Chunks, Framing, LAST_CHUNK, write_chunk};
@@ -17,7 +16,6 @@ use crate::proxy::rewrite;
 use crate::proxy::room::Room;
 use crate::proxy::routed::{Routed, Step};
 use crate::proxy::snapshot::Snapshot;
-use crate::proxy::stages::Reader;
 use crate::proxy::upstream::exchange::Asked;
 use crate::proxy::upstream::{Body, Endpoint, Needs};
 use crate::routing::normalized_path;
@@ -46,10 +44,7 @@ pub(in crate::proxy::edge) struct Relayed {
     head: BytesMut,
     framing: Framing,
     pub(super) method: Method,
-    /// The first line of Origin.
-    origin: Option<HeaderValue>,
-    /// Whether the client lets the connection be kept.
-    keep_alive: bool,
+    pub(super) reply: Reply,
     /// The first try, which has not begun; `None` for a request that is refused.
     first: Option<Result<Try>>,
     /// Decodes the request's body.
@@ -58,8 +53,16 @@ pub(in crate::proxy::edge) struct Relayed {
     kept: Vec<u8>,
     /// Whether all of that is kept.
     is_kept: bool,
+}
+
+/// The part of a request that its response depends on.
+pub(super) struct Reply {
+    /// The first line of Origin.
+    pub origin: Option<HeaderValue>,
+    /// Whether the client lets the connection be kept.
+    keep_alive: bool,
     /// The response's header, once it is sent to the client.
-    pub(super) sent: Option<Sent>,
+    pub sent: Option<Sent>,
 }
 
 /// A try that an endpoint was chosen for.
@@ -126,12 +129,14 @@ impl Relayed {
             // Only what may be done twice is ever sent again.
             is_kept: method.is_idempotent(),
             method,
-            origin,
-            keep_alive: plain.keep_alive,
+            reply: Reply {
+                origin,
+                keep_alive: plain.keep_alive,
+                sent: None,
+            },
             first,
             decoder: Chunks::new(),
             kept: Vec::new(),
-            sent: None,
             head,
         }))
     }
@@ -237,38 +242,6 @@ impl Relayed {
         Error::explain(kind, "the client has ended its side in the body").into_down()
     }
 
-    /// Edits the header of the final response. Returns whether the connection is kept behind it.
-    pub(super) fn respond(
-        &mut self,
-        head: &mut ResponseHead<'_, '_>,
-        client: &ClientStream,
-        leaving: &ShutdownWatch,
-    ) -> bool {
-        let reader = Reader {
-            version: Version::HTTP_11,
-            origin: self.origin.as_ref(),
-        };
-        self.ctx
-            .edit_response(head.line.version, reader, &mut head.fields);
-        self.keeps(head.line.status, client, leaving)
-    }
-
-    /// Notes that the header of a response is sent. Returns whether the connection is kept behind it: neither the
-    /// client nor the process ends it, and all of the request has been read.
-    fn keeps(
-        &mut self,
-        status: StatusCode,
-        client: &ClientStream,
-        leaving: &ShutdownWatch,
-    ) -> bool {
-        let keep_alive = self.keep_alive
-            && client.is_request_read()
-            && !client.has_ended()
-            && !*leaving.borrow();
-        self.sent = Some(Sent { status, keep_alive });
-        keep_alive
-    }
-
     /// Writes the answer to a request that was refused when it was taken on, in place of the output.
     pub(super) fn write_refusal(
         &mut self,
@@ -279,7 +252,7 @@ impl Relayed {
         let Some(error) = self.ctx.record.error else {
             return;
         };
-        let keep_alive = self.keeps(error.status(), client, leaving);
+        let keep_alive = self.reply.keeps(error.status(), client, leaving);
         self.with_routed(|routed, id| {
             routed.refuse(error);
             if let Step::Answer(answer) = routed.step() {
@@ -290,7 +263,7 @@ impl Relayed {
 
     /// Writes the answer to a request that has failed, in place of the output. It is the connection's last.
     pub(super) fn write_failure(&mut self, status: StatusCode, scratch: &mut Scratch) {
-        self.sent = Some(Sent {
+        self.reply.sent = Some(Sent {
             status,
             keep_alive: false,
         });
@@ -315,6 +288,26 @@ impl Relayed {
         let facts = facts(&ctx.client, &whole, &plain, &fields, &cors, self.framing);
         let mut routed = Routed::of(&ctx.snapshot, &facts);
         then(&mut routed, ctx.record.request_id.as_ref());
+    }
+}
+
+// === impl Reply ===
+
+impl Reply {
+    /// Notes that the header of a response is sent. Returns whether the connection is kept behind it: neither the
+    /// client nor the process ends it, and all of the request has been read.
+    pub(super) fn keeps(
+        &mut self,
+        status: StatusCode,
+        client: &ClientStream,
+        leaving: &ShutdownWatch,
+    ) -> bool {
+        let keep_alive = self.keep_alive
+            && client.is_request_read()
+            && !client.has_ended()
+            && !*leaving.borrow();
+        self.sent = Some(Sent { status, keep_alive });
+        keep_alive
     }
 }
 
