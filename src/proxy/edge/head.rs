@@ -291,7 +291,7 @@ fn absolute_authority(target: &str) -> Option<(&str, u16)> {
 
 /// Returns whether a host is a name or an address, perhaps with a port: nothing that another reader
 /// could understand differently.
-fn is_plain_host(host: &[u8]) -> bool {
+pub(super) fn is_plain_host(host: &[u8]) -> bool {
     static PLAIN: ByteSet =
         ByteSet::of(&[ByteSet::LOWER, ByteSet::UPPER, ByteSet::DIGITS, b".-_:"]);
     !host.is_empty() && PLAIN.contains_all(host)
@@ -299,7 +299,7 @@ fn is_plain_host(host: &[u8]) -> bool {
 
 /// Returns the path and the query of a target in origin form, if all its bytes are those that RFC 3986 gives
 /// to paths and queries.
-fn plain_target(target: &str) -> Option<(&str, Option<&str>)> {
+pub(super) fn plain_target(target: &str) -> Option<(&str, Option<&str>)> {
     static PLAIN: ByteSet = ByteSet::of(&[
         ByteSet::LOWER,
         ByteSet::UPPER,

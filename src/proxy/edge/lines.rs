@@ -48,6 +48,20 @@ impl<'b, 'w> Lines<'b, 'w> {
         }
     }
 
+    /// Adds a line behind the others.
+    pub(super) fn push(&mut self, name: &str, value: &[u8]) {
+        self.write(name.as_bytes(), value);
+    }
+
+    /// Returns the length of the lines that came, and of those that were written.
+    pub(super) fn length(&self) -> usize {
+        let came = self
+            .came
+            .iter()
+            .map(|field| field.name.len() + field.value.len() + 4);
+        came.sum::<usize>() + self.written.text.len() + 4 * self.written.lines.len()
+    }
+
     /// Writes all lines behind the bytes in `out`.
     pub(super) fn write_lines(&self, out: &mut Vec<u8>) {
         self.for_each(|name, value| {

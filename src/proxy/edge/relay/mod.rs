@@ -8,9 +8,11 @@
 //!
 //! [`Routed`]: crate::proxy::routed::Routed
 
+mod attempt;
 mod download;
 mod exchange;
 mod http1;
+mod http2;
 mod request;
 mod response;
 mod scratch;
@@ -18,18 +20,19 @@ mod unsent;
 
 use super::client_stream::ClientStream;
 use crate::framing::Framing;
+use crate::proxy::ctx::Ctx;
 use crate::proxy::respond::DRAIN_TIMEOUT;
 use crate::proxy::room::Room;
 use crate::proxy::snapshot::Snapshot;
 use crate::proxy::stages::Failing;
-use crate::proxy::upstream::{Connection, Failure, connector_options};
+use crate::proxy::upstream::connector_options;
+use attempt::{Attempts, Failed, Try, ask_all, failed};
 use bytes::BytesMut;
 use exchange::Exchange;
+use pingora_core::Result;
 use pingora_core::connectors::TransportConnector;
 use pingora_core::server::ShutdownWatch;
-use pingora_core::{Error, Result};
 pub(super) use request::Relayed;
-use request::Try;
 use scratch::Scratch;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -49,14 +52,6 @@ pub(in crate::proxy) struct Relay {
     max_kept: usize,
     /// Whether the process is leaving, and each answer is its connection's last.
     leaving: ShutdownWatch,
-}
-
-/// A try that has failed.
-struct Failed {
-    error: Box<Error>,
-    failure: Failure,
-    /// Whether its connection had served a request before.
-    is_reused: bool,
 }
 
 // === impl Relay ===
@@ -118,24 +113,9 @@ impl Relay {
     /// Asks upstreams until one has answered, or the request has failed. Returns whether the response was sent to
     /// its end.
     async fn forward(&self, client: &mut ClientStream, relayed: &mut Relayed) -> bool {
-        let error = loop {
-            let next = match relayed.next_try() {
-                Ok(next) => next,
-                Err(error) => break error,
-            };
-            let failed = match self.ask(client, relayed, next).await {
-                Ok(()) => return true,
-                Err(failed) => failed,
-            };
-            let failing = Failing {
-                method: &relayed.method,
-                body: relayed.body(),
-                is_reused: failed.is_reused,
-            };
-            let ctx = &mut relayed.ctx;
-            if !ctx.failed_try(failing, failed.failure, &failed.error) {
-                break failed.error;
-            }
+        let mut request = Http1Request { client, relayed };
+        let Err(error) = ask_all(self, &mut request).await else {
+            return true;
         };
         let status = relayed.ctx.give_up(Some(client), &error);
         if let (Some(status), None) = (status, relayed.reply.sent) {
@@ -143,49 +123,35 @@ impl Relay {
                 relayed.write_failure(status, scratch);
                 scratch.output.clone()
             });
+            // The connection ends either way.
             let _ = client.write_all(&answer).await;
         }
         false
     }
+}
 
-    /// Asks one endpoint.
-    async fn ask(
-        &self,
-        client: &mut ClientStream,
-        relayed: &mut Relayed,
-        next: Try,
-    ) -> std::result::Result<(), Failed> {
+// === impl Attempts ===
+
+/// A request of HTTP/1.1, and its client.
+struct Http1Request<'r> {
+    client: &'r mut ClientStream,
+    relayed: &'r mut Relayed,
+}
+
+impl Attempts for Http1Request<'_> {
+    fn next_try(&mut self) -> Result<Try> {
+        self.relayed.next_try()
+    }
+
+    async fn ask(&mut self, relay: &Relay, next: Try) -> std::result::Result<(), Failed> {
+        let Self { client, relayed } = self;
         let Try {
             endpoint,
             needs,
             header,
         } = next;
-        let idle = match needs.is_fresh {
-            true => None,
-            false => relayed.ctx.take_idle(&endpoint, Instant::now()),
-        };
-        let is_reused = idle.is_some();
-        let mut connection = match idle {
-            Some(connection) => connection,
-            None => {
-                let connected = async {
-                    let peer = relayed.ctx.peer(&endpoint, needs)?;
-                    let connected = self.connector.new_stream(&*peer).await;
-                    connected.map_err(|error| error.into_up())
-                };
-                let stream = Box::pin(connected).await.map_err(|error| Failed {
-                    failure: Failure::of_connect(&error),
-                    error,
-                    is_reused,
-                })?;
-                let place = (!needs.is_fresh).then(|| self.kept.take(self.max_kept));
-                Connection {
-                    stream,
-                    place: place.flatten(),
-                }
-            }
-        };
-        let mut exchange = Exchange::new(client, &mut connection.stream, relayed, &self.leaving);
+        let (mut connection, is_reused) = relay.connect(&relayed.ctx, &endpoint, needs).await?;
+        let mut exchange = Exchange::new(client, &mut connection.stream, relayed, &relay.leaving);
         let mut header = Some(header);
         let exchanged = poll_fn(|cx| {
             Scratch::with(|scratch| {
@@ -197,15 +163,15 @@ impl Relay {
         });
         let exchanged: Result<()> = exchanged.await;
         let may_follow = exchange.may_follow();
-        exchanged.map_err(|error| Failed {
-            failure: Failure::of_exchange(&error),
-            error,
-            is_reused,
-        })?;
+        exchanged.map_err(|error| failed(error, is_reused))?;
         if may_follow {
             relayed.ctx.keep_idle(&endpoint, connection, Instant::now());
         }
         Ok(())
+    }
+
+    fn failing(&mut self, is_reused: bool) -> (&mut Ctx, Failing<'_>) {
+        self.relayed.failing(is_reused)
     }
 }
 

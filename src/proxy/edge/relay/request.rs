@@ -1,27 +1,25 @@
 //! A plain request, from its header to its end.
 
+use super::attempt::{RequestLine, Try, has_body, next_try, with_lines};
 use super::scratch::Scratch;
-use crate::cors::{CorsRequest, MessageFields as _};
+use crate::cors::CorsRequest;
 use crate::framing::{Chunks, Framing, LAST_CHUNK, write_chunk};
 use crate::proxy::answer::Answer;
 use crate::proxy::client::Client;
 use crate::proxy::ctx::Ctx;
 use crate::proxy::edge::client_stream::ClientStream;
 use crate::proxy::edge::head::{Head, Plain, WholeHead, slots};
-use crate::proxy::edge::lines::Lines;
 use crate::proxy::facts::{Facts, Target};
 use crate::proxy::request_id::RequestId;
 use crate::proxy::respond;
-use crate::proxy::rewrite;
 use crate::proxy::room::Room;
 use crate::proxy::routed::{Routed, Step};
 use crate::proxy::snapshot::Snapshot;
-use crate::proxy::upstream::exchange::Asked;
-use crate::proxy::upstream::{Body, Endpoint, Needs};
+use crate::proxy::stages::Failing;
+use crate::proxy::upstream::Body;
 use crate::routing::normalized_path;
 use arrayvec::ArrayVec;
 use bytes::BytesMut;
-use http::header::CONNECTION;
 use http::{HeaderValue, Method, StatusCode, Version};
 use pingora_core::server::ShutdownWatch;
 use pingora_core::{Error, ErrorType, Result};
@@ -33,9 +31,6 @@ const MAX_KEPT: usize = 64 << 10;
 
 /// Maximum number of pieces that are joined to one chunk.
 const MAX_PIECES: usize = 64;
-
-/// Room for what the gateway adds to a request's header; with more, it has to grow.
-const ROOM_FOR_EDITS: usize = 256;
 
 /// See the module's documentation.
 pub(in crate::proxy::edge) struct Relayed {
@@ -63,14 +58,6 @@ pub(super) struct Reply {
     keep_alive: bool,
     /// The response's header, once it is sent to the client.
     pub sent: Option<Sent>,
-}
-
-/// A try that an endpoint was chosen for.
-pub(super) struct Try {
-    pub endpoint: Arc<Endpoint>,
-    pub needs: Needs,
-    /// The header for the endpoint.
-    pub header: Vec<u8>,
 }
 
 /// The header of a response that was sent.
@@ -121,7 +108,7 @@ impl Relayed {
         let mut ctx = Ctx::new(Arc::clone(&snapshot));
         let first = match ctx.take_on(&mut routed, requests) {
             Step::Answer(_) => None,
-            Step::Forward(_) => Some(next_try(&mut ctx, &whole, &plain, &method, framing)),
+            Step::Forward(_) => Some(next_plain_try(&mut ctx, &whole, &plain, &method, framing)),
         };
         Ok(Box::new(Self {
             ctx,
@@ -152,7 +139,7 @@ impl Relayed {
         };
         let plain = whole.plain(&mut CorsRequest::default());
         let plain = plain.ok_or_else(unreadable)?;
-        next_try(&mut self.ctx, &whole, &plain, &self.method, self.framing)
+        next_plain_try(&mut self.ctx, &whole, &plain, &self.method, self.framing)
     }
 
     /// Whether the request was refused when it was taken on.
@@ -170,12 +157,23 @@ impl Relayed {
     }
 
     /// Returns what is known of the body, for a request that may have to be sent again.
-    pub(super) fn body(&self) -> Body {
+    fn body(&self) -> Body {
         match (self.has_body(), self.is_kept) {
             (false, _) => Body::None,
             (true, true) => Body::Kept,
             (true, false) => Body::Lost,
         }
+    }
+
+    /// Returns what decides whether there is another try.
+    pub(super) fn failing(&mut self, is_reused: bool) -> (&mut Ctx, Failing<'_>) {
+        let body = self.body();
+        let failing = Failing {
+            method: &self.method,
+            body,
+            is_reused,
+        };
+        (&mut self.ctx, failing)
     }
 
     pub(super) fn kept(&self) -> &[u8] {
@@ -337,49 +335,23 @@ fn facts<'a>(
     }
 }
 
-fn has_body(framing: Framing) -> bool {
-    !matches!(framing, Framing::Unstated | Framing::Length(0))
-}
-
-/// Chooses the endpoint of a try, and writes the header for it.
-fn next_try(
+/// Begins a try of a plain request.
+fn next_plain_try(
     ctx: &mut Ctx,
     whole: &WholeHead<'_, '_>,
     plain: &Plain<'_>,
     method: &Method,
     framing: Framing,
 ) -> Result<Try> {
-    Scratch::with(|scratch| {
-        let mut fields = Lines::new(whole.fields(), &mut scratch.written);
-        let asked = Asked {
-            method,
-            version: Version::HTTP_11,
-            path: plain.path,
-            fields: &fields,
-            has_body: has_body(framing),
-        };
-        let (endpoint, needs) = ctx.begin_try(&asked)?;
-        fields.remove(&CONNECTION);
-        if framing == Framing::Chunked {
-            // In the one spelling that every server knows.
-            fields.set_text("Transfer-Encoding", b"chunked");
-        }
-        ctx.edit_request(plain.host, Version::HTTP_11, &mut fields)?;
-        let target = whole.target().as_bytes();
-        let new_target = rewrite::new_target(ctx.route(), target);
-        let target = new_target.as_deref().unwrap_or(target);
-        let mut header = Vec::with_capacity(whole.len() + ROOM_FOR_EDITS);
-        for part in [whole.method().as_bytes(), b" ", target, b" HTTP/1.1\r\n"] {
-            header.extend_from_slice(part);
-        }
-        fields.write_lines(&mut header);
-        header.extend_from_slice(b"\r\n");
-        Ok(Try {
-            endpoint,
-            needs,
-            header,
-        })
-    })
+    let line = RequestLine {
+        method,
+        version: Version::HTTP_11,
+        target: whole.target(),
+        path: plain.path,
+        host: plain.host,
+        framing,
+    };
+    with_lines(whole.fields(), |fields| next_try(ctx, line, fields))
 }
 
 /// Writes an answer of the gateway's own in place of the output.
