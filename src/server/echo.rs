@@ -46,7 +46,7 @@ impl EchoServer {
             let bound = Bound::loopback()?;
             self.address = Some(bound.address);
             let handle = Handle::current();
-            listen_pages("echo", &handle, Echo, LIMITS, bound, &self.stopped);
+            listen_pages("echo", &handle, Echo, LIMITS, bound, &self.stopped)?;
         }
         Ok(self.address)
     }

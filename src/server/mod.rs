@@ -224,7 +224,7 @@ impl Server {
             traffic_stopped,
         );
         let handle = traffic.handle();
-        listen("traffic", handle, &edge, listeners, &closing);
+        listen("traffic", handle, &edge, listeners, &closing)?;
         let handle = control.handle();
         if let Some((bound, admin)) = admin_bound.zip(admin) {
             let (metrics, readiness) = (metrics.clone(), readiness.clone());
@@ -233,11 +233,11 @@ impl Server {
                 explaining: Background::start("explain")?,
             });
             let app = Admin::new(metrics, readiness, console, admin.hosts);
-            listen_pages("admin", handle, app, PAGE_LIMITS, bound, &pages_stopped);
+            listen_pages("admin", handle, app, PAGE_LIMITS, bound, &pages_stopped)?;
         }
         if let Some(bound) = metrics_bound {
             let app = Admin::for_metrics(metrics, readiness.clone());
-            listen_pages("metrics", handle, app, PAGE_LIMITS, bound, &pages_stopped);
+            listen_pages("metrics", handle, app, PAGE_LIMITS, bound, &pages_stopped)?;
         }
         if reloader.has_files() {
             control.spawn(watcher::watch(Arc::clone(&reloader)));
@@ -283,8 +283,7 @@ impl Server {
         let bound = Bound::of(socket)?;
         let handle = self.control.handle();
         let stopped = self.stop_pages.subscribe();
-        listen_pages(name, handle, pages, PAGE_LIMITS, bound, &stopped);
-        Ok(())
+        listen_pages(name, handle, pages, PAGE_LIMITS, bound, &stopped)
     }
 
     /// Says that it is not ready, closes its listeners after `server.shutdown_delay`, lets requests under way

@@ -5,6 +5,7 @@
 
 use super::frame_bounds::{Excess, FrameBounds};
 use super::read_allowance::ReadAllowance;
+use super::tcp::Tcp;
 use super::timers::{LINGER, Timer, Timers};
 use super::transport::{Socket, Transport};
 use crate::framing::{Framing, MalformedChunk};
@@ -18,6 +19,7 @@ use pingora_core::protocols::{
 };
 use pingora_proxy::Session;
 use std::io;
+use std::os::fd::AsRawFd as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -81,8 +83,8 @@ enum Wait {
 
 impl ClientStream {
     /// Makes one of a socket that speaks HTTP from its first byte on.
-    pub(super) fn plain(stream: Stream, write_timeout: Duration) -> Self {
-        Self::new(Transport::Plain(Socket::new(stream)), write_timeout)
+    pub(super) fn plain(tcp: Tcp, write_timeout: Duration) -> Self {
+        Self::new(Transport::Plain(Socket::new(tcp)), write_timeout)
     }
 
     pub(super) fn new(stream: Transport, write_timeout: Duration) -> Self {
@@ -454,45 +456,37 @@ impl Shutdown for ClientStream {
 
 impl UniqueID for ClientStream {
     fn id(&self) -> UniqueIDType {
-        self.stream.socket().id()
+        let descriptor = self.stream.tcp().descriptor();
+        descriptor.map_or(-1, |descriptor| descriptor.as_raw_fd())
     }
 }
 
 /// TLS is below, and pingora need not know of it.
 impl Ssl for ClientStream {}
 
+/// Without times: each would have to be taken, and no log has them.
 impl GetTimingDigest for ClientStream {
     fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
-        self.stream.socket().get_timing_digest()
-    }
-
-    fn get_read_pending_time(&self) -> Duration {
-        self.stream.socket().get_read_pending_time()
-    }
-
-    fn get_write_pending_time(&self) -> Duration {
-        self.stream.socket().get_write_pending_time()
+        Vec::new()
     }
 }
 
+/// Without a proxy on the way that pingora would know of.
 impl GetProxyDigest for ClientStream {
     fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
-        self.stream.socket().get_proxy_digest()
+        None
     }
 
-    fn set_proxy_digest(&mut self, digest: ProxyDigest) {
-        self.stream.socket_mut().set_proxy_digest(digest);
-    }
+    fn set_proxy_digest(&mut self, _digest: ProxyDigest) {}
 }
 
+/// Without addresses: `Client` has the one that counts, which may come from the PROXY protocol.
 impl GetSocketDigest for ClientStream {
     fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
-        self.stream.socket().get_socket_digest()
+        None
     }
 
-    fn set_socket_digest(&mut self, digest: SocketDigest) {
-        self.stream.socket_mut().set_socket_digest(digest);
-    }
+    fn set_socket_digest(&mut self, _digest: SocketDigest) {}
 }
 
 /// Without a way to peek: pingora gets a connection when its first bytes are known.

@@ -25,27 +25,27 @@ mod read_allowance;
 mod refusal;
 mod relay;
 pub(super) mod response_deadline;
+mod tcp;
 mod timers;
 mod transport;
 pub(super) mod upload;
 
 pub use admission::Connections;
 pub(super) use pages::PageEdge;
+pub(super) use tcp::Tcp;
 
 use super::snapshot::Snapshot;
 use crate::metrics::TlsMetrics;
 use crate::proxy::gateway::{Gateway, MAX_TRIES};
 use crate::proxy::upstream::NO_AUTHORITIES;
 use arc_swap::ArcSwap;
-use async_trait::async_trait;
 use backlog::Account;
 use bytes::BytesMut;
 use draining::Ends;
 use http1::Rules;
 use inbox::Inbox;
 use open::{Opened, Speaks};
-use pingora_core::apps::{HttpServerApp as _, ServerApp};
-use pingora_core::protocols::Stream;
+use pingora_core::apps::HttpServerApp as _;
 use pingora_core::server::ShutdownWatch;
 use pingora_core::server::configuration::ServerConf;
 use pingora_proxy::{HttpProxy, http_proxy};
@@ -57,6 +57,17 @@ use tokio::time::Instant;
 /// headers it needs, what was wrong with the request. Beyond it, a client gets a bare answer on
 /// HTTP/1.1, and none on HTTP/2.
 const HEADER_ROOM: u32 = 4;
+
+/// A server behind a listener.
+pub(super) trait Application: Send + Sync + 'static {
+    /// Serves a connection to its end.
+    fn serve(self: Arc<Self>, tcp: Tcp) -> impl Future<Output = ()> + Send;
+
+    /// Ends what serves no connection, when the listener is closed.
+    fn cleanup(&self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
+}
 
 /// The application behind a traffic listener.
 #[derive(Clone)]
@@ -123,21 +134,19 @@ impl Edge {
     }
 }
 
-#[async_trait]
-impl ServerApp for Edge {
-    async fn process_new(
-        self: &Arc<Self>,
-        stream: Stream,
-        _closing: &ShutdownWatch,
-    ) -> Option<Stream> {
+impl Application for Edge {
+    async fn serve(self: Arc<Self>, tcp: Tcp) {
         // What is large and not of every connection has memory of its own: the future of a connection is as
         // large as the largest that it waits for, and an idle one keeps that.
+        let Some(opened) = open::open(&self, tcp, &self.stopped).await else {
+            return;
+        };
         let Opened {
             stream,
             client,
             speaks,
             open: _open,
-        } = open::open(self, stream, &self.stopped).await?;
+        } = opened;
         let ends = Ends {
             leaving: &self.leaving,
             stopped: &self.stopped,
@@ -146,16 +155,15 @@ impl ServerApp for Edge {
             Speaks::Any => Inbox::new(Instant::now()),
             Speaks::Http1 => Inbox::of_http1(Instant::now()),
             Speaks::Http2 => {
-                Box::pin(http2::serve(self, &client, stream, BytesMut::new(), ends)).await;
-                return None;
+                Box::pin(http2::serve(&self, &client, stream, BytesMut::new(), ends)).await;
+                return;
             }
         };
         let rules = Rules::Traffic(&self.snapshot, &client, &self.relay);
         let http1 = http1::serve(&self.proxy, rules, stream, inbox, ends);
         if let Some((stream, held)) = Arc::clone(&client).serve(http1).await {
-            Box::pin(http2::serve(self, &client, stream, held, ends)).await;
+            Box::pin(http2::serve(&self, &client, stream, held, ends)).await;
         }
-        None
     }
 
     async fn cleanup(&self) {

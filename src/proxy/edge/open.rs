@@ -8,6 +8,7 @@ use super::Edge;
 use super::admission::{Admission, OpenConnection};
 use super::client_stream::ClientStream;
 use super::http1;
+use super::tcp::Tcp;
 use super::transport::{Socket, Transport};
 use crate::config::{Limits, Listener};
 use crate::framing::ProxyHeader;
@@ -19,7 +20,6 @@ use crate::proxy::snapshot::Snapshot;
 use crate::tls::{Alpn, ServerTls};
 use bytes::BytesMut;
 use http::StatusCode;
-use pingora_core::protocols::Stream;
 use pingora_core::server::ShutdownWatch;
 use std::io;
 use std::net::IpAddr;
@@ -80,7 +80,7 @@ enum Ended {
 }
 
 /// Opens a connection; `None` if it has ended.
-pub(super) async fn open(edge: &Edge, stream: Stream, stopped: &ShutdownWatch) -> Option<Opened> {
+pub(super) async fn open(edge: &Edge, tcp: Tcp, stopped: &ShutdownWatch) -> Option<Opened> {
     let snapshot = edge.snapshot.load_full();
     let limits = &snapshot.limits;
     let listener = snapshot.listeners.get(edge.listener)?;
@@ -90,7 +90,7 @@ pub(super) async fn open(edge: &Edge, stream: Stream, stopped: &ShutdownWatch) -
         // A handshake for a refusal would cost more than most requests do.
         Admission::Refused(_) if listener.tls.is_some() => return None,
         Admission::Refused(_refused) => {
-            let stream = Box::new(ClientStream::plain(stream, limits.write_timeout));
+            let stream = Box::new(ClientStream::plain(tcp, limits.write_timeout));
             http1::farewell(stream, StatusCode::SERVICE_UNAVAILABLE).await;
             return None;
         }
@@ -98,10 +98,11 @@ pub(super) async fn open(edge: &Edge, stream: Stream, stopped: &ShutdownWatch) -
     };
     let mut client = Client {
         via: Via::Listener(edge.listener),
-        peer: address_of(&stream),
+        // An IPv4 address that comes in by a socket of IPv6 is one of IPv4.
+        peer: tcp.peer().map(|peer| peer.ip().to_canonical()),
         ..Client::default()
     };
-    match handshakes(edge, stream, listener, limits, &mut client, stopped).await {
+    match handshakes(edge, tcp, listener, limits, &mut client, stopped).await {
         Ok((transport, speaks)) => Some(Opened {
             stream: Box::new(ClientStream::new(transport, limits.write_timeout)),
             client: Arc::new(client),
@@ -121,13 +122,13 @@ pub(super) async fn open(edge: &Edge, stream: Stream, stopped: &ShutdownWatch) -
 /// Goes through the steps after admission.
 async fn handshakes(
     edge: &Edge,
-    stream: Stream,
+    tcp: Tcp,
     listener: &Listener,
     limits: &Limits,
     client: &mut Client,
     stopped: &ShutdownWatch,
 ) -> Result<(Transport, Speaks), Ended> {
-    let mut socket = Socket::new(stream);
+    let mut socket = Socket::new(tcp);
     let mut held = BytesMut::new();
     if listener.proxy_protocol {
         first_bytes(&mut socket, &mut held, limits, stopped).await?;
@@ -259,13 +260,6 @@ async fn end(edge: &Edge, ended: Ended, snapshot: &Snapshot, client: &Client, st
             http1::farewell(Box::new(stream), error.status()).await;
         }
     }
-}
-
-/// Returns the address at the other end of a socket.
-fn address_of(stream: &Stream) -> Option<IpAddr> {
-    let digest = stream.get_socket_digest()?;
-    let address = digest.peer_addr()?.as_inet()?;
-    Some(address.ip().to_canonical())
 }
 
 #[cfg(test)]

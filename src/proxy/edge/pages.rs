@@ -6,12 +6,10 @@ use super::draining::Ends;
 use super::http1::{self, Rules};
 use super::inbox::Inbox;
 use super::page_connections::PageConnections;
+use super::{Application, Tcp};
 use crate::config::Limits;
 use crate::pages::{PageLimits, Pages};
 use crate::proxy::page_server::PageServer;
-use async_trait::async_trait;
-use pingora_core::apps::ServerApp;
-use pingora_core::protocols::Stream;
 use pingora_core::server::ShutdownWatch;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,12 +24,14 @@ pub(in crate::proxy) struct PageEdge<P> {
     pages: Arc<P>,
     limits: Limits,
     connections: Arc<PageConnections>,
+    /// Says that each answer is its connection's last, and that those without a request end.
+    stopped: ShutdownWatch,
 }
 
 // === impl PageEdge ===
 
 impl<P> PageEdge<P> {
-    pub(in crate::proxy) fn new(pages: P, limits: PageLimits) -> Self {
+    pub(in crate::proxy) fn new(pages: P, limits: PageLimits, stopped: ShutdownWatch) -> Self {
         let PageLimits {
             max_connections,
             max_header_bytes,
@@ -46,25 +46,21 @@ impl<P> PageEdge<P> {
                 ..Limits::default()
             },
             connections: PageConnections::new(max_connections),
+            stopped,
         }
     }
 }
 
-#[async_trait]
-impl<P: Pages + 'static> ServerApp for PageEdge<P> {
-    async fn process_new(
-        self: &Arc<Self>,
-        stream: Stream,
-        shutdown: &ShutdownWatch,
-    ) -> Option<Stream> {
-        let stream = Box::new(ClientStream::plain(stream, self.limits.write_timeout));
+impl<P: Pages + 'static> Application for PageEdge<P> {
+    async fn serve(self: Arc<Self>, tcp: Tcp) {
+        let stream = Box::new(ClientStream::plain(tcp, self.limits.write_timeout));
         let (connection, closed) = self.connections.open();
         let (pages, limits) = (Arc::clone(&self.pages), self.limits);
         let app = Arc::new(PageServer::new(pages, limits, connection));
         let rules = Rules::Pages(&self.limits);
         let ends = Ends {
-            leaving: shutdown,
-            stopped: shutdown,
+            leaving: &self.stopped,
+            stopped: &self.stopped,
         };
         tokio::select! {
             // A request that is here is answered, also if its connection has to make room.
@@ -73,7 +69,6 @@ impl<P: Pages + 'static> ServerApp for PageEdge<P> {
             _ = http1::serve(&app, rules, stream, Inbox::new(Instant::now()), ends) => {}
             _ = closed => {}
         }
-        None
     }
 }
 

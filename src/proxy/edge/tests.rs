@@ -5,11 +5,6 @@ use super::*;
 use crate::config::Config;
 use crate::framing::PREFACE;
 use crate::metrics::Metrics;
-use pingora_core::protocols::raw_connect::ProxyDigest;
-use pingora_core::protocols::{
-    GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl,
-    TimingDigest, UniqueID, UniqueIDType,
-};
 use std::io;
 use std::path::Path;
 use std::pin::Pin;
@@ -42,8 +37,6 @@ static RUNNING: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::Sender::
 /// The client's end of a connection.
 struct Client {
     pipe: DuplexStream,
-    /// Keeps the gateway from draining.
-    _running: watch::Sender<bool>,
 }
 
 /// Makes a gateway, with the express lane or without.
@@ -86,15 +79,8 @@ async fn in_both_lanes(run: impl AsyncFn(&dyn Fn() -> Client)) {
 impl Client {
     fn connect(edge: &Arc<Edge>) -> Self {
         let (ours, theirs) = duplex(64 << 10);
-        let (running, shutdown) = watch::channel(false);
-        let edge = Arc::clone(edge);
-        tokio::spawn(async move {
-            edge.process_new(Box::new(theirs), &shutdown).await;
-        });
-        Self {
-            pipe: ours,
-            _running: running,
-        }
+        tokio::spawn(Arc::clone(edge).serve(Tcp::pipe(theirs)));
+        Self { pipe: ours }
     }
 
     async fn send(&mut self, bytes: &[u8]) {
@@ -331,38 +317,6 @@ impl AsyncWrite for Flood {
     }
 }
 
-#[async_trait]
-impl Shutdown for Flood {
-    async fn shutdown(&mut self) {}
-}
-
-impl UniqueID for Flood {
-    fn id(&self) -> UniqueIDType {
-        0
-    }
-}
-
-impl Ssl for Flood {}
-impl Peek for Flood {}
-
-impl GetTimingDigest for Flood {
-    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
-        Vec::new()
-    }
-}
-
-impl GetProxyDigest for Flood {
-    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
-        None
-    }
-}
-
-impl GetSocketDigest for Flood {
-    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
-        None
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_pings_does_not_starve_the_timer_of_idle_connections() {
     let ping = b"\0\0\x08\x06\0\0\0\0\0\x01\x02\x03\x04\x05\x06\x07\x08";
@@ -372,11 +326,7 @@ async fn a_flood_of_pings_does_not_starve_the_timer_of_idle_connections() {
         frame: ping,
         read: Arc::clone(&read),
     };
-    let (_running, shutdown) = watch::channel(false);
-    let edge = edge(true);
-    let connection = tokio::spawn(async move {
-        edge.process_new(Box::new(flood), &shutdown).await;
-    });
+    let connection = tokio::spawn(edge(true).serve(Tcp::pipe(flood)));
     tokio::task::yield_now().await;
     advance(KEEPALIVE_TIMEOUT + Duration::from_secs(1)).await;
     for _ in 0..50 {

@@ -1,7 +1,7 @@
 //! The bytes of a client's connection, below HTTP: as they come from the socket, or out of TLS.
 
+use super::tcp::Tcp;
 use bytes::{Buf as _, Bytes};
-use pingora_core::protocols::Stream;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -19,25 +19,17 @@ pub(super) enum Transport {
 #[derive(Debug)]
 pub(super) struct Socket {
     seen: Bytes,
-    stream: Stream,
+    tcp: Tcp,
 }
 
 // === impl Socket ===
 
 impl Socket {
-    pub(super) fn new(stream: Stream) -> Self {
+    pub(super) fn new(tcp: Tcp) -> Self {
         Self {
             seen: Bytes::new(),
-            stream,
+            tcp,
         }
-    }
-
-    pub(super) fn stream(&self) -> &Stream {
-        &self.stream
-    }
-
-    pub(super) fn stream_mut(&mut self) -> &mut Stream {
-        &mut self.stream
     }
 
     /// Gives bytes back that were read, to be read again.
@@ -54,7 +46,7 @@ impl AsyncRead for Socket {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.seen.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(cx, buf);
+            return Pin::new(&mut self.tcp).poll_read(cx, buf);
         }
         let n = buf.remaining().min(self.seen.len());
         buf.put_slice(&self.seen[..n]);
@@ -73,15 +65,15 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        Pin::new(&mut self.tcp).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        Pin::new(&mut self.tcp).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        Pin::new(&mut self.tcp).poll_shutdown(cx)
     }
 
     fn poll_write_vectored(
@@ -89,29 +81,22 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        Pin::new(&mut self.tcp).poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.tcp.is_write_vectored()
     }
 }
 
 // === impl Transport ===
 
 impl Transport {
-    /// Returns the socket below.
-    pub(super) fn socket(&self) -> &Stream {
+    /// Returns the connection below.
+    pub(super) fn tcp(&self) -> &Tcp {
         match self {
-            Self::Plain(socket) => socket.stream(),
-            Self::Tls(tls) => tls.get_ref().0.stream(),
-        }
-    }
-
-    pub(super) fn socket_mut(&mut self) -> &mut Stream {
-        match self {
-            Self::Plain(socket) => socket.stream_mut(),
-            Self::Tls(tls) => tls.get_mut().0.stream_mut(),
+            Self::Plain(socket) => &socket.tcp,
+            Self::Tls(tls) => &tls.get_ref().0.tcp,
         }
     }
 }

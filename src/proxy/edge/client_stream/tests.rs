@@ -10,7 +10,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 #[tokio::test(start_paused = true)]
 async fn a_client_that_takes_nothing_is_given_up() {
     let (ours, theirs) = duplex(64);
-    let mut stream = ClientStream::plain(Box::new(ours), WRITE_TIMEOUT);
+    let mut stream = ClientStream::plain(Tcp::pipe(ours), WRITE_TIMEOUT);
     let started = Instant::now();
     let error = stream
         .write_all(&[0; 65])
@@ -24,7 +24,7 @@ async fn a_client_that_takes_nothing_is_given_up() {
 #[tokio::test(start_paused = true)]
 async fn one_that_reads_slowly_is_not() {
     let (ours, mut theirs) = duplex(64);
-    let mut stream = ClientStream::plain(Box::new(ours), WRITE_TIMEOUT);
+    let mut stream = ClientStream::plain(Tcp::pipe(ours), WRITE_TIMEOUT);
     let reader = tokio::spawn(async move {
         for _ in 0..10 {
             sleep(WRITE_TIMEOUT / 2).await;
@@ -38,7 +38,7 @@ async fn one_that_reads_slowly_is_not() {
 #[tokio::test(start_paused = true)]
 async fn closing_waits_for_the_client_and_not_for_ever() {
     let (ours, mut theirs) = duplex(64);
-    let mut stream = ClientStream::plain(Box::new(ours), WRITE_TIMEOUT);
+    let mut stream = ClientStream::plain(Tcp::pipe(ours), WRITE_TIMEOUT);
     let started = Instant::now();
     let (closed, sent) = tokio::join!(AsyncWriteExt::shutdown(&mut stream), async {
         // All of it is taken, though the gateway has no use for it.
@@ -55,7 +55,7 @@ async fn closing_waits_for_the_client_and_not_for_ever() {
 async fn read(framing: Framing, sent: &[u8], size: usize) -> (Vec<u8>, bool) {
     let (ours, mut theirs) = duplex(1024);
     theirs.write_all(sent).await.expect("there is room");
-    let mut stream = ClientStream::plain(Box::new(ours), WRITE_TIMEOUT);
+    let mut stream = ClientStream::plain(Tcp::pipe(ours), WRITE_TIMEOUT);
     stream.start_request(framing, BytesMut::new(), BODY_TIMEOUT);
     let mut all = Vec::new();
     let mut piece = vec![0; size];
@@ -100,7 +100,7 @@ async fn a_malformed_chunk_is_an_error_and_is_not_passed_on() {
 /// A client that sends nothing, whose request waits for its upstream.
 fn waiting() -> (ClientStream, tokio::io::DuplexStream) {
     let (ours, theirs) = duplex(1024);
-    let mut stream = ClientStream::plain(Box::new(ours), WRITE_TIMEOUT);
+    let mut stream = ClientStream::plain(Tcp::pipe(ours), WRITE_TIMEOUT);
     stream.start_request(Framing::Unstated, BytesMut::new(), BODY_TIMEOUT);
     (stream, theirs)
 }
@@ -155,7 +155,7 @@ async fn a_request_waits_for_its_upstream_and_not_for_ever() {
 
     // One that takes nothing is not the upstream's fault.
     let (ours, _theirs) = duplex(64);
-    let mut stream = ClientStream::plain(Box::new(ours), 300 * SECOND);
+    let mut stream = ClientStream::plain(Tcp::pipe(ours), 300 * SECOND);
     stream.start_request(Framing::Unstated, BytesMut::new(), BODY_TIMEOUT);
     stream.await_content(30 * SECOND, 30 * SECOND);
     let sent = tokio::time::timeout(SECOND, stream.write_all(&[0; 65])).await;
@@ -192,7 +192,7 @@ async fn a_request_waits_for_its_upstream_and_not_for_ever() {
 async fn a_client_may_pause_in_its_body_and_not_for_ever() {
     const SECOND: Duration = Duration::from_secs(1);
     let (ours, mut theirs) = duplex(1024);
-    let mut stream = ClientStream::plain(Box::new(ours), WRITE_TIMEOUT);
+    let mut stream = ClientStream::plain(Tcp::pipe(ours), WRITE_TIMEOUT);
     stream.start_request(Framing::Length(100), BytesMut::new(), 10 * SECOND);
     let mut piece = [0; 5];
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::pages::{RequestBody, with_body};
+use async_trait::async_trait;
 use http::request::Parts;
 use http::{Response, StatusCode};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
@@ -38,22 +39,22 @@ impl Pages for LongPage {
 /// A server, for as long as the value lives.
 struct Server {
     edge: Arc<PageEdge<LongPage>>,
-    running: watch::Sender<bool>,
+    _running: watch::Sender<bool>,
 }
 
 impl Server {
     fn new() -> Self {
+        let running = watch::Sender::new(false);
         Self {
-            edge: Arc::new(PageEdge::new(LongPage, LIMITS)),
-            running: watch::Sender::new(false),
+            edge: Arc::new(PageEdge::new(LongPage, LIMITS, running.subscribe())),
+            _running: running,
         }
     }
 
     /// Connects, and sends something.
     async fn send(&self, bytes: &str) -> DuplexStream {
         let (mut ours, theirs) = duplex(PIPE);
-        let (edge, shutdown) = (Arc::clone(&self.edge), self.running.subscribe());
-        tokio::spawn(async move { edge.process_new(Box::new(theirs), &shutdown).await });
+        tokio::spawn(Arc::clone(&self.edge).serve(Tcp::pipe(theirs)));
         ours.write_all(bytes.as_bytes()).await.expect("it reads");
         ours
     }

@@ -1,0 +1,276 @@
+//! The socket of a client's connection: what little it costs, and when.
+//!
+//! A client mostly sends its first request together with the connection, and a preflight's answer can be
+//! the only one. So the first read goes to the socket without asking the runtime, and the socket is only
+//! watched by it from the first time that there is something to wait for: a connection that is answered at
+//! once costs the runtime nothing.
+//!
+//! Small writes are collected until they are flushed, because pingora writes header and content apart. The
+//! room for them is taken when there are any: idle connections have none.
+
+use std::io::{self, Read as _, Write as _};
+use std::mem::replace;
+use std::net::{self, Shutdown, SocketAddr};
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// Number of bytes that are collected before they are sent: a packet's worth. A longer write is not
+/// copied.
+const COLLECTED: usize = 1460;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(in crate::proxy) struct Tcp {
+    state: State,
+    /// The address at the other end; `None` if the connection is not one of a network.
+    peer: Option<SocketAddr>,
+    /// Written, and not sent yet.
+    collected: Vec<u8>,
+    /// Number of the bytes of `collected` that are sent.
+    sent: usize,
+    /// Whether the gateway has ended its side.
+    is_shut: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Accepted, and not read from.
+    New(net::TcpStream),
+    /// Read from, and not waited for yet.
+    Unwatched(net::TcpStream),
+    Watched(TcpStream),
+    /// It could not be watched, and is closed.
+    Closed,
+    #[cfg(test)]
+    Pipe(Box<dyn Pipe>),
+}
+
+// === impl Tcp ===
+
+impl Tcp {
+    /// Takes a socket that was accepted, and does not block.
+    pub(in crate::proxy) fn new(socket: net::TcpStream, peer: Option<SocketAddr>) -> Self {
+        Self::of(State::New(socket), peer)
+    }
+
+    #[cfg(test)]
+    pub(super) fn pipe(pipe: impl Pipe + 'static) -> Self {
+        Self::of(State::Pipe(Box::new(pipe)), None)
+    }
+
+    fn of(state: State, peer: Option<SocketAddr>) -> Self {
+        Self {
+            state,
+            peer,
+            collected: Vec::new(),
+            sent: 0,
+            is_shut: false,
+        }
+    }
+
+    pub(in crate::proxy) fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
+    /// Returns the socket's descriptor; `None` if the socket is closed.
+    pub(in crate::proxy) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        match &self.state {
+            State::New(socket) | State::Unwatched(socket) => Some(socket.as_fd()),
+            State::Watched(socket) => Some(socket.as_fd()),
+            State::Closed => None,
+            #[cfg(test)]
+            State::Pipe(_) => None,
+        }
+    }
+
+    /// Has the runtime watch the socket, if it does not yet.
+    fn watch(&mut self) -> io::Result<()> {
+        if let State::New(_) | State::Unwatched(_) = self.state
+            && let State::New(socket) | State::Unwatched(socket) =
+                replace(&mut self.state, State::Closed)
+        {
+            self.state = State::Watched(TcpStream::from_std(socket)?);
+        }
+        Ok(())
+    }
+
+    /// Returns what can be waited for.
+    fn watched(&mut self) -> io::Result<Pin<&mut dyn Waiting>> {
+        self.watch()?;
+        match &mut self.state {
+            State::Watched(socket) => Ok(Pin::new(socket)),
+            #[cfg(test)]
+            State::Pipe(pipe) => Ok(Pin::new(pipe)),
+            _ => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// Writes to the socket, or waits until that takes something.
+    fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        direct: impl Fn(&mut &net::TcpStream) -> io::Result<usize>,
+        waiting: impl FnOnce(Pin<&mut dyn Waiting>, &mut Context<'_>) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if let State::New(socket) | State::Unwatched(socket) = &self.state
+            && let Some(written) = at_once(|| direct(&mut &*socket))
+        {
+            return Poll::Ready(written);
+        }
+        waiting(self.watched()?, cx)
+    }
+
+    fn poll_send_collected(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.sent < self.collected.len() {
+            // Taken out for as long as the socket is borrowed.
+            let collected = replace(&mut self.collected, Vec::new());
+            let rest = &collected[self.sent..];
+            let written = self.poll_send(
+                cx,
+                |socket| socket.write(rest),
+                |socket, cx| socket.poll_write(cx, rest),
+            );
+            self.collected = collected;
+            match ready!(written)? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                n => self.sent += n,
+            }
+        }
+        self.collected = Vec::new();
+        self.sent = 0;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Collects pieces of a write, of `len` bytes in all, if they are short; `None` if they have to be sent.
+    fn poll_collect<'b>(
+        &mut self,
+        cx: &mut Context<'_>,
+        len: usize,
+        pieces: impl Iterator<Item = &'b [u8]>,
+    ) -> Poll<io::Result<Option<usize>>> {
+        #[cfg(test)]
+        if let State::Pipe(_) = self.state {
+            return Poll::Ready(Ok(None));
+        }
+        if self.collected.len() + len > COLLECTED {
+            ready!(self.poll_send_collected(cx))?;
+        }
+        if len >= COLLECTED {
+            return Poll::Ready(Ok(None));
+        }
+        if self.collected.capacity() == 0 {
+            self.collected.reserve_exact(COLLECTED);
+        }
+        pieces.for_each(|piece| self.collected.extend_from_slice(piece));
+        Poll::Ready(Ok(Some(len)))
+    }
+}
+
+/// Tries an operation on a socket that is not watched; `None` if it would have to wait.
+fn at_once<T>(mut operation: impl FnMut() -> io::Result<T>) -> Option<io::Result<T>> {
+    loop {
+        match operation() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return Some(done),
+        }
+    }
+}
+
+/// A stream that wakes its task.
+pub(super) trait Waiting: AsyncRead + AsyncWrite + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Waiting for T {}
+
+/// A stream that stands in for a socket.
+#[cfg(test)]
+pub(super) trait Pipe: Waiting + std::fmt::Debug + Send + Sync {}
+
+#[cfg(test)]
+impl<T: Waiting + std::fmt::Debug + Send + Sync> Pipe for T {}
+
+impl AsyncRead for Tcp {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        // Only once: a client that never stops sending would never be waited for.
+        if let State::New(_) = self.state
+            && let State::New(socket) = replace(&mut self.state, State::Closed)
+        {
+            let read = at_once(|| (&socket).read(buf.initialize_unfilled()));
+            self.state = State::Unwatched(socket);
+            if let Some(read) = read {
+                buf.advance(read?);
+                return Poll::Ready(Ok(()));
+            }
+        }
+        self.watched()?.poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Tcp {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match ready!(self.poll_collect(cx, buf.len(), [buf].into_iter()))? {
+            Some(len) => Poll::Ready(Ok(len)),
+            None => self.poll_send(
+                cx,
+                |socket| socket.write(buf),
+                |socket, cx| socket.poll_write(cx, buf),
+            ),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // A socket of the system has nothing to flush.
+        self.poll_send_collected(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_send_collected(cx))?;
+        // Once, though the stream above asks again until the client has ended its side as well.
+        if replace(&mut self.is_shut, true) {
+            return Poll::Ready(Ok(()));
+        }
+        match &mut self.state {
+            State::New(socket) | State::Unwatched(socket) => {
+                Poll::Ready(socket.shutdown(Shutdown::Write))
+            }
+            State::Watched(socket) => Pin::new(socket).poll_shutdown(cx),
+            State::Closed => Poll::Ready(Ok(())),
+            #[cfg(test)]
+            State::Pipe(pipe) => Pin::new(pipe).poll_shutdown(cx),
+        }
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let len = bufs.iter().map(|buf| buf.len()).sum();
+        match ready!(self.poll_collect(cx, len, bufs.iter().map(|buf| &**buf)))? {
+            Some(len) => Poll::Ready(Ok(len)),
+            None => self.poll_send(
+                cx,
+                |socket| socket.write_vectored(bufs),
+                |socket, cx| socket.poll_write_vectored(cx, bufs),
+            ),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! Sockets of the loopback address: what a pipe can't show.
+
+use super::*;
+use std::future::poll_fn;
+use std::net::{Ipv4Addr, TcpListener};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::timeout;
+
+/// Returns the two ends of a connection, the gateway's and the client's.
+fn connected() -> (Tcp, net::TcpStream) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    let client = net::TcpStream::connect(address).expect("it listens");
+    let (socket, peer) = listener.accept().expect("a client");
+    socket.set_nonblocking(true).expect("an option");
+    (Tcp::new(socket, Some(peer)), client)
+}
+
+/// Returns what the client has got so far.
+fn received(client: &net::TcpStream) -> Vec<u8> {
+    let mut received = [0; 4096];
+    client.set_nonblocking(true).expect("an option");
+    let read = { client }.read(&mut received);
+    client.set_nonblocking(false).expect("an option");
+    match read {
+        Ok(n) => received[..n].to_vec(),
+        Err(error) => {
+            assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+            Vec::new()
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_here_is_answered_without_being_waited_for() {
+    let (mut tcp, mut client) = connected();
+    client.write_all(b"request").expect("there is room");
+    let mut request = [0; 100];
+    assert_eq!(tcp.read(&mut request).await.expect("it is here"), 7);
+    tcp.write_all(b"answer").await.expect("there is room");
+    tcp.flush().await.expect("there is room");
+    assert!(matches!(tcp.state, State::Unwatched(_)), "{tcp:?}");
+    assert_eq!(received(&client), b"answer");
+
+    // The next one is waited for, though it is here as well.
+    client.write_all(b"another").expect("there is room");
+    assert_eq!(tcp.read(&mut request).await.expect("it comes"), 7);
+    assert!(matches!(tcp.state, State::Watched(_)), "{tcp:?}");
+    tcp.write_all(b"again").await.expect("there is room");
+    tcp.flush().await.expect("there is room");
+    assert_eq!(received(&client), b"again");
+    drop(client);
+    assert_eq!(tcp.read(&mut request).await.expect("its end"), 0);
+}
+
+#[tokio::test]
+async fn one_that_comes_later_is_waited_for() {
+    let (mut tcp, mut client) = connected();
+    let mut request = [0; 100];
+    {
+        let mut read = std::pin::pin!(tcp.read(&mut request));
+        let first = poll_fn(|cx| Poll::Ready(read.as_mut().poll(cx))).await;
+        assert!(first.is_pending(), "nothing is here");
+        client.write_all(b"request").expect("there is room");
+        assert_eq!(read.await.expect("it comes"), 7);
+    }
+    assert!(matches!(tcp.state, State::Watched(_)), "{tcp:?}");
+}
+
+#[tokio::test]
+async fn short_writes_are_sent_together() {
+    let (mut tcp, client) = connected();
+    let pieces = [io::IoSlice::new(b"of "), io::IoSlice::new(b"several")];
+    tcp.write_all(b"header ").await.expect("it is collected");
+    let written = tcp.write_vectored(&pieces).await.expect("it is collected");
+    assert_eq!(written, 10);
+    assert_eq!(received(&client), b"");
+    tcp.flush().await.expect("there is room");
+    assert_eq!(received(&client), b"header of several");
+    assert_eq!(tcp.collected.capacity(), 0, "an idle connection holds none");
+
+    // A long one goes behind those before it.
+    tcp.write_all(b"before ").await.expect("it is collected");
+    tcp.write_all(&[b'x'; COLLECTED])
+        .await
+        .expect("there is room");
+    let all = received(&client);
+    assert!(all.starts_with(b"before x"), "{}", all.escape_ascii());
+    assert_eq!(all.len(), 7 + COLLECTED);
+    tcp.write_all(&[b'a'; COLLECTED / 2])
+        .await
+        .expect("it is collected");
+    tcp.write_all(&[b'b'; COLLECTED / 2 + 1])
+        .await
+        .expect("it is collected");
+    let pieces = [io::IoSlice::new(&[b'c'; COLLECTED]), io::IoSlice::new(b"d")];
+    let written = tcp.write_vectored(&pieces).await.expect("there is room");
+    assert_eq!(written, COLLECTED + 1);
+    let all = received(&client);
+    assert_eq!(all.len(), 2 * COLLECTED + 2);
+    assert!(all.is_sorted(), "in their order");
+}
+
+#[tokio::test]
+async fn a_client_that_reads_slowly_gets_everything() {
+    const LENGTH: usize = 16 << 20;
+    for size in [100, COLLECTED, 1 << 20] {
+        let (mut tcp, mut client) = connected();
+        let reader = std::thread::spawn(move || {
+            let mut all = Vec::new();
+            client.read_to_end(&mut all).map(|_| all)
+        });
+        let mut all = vec![0; LENGTH];
+        for (at, byte) in all.iter_mut().enumerate() {
+            *byte = (at / 7) as u8;
+        }
+        for piece in all.chunks(size) {
+            tcp.write_all(piece).await.expect("the client reads");
+        }
+        tcp.shutdown().await.expect("it is connected");
+        let read = reader.join().expect("no panic").expect("its end");
+        assert!(read == all, "in pieces of {size}");
+    }
+}
+
+#[tokio::test]
+async fn the_end_is_sent_once_behind_all_that_was_written() {
+    let (mut tcp, mut client) = connected();
+    tcp.write_all(b"answer").await.expect("it is collected");
+    tcp.shutdown().await.expect("it is connected");
+    let mut all = Vec::new();
+    client.read_to_end(&mut all).expect("its end");
+    assert_eq!(all, b"answer");
+    drop(client);
+    assert_eq!(tcp.read(&mut [0]).await.expect("its end"), 0);
+    // With both sides ended, the system would say that there is no connection.
+    tcp.shutdown().await.expect("nothing is left to do");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_reset_is_an_error_and_does_not_wait() {
+    let (mut tcp, client) = connected();
+    tcp.write_all(b"unread").await.expect("it is collected");
+    tcp.flush().await.expect("there is room");
+    // Closed with bytes unread.
+    drop(client);
+    let read = timeout(Duration::from_secs(10), tcp.read(&mut [0])).await;
+    let error = read.expect("it does not wait").expect_err("it was reset");
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+}
