@@ -347,6 +347,16 @@ impl ClientStream {
         Poll::Ready(Ok(()))
     }
 
+    /// Ends the gateway's side behind the last answer, for a client that has said that it sends nothing
+    /// more. Nothing can come that would have to be taken, and closing the socket ends that side as well. Over
+    /// TLS the client is told, and answers.
+    pub(super) async fn leave(&mut self) -> io::Result<()> {
+        match self.stream {
+            Transport::Plain(_) => self.flush().await,
+            Transport::Tls(_) => AsyncWriteExt::shutdown(self).await,
+        }
+    }
+
     /// Passes on what was `written`, or an error if the client has taken nothing for too long.
     fn in_time<T>(
         &mut self,

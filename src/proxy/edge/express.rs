@@ -5,7 +5,7 @@
 
 use super::date::Date;
 use super::head::{Plain, WholeHead};
-use super::inbox::Moment;
+use super::inbox::{Moment, Reply};
 use crate::cors::{CorsRequest, RequestKind};
 use crate::framing::Framing;
 use crate::proxy::answer::Answer;
@@ -54,7 +54,7 @@ impl Answers {
         !self.answered.is_empty()
     }
 
-    /// Writes the answer to a plain preflight. Returns `false`, with nothing written, for every other
+    /// Writes the answer to a plain preflight. Returns `None`, with nothing written, for every other
     /// request, and for a preflight that an upstream answers.
     pub(super) fn answer(
         &mut self,
@@ -62,14 +62,17 @@ impl Answers {
         client: &Client,
         head: &WholeHead<'_, '_>,
         moment: &Moment,
-    ) -> bool {
+    ) -> Option<Reply> {
         if !snapshot.express_lane {
-            return false;
+            return None;
         }
         let mut cors = CorsRequest::default();
-        let Some(Plain { host, path, .. }) = head.plain_preflight(&mut cors) else {
-            return false;
-        };
+        let Plain {
+            host,
+            path,
+            keep_alive,
+            ..
+        } = head.plain_preflight(&mut cors)?;
         let facts = Facts {
             client,
             target: Target::Path(path),
@@ -88,11 +91,14 @@ impl Answers {
         };
         let mut routed = Routed::of(snapshot, &facts);
         let Step::Answer(answer) = routed.step() else {
-            return false;
+            return None;
         };
         let (record, answer) = commit(&mut routed, answer, moment.now.into_std());
-        self.write(&answer, record, !moment.is_stopping, moment);
-        true
+        self.write(&answer, record, !moment.is_stopping && keep_alive, moment);
+        Some(match keep_alive {
+            true => Reply::Answered,
+            false => Reply::AnsweredToLast,
+        })
     }
 
     /// Writes an answer behind the others.

@@ -52,7 +52,8 @@ pub(super) struct Plain<'b> {
     pub path: &'b str,
     /// The target's query, behind the question mark.
     pub query: Option<&'b str>,
-    /// Whether the client lets the connection be kept.
+    /// Whether the client lets the connection be kept. If not, it sends nothing more on it: RFC 9112 §9.6 holds it
+    /// to that.
     pub keep_alive: bool,
     /// Whether a field says that there is a body.
     states_body: bool,
@@ -185,8 +186,7 @@ impl<'h, 'b> WholeHead<'h, 'b> {
         Some(request)
     }
 
-    /// Returns the parts of a plain preflight: a plain request without a body, whose client keeps the
-    /// connection. Fills `cors` with the facts that CORS looks at. All others go through a session, where
+    /// Returns the parts of a plain preflight: a plain request without a body. Fills `cors` with the facts that CORS looks at. All others go through a session, where
     /// pingora and `check` judge them.
     pub(super) fn plain_preflight(&self, cors: &mut CorsRequest<'b>) -> Option<Plain<'b>> {
         if self.method != "OPTIONS" {
@@ -195,7 +195,7 @@ impl<'h, 'b> WholeHead<'h, 'b> {
         let plain = self.plain(cors)?;
         let is_preflight = matches!(cors.origin, SingleValue::One(_))
             && cors.request_method != SingleValue::Absent;
-        (is_preflight && plain.keep_alive && !plain.states_body).then_some(plain)
+        (is_preflight && !plain.states_body).then_some(plain)
     }
 
     /// Returns the parts of a plain request: of HTTP/1.1, with one Host, a target that is a path, and a
@@ -366,6 +366,7 @@ mod tests {
         });
         for also in [
             "connection: Keep-Alive",
+            "CONNECTION: Close",
             "X-Other: a, b",
             "Access-Control-Request-Method: PUT",
             "ACCESS-CONTROL-REQUEST-HEADERS: a",
@@ -387,9 +388,11 @@ mod tests {
             "transfer_encoding: chunked",
             "Expect: 100-continue",
             "Upgrade: websocket",
-            "Connection: close",
+            "Connection: close, x-other",
             "Connection: keep-alive, x-other",
             "Connection: keep-alive\r\nConnection: keep-alive",
+            "Connection: keep-alive\r\nConnection: close",
+            "Connection:",
         ] {
             let request = PREFLIGHT.replace("\r\n\r\n", &format!("\r\n{field}\r\n\r\n"));
             assert!(!is_plain(&request), "{field}");

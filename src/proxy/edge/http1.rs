@@ -123,6 +123,10 @@ pub(super) async fn serve<A: HttpServerApp>(
                 let _ = connection.stream.shutdown().await;
                 return None;
             }
+            Next::Leave => {
+                let _ = connection.stream.leave().await;
+                return None;
+            }
             Next::End => return None,
         }
     }

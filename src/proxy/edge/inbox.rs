@@ -50,6 +50,8 @@ pub(super) enum Next {
     Refuse(RequestError),
     /// Close: the answer said that it was the last.
     Close,
+    /// Close: the answer said that it was the last, as the client had said of its request.
+    Leave,
     /// Close without a word.
     End,
 }
@@ -61,6 +63,8 @@ pub(super) enum Reply {
     Answered,
     /// It was answered with the connection's last answer: its end is not certain.
     AnsweredLast,
+    /// It was answered, and is the last one that the client sends.
+    AnsweredToLast,
     /// Nothing: pingora is to serve it.
     HandOver(Framing),
     /// Nothing: it is to be refused without a route.
@@ -240,10 +244,12 @@ fn look(
             Head::Whole(head) => {
                 used += head.len();
                 let reply = reply(&head);
-                has_answered |= matches!(reply, Reply::Answered | Reply::AnsweredLast);
+                has_answered |= !matches!(reply, Reply::HandOver(_) | Reply::Refuse(_));
                 match reply {
                     Reply::Answered if !moment.is_stopping => {}
-                    Reply::Answered | Reply::AnsweredLast => {
+                    // With more behind it, the client can't be believed.
+                    Reply::AnsweredToLast if used == bytes.len() => break Next::Leave,
+                    Reply::Answered | Reply::AnsweredLast | Reply::AnsweredToLast => {
                         used = bytes.len();
                         break Next::Close;
                     }

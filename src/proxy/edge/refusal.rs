@@ -23,8 +23,8 @@ impl Answers {
         moment: &Moment,
     ) -> Reply {
         let answered = |Traffic { snapshot, client }| self.answer(snapshot, client, head, moment);
-        if traffic.is_some_and(answered) {
-            return Reply::Answered;
+        if let Some(reply) = traffic.and_then(answered) {
+            return reply;
         }
         let is_connect = head.method() == Method::CONNECT.as_str();
         let error = match head.framing() {

@@ -62,9 +62,12 @@ impl Connection {
         let mut answered = 0;
         let next = self.inbox.receive(bytes, &moment, &limits, |head| {
             let mut cors = CorsRequest::default();
-            if head.plain_preflight(&mut cors).is_some() {
+            if let Some(preflight) = head.plain_preflight(&mut cors) {
                 answered += 1;
-                return Reply::Answered;
+                return match preflight.is_last {
+                    true => Reply::AnsweredToLast,
+                    false => Reply::Answered,
+                };
             }
             match head.framing() {
                 Ok(framing) => Reply::HandOver(framing),
@@ -101,6 +104,7 @@ impl Connection {
             Next::Http2 => "HTTP/2".to_owned(),
             Next::Refuse(error) => error.status().as_str().to_owned(),
             Next::Close => "close".to_owned(),
+            Next::Leave => "leave".to_owned(),
             Next::End => "end".to_owned(),
         };
         match answered {
@@ -321,6 +325,40 @@ fn the_last_answer_ends_a_connection_that_is_to_end() {
         let is_served = expected.ends_with("close");
         assert!(!is_served || connection.inbox.into_held().is_empty());
     }
+}
+
+#[test]
+fn a_client_that_says_close_is_believed_if_nothing_is_behind() {
+    let last = PREFLIGHT.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+    let half = last.split_at(30);
+    let rows: &[(&str, Steps<'_>)] = &[
+        ("at once", &[(0, Sent(&last), "1 answered, leave")]),
+        (
+            "in two pieces",
+            &[
+                (0, Sent(half.0), "in a header until 10"),
+                (1, Sent(half.1), "1 answered, leave"),
+            ],
+        ),
+        (
+            "behind another",
+            &[(0, Sent(&format!("{PREFLIGHT}{last}")), "2 answered, leave")],
+        ),
+        (
+            "with another behind",
+            &[(0, Sent(&format!("{last}{PREFLIGHT}")), "1 answered, close")],
+        ),
+        (
+            "with an empty line behind",
+            &[(0, Sent(&format!("{last}\r\n")), "1 answered, close")],
+        ),
+    ];
+    for &(name, steps) in rows {
+        check(name, Connection::new(), steps);
+    }
+    let mut connection = Connection::new();
+    connection.is_stopping = true;
+    assert_eq!(connection.after(0, Sent(&last)), "1 answered, leave");
 }
 
 #[test]
