@@ -140,7 +140,8 @@ async fn accept_some(app: &Arc<impl Application>, socket: &AsyncFd<TcpListener>)
         let Ok(accepted) = ready.try_io(|socket| accept(socket.get_ref())) else {
             break;
         };
-        tokio::spawn(Arc::clone(app).serve(accepted?));
+        // In memory of its own: the runtime moves what it is given several times.
+        tokio::spawn(Box::pin(Arc::clone(app).serve(accepted?)));
     }
     Ok(())
 }

@@ -286,6 +286,17 @@ impl ClientStream {
         Poll::Ready(Ok(into.filled().len()))
     }
 
+    /// Writes for the gateway itself, which flushes after it: nothing is collected.
+    pub(super) fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = self.stream.poll_send(cx, bytes);
+        self.note_written(&written);
+        self.in_time(written, cx)
+    }
+
     /// Holds what comes behind the request's end. Never ready but with the end of the connection, and
     /// with that only while no further request is here to be answered, and no upstream is waited for:
     /// pingora reads no more behind the end, and only reading finds an upstream late.

@@ -253,12 +253,12 @@ impl<'e, A: HttpServerApp> Connection<'e, A> {
         bytes: &[u8],
         cx: &mut Context<'_>,
     ) -> std::io::Result<Option<Vec<u8>>> {
-        let mut stream = Pin::new(&mut *self.stream);
-        let sent = match stream.as_mut().poll_write(cx, bytes) {
+        let stream = &mut self.stream;
+        let sent = match stream.poll_send(cx, bytes) {
             Poll::Ready(sent) => sent?,
             Poll::Pending => 0,
         };
-        let is_flushed = stream.poll_flush(cx)?.is_ready();
+        let is_flushed = Pin::new(stream).poll_flush(cx)?.is_ready();
         let is_sent = is_flushed && sent == bytes.len();
         Ok((!is_sent).then(|| bytes[sent..].to_vec()))
     }

@@ -9,7 +9,7 @@
 //! room for them is taken when there are any: idle connections have none.
 
 use std::io::{self, Read as _, Write as _};
-use std::mem::replace;
+use std::mem::{replace, take};
 use std::net::{self, Shutdown, SocketAddr};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::pin::Pin;
@@ -31,6 +31,10 @@ pub(in crate::proxy) struct Tcp {
     collected: Vec<u8>,
     /// Number of the bytes of `collected` that are sent.
     sent: usize,
+    /// Whether a flush may wait.
+    defers: bool,
+    /// Whether a flush waits for the next one, or for the next read that has to wait for the client.
+    is_due: bool,
     /// Whether the gateway has ended its side.
     is_shut: bool,
 }
@@ -67,12 +71,20 @@ impl Tcp {
             peer,
             collected: Vec::new(),
             sent: 0,
+            defers: false,
+            is_due: false,
             is_shut: false,
         }
     }
 
     pub(in crate::proxy) fn peer(&self) -> Option<SocketAddr> {
         self.peer
+    }
+
+    /// Lets a flush wait, or no longer. What it would send goes with what is written next, at the latest when
+    /// there is nothing to be read: a client gets all it needs to go on.
+    pub(super) fn defer(&mut self, defers: bool) {
+        self.defers = defers;
     }
 
     /// Returns the socket's descriptor; `None` if the socket is closed.
@@ -108,8 +120,22 @@ impl Tcp {
         }
     }
 
+    /// Writes behind what was collected, and collects nothing.
+    pub(super) fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_send_collected(cx))?;
+        self.poll_send_any(
+            cx,
+            |socket| socket.write(buf),
+            |socket, cx| socket.poll_write(cx, buf),
+        )
+    }
+
     /// Writes to the socket, or waits until that takes something.
-    fn poll_send(
+    fn poll_send_any(
         &mut self,
         cx: &mut Context<'_>,
         direct: impl Fn(&mut &net::TcpStream) -> io::Result<usize>,
@@ -124,11 +150,14 @@ impl Tcp {
     }
 
     fn poll_send_collected(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.collected.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
         while self.sent < self.collected.len() {
             // Taken out for as long as the socket is borrowed.
-            let collected = replace(&mut self.collected, Vec::new());
+            let collected = take(&mut self.collected);
             let rest = &collected[self.sent..];
-            let written = self.poll_send(
+            let written = self.poll_send_any(
                 cx,
                 |socket| socket.write(rest),
                 |socket, cx| socket.poll_write(cx, rest),
@@ -141,6 +170,7 @@ impl Tcp {
         }
         self.collected = Vec::new();
         self.sent = 0;
+        self.is_due = false;
         Poll::Ready(Ok(()))
     }
 
@@ -209,7 +239,18 @@ impl AsyncRead for Tcp {
                 return Poll::Ready(Ok(()));
             }
         }
-        self.watched()?.poll_read(cx, buf)
+        if self.is_due && matches!(self.state, State::Unwatched(_)) {
+            // The client is waited for, whatever is here: a socket that was just watched is not ready.
+            ready!(self.poll_send_collected(cx))?;
+        }
+        let read = self.watched()?.poll_read(cx, buf);
+        if read.is_pending() && self.is_due {
+            // It need not be done: the task waits for either.
+            if let Poll::Ready(sent) = self.poll_send_collected(cx) {
+                sent?;
+            }
+        }
+        read
     }
 }
 
@@ -221,15 +262,15 @@ impl AsyncWrite for Tcp {
     ) -> Poll<io::Result<usize>> {
         match ready!(self.poll_collect(cx, buf.len(), [buf].into_iter()))? {
             Some(len) => Poll::Ready(Ok(len)),
-            None => self.poll_send(
-                cx,
-                |socket| socket.write(buf),
-                |socket, cx| socket.poll_write(cx, buf),
-            ),
+            None => self.poll_send(cx, buf),
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.defers && self.collected.len() < COLLECTED {
+            self.is_due = !self.collected.is_empty();
+            return Poll::Ready(Ok(()));
+        }
         // A socket of the system has nothing to flush.
         self.poll_send_collected(cx)
     }
@@ -259,7 +300,7 @@ impl AsyncWrite for Tcp {
         let len = bufs.iter().map(|buf| buf.len()).sum();
         match ready!(self.poll_collect(cx, len, bufs.iter().map(|buf| &**buf)))? {
             Some(len) => Poll::Ready(Ok(len)),
-            None => self.poll_send(
+            None => self.poll_send_any(
                 cx,
                 |socket| socket.write_vectored(bufs),
                 |socket, cx| socket.poll_write_vectored(cx, bufs),

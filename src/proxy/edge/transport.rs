@@ -32,6 +32,11 @@ impl Socket {
         }
     }
 
+    /// See [`Tcp::defer`].
+    pub(super) fn defer(&mut self, defers: bool) {
+        self.tcp.defer(defers);
+    }
+
     /// Gives bytes back that were read, to be read again.
     pub(super) fn unread(&mut self, bytes: Bytes) {
         debug_assert!(self.seen.is_empty());
@@ -97,6 +102,18 @@ impl Transport {
         match self {
             Self::Plain(socket) => &socket.tcp,
             Self::Tls(tls) => &tls.get_ref().0.tcp,
+        }
+    }
+
+    /// Writes what is flushed at once.
+    pub(super) fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Plain(socket) => socket.tcp.poll_send(cx, bytes),
+            Self::Tls(tls) => Pin::new(tls).poll_write(cx, bytes),
         }
     }
 }

@@ -17,19 +17,19 @@ fn connected() -> (Tcp, net::TcpStream) {
     (Tcp::new(socket, Some(peer)), client)
 }
 
-/// Returns what the client has got so far.
-fn received(client: &net::TcpStream) -> Vec<u8> {
-    let mut received = [0; 4096];
+/// Returns the next bytes that the client gets.
+fn received(client: &net::TcpStream, len: usize) -> Vec<u8> {
+    let mut received = vec![0; len];
+    { client }.read_exact(&mut received).expect("they come");
+    received
+}
+
+/// Returns whether the client has got something.
+fn has_received(client: &net::TcpStream) -> bool {
     client.set_nonblocking(true).expect("an option");
-    let read = { client }.read(&mut received);
+    let peeked = client.peek(&mut [0]);
     client.set_nonblocking(false).expect("an option");
-    match read {
-        Ok(n) => received[..n].to_vec(),
-        Err(error) => {
-            assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
-            Vec::new()
-        }
-    }
+    peeked.is_ok()
 }
 
 #[tokio::test]
@@ -38,18 +38,19 @@ async fn a_request_that_is_here_is_answered_without_being_waited_for() {
     client.write_all(b"request").expect("there is room");
     let mut request = [0; 100];
     assert_eq!(tcp.read(&mut request).await.expect("it is here"), 7);
-    tcp.write_all(b"answer").await.expect("there is room");
-    tcp.flush().await.expect("there is room");
+    let sent = poll_fn(|cx| tcp.poll_send(cx, b"answer")).await;
+    assert_eq!(sent.expect("there is room"), 6);
     assert!(matches!(tcp.state, State::Unwatched(_)), "{tcp:?}");
-    assert_eq!(received(&client), b"answer");
+    assert_eq!(received(&client, 6), b"answer");
 
     // The next one is waited for, though it is here as well.
     client.write_all(b"another").expect("there is room");
     assert_eq!(tcp.read(&mut request).await.expect("it comes"), 7);
     assert!(matches!(tcp.state, State::Watched(_)), "{tcp:?}");
-    tcp.write_all(b"again").await.expect("there is room");
-    tcp.flush().await.expect("there is room");
-    assert_eq!(received(&client), b"again");
+    tcp.write_all(b"and ").await.expect("it is collected");
+    let sent = poll_fn(|cx| tcp.poll_send(cx, b"again")).await;
+    assert_eq!(sent.expect("there is room"), 5);
+    assert_eq!(received(&client, 9), b"and again");
     drop(client);
     assert_eq!(tcp.read(&mut request).await.expect("its end"), 0);
 }
@@ -75,9 +76,9 @@ async fn short_writes_are_sent_together() {
     tcp.write_all(b"header ").await.expect("it is collected");
     let written = tcp.write_vectored(&pieces).await.expect("it is collected");
     assert_eq!(written, 10);
-    assert_eq!(received(&client), b"");
+    assert!(!has_received(&client));
     tcp.flush().await.expect("there is room");
-    assert_eq!(received(&client), b"header of several");
+    assert_eq!(received(&client, 17), b"header of several");
     assert_eq!(tcp.collected.capacity(), 0, "an idle connection holds none");
 
     // A long one goes behind those before it.
@@ -85,9 +86,8 @@ async fn short_writes_are_sent_together() {
     tcp.write_all(&[b'x'; COLLECTED])
         .await
         .expect("there is room");
-    let all = received(&client);
+    let all = received(&client, 7 + COLLECTED);
     assert!(all.starts_with(b"before x"), "{}", all.escape_ascii());
-    assert_eq!(all.len(), 7 + COLLECTED);
     tcp.write_all(&[b'a'; COLLECTED / 2])
         .await
         .expect("it is collected");
@@ -97,8 +97,7 @@ async fn short_writes_are_sent_together() {
     let pieces = [io::IoSlice::new(&[b'c'; COLLECTED]), io::IoSlice::new(b"d")];
     let written = tcp.write_vectored(&pieces).await.expect("there is room");
     assert_eq!(written, COLLECTED + 1);
-    let all = received(&client);
-    assert_eq!(all.len(), 2 * COLLECTED + 2);
+    let all = received(&client, 2 * COLLECTED + 2);
     assert!(all.is_sorted(), "in their order");
 }
 
@@ -148,4 +147,62 @@ async fn a_connection_that_is_reset_is_an_error_and_does_not_wait() {
     let read = timeout(Duration::from_secs(10), tcp.read(&mut [0])).await;
     let error = read.expect("it does not wait").expect_err("it was reset");
     assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+}
+
+#[tokio::test]
+async fn a_flush_that_may_wait_is_done_when_the_client_is_waited_for() {
+    let (mut tcp, mut client) = connected();
+    client.write_all(b"hello").expect("there is room");
+    tcp.defer(true);
+    tcp.write_all(b"hello ").await.expect("it is collected");
+    tcp.flush().await.expect("it may wait");
+    // Something is here, and can be the reason for more to send.
+    assert_eq!(tcp.read(&mut [0; 100]).await.expect("it is here"), 5);
+    tcp.write_all(b"yourself").await.expect("it is collected");
+    tcp.flush().await.expect("it may wait");
+    assert!(!has_received(&client));
+    {
+        let mut rest = [0; 100];
+        let mut read = std::pin::pin!(tcp.read(&mut rest));
+        let first = poll_fn(|cx| Poll::Ready(read.as_mut().poll(cx))).await;
+        assert!(first.is_pending(), "nothing is here");
+        assert_eq!(received(&client, 14), b"hello yourself");
+        client.write_all(b"done").expect("there is room");
+        assert_eq!(read.await.expect("it comes"), 4);
+    }
+
+    // What may no longer wait goes with what is written next.
+    tcp.write_all(b"ticket, ").await.expect("it is collected");
+    tcp.flush().await.expect("it may wait");
+    tcp.defer(false);
+    assert!(!has_received(&client));
+    tcp.write_all(b"answer").await.expect("it is collected");
+    tcp.flush().await.expect("there is room");
+    assert_eq!(received(&client, 14), b"ticket, answer");
+
+    // What nothing is written behind goes when the client is waited for, or told that there is nothing more.
+    for waits in [true, false] {
+        let (mut tcp, client) = connected();
+        tcp.defer(true);
+        tcp.write_all(b"ticket").await.expect("it is collected");
+        tcp.flush().await.expect("it may wait");
+        tcp.defer(false);
+        match waits {
+            true => {
+                let read = timeout(Duration::from_millis(1), tcp.read(&mut [0])).await;
+                assert!(read.is_err(), "nothing comes");
+            }
+            false => tcp.shutdown().await.expect("it is connected"),
+        }
+        assert_eq!(received(&client, 6), b"ticket");
+    }
+}
+
+#[tokio::test]
+async fn what_was_not_flushed_does_not_go_because_the_client_is_waited_for() {
+    let (mut tcp, client) = connected();
+    tcp.write_all(b"header").await.expect("it is collected");
+    let read = timeout(Duration::from_millis(1), tcp.read(&mut [0])).await;
+    assert!(read.is_err(), "nothing comes");
+    assert!(!has_received(&client));
 }
