@@ -157,7 +157,7 @@ pub(super) struct RawServer {
     /// Threads for traffic; 0, the default, means one per core.
     #[schemars(range(max = 1024))]
     pub threads: Option<usize>,
-    /// Whether the gateway answers plain preflights before it makes a proxy session for them. Default true.
+    /// Whether the gateway answers plain preflights, and forwards plain requests, before it makes a proxy session for them. Default true.
     pub express_lane: Option<bool>,
     /// Time after SIGTERM in which `/readyz` says 503, the listeners stay open, and answers end their connections. Default 0s.
     pub shutdown_delay: Option<RawDuration>,
