@@ -13,6 +13,7 @@ mod clock;
 mod config;
 mod deploy;
 mod espv2;
+mod exchanges;
 #[path = "../expect/mod.rs"]
 mod expect;
 mod expected;

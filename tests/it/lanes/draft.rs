@@ -22,7 +22,7 @@ pub(super) struct Line {
 }
 
 /// Random numbers that are the same everywhere: splitmix64.
-pub(super) struct Rng(u64);
+pub(crate) struct Rng(u64);
 
 // === impl Draft ===
 
@@ -88,7 +88,7 @@ impl Line {
 // === impl Rng ===
 
 impl Rng {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -101,21 +101,21 @@ impl Rng {
     }
 
     /// Less than `end`.
-    pub(super) fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         (self.next() % end.max(1) as u64) as usize
     }
 
-    pub(super) fn chance(&mut self, percent: usize) -> bool {
+    pub(crate) fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 
     /// One of the words between which there is a `¦`.
-    pub(super) fn word<'a>(&mut self, words: &'a str) -> &'a str {
+    pub(crate) fn word<'a>(&mut self, words: &'a str) -> &'a str {
         let chosen = self.below(words.split('¦').count());
         words.split('¦').nth(chosen).unwrap_or_default()
     }
 
-    pub(super) fn pick<'a, T: ?Sized>(&mut self, list: &[&'a T]) -> &'a T {
+    pub(crate) fn pick<'a, T: ?Sized>(&mut self, list: &[&'a T]) -> &'a T {
         list[self.below(list.len())]
     }
 }

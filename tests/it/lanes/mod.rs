@@ -4,7 +4,7 @@
 mod backend;
 mod compare;
 mod cut;
-mod draft;
+pub(crate) mod draft;
 mod framing;
 mod generate;
 mod mutate;

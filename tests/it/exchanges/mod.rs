@@ -1,0 +1,90 @@
+//! Two gateways, one with the express lane and one without, and exchanges of all kinds with a scripted
+//! upstream behind each: whatever is sent at one end, the same comes out at the other, as often, on the
+//! same connections, and the same is counted and logged.
+
+mod answers;
+mod client;
+mod compare;
+mod counts;
+mod cut;
+mod exchange;
+mod generate;
+mod message;
+mod paced;
+mod requests;
+mod twins;
+mod upstream;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Instant;
+use twins::{Settled, Twins};
+
+/// Number of exchanges that are generated. `CORSGATE_EXCHANGES` is another number.
+const EXCHANGES: usize = 30_000;
+/// Number of exchanges after which metrics and logs are compared.
+const BATCH: usize = 500;
+/// More make nothing faster.
+const THREADS: usize = 6;
+/// Maximum share of exchanges, of a thousand, that may need another run because of noise.
+const NOISE: usize = 5;
+
+/// Number of those that are printed if there are too many.
+const SHOWN: usize = 20;
+
+#[derive(Default)]
+struct Tally {
+    retried: Vec<String>,
+    differences: Vec<String>,
+}
+
+#[test]
+fn both_lanes_carry_every_exchange_in_the_same_way() {
+    let variable = |name: &str| std::env::var(name).ok()?.parse().ok();
+    let count = variable("CORSGATE_EXCHANGES").unwrap_or(EXCHANGES);
+    let first = variable("CORSGATE_EXCHANGES_FROM").unwrap_or(0) / (2 * BATCH) * 2 * BATCH;
+    // Every other batch is for a configuration of the second kind.
+    let next = [0, 1].map(|variant| AtomicUsize::new(first / BATCH + variant));
+    let tally = Mutex::new(Tally::default());
+    let started = Instant::now();
+    thread::scope(|scope| {
+        for worker in 0..THREADS {
+            let (next, tally) = (&next, &tally);
+            scope.spawn(move || {
+                let next = &next[worker % next.len()];
+                let mut twins = Twins::start(worker);
+                loop {
+                    let batch = next.fetch_add(2, Ordering::Relaxed) * BATCH;
+                    let is_over = || tally.lock().expect("no panic").differences.len() >= THREADS;
+                    if batch >= first + count || is_over() {
+                        return;
+                    }
+                    let Settled {
+                        retried,
+                        differences,
+                    } = twins.run(batch..batch + BATCH);
+                    let mut tally = tally.lock().expect("no panic");
+                    tally.retried.extend(retried);
+                    tally.differences.extend(differences);
+                }
+            });
+        }
+    });
+    let tally = tally.into_inner().expect("no panic");
+    let (found, noise) = (tally.differences.len(), tally.retried.len());
+    println!(
+        "{:?} for {count} exchanges; {noise} were held again",
+        started.elapsed()
+    );
+    let is_noisy = noise * 1000 > count * NOISE;
+    let shown = if is_noisy { SHOWN } else { 0 };
+    for text in tally.retried.iter().take(shown).chain(&tally.differences) {
+        println!("{text}");
+    }
+    assert_eq!(found, 0, "so many exchanges differ; they are printed above");
+    assert!(
+        !is_noisy,
+        "{noise} of {count} exchanges differed once; some of them are printed above"
+    );
+}

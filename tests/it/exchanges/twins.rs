@@ -1,0 +1,254 @@
+//! The same gateway twice, each with an upstream of its own, and the exchanges that are held with both.
+
+use super::client;
+use super::compare::Outcome;
+use super::counts::{AccessLog, Counts, counts, difference};
+use super::exchange::Exchange;
+use super::generate;
+use super::upstream::Upstream;
+use crate::support::{Folder, Gateway, Refusing, WITH_LANE, WITHOUT_LANE};
+use std::ops::Range;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Every kind of policy and of route. `nowhere.test` has none.
+const CONFIG: &str = r#"
+access_log: { path: 'LOG' }
+limits: { header_timeout: 20s, body_timeout: 20s }
+upstreams:
+  u: { endpoints: ['UPSTREAM'] }
+  once: { endpoints: ['UPSTREAM'], retries: 0 }
+  gone: { endpoints: ['GONE'] }
+policies:
+  exact:
+    allow_origins: [https://app.example.com, https://*.example.org]
+    allow_methods: [PUT, PATCH]
+    expose_headers: [etag, x-request-id]
+    allow_credentials: true
+  any: { allow_origins: '*', allow_methods: '*', expose_headers: '*' }
+  fill: { allow_origins: [https://app.example.com], upstream_cors_headers: fill }
+  keep: { allow_origins: [https://app.example.com], upstream_cors_headers: keep }
+  forward: { allow_origins: [https://app.example.com], on_rejected_preflight: forward }
+  block: { allow_origins: [https://app.example.com], block_disallowed_origins: all }
+  debug: { allow_origins: [https://app.example.com, "null"], debug_header: true }
+routes:
+  - { name: exact, match: { hosts: [exact.test] }, upstream: u, cors: exact }
+  - { name: any, match: { hosts: [any.test] }, upstream: u, cors: any }
+  - { name: fill, match: { hosts: [fill.test] }, upstream: u, cors: fill }
+  - { name: keep, match: { hosts: [keep.test] }, upstream: u, cors: keep }
+  - { name: forward, match: { hosts: [forward.test] }, upstream: u, cors: forward }
+  - { name: pass, match: { hosts: [pass.test] }, upstream: u, cors: passthrough }
+  - { name: off, match: { hosts: [off.test] }, upstream: u, cors: off }
+  - { name: list, match: { hosts: [list.test] }, upstream: u, cors: [exact, any] }
+  - { name: small, match: { hosts: [small.test] }, upstream: u, cors: exact, max_request_body_bytes: 1KiB }
+  - { name: block, match: { hosts: [block.test] }, upstream: u, cors: block }
+  - name: moved
+    match: { hosts: [moved.test], path_prefix: /x }
+    upstream: u
+    cors: exact
+    rewrite: { path_prefix: /moved/here, host: upstream }
+  - name: edited
+    match: { hosts: [edited.test] }
+    upstream: u
+    cors: exact
+    rewrite: { prepend: /edited }
+    request_headers: { remove: [x-debug, x-remove, referer], set: { X-A: edge, x-stays: "2" }, add: { x-oDD-cAsE: edge } }
+    response_headers:
+      remove: [server, etag, content-type]
+      set: { Strict-Transport-Security: max-age=31536000, X-A: edge }
+      add: { Vary: x-edge, Set-Cookie: e=f }
+  - { name: once, match: { hosts: [once.test] }, upstream: once, cors: exact }
+  - { name: debug, match: { hosts: [debug.test] }, upstream: u, cors: debug }
+  - { name: fixed, match: { hosts: [fixed.test] }, upstream: u, cors: any, rewrite: { path: /fixed } }
+  - { name: slow, match: { hosts: [slow.test] }, upstream: u, cors: exact, read_timeout: 250ms }
+  - { name: gone, match: { hosts: [gone.test] }, upstream: gone, cors: exact }
+"#;
+
+/// The second kind of configuration: the client is a trusted proxy, limits are tight.
+const TRUSTING: &str = "trusted_proxies: [127.0.0.1]\ndefault_policy: exact\n";
+
+/// Number of times that an exchange is held again whose outcomes differ.
+const RETRIES: usize = 2;
+/// Maximum time until the counts and the logs of two gateways are the same.
+const SOON: Duration = Duration::from_secs(3);
+
+pub(super) struct Twins {
+    with: Half,
+    without: Half,
+    /// The differences in counts that are known, by noise.
+    noise: Counts,
+    /// The kind of the configuration.
+    variant: usize,
+    _gone: Refusing,
+}
+
+struct Half {
+    gateway: Gateway,
+    upstream: Upstream,
+    log: AccessLog,
+    own: Vec<(String, &'static str)>,
+    _folder: Folder,
+}
+
+/// The result of many exchanges.
+#[derive(Default)]
+pub(super) struct Settled {
+    /// Differences that may be noise: the exchanges were held again.
+    pub(super) retried: Vec<String>,
+    pub(super) differences: Vec<String>,
+}
+
+// === impl Twins ===
+
+impl Twins {
+    /// Starts the twins of that number; there are two kinds.
+    pub(super) fn start(number: usize) -> Self {
+        let gone = Refusing::new();
+        let config = CONFIG.replace("GONE", &gone.address.to_string());
+        let more = if number.is_multiple_of(2) {
+            ""
+        } else {
+            TRUSTING
+        };
+        Self {
+            with: Half::start(WITH_LANE, &(config.clone() + more)),
+            without: Half::start(WITHOUT_LANE, &(config + more)),
+            noise: Counts::new(),
+            variant: number % 2,
+            _gone: gone,
+        }
+    }
+
+    /// Holds the exchanges of these numbers, and compares what is counted and logged.
+    pub(super) fn run(&mut self, numbers: Range<usize>) -> Settled {
+        let mut settled = Settled::default();
+        for number in numbers.clone() {
+            self.run_one(number, &mut settled);
+        }
+        let is_noisy = !settled.retried.is_empty() || !settled.differences.is_empty();
+        if let Err(difference) = self.compare_counts(is_noisy) {
+            settled.differences.extend(self.find(numbers.clone()));
+            settled.retried.push(difference);
+        }
+        settled
+    }
+
+    /// Finds the exchange that is counted differently; none if that does not happen again.
+    fn find(&mut self, numbers: Range<usize>) -> Option<String> {
+        for number in numbers {
+            let mut settled = Settled::default();
+            self.run_one(number, &mut settled);
+            if let Err(again) = self.compare_counts(!settled.retried.is_empty()) {
+                return Some(format!("{}{again}", generate::exchange(number)));
+            }
+        }
+        None
+    }
+
+    fn run_one(&mut self, number: usize, settled: &mut Settled) {
+        let exchange = Arc::new(generate::exchange(number));
+        for retry in 0..=RETRIES {
+            let with = self.with.hold(&exchange);
+            let without = self.without.hold(&exchange);
+            let problems: Vec<String> = [("with", &with), ("without", &without)]
+                .into_iter()
+                .flat_map(|(name, outcome)| {
+                    let found = outcome.violations(&exchange).into_iter();
+                    found.map(move |found| format!("{found} ({name} the lane)\n"))
+                })
+                .collect();
+            if problems.is_empty() && with.agrees_with(&without, &exchange) {
+                return;
+            }
+            let (variant, problems) = (self.variant, problems.concat());
+            let text = format!(
+                "{exchange}{problems}=== with the lane, variant {variant} ===\n{with}\
+                 === without ===\n{without}"
+            );
+            match retry < RETRIES {
+                true => settled.retried.push(text),
+                false => settled.differences.push(text),
+            }
+        }
+    }
+
+    /// Compares what has been counted and logged since the last time. After noise, it can't be compared.
+    fn compare_counts(&mut self, is_noisy: bool) -> Result<(), String> {
+        let started = Instant::now();
+        loop {
+            let is_late = started.elapsed() > SOON / if is_noisy { 10 } else { 1 };
+            let with = self.with.log.lines(&self.with.own);
+            let without = self.without.log.lines(&self.without.own);
+            if with != without && !is_late {
+                thread::yield_now();
+                continue;
+            }
+            let found = difference(&counts(&self.with.gateway), &counts(&self.without.gateway));
+            if with == without && found == self.noise {
+                break;
+            }
+            if !is_late {
+                thread::yield_now();
+                continue;
+            }
+            let mut text = format!("--- counted more with the lane: {found:#?}\n");
+            text += &format!("--- known before: {:#?}\n", self.noise);
+            for (name, lines, others) in [("with", with, without), ("without", without, with)] {
+                let own = lines.iter().filter(|line| !others.contains(line));
+                own.for_each(|line| text += &format!("--- logged {name} the lane alone: {line}\n"));
+            }
+            if with.len() != without.len() {
+                text += &format!("--- {} lines, and {}\n", with.len(), without.len());
+            }
+            self.noise = found;
+            self.forget();
+            return if is_noisy { Ok(()) } else { Err(text) };
+        }
+        self.forget();
+        Ok(())
+    }
+
+    fn forget(&mut self) {
+        self.with.log.forget();
+        self.without.log.forget();
+    }
+}
+
+// === impl Half ===
+
+impl Half {
+    fn start(lane: &str, config: &str) -> Self {
+        let upstream = Upstream::start();
+        let folder = Folder::new();
+        let log = folder.path("access");
+        let config = config
+            .replace("UPSTREAM", &upstream.address.to_string())
+            .replace("LOG", &log.display().to_string());
+        let gateway = Gateway::start_with(lane, &config);
+        upstream.is_behind(gateway.address);
+        let own = vec![
+            (upstream.address.to_string(), "{upstream}"),
+            (gateway.address.to_string(), "{gateway}"),
+        ];
+        Self {
+            log: AccessLog::new(log),
+            gateway,
+            upstream,
+            own,
+            _folder: folder,
+        }
+    }
+
+    fn hold(&self, exchange: &Arc<Exchange>) -> Outcome {
+        self.upstream.begin(exchange);
+        let heard = client::hold(exchange, self.gateway.address, &self.upstream);
+        let seen = self.upstream.end();
+        let own = self
+            .own
+            .iter()
+            .map(|(own, name)| (own.clone().into_bytes(), *name));
+        let own: Vec<_> = own.collect();
+        Outcome { heard, seen }.normalized(&own)
+    }
+}
