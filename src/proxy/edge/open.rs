@@ -213,14 +213,9 @@ async fn accept(
         return Err(Ended::PlainHttp(socket));
     }
     socket.unread(held.freeze());
-    // The tickets go with the answer to the request that comes with the handshake's end.
-    socket.defer(true);
     let acceptor = TlsAcceptor::from(Arc::clone(tls.config()));
     match acceptor.accept(socket).into_fallible().await {
-        Ok(mut stream) => {
-            stream.get_mut().0.defer(false);
-            Ok(Box::new(stream))
-        }
+        Ok(stream) => Ok(Box::new(stream)),
         Err((error, socket)) => Err(Ended::Handshake(error, socket)),
     }
 }

@@ -31,10 +31,6 @@ pub(in crate::proxy) struct Tcp {
     collected: Vec<u8>,
     /// Number of the bytes of `collected` that are sent.
     sent: usize,
-    /// Whether a flush may wait.
-    defers: bool,
-    /// Whether a flush waits for the next one, or for the next read that has to wait for the client.
-    is_due: bool,
     /// Whether the gateway has ended its side.
     is_shut: bool,
 }
@@ -71,20 +67,12 @@ impl Tcp {
             peer,
             collected: Vec::new(),
             sent: 0,
-            defers: false,
-            is_due: false,
             is_shut: false,
         }
     }
 
     pub(in crate::proxy) fn peer(&self) -> Option<SocketAddr> {
         self.peer
-    }
-
-    /// Lets a flush wait, or no longer. What it would send goes with what is written next, at the latest when
-    /// there is nothing to be read: a client gets all it needs to go on.
-    pub(super) fn defer(&mut self, defers: bool) {
-        self.defers = defers;
     }
 
     /// Returns the socket's descriptor; `None` if the socket is closed.
@@ -170,7 +158,6 @@ impl Tcp {
         }
         self.collected = Vec::new();
         self.sent = 0;
-        self.is_due = false;
         Poll::Ready(Ok(()))
     }
 
@@ -239,18 +226,7 @@ impl AsyncRead for Tcp {
                 return Poll::Ready(Ok(()));
             }
         }
-        if self.is_due && matches!(self.state, State::Unwatched(_)) {
-            // The client is waited for, whatever is here: a socket that was just watched is not ready.
-            ready!(self.poll_send_collected(cx))?;
-        }
-        let read = self.watched()?.poll_read(cx, buf);
-        if read.is_pending() && self.is_due {
-            // It need not be done: the task waits for either.
-            if let Poll::Ready(sent) = self.poll_send_collected(cx) {
-                sent?;
-            }
-        }
-        read
+        self.watched()?.poll_read(cx, buf)
     }
 }
 
@@ -267,10 +243,6 @@ impl AsyncWrite for Tcp {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.defers && self.collected.len() < COLLECTED {
-            self.is_due = !self.collected.is_empty();
-            return Poll::Ready(Ok(()));
-        }
         // A socket of the system has nothing to flush.
         self.poll_send_collected(cx)
     }

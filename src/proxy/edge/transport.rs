@@ -32,11 +32,6 @@ impl Socket {
         }
     }
 
-    /// See [`Tcp::defer`].
-    pub(super) fn defer(&mut self, defers: bool) {
-        self.tcp.defer(defers);
-    }
-
     /// Gives bytes back that were read, to be read again.
     pub(super) fn unread(&mut self, bytes: Bytes) {
         debug_assert!(self.seen.is_empty());

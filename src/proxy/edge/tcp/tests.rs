@@ -150,55 +150,6 @@ async fn a_connection_that_is_reset_is_an_error_and_does_not_wait() {
 }
 
 #[tokio::test]
-async fn a_flush_that_may_wait_is_done_when_the_client_is_waited_for() {
-    let (mut tcp, mut client) = connected();
-    client.write_all(b"hello").expect("there is room");
-    tcp.defer(true);
-    tcp.write_all(b"hello ").await.expect("it is collected");
-    tcp.flush().await.expect("it may wait");
-    // Something is here, and can be the reason for more to send.
-    assert_eq!(tcp.read(&mut [0; 100]).await.expect("it is here"), 5);
-    tcp.write_all(b"yourself").await.expect("it is collected");
-    tcp.flush().await.expect("it may wait");
-    assert!(!has_received(&client));
-    {
-        let mut rest = [0; 100];
-        let mut read = std::pin::pin!(tcp.read(&mut rest));
-        let first = poll_fn(|cx| Poll::Ready(read.as_mut().poll(cx))).await;
-        assert!(first.is_pending(), "nothing is here");
-        assert_eq!(received(&client, 14), b"hello yourself");
-        client.write_all(b"done").expect("there is room");
-        assert_eq!(read.await.expect("it comes"), 4);
-    }
-
-    // What may no longer wait goes with what is written next.
-    tcp.write_all(b"ticket, ").await.expect("it is collected");
-    tcp.flush().await.expect("it may wait");
-    tcp.defer(false);
-    assert!(!has_received(&client));
-    tcp.write_all(b"answer").await.expect("it is collected");
-    tcp.flush().await.expect("there is room");
-    assert_eq!(received(&client, 14), b"ticket, answer");
-
-    // What nothing is written behind goes when the client is waited for, or told that there is nothing more.
-    for waits in [true, false] {
-        let (mut tcp, client) = connected();
-        tcp.defer(true);
-        tcp.write_all(b"ticket").await.expect("it is collected");
-        tcp.flush().await.expect("it may wait");
-        tcp.defer(false);
-        match waits {
-            true => {
-                let read = timeout(Duration::from_millis(1), tcp.read(&mut [0])).await;
-                assert!(read.is_err(), "nothing comes");
-            }
-            false => tcp.shutdown().await.expect("it is connected"),
-        }
-        assert_eq!(received(&client, 6), b"ticket");
-    }
-}
-
-#[tokio::test]
 async fn what_was_not_flushed_does_not_go_because_the_client_is_waited_for() {
     let (mut tcp, client) = connected();
     tcp.write_all(b"header").await.expect("it is collected");
