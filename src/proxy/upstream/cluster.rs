@@ -6,7 +6,7 @@
 use super::checks::{Checker, MAX_AT_ONCE};
 use super::endpoint::Endpoint;
 use super::health::may_eject;
-use super::idle::Connection;
+use super::idle::{Connection, News};
 use super::members::{Choice, Members, NoPeer, listed};
 use super::peer::{KnownAuthorities, Needs, Way};
 use super::resolver::{Resolution, Resolved};
@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
-use tokio::time::sleep_until;
+use tokio::time::{sleep, sleep_until};
 use tracing::{info, warn};
 
 /// Minimum time between two looks at the connections that wait for a request.
@@ -45,6 +45,8 @@ pub(crate) struct Cluster {
     next_check: Mutex<Instant>,
     /// Says that an endpoint was ejected.
     ejected: Notify,
+    /// Says that something has come on an idle connection.
+    news: News,
     /// The tasks that keep it up to date: one, or two for a moment, and none once a reload has replaced it.
     keepers: Room,
     next: AtomicUsize,
@@ -92,6 +94,7 @@ impl Cluster {
             resolution: Mutex::new(resolution),
             next_check: Mutex::new(now),
             ejected: Notify::new(),
+            news: News::new(),
             keepers: Room::default(),
             next: AtomicUsize::new(0),
             log_lines: OncePerSecond::since(now),
@@ -194,7 +197,7 @@ impl Cluster {
         connection: Connection,
         now: Instant,
     ) {
-        endpoint.idle.put(connection, now);
+        endpoint.idle.put(connection, now, &self.news);
     }
 
     /// Notes that a request to an endpoint failed, and ejects it if that is one too many.
@@ -249,14 +252,17 @@ impl Cluster {
         }
     }
 
-    /// Closes idle connections when their time is over.
+    /// Closes idle connections when their time is over, or the endpoint has closed them.
     async fn keep_swept(&self) {
         let timeout = self.upstream.idle_timeout;
         while !self.is_http2() && !self.configured.is_empty() {
-            tokio::time::sleep((timeout / 4).max(MIN_SWEEP)).await;
+            tokio::select! {
+                () = self.news.come() => {}
+                () = sleep((timeout / 4).max(MIN_SWEEP)) => {}
+            }
             let now = Instant::now();
             for endpoint in self.members.load().all() {
-                endpoint.idle.sweep(now, timeout);
+                endpoint.idle.sweep(now, timeout, &self.news);
             }
         }
     }
