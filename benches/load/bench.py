@@ -69,10 +69,11 @@ class Bench:
         h2c: bool = False,
         endpoints: int = 1,
         logs: bool = False,
+        pingora: bool = False,
     ) -> Server:
         """To be entered with `with`. It gets as many cores as threads, the first one first."""
         options = {"h2": http2, "tls": tls, "h2c": h2c, f"of-{endpoints}": endpoints > 1}
-        options["logs"] = logs
+        options |= {"logs": logs, "pingora": pingora}
         chosen = (option for option in options if options[option])
         directory = self.fresh_directory("-".join([name, policy.name, str(threads), *chosen]))
         setting = Setting(
@@ -85,6 +86,7 @@ class Bench:
             h2c,
             endpoints,
             logs=logs,
+            pingora=pingora,
             certificate=self.certificate if tls else None,
         )
         argv = [str(self.programs[name]), *TARGETS[name].write(setting)]
@@ -147,11 +149,17 @@ def run_work(bench: Bench, work: Work) -> WorkResult:
                 continue
             try:
                 server = bench.server(
-                    name, work.policy, backend, http2=work.http2, tls=work.tls, h2c=work.grpc
+                    name,
+                    work.policy,
+                    backend,
+                    http2=work.http2,
+                    tls=work.tls,
+                    h2c=work.grpc,
+                    pingora=work.pingora,
                 )
                 stack.enter_context(server)
                 if name == "bare":
-                    verify.bare(server)
+                    verify.bare(server, work)
                 else:
                     verify.target(server, work)
                 servers[name] = server
@@ -170,7 +178,14 @@ def run_work(bench: Bench, work: Work) -> WorkResult:
                 return measure.handshakes(server, command, file, bench.seconds)
             if work.http2:
                 return measure.h2load(server, requests[0], body, bench.seconds, work.tls)
-            return measure.wrk(server, file, bench.seconds, tls=work.tls)
+            return measure.wrk(
+                server,
+                file,
+                bench.seconds,
+                tls=work.tls,
+                clients=work.clients,
+                answer=len(requests[0].answer),
+            )
 
         summaries, failed = bench.take_turns(list(servers), turn)
     return WorkResult(work, summaries, excluded | failed)

@@ -31,7 +31,7 @@ end
 function done(summary)
   local errors = summary.errors
   io.write(string.format(
-    "RESULT requests=%d microseconds=%d connect=%d read=%d write=%d status=%d timeout=%d\n",
-    summary.requests, summary.duration,
+    "RESULT requests=%d bytes=%d microseconds=%d connect=%d read=%d write=%d status=%d timeout=%d\n",
+    summary.requests, summary.bytes, summary.duration,
     errors.connect, errors.read, errors.write, errors.status, errors.timeout))
 end

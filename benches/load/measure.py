@@ -66,17 +66,26 @@ class Summary:
 
 
 def wrk(
-    server: Server, requests: Path, seconds: int, depth: int = 1, tls: bool = False
+    server: Server,
+    requests: Path,
+    seconds: int,
+    depth: int = 1,
+    tls: bool = False,
+    clients: int = 64,
+    answer: int = 0,
 ) -> Sample:
-    """Load over HTTP/1.1 with what `write_requests` wrote, `depth` of them at once a connection."""
+    """Load over HTTP/1.1 with what `write_requests` wrote, `depth` of them at once a connection.
+    Every answer has to have a body of at least `answer` bytes."""
     url = _url(server, tls)
-    options = ["-t1", "-c64", f"-d{seconds}s", "-s", str(_SCRIPT)]
+    options = ["-t1", f"-c{clients}", f"-d{seconds}s", "-s", str(_SCRIPT)]
     command = ["wrk", *options, url, "--", str(requests), str(depth)]
     output, cpu_seconds, neighbours = _under_load(server, command, seconds)
     result = _result(server, command, output)
     for error in ("connect", "read", "write", "status", "timeout"):
         if result[error]:
             raise BenchError(f"{server.name} had {result[error]} {error} errors under load")
+    if result["bytes"] < result["requests"] * answer:
+        raise BenchError(f"{server.name} has not sent every answer whole: {output}")
     return Sample(result["requests"], result["microseconds"] / 1e6, cpu_seconds, neighbours)
 
 
@@ -89,10 +98,8 @@ def handshakes(server: Server, command: list[str], requests: Path, seconds: int)
     return Sample(result["requests"], result["microseconds"] / 1e6, cpu_seconds, neighbours)
 
 
-def h2load(
-    server: Server, request: Request, body: Path, seconds: int, tls: bool = False
-) -> Sample:
-    """Load over HTTP/2. `body` has that of the request; every call of gRPC has to get its reply."""
+def h2load(server: Server, request: Request, body: Path, seconds: int, tls: bool = False) -> Sample:
+    """Load over HTTP/2. `body` has that of the request; every request has to get its answer."""
     headers = [f"--header={field}" for field in request.http2()]
     options = ["-t1", "-c8", "-m16", f"--duration={seconds}"]
     # Its own settings go before those of OpenSSL's file.
@@ -111,8 +118,8 @@ def h2load(
         raise BenchError(f"{server.name} had errors under load: {counts[0]}; {codes[0]}")
     # A call that fails has status 200 as well, but no message.
     data = re.search(r"^traffic: .* \((\d+)\) data$", output, re.MULTILINE)
-    if request.body and (not data or int(data[1]) < int(done) * len(traffic.REPLY)):
-        raise BenchError(f"{server.name} has not answered every call with a message: {output}")
+    if not data or int(data[1]) < int(done) * len(request.answer):
+        raise BenchError(f"{server.name} has not sent every answer whole: {output}")
     return Sample(int(done), float(seconds), cpu_seconds, neighbours)
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Loads corsgate and other gateways side by side, and says how they compare.
 
-    python3 benches/load/run.py            # all of it: about twenty-five minutes
+    python3 benches/load/run.py            # all of it: about thirty-five minutes
     python3 benches/load/run.py --quick    # short rounds, to see that everything works
     python3 benches/load/run.py --only preflight-one,memory --targets corsgate,nginx
 
@@ -49,7 +49,15 @@ _BUILT = {
         for name in ("bare", *_OTHERS)
     },
 }
-_JOBS = [*(work.name for work in WORKS), "idle", "memory", "scaling", "endpoints", "transfer", "access-log"]
+_JOBS = [
+    *(work.name for work in WORKS),
+    "idle",
+    "memory",
+    "scaling",
+    "endpoints",
+    "transfer",
+    "access-log",
+]
 
 
 def main() -> int:

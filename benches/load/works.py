@@ -15,15 +15,22 @@ class Work:
     about: str
     policy: Policy
     request: Callable[[str], Request]
-    # By the name of a target, in the order in which they take turns: corsgate's requests a second
-    # must be at least this many times the target's.
+    # By the name of a target, in the order in which they take turns: corsgate's requests must be at
+    # least this many times the target's, see by_cpu_time.
     expected: dict[str, float]
+    # Whether requests are expected by the server's CPU second in any case. Otherwise they are by
+    # the second, where the servers were what limited the load.
+    by_cpu_time: bool = False
     http2: bool = False
     # Calls of gRPC: the backend speaks HTTP/2 as well, without TLS. Only with http2.
     grpc: bool = False
     tls: bool = False
     # Each request on a connection of its own, of this kind: see handshakes.rs.
     connections: str = ""
+    # How many connections wrk opens.
+    clients: int = 64
+    # corsgate without its express lane, and bare as a proxy: pingora's HttpProxy forwards.
+    pingora: bool = False
 
     def requests(self) -> list[Request]:
         return [self.request(origin) for origin in origins.samples(self.policy)]
@@ -74,7 +81,65 @@ WORKS = (
         "`wrk -t1 -c64`.",
         origins.ONE,
         traffic.get,
-        {"nginx": 1.0, "haproxy": 0.7, "envoy": 2.0, "traefik": 3, "caddy": 3},
+        {"nginx": 1.4, "haproxy": 0.95, "envoy": 3.2, "traefik": 5, "caddy": 7},
+        by_cpu_time=True,
+    ),
+    Work(
+        "proxied-get-h2",
+        "The same GETs over HTTP/2 without TLS; the backend speaks HTTP/1.1. "
+        "`h2load -t1 -c8 -m16`.",
+        origins.ONE,
+        traffic.get,
+        {"nginx": 1.2, "envoy": 2.2},
+        by_cpu_time=True,
+        http2=True,
+    ),
+    Work(
+        "tls-proxied-get",
+        "The same GETs over TLS and HTTP/1.1; to the backend without TLS. `wrk -t1 -c64`.",
+        origins.ONE,
+        traffic.get,
+        {"nginx": 1.2, "haproxy": 0.95, "envoy": 2.5},
+        by_cpu_time=True,
+        tls=True,
+    ),
+    Work(
+        "proxied-post",
+        "POSTs with an Origin and a body of 16 KiB over HTTP/1.1; the backend answers with the "
+        "body. `wrk -t1 -c64`.",
+        origins.ONE,
+        traffic.post,
+        {"nginx": 1.1, "haproxy": 0.9, "envoy": 2},
+        by_cpu_time=True,
+    ),
+    Work(
+        "proxied-download",
+        "GETs with an Origin over HTTP/1.1; the backend answers with 1 MiB. `wrk -t1 -c16`.",
+        origins.ONE,
+        traffic.download,
+        {"nginx": 1.0, "haproxy": 0.9, "envoy": 1.3},
+        by_cpu_time=True,
+        clients=16,
+    ),
+    Work(
+        "proxied-upload",
+        "POSTs with an Origin and a body of 1 MiB over HTTP/1.1; the backend answers with its "
+        "size once it has all of it. `wrk -t1 -c16`.",
+        origins.ONE,
+        traffic.upload,
+        {"nginx": 1.0, "haproxy": 0.9, "envoy": 1.3},
+        by_cpu_time=True,
+        clients=16,
+    ),
+    Work(
+        "proxied-get-pingora",
+        "The GETs of `proxied-get`, forwarded by pingora's HttpProxy: corsgate has `express_lane: "
+        "false`, and bare is a proxy that looks at nothing. `wrk -t1 -c64`.",
+        origins.ONE,
+        traffic.get,
+        {"bare": 0.95},
+        by_cpu_time=True,
+        pingora=True,
     ),
     Work(
         "grpc-unary",
@@ -93,7 +158,8 @@ WORKS = (
         "`handshakes rate plain`, 32 at a time.",
         origins.ONE,
         traffic.preflight,
-        {"nginx": 1.0, "haproxy": 1.0, "envoy": 1.0},
+        {"nginx": 1.0, "haproxy": 1.0, "envoy": 2.5},
+        by_cpu_time=True,
         connections="plain",
     ),
     Work(
@@ -119,7 +185,8 @@ WORKS = (
         "client after it. `handshakes rate full`, 32 at a time.",
         origins.ONE,
         traffic.preflight,
-        {"nginx": 1.0, "haproxy": 1.0, "envoy": 1.2},
+        {"nginx": 1.0, "haproxy": 1.0, "envoy": 1.3},
+        by_cpu_time=True,
         tls=True,
         connections="full",
     ),
