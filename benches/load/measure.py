@@ -14,6 +14,10 @@ from process import Server, neighbours_cpu_seconds
 from traffic import Request
 
 _SCRIPT = Path(__file__).parent / "load.lua"
+# Of h2load, for load at a rate: the clients of one send at the same moment, those of different ones
+# do not.
+GENERATORS = 16
+CLIENTS = 8
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,8 @@ class Sample:
     cpu_seconds: float
     # How many cores were busy with what has nothing to do with the benchmark.
     neighbours: float
+    # The 99th percentile of how long requests took, in seconds; only of `paced`.
+    p99: float = 0.0
 
     @property
     def rate(self) -> float:
@@ -51,6 +57,7 @@ class Summary:
     per_cpu_second: float
     # The most in any of them.
     neighbours: float
+    p99: float
 
     @classmethod
     def of(cls, samples: list[Sample]) -> Self:
@@ -62,6 +69,7 @@ class Summary:
             busy=median(sample.busy for sample in samples),
             per_cpu_second=median(sample.per_cpu_second for sample in samples),
             neighbours=max(sample.neighbours for sample in samples),
+            p99=median(sample.p99 for sample in samples),
         )
 
 
@@ -121,6 +129,29 @@ def h2load(server: Server, request: Request, body: Path, seconds: int, tls: bool
     if not data or int(data[1]) < int(done) * len(request.answer):
         raise BenchError(f"{server.name} has not sent every answer whole: {output}")
     return Sample(int(done), float(seconds), cpu_seconds, neighbours)
+
+
+def paced(server: Server, request: Request, rate: float, seconds: int, logs: Path) -> Sample:
+    """Load over HTTP/1.1 with so many requests a second, and how long they took. The directory
+    `logs` is for the generators' lines of each request: when it was sent, in microseconds, its
+    status, and how long it took."""
+    headers = [f"--header={field}" for field in request.http2()]
+    each = f"--rps={rate / GENERATORS / CLIENTS:.3f}"
+    options = ["--h1", "-t1", f"-c{CLIENTS}", f"--duration={seconds}", each]
+    files = [logs / str(number) for number in range(GENERATORS)]
+    for file in files:
+        file.unlink(missing_ok=True)
+    script = f'for n in {" ".join(map(str, files))}; do h2load --log-file="$n" "$@" & done; wait'
+    h2load = [*options, *headers, _url(server, tls=False, path=request.path)]
+    _, cpu_seconds, neighbours = _under_load(server, ["sh", "-c", script, "sh", *h2load], seconds)
+    lines = [line.split() for file in files if file.exists() for line in file.open()]
+    if any(status != "200" for _, status, _ in lines):
+        raise BenchError(f"{server.name} had errors under load, see {logs}")
+    if not lines:
+        raise BenchError(f"h2load counts no requests to {server.name}")
+    times = sorted(int(microseconds) for _, _, microseconds in lines)
+    p99 = times[len(times) * 99 // 100] / 1e6
+    return Sample(len(lines), float(seconds), cpu_seconds, neighbours, p99)
 
 
 def _url(server: Server, tls: bool, path: str = traffic.PATH) -> str:

@@ -13,7 +13,8 @@ from endpoints import MANY, Endpoints
 from gateway import CONNECTIONS, DEPTH, REQUESTS, Memory
 from idle import CONNECTIONS as IDLE_CONNECTIONS
 from idle import Idle
-from measure import Summary
+from latency import EXPECTED, REACHED, Latency
+from measure import CLIENTS, GENERATORS, Summary
 from patience import QUIET
 from process import LOAD_CORE, SERVER_CORE
 from targets import TARGETS
@@ -52,6 +53,7 @@ class Results:
     # Targets that could not be had at all, with the reason.
     unavailable: dict[str, str]
     works: list[WorkResult] = field(default_factory=list)
+    latency: Latency | None = None
     idle: Idle | None = None
     memory: Memory | None = None
     scaling: tuple[Summary, Summary] | None = None
@@ -62,6 +64,8 @@ class Results:
 
 def markdown(results: Results) -> str:
     sections = [_head(results), *map(_work, results.works)]
+    if results.latency:
+        sections.append(_latency(results.latency))
     if results.idle:
         sections.append(_idle(results.idle))
     if results.memory:
@@ -144,6 +148,30 @@ def _work(result: WorkResult) -> str:
     lines += _neighbours(result.summaries.values())
     lines += [f"\nLeft out: {name}: {why}" for name, why in result.excluded.items()]
     return "\n".join(lines)
+
+
+def _latency(latency: Latency) -> str:
+    rows = []
+    ours = latency.summaries["corsgate"].p99
+    late = any(of.rate < REACHED * latency.paced for of in latency.summaries.values())
+    for name, of in latency.summaries.items():
+        row = [TARGETS[name].title, f"{of.rate:,.0f}", f"{of.busy:.0%}", f"{of.p99 * 1e3:.2f} ms"]
+        ratio = ours / of.p99
+        verdict = [f"{ratio:.2f}", f"≤ {EXPECTED:.2f}", _yes(ratio <= EXPECTED and not late)]
+        rows.append(row + (verdict if name != "corsgate" else [""] * 3))
+    about = (
+        "The GETs of `proxied-get` at a rate that does not depend on the answers: half of the "
+        f"{latency.most:,.0f} requests/s that nginx took before. {GENERATORS} h2load over HTTP/1.1 "
+        f"with {CLIENTS} connections each, `-t1 -c{CLIENTS} --h1 --rps`; those of one send at the "
+        "same moment. The time of a request begins when it is written: where the one before it on "
+        "its connection took longer than the pause, the wait for that is not counted. "
+        "The median of the rounds' 99th percentiles."
+    )
+    columns = ("", "requests/s", "core busy", "p99", "ratio", "expected", "met")
+    lines = ["## latency", "", about, "", *_table(columns, rows)]
+    if late:
+        lines += ["", f"Not all of the {latency.paced:,.0f} requests/s were sent: no verdict."]
+    return "\n".join([*lines, *_neighbours(latency.summaries.values())])
 
 
 def _idle(idle: Idle) -> str:

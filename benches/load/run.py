@@ -4,6 +4,7 @@
     python3 benches/load/run.py            # all of it: about thirty-five minutes
     python3 benches/load/run.py --quick    # short rounds, to see that everything works
     python3 benches/load/run.py --only preflight-one,memory --targets corsgate,nginx
+    python3 benches/load/run.py --only forwarding
 
 The result goes to stdout as Markdown, progress to stderr; `--write` keeps the result under
 benches/results/. Needs two cores, Debian's wrk, nghttp2-client and openssl (installed if missing),
@@ -30,6 +31,7 @@ import endpoints
 import gateway
 import idle
 import install
+import latency
 import report
 import transfer
 from bench import Bench, run_work
@@ -49,8 +51,12 @@ _BUILT = {
         for name in ("bare", *_OTHERS)
     },
 }
+# One name for all that says how corsgate forwards, and takes connections.
+_FORWARDING = "forwarding"
+_FORWARDING_JOBS = [*(work.name for work in WORKS if work.by_cpu_time), "latency"]
 _JOBS = [
     *(work.name for work in WORKS),
+    "latency",
     "idle",
     "memory",
     "scaling",
@@ -114,6 +120,8 @@ def _run(args: argparse.Namespace) -> report.Results:
     for work in WORKS:
         if work.name in args.only:
             results.works.append(run_work(bench, work))
+    if "latency" in args.only:
+        results.latency = latency.latency(bench)
     if "idle" in args.only:
         results.idle = idle.idle(bench)
     if "memory" in args.only:
@@ -182,7 +190,10 @@ def _arguments() -> argparse.Namespace:
         help="how long each work waits for other programs to be quiet (default: 300)",
     )
     parser.add_argument(
-        "--only", type=_names(_JOBS), default=_JOBS, help=f"some of: {','.join(_JOBS)}"
+        "--only",
+        type=_names([_FORWARDING, *_JOBS]),
+        default=_JOBS,
+        help=f"some of: {','.join(_JOBS)}; or {_FORWARDING}: {','.join(_FORWARDING_JOBS)}",
     )
     parser.add_argument(
         "--targets",
@@ -206,6 +217,8 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--write", action="store_true", help="keep the result in benches/results")
     args = parser.parse_args()
+    if _FORWARDING in args.only:
+        args.only = [*args.only, *_FORWARDING_JOBS]
     args.program = dict(args.program)
     args.rounds = args.rounds or (2 if args.quick else 7)
     args.seconds = args.seconds or (1 if args.quick else 3)
