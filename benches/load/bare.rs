@@ -1,10 +1,19 @@
-//! The bare limit of the load benchmark: what a tokio program can answer at most when it looks at
-//! nothing. It finds the blank lines that end requests without a body, and writes a fixed answer of
-//! corsgate's size for each. `bare PORT` serves on 127.0.0.1 until it is killed.
+//! The bare limits of the load benchmark, which serve on 127.0.0.1 until they are killed.
+//!
+//! `bare PORT` is what a tokio program can answer at most when it looks at nothing. It finds the blank
+//! lines that end requests without a body, and writes a fixed answer of corsgate's size for each.
+//!
+//! `bare PORT BACKEND` is what pingora's HttpProxy can forward at most when it looks at nothing: it is
+//! told where the backend is, and no more.
 
 use std::io;
 use std::net::Ipv4Addr;
 
+use async_trait::async_trait;
+use pingora_core::server::Server;
+use pingora_core::server::configuration::{Opt, ServerConf};
+use pingora_core::upstreams::peer::HttpPeer;
+use pingora_proxy::{ProxyHttp, Session, http_proxy_service};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -22,11 +31,59 @@ const ANSWER: &[u8] = b"HTTP/1.1 204 No Content\r\n\
 
 const END: &[u8; 4] = b"\r\n\r\n";
 
+/// The allocator of corsgate, which is not what the two differ by.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> io::Result<()> {
-    let port = std::env::args()
-        .nth(1)
-        .and_then(|port| port.parse().ok())
-        .ok_or_else(|| io::Error::other("no port to listen on, start it as `bare PORT`"))?;
+    let ports: Result<Vec<u16>, _> = std::env::args().skip(1).map(|port| port.parse()).collect();
+    match ports.as_deref() {
+        Ok(&[port]) => serve(port),
+        Ok(&[port, backend]) => forward(port, backend),
+        _ => Err(io::Error::other("usage: bare PORT, or bare PORT BACKEND")),
+    }
+}
+
+/// Forwards by pingora, with room for more idle connections to the backend than the load has.
+fn forward(port: u16, backend: u16) -> ! {
+    let conf = ServerConf {
+        threads: 1,
+        upstream_keepalive_pool_size: 256,
+        // No authorities are read: nothing here speaks TLS.
+        ca_file: Some("/dev/null".to_owned()),
+        grace_period_seconds: Some(0),
+        graceful_shutdown_timeout_seconds: Some(0),
+        ..ServerConf::default()
+    };
+    let mut server = Server::new_with_opt_and_conf(None::<Opt>, conf);
+    server.bootstrap();
+    let mut proxy = http_proxy_service(&server.configuration, Forward { backend });
+    proxy.add_tcp(&format!("{}:{port}", Ipv4Addr::LOCALHOST));
+    server.add_service(proxy);
+    server.run_forever()
+}
+
+struct Forward {
+    backend: u16,
+}
+
+#[async_trait]
+impl ProxyHttp for Forward {
+    type CTX = ();
+
+    fn new_ctx(&self) {}
+
+    async fn upstream_peer(
+        &self,
+        _session: &mut Session,
+        _ctx: &mut (),
+    ) -> pingora_core::Result<Box<HttpPeer>> {
+        let address = (Ipv4Addr::LOCALHOST, self.backend);
+        Ok(Box::new(HttpPeer::new(address, false, String::new())))
+    }
+}
+
+fn serve(port: u16) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_io()
