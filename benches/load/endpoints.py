@@ -43,7 +43,7 @@ def endpoints(bench: Bench) -> Endpoints:
         idle = {}
         for count, server in servers.items():
             idle[count] = server.sockets()
-            verify.target(server, work)
+            verify.target(server, work, int(count))
             measure.wrk(server, file, _WARM_UP_SECONDS)
 
         def turn(count: str) -> Sample:

@@ -97,7 +97,8 @@ def _head(results: Results) -> str:
         f"take turns: {bench.rounds} rounds of {bench.seconds} s each after one to warm up, and "
         "again where other programs disturbed one. Before that each has answered every request of "
         "the load, and origins that are not allowed, as it should; under load no request failed. "
-        "All have the same policy: `benches/load/templates`.",
+        "All have the same policy, send X-Forwarded-For, -Proto and -Host to the backend, and keep "
+        "their connections to it: `benches/load/templates`.",
         "",
         f"All that is over TLS is TLS 1.3 with {CIPHER} and {GROUP}, an ECDSA P-256 key, and "
         "tickets switched on. Each handshake of the generator for connections, "
