@@ -83,7 +83,8 @@ fn compare_reader(body: &[u8]) {
                     "{shown}, cut at {cut}"
                 );
             }
-            Read::Malformed => assert!(!is_sound, "{shown}, cut at {cut}"),
+            // Extensions and trailers that no other reader sees may be anything.
+            Read::Malformed => {}
         }
     }
 }

@@ -24,6 +24,8 @@ pub struct Chunks {
     /// Bytes read of what has a bound: a chunk's extensions, or the trailers.
     bounded: u16,
     trailers: u8,
+    /// Whether what is not data may be anything that does not end its line.
+    is_lenient: bool,
 }
 
 /// The body breaks RFC 9112's grammar, or one of the bounds above.
@@ -77,6 +79,7 @@ impl Chunks {
         state: State::Size { size: 0, digits: 0 },
         bounded: 0,
         trailers: 0,
+        is_lenient: false,
     };
 
     /// Starts with a body of which nothing has been read.
@@ -84,10 +87,23 @@ impl Chunks {
         Self::START
     }
 
+    /// Starts with a body of which the data alone is passed on, in chunks that are written anew. Then blanks, extensions
+    /// and trailers may be what pingora, too, reads over: servers send them, and no other reader will see them.
+    pub fn for_data() -> Self {
+        Self {
+            is_lenient: true,
+            ..Self::START
+        }
+    }
+
     /// Reads on; returns how many of the `next` bytes belong to the body, and may be passed on.
     ///
     /// Nothing of a malformed chunk is passed on if its fault is in the same bytes as its beginning.
     pub fn take(&mut self, next: &[u8]) -> Result<usize, MalformedChunk> {
+        let start = Self {
+            is_lenient: self.is_lenient,
+            ..Self::START
+        };
         let mut whole = 0;
         let mut at = 0;
         while at < next.len() && !self.is_at_end() {
@@ -96,7 +112,7 @@ impl Chunks {
                     Ok(()) => 1,
                     Err(error) if whole == 0 => return Err(error),
                     Err(_) => {
-                        *self = Self::START;
+                        *self = start;
                         return Ok(whole);
                     }
                 },
@@ -109,7 +125,7 @@ impl Chunks {
                     n
                 }
             };
-            if *self == Self::START {
+            if *self == start {
                 whole = at;
             }
         }
@@ -169,6 +185,7 @@ impl Chunks {
                 self.count(MAX_EXTENSIONS)?;
                 State::Extension { size }
             }
+            (State::Blank { size }, b'\r') if self.is_lenient => State::SizeCr { size },
             (State::Size { size, digits }, _) => {
                 let digit = hexadecimal(byte).ok_or(MalformedChunk)?;
                 if digits == MAX_DIGITS || size > MAX_SIZE >> 4 {
@@ -180,7 +197,7 @@ impl Chunks {
                 }
             }
             (State::Extension { size }, b'\r') => State::SizeCr { size },
-            (State::Extension { size }, _) if is_text(byte) => {
+            (State::Extension { size }, _) if is_text(byte) || self.is_lenient => {
                 self.count(MAX_EXTENSIONS)?;
                 State::Extension { size }
             }
@@ -194,6 +211,10 @@ impl Chunks {
             (State::Data { left: 0 }, b'\r') => State::DataCr,
             (State::DataCr, b'\n') => Self::START.state,
             (State::Line, b'\r') => State::EndCr,
+            (State::Line, _) if self.is_lenient && !matches!(byte, b'\r' | b'\n') => {
+                self.count(MAX_TRAILER_BYTES)?;
+                State::Value
+            }
             (State::Line, _) if is_token(&[byte]) && self.trailers < MAX_TRAILERS => {
                 self.count(MAX_TRAILER_BYTES)?;
                 self.trailers += 1;
@@ -205,7 +226,7 @@ impl Chunks {
             }
             (State::Name, b':') => State::Value,
             (State::Value, b'\r') => State::ValueCr,
-            (State::Value, _) if is_text(byte) => {
+            (State::Value, _) if is_text(byte) || self.is_lenient && byte != b'\n' => {
                 self.count(MAX_TRAILER_BYTES)?;
                 State::Value
             }

@@ -33,7 +33,7 @@ impl ContentReader {
         Self(match content {
             Content::None | Content::Length(0) => Left::Nothing,
             Content::Length(length) => Left::Bytes(length),
-            Content::Chunked => Left::Chunks(Chunks::new()),
+            Content::Chunked => Left::Chunks(Chunks::for_data()),
             Content::UntilClose => Left::UntilClose,
         })
     }
@@ -136,6 +136,16 @@ mod tests {
             (Chunked, "3\r\nab", "ab", None),
             (Chunked, "3\r\nabc\r\n0\r\n", "abc", None),
             (Chunked, "x", "", None),
+            // What is not data, and is not passed on.
+            (Chunked, "1 \r\na\r\n0\r\n\r\n", "a", Some(12)),
+            (
+                Chunked,
+                "1;\n\r\na\r\n0\r\nno colon\r\n x\r\n\r\n",
+                "a",
+                Some(27),
+            ),
+            (Chunked, "1\r\na\r\n0\r\nX: y\n\r\n", "a", None),
+            (Chunked, "\r\n", "", None),
         ] {
             for cut in 0..=bytes.len() {
                 let found = read(content, bytes, cut);

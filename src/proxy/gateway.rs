@@ -358,7 +358,11 @@ impl ProxyHttp for Gateway {
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Ctx) {
         let status = session.response_written().map(|response| response.status);
-        ctx.finish(status);
+        // Behind an interim one the client was to get another.
+        let is_one = |status: &StatusCode| {
+            !status.is_informational() || *status == StatusCode::SWITCHING_PROTOCOLS
+        };
+        ctx.finish(status.filter(is_one));
         if error.is_some() {
             // After the record: the time a slow client takes to close is not the request's.
             respond::close(session).await;

@@ -206,7 +206,7 @@ impl<'h, 'b> WholeHead<'h, 'b> {
             return None;
         }
         let mut host = SingleValue::Absent;
-        let (mut connection, mut states_body) = (None, false);
+        let (mut connection, mut states_body) = (SingleValue::Absent, false);
         let is_options = self.method == "OPTIONS";
         cors.method = self.method.as_bytes();
         for field in self.fields {
@@ -224,11 +224,7 @@ impl<'h, 'b> WholeHead<'h, 'b> {
                 38 if is_options && is("access-control-request-private-network") => {
                     cors.request_private_network.push(field.value);
                 }
-                10 if is("connection") => {
-                    if connection.replace(field.value).is_some() {
-                        return None;
-                    }
-                }
+                10 if is("connection") => connection.push(field.value),
                 2 if is("te") => return None,
                 6 if is("expect") => return None,
                 7 if is("upgrade") => return None,
@@ -242,10 +238,10 @@ impl<'h, 'b> WholeHead<'h, 'b> {
             }
         }
         let keep_alive = match connection {
-            None => true,
-            Some(option) if option.eq_ignore_ascii_case(b"keep-alive") => true,
-            Some(option) if option.eq_ignore_ascii_case(b"close") => false,
-            Some(_) => return None,
+            SingleValue::Absent => true,
+            SingleValue::One(option) if option.eq_ignore_ascii_case(b"keep-alive") => true,
+            SingleValue::One(option) if option.eq_ignore_ascii_case(b"close") => false,
+            _ => return None,
         };
         let host = host.one().filter(|host| is_plain_host(host))?;
         let (path, query) = plain_target(self.target)?;

@@ -246,12 +246,13 @@ fn hand_over(
 ) {
     let edge = Arc::clone(edge);
     let leaving = leaving.clone();
+    let session = Box::new(session);
     let serve = async move {
         let request = async {
             match edge.relay.take_stream(&edge.snapshot.load_full(), session) {
-                Ok(streamed) => edge.relay.serve_stream(streamed).await,
+                Ok(streamed) => Box::pin(edge.relay.serve_stream(streamed)).await,
                 Err(session) => {
-                    let session = ServerSession::new_http2(session);
+                    let session = ServerSession::new_http2(*session);
                     // An HTTP/2 session is not used again.
                     let _ = Box::pin(edge.proxy.process_new_http(session, &leaving)).await;
                 }

@@ -11,7 +11,6 @@ pub(super) struct Exchange {
     pub(super) scripts: Vec<Script>,
     /// Sent by the upstream on every connection before it has read anything.
     pub(super) greeting: Vec<u8>,
-    pub(super) allowed: Allowed,
 }
 
 /// A thing that the client does. It waits for nothing any more once the gateway has closed.
@@ -77,14 +76,6 @@ pub(super) enum Then {
 pub(super) struct Afterwards {
     pub(super) bytes: Vec<u8>,
     pub(super) then: Then,
-}
-
-/// The differences that two runs may have, because they depend on how the kernel cuts what is sent, or on
-/// which of two ends is noticed first.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Allowed {
-    /// A message that is cut off may be cut off earlier.
-    pub(super) shorter_fragments: bool,
 }
 
 // === impl Exchange ===

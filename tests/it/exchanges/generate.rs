@@ -1,7 +1,7 @@
 //! The exchanges: the same ones in every run, so that exchange 17 is exchange 17.
 
 use super::answers::{Asked, afterwards, good, replies};
-use super::exchange::{Allowed, Exchange, Script, Step};
+use super::exchange::{Exchange, Script, Step};
 use super::requests::Request;
 use super::{cut, paced};
 use crate::lanes::draft::Rng;
@@ -62,7 +62,6 @@ impl Builder {
                 steps: Vec::new(),
                 scripts: Vec::new(),
                 greeting: Vec::new(),
-                allowed: Allowed::default(),
             },
             unsent: Vec::new(),
         }

@@ -158,7 +158,7 @@ impl Twins {
                     found.map(move |found| format!("{found} ({name} the lane)\n"))
                 })
                 .collect();
-            if problems.is_empty() && with.agrees_with(&without, &exchange) {
+            if problems.is_empty() && with.agrees_with(&without) {
                 return;
             }
             let (variant, problems) = (self.variant, problems.concat());

@@ -76,6 +76,42 @@ pub(super) struct Seen {
     pub(super) kept: usize,
 }
 
+// === impl Seen ===
+
+impl Seen {
+    /// Puts each request on a connection of its own, in the order of the exchange: which of the connections that
+    /// are kept a request takes is not a part of the exchange. Each lane keeps its own.
+    pub(super) fn separate(&mut self) {
+        let mut separate = Vec::new();
+        for connection in std::mem::take(&mut self.connections) {
+            let Messages {
+                messages,
+                rest,
+                is_broken,
+            } = connection;
+            let single = messages.into_iter().map(|message| Messages {
+                messages: vec![message],
+                ..Messages::default()
+            });
+            separate.extend(single);
+            if !rest.is_empty() || is_broken {
+                separate.push(Messages {
+                    messages: Vec::new(),
+                    rest,
+                    is_broken,
+                });
+            }
+        }
+        let mark = |one: &Messages| {
+            one.messages
+                .first()
+                .and_then(|message| message.request_mark())
+        };
+        separate.sort_by_key(mark);
+        self.connections = separate;
+    }
+}
+
 // === impl Upstream ===
 
 impl Upstream {

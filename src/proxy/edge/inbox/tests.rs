@@ -64,7 +64,7 @@ impl Connection {
             let mut cors = CorsRequest::default();
             if let Some(preflight) = head.plain_preflight(&mut cors) {
                 answered += 1;
-                return match preflight.is_last {
+                return match !preflight.keep_alive {
                     true => Reply::AnsweredToLast,
                     false => Reply::Answered,
                 };

@@ -107,6 +107,27 @@ impl Download {
         self.headers(&all, asked, output)
     }
 
+    /// Whether what comes next is content that goes on byte for byte.
+    pub(super) fn is_as_it_came(&self) -> bool {
+        matches!(&self.state, State::Content(rest) if rest.is_passed_on && !rest.in_chunks)
+    }
+
+    /// Returns the part of what came that is such content, which needs no copy.
+    pub(super) fn pass_on<'b>(&mut self, came: &'b [u8], ctx: &mut Ctx) -> &'b [u8] {
+        let State::Content(rest) = &mut self.state else {
+            return &[];
+        };
+        let mut piece: &[u8] = &[];
+        // Without chunks none is malformed.
+        let read = rest.reader.read(came, |data| piece = data);
+        ctx.count_response(piece.len());
+        self.may_follow &= read == Ok(came.len());
+        if rest.reader.is_at_end() {
+            self.state = State::Done;
+        }
+        piece
+    }
+
     /// Takes the end of the upstream's connection.
     pub(super) fn end(&mut self, output: &mut impl Output) -> Result<()> {
         match &mut self.state {
@@ -211,16 +232,27 @@ impl Download {
         });
         rest_now.write(&pieces, ctx, output);
         rest.reader = reader;
-        let taken = read.map_err(|error| {
-            let kind = ErrorType::new("InvalidChunk");
-            Error::because(kind, "reading a response", error).into_up()
-        })?;
-        self.may_follow &= taken == came.len();
-        if reader.is_at_end() {
-            rest.write_end(output);
-            self.state = State::Done;
+        let is_at_end = reader.is_at_end();
+        // Bytes behind the end would be taken for the next response.
+        self.may_follow &= read == Ok(came.len());
+        match read {
+            Ok(_) if is_at_end => {
+                rest.write_end(output);
+                self.state = State::Done;
+                Ok(())
+            }
+            // The client has its response, and does not wait for what is not passed on.
+            _ if !rest.is_passed_on => {
+                self.may_follow = false;
+                self.state = State::Done;
+                Ok(())
+            }
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let kind = ErrorType::new("InvalidChunk");
+                Err(Error::because(kind, "reading a response", error).into_up())
+            }
         }
-        Ok(())
     }
 }
 

@@ -138,18 +138,29 @@ impl<'e> Exchange<'e> {
         }
         let is_last = self.client.is_request_read();
         if came.is_empty() && !is_last {
-            return Poll::Ready(Err(self.relayed.cut_off()));
+            return Poll::Ready(Err(Relayed::cut_off()));
         }
         let (relayed, output) = (&mut *self.relayed, &mut scratch.output);
         output.clear();
         relayed.ctx.note_sending(Some(self.client), piece(is_last));
-        let length = relayed.pass_body(came, output);
+        let (length, piece) = match relayed.passes_body_as_it_came() {
+            true => {
+                relayed.keep(came);
+                (came.len(), came)
+            }
+            false => {
+                let length = relayed.write_chunks(came, output);
+                if is_last {
+                    relayed.write_end(output);
+                }
+                (length, output.as_slice())
+            }
+        };
         relayed.ctx.count_body(length)?;
         if is_last {
-            relayed.write_end(output);
             self.upload = Upload::Done;
         }
-        match self.to_upstream.send(self.upstream, cx, output) {
+        match self.to_upstream.send(self.upstream, cx, piece) {
             Ok(()) => Poll::Ready(Ok(())),
             Err(error) => self.refuse_upload(error),
         }
@@ -213,6 +224,11 @@ impl<'e> Exchange<'e> {
         };
         let received = match came {
             Ok(()) if buffer.filled().is_empty() => self.download.end(&mut response),
+            Ok(()) if self.download.is_as_it_came() => {
+                let piece = self.download.pass_on(buffer.filled(), &mut relayed.ctx);
+                let sent = self.to_client.send(self.client, cx, piece);
+                return Poll::Ready(sent.map_err(of_client));
+            }
             Ok(()) => {
                 let asked = Asked {
                     ctx: &mut relayed.ctx,

@@ -38,7 +38,7 @@ use tracing::debug;
 /// A plain request of HTTP/2 that was taken on.
 pub(in crate::proxy::edge) struct Streamed {
     ctx: Ctx,
-    session: HttpSession,
+    session: Box<HttpSession>,
     /// The first try, which has not begun; `None` for a request that is refused.
     first: Option<Result<Try>>,
 }
@@ -57,8 +57,8 @@ impl Relay {
     pub(in crate::proxy::edge) fn take_stream(
         &self,
         snapshot: &Arc<Snapshot>,
-        session: HttpSession,
-    ) -> std::result::Result<Box<Streamed>, HttpSession> {
+        session: Box<HttpSession>,
+    ) -> std::result::Result<Box<Streamed>, Box<HttpSession>> {
         if !snapshot.express_lane {
             return Err(session);
         }
@@ -93,8 +93,8 @@ impl Streamed {
     fn take(
         snapshot: &Arc<Snapshot>,
         requests: &Room,
-        session: HttpSession,
-    ) -> std::result::Result<Box<Self>, HttpSession> {
+        session: Box<HttpSession>,
+    ) -> std::result::Result<Box<Self>, Box<HttpSession>> {
         if !session.is_body_empty() || session.req_header().headers.contains_key(EXPECT) {
             return Err(session);
         }

@@ -180,14 +180,14 @@ impl Relayed {
         &self.kept
     }
 
-    /// Writes a piece of the body, which came from the client, behind the bytes in `output`. Returns the number
-    /// of bytes that are the body's own.
-    pub(super) fn pass_body(&mut self, came: &[u8], output: &mut Vec<u8>) -> usize {
-        if self.framing != Framing::Chunked {
-            self.keep(came);
-            output.extend_from_slice(came);
-            return came.len();
-        }
+    /// Whether the body goes on byte for byte.
+    pub(super) fn passes_body_as_it_came(&self) -> bool {
+        self.framing != Framing::Chunked
+    }
+
+    /// Writes a piece of a body in chunks, which came from the client, behind the bytes in `output`. Returns the
+    /// number of bytes that are the body's own.
+    pub(super) fn write_chunks(&mut self, came: &[u8], output: &mut Vec<u8>) -> usize {
         let mut decoder = self.decoder;
         let mut pieces = ArrayVec::<&[u8], MAX_PIECES>::new();
         let mut length = 0;
@@ -222,7 +222,8 @@ impl Relayed {
         }
     }
 
-    fn keep(&mut self, data: &[u8]) {
+    /// Keeps a piece of the body that may have to be sent again.
+    pub(super) fn keep(&mut self, data: &[u8]) {
         if self.is_kept && self.kept.len() + data.len() <= MAX_KEPT {
             self.kept.extend_from_slice(data);
         } else {
@@ -232,11 +233,8 @@ impl Relayed {
     }
 
     /// Makes the error of a client that has ended its side in the middle of the body.
-    pub(super) fn cut_off(&self) -> Box<Error> {
-        let kind = match self.framing {
-            Framing::Chunked => ErrorType::ConnectionClosed,
-            Framing::Length(_) | Framing::Unstated => ErrorType::new("PrematureBodyEnd"),
-        };
+    pub(super) fn cut_off() -> Box<Error> {
+        let kind = ErrorType::ConnectionClosed;
         Error::explain(kind, "the client has ended its side in the body").into_down()
     }
 

