@@ -22,6 +22,7 @@ struct Draft {
     is_framed: bool,
     /// Whether its content is sent although there is not to be any.
     has_excess: bool,
+    is_inexact: bool,
 }
 
 /// A response that was not asked for: no client may ever get it.
@@ -78,6 +79,7 @@ fn reply(asked: Asked<'_>, rng: &mut Rng) -> Reply {
         when: When::Whole,
         pieces,
         then,
+        is_inexact: draft.is_inexact,
     }
 }
 
@@ -149,7 +151,10 @@ fn in_pieces(bytes: &[u8], rng: &mut Rng) -> Vec<Vec<u8>> {
 
 /// A character is a byte.
 pub(super) fn latin1(text: &str) -> Vec<u8> {
-    text.chars().map(|c| c as u8).collect()
+    match text.is_ascii() {
+        true => text.as_bytes().to_vec(),
+        false => text.chars().map(|c| c as u8).collect(),
+    }
 }
 
 // === impl Draft ===
@@ -181,6 +186,7 @@ impl Draft {
             then: Then::Keeps,
             is_framed: false,
             has_excess: false,
+            is_inexact: false,
         }
     }
 }
@@ -291,6 +297,7 @@ impl Draft {
         self.body = [&sent, rest.as_bytes()].concat();
         if then == Then::Closes {
             self.then = then;
+            self.is_inexact = content != "{B}";
         }
     }
 

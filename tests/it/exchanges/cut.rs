@@ -83,6 +83,7 @@ pub(super) fn exchange(number: usize, index: usize) -> Exchange {
         when: When::Whole,
         pieces,
         then,
+        is_inexact: then == Then::Resets,
     };
     builder.push(request.as_bytes());
     builder.script(Script::new(method == "HEAD", reply));

@@ -54,6 +54,9 @@ pub(super) struct Reply {
     /// Each is written when the gateway has read the one before.
     pub(super) pieces: Vec<Vec<u8>>,
     pub(super) then: Then,
+    /// Whether it depends on how it is cut on its way how much of it is passed on: of chunks with a fault in
+    /// them, and of what a reset follows.
+    pub(super) is_inexact: bool,
 }
 
 /// The part of the request that the upstream has read when it replies.
@@ -109,6 +112,7 @@ impl Reply {
         Self {
             when: When::Whole,
             pieces: vec![bytes.into()],
+            is_inexact: then == Then::Resets,
             then,
         }
     }
@@ -148,7 +152,9 @@ impl fmt::Display for Exchange {
         }
         for (index, script) in self.scripts.iter().enumerate() {
             for (at, reply) in script.replies.iter().enumerate() {
-                let Reply { when, pieces, then } = reply;
+                let Reply {
+                    when, pieces, then, ..
+                } = reply;
                 let count = pieces.len();
                 let is_head = if script.is_head { "HEAD, " } else { "" };
                 writeln!(

@@ -6,6 +6,7 @@ mod answers;
 mod client;
 mod compare;
 mod counts;
+mod coverage;
 mod cut;
 mod exchange;
 mod generate;
@@ -15,6 +16,7 @@ mod requests;
 mod twins;
 mod upstream;
 
+use coverage::Coverage;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -37,6 +39,7 @@ const SHOWN: usize = 20;
 struct Tally {
     retried: Vec<String>,
     differences: Vec<String>,
+    coverage: Coverage,
 }
 
 #[test]
@@ -63,10 +66,12 @@ fn both_lanes_carry_every_exchange_in_the_same_way() {
                     let Settled {
                         retried,
                         differences,
+                        coverage,
                     } = twins.run(batch..batch + BATCH);
                     let mut tally = tally.lock().expect("no panic");
                     tally.retried.extend(retried);
                     tally.differences.extend(differences);
+                    tally.coverage.merge(coverage);
                 }
             });
         }
@@ -87,4 +92,7 @@ fn both_lanes_carry_every_exchange_in_the_same_way() {
         !is_noisy,
         "{noise} of {count} exchanges differed once; some of them are printed above"
     );
+    if count >= EXCHANGES {
+        tally.coverage.check();
+    }
 }

@@ -90,6 +90,7 @@ fn overtaken(number: usize, rng: &mut Rng) -> Exchange {
             when: When::Head,
             pieces: vec![response],
             then: Then::Keeps,
+            is_inexact: false,
         },
     ));
     builder.flush();

@@ -11,6 +11,8 @@ pub(super) struct Request {
     version: &'static str,
     fields: Vec<String>,
     body: Vec<u8>,
+    /// Whether it depends on how it is cut on its way how much of it is passed on before it is refused.
+    pub(super) is_inexact: bool,
 }
 
 /// Hosts with routes of their own, as `CONFIG` has them.
@@ -149,6 +151,7 @@ impl Request {
                 format!("X-Exchange: {}", Exchange::mark(number, index)),
             ],
             body: Vec::new(),
+            is_inexact: false,
         };
         if rng.chance(60) {
             let origin = rng.word(ORIGINS);
@@ -193,12 +196,20 @@ impl Request {
                 lines.split('|').for_each(|line| self.insert(rng, line));
                 self.insert(rng, "Sec-WebSocket-Version: 13");
             }
-            89..97 if !self.has_framing() => self.give_body(rng, BAD_BODIES, mark),
+            89..97 if !self.has_framing() => {
+                self.give_body(rng, BAD_BODIES, mark);
+                self.is_inexact = true;
+            }
             _ => {
                 let count = 90 + rng.below(20);
                 (0..count).for_each(|at| self.fields.push(format!("x-{at}: 1")));
             }
         }
+    }
+
+    pub(super) fn has_connection_line(&self) -> bool {
+        let is_one = |line: &String| line.to_ascii_lowercase().starts_with("connection:");
+        self.fields.iter().any(is_one)
     }
 
     pub(super) fn close(&mut self) {

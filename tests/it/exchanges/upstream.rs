@@ -182,7 +182,11 @@ impl Upstream {
     /// Ends all connections that are still open, and waits until the gateway has ended them as well, so
     /// that the next exchange finds no idle ones.
     pub(super) fn end(&self) -> Seen {
-        self.accept_all();
+        let has_last = |state: &State| state.progress.last().is_some_and(|last| last.tries > 0);
+        if !has_last(&self.shared.lock()) {
+            // A connection may have been made for a request that failed.
+            self.accept_all();
+        }
         let mut state = self.shared.lock();
         state.is_ending = true;
         for stream in state.connections.iter().filter_map(|c| c.stream.as_ref()) {

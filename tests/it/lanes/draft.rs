@@ -1,5 +1,8 @@
 //! The parts that streams are made of: requests that are not bytes yet, and chance.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 /// A request before it is bytes, so that it can be changed where that hurts.
 #[derive(Debug, Clone)]
 pub(super) struct Draft {
@@ -19,6 +22,11 @@ pub(super) struct Draft {
 pub(super) struct Line {
     pub(super) break_before: &'static str,
     pub(super) text: Vec<u8>,
+}
+
+thread_local! {
+    /// Lists of words by their place in memory: some are long, and most are split thousands of times.
+    static SPLIT: RefCell<HashMap<(usize, usize), Vec<&'static str>>> = RefCell::default();
 }
 
 /// Random numbers that are the same everywhere: splitmix64.
@@ -110,9 +118,13 @@ impl Rng {
     }
 
     /// One of the words between which there is a `¦`.
-    pub(crate) fn word<'a>(&mut self, words: &'a str) -> &'a str {
-        let chosen = self.below(words.split('¦').count());
-        words.split('¦').nth(chosen).unwrap_or_default()
+    pub(crate) fn word(&mut self, words: &'static str) -> &'static str {
+        SPLIT.with_borrow_mut(|split| {
+            let key = (words.as_ptr().addr(), words.len());
+            let entry = split.entry(key);
+            let words = entry.or_insert_with(|| words.split('¦').collect());
+            words[self.below(words.len())]
+        })
     }
 
     pub(crate) fn pick<'a, T: ?Sized>(&mut self, list: &[&'a T]) -> &'a T {

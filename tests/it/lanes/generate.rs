@@ -177,7 +177,7 @@ fn any_piece(rng: &mut Rng, chance: usize) -> Piece {
 }
 
 /// A preflight as one of three clients writes it.
-fn preflight(rng: &mut Rng, hosts: &str) -> Draft {
+fn preflight(rng: &mut Rng, hosts: &'static str) -> Draft {
     let host = format!("Host: {}", rng.word(hosts));
     // What three policies of four allow, often enough.
     let (origins, methods) = match rng.chance(50) {
