@@ -13,6 +13,7 @@ mod generate;
 mod message;
 mod paced;
 mod requests;
+mod smuggling;
 mod twins;
 mod upstream;
 

@@ -1,12 +1,12 @@
 //! The same gateway twice, each with an upstream of its own, and the exchanges that are held with both.
 
-use super::client;
+use super::client::{self, Heard};
 use super::compare::Outcome;
 use super::counts::{AccessLog, Counts, counts, difference};
 use super::coverage::Coverage;
 use super::exchange::Exchange;
 use super::generate;
-use super::upstream::Upstream;
+use super::upstream::{Seen, Upstream};
 use crate::support::{Folder, Gateway, Refusing, WITH_LANE, WITHOUT_LANE};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -91,7 +91,7 @@ pub(super) struct Twins {
     _gone: Refusing,
 }
 
-struct Half {
+pub(super) struct Half {
     gateway: Gateway,
     upstream: Upstream,
     log: AccessLog,
@@ -124,6 +124,10 @@ impl Twins {
             variant: number % 2,
             _gone: gone,
         }
+    }
+
+    pub(super) fn halves(&self) -> [(&'static str, &Half); 2] {
+        [("with", &self.with), ("without", &self.without)]
     }
 
     /// Holds the exchanges of these numbers, and compares what is counted and logged.
@@ -252,6 +256,14 @@ impl Half {
             own,
             _folder: folder,
         }
+    }
+
+    /// Holds exchanges that have one upstream's part in common, one after the other.
+    pub(super) fn hold_each(&self, exchanges: &[Arc<Exchange>]) -> (Vec<Heard>, Seen) {
+        self.upstream.begin(&exchanges[0]);
+        let heard = exchanges.iter();
+        let heard = heard.map(|each| client::hold(each, self.gateway.address, &self.upstream));
+        (heard.collect(), self.upstream.end())
     }
 
     fn hold(&self, exchange: &Arc<Exchange>) -> Outcome {
