@@ -106,7 +106,7 @@ impl Case {
             Some(0) => "S".to_owned(),
             Some(_) => "V".to_owned(),
         };
-        // One that was cut off was no request to the upstream: it never came to its end.
+        // The upstream has not taken one that was cut off for a request: it never came to its end.
         let requests = seen.connections.iter().flat_map(|c| &c.messages);
         let requests = requests.filter(|request| request.is_whole);
         let mut asked: Vec<String> = requests.map(|request| asked(request, &name)).collect();
