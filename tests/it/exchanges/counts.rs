@@ -14,10 +14,14 @@ pub(super) type Counts = BTreeMap<String, f64>;
 /// An access log, read as it grows.
 pub(super) struct AccessLog {
     path: PathBuf,
-    read: u64,
+    offset: u64,
     /// Lines that have been read and not been compared.
     lines: Vec<String>,
+    /// The number of lines of all time.
+    total: usize,
 }
+
+const REQUESTS: &str = "corsgate_requests_total{";
 
 pub(super) fn counts(gateway: &Gateway) -> Counts {
     let page = gateway.metrics();
@@ -51,29 +55,41 @@ impl AccessLog {
     pub(super) fn new(path: PathBuf) -> Self {
         Self {
             path,
-            read: 0,
+            offset: 0,
             lines: Vec::new(),
+            total: 0,
         }
     }
 
-    /// The lines that have come since they were last forgotten, in their alphabetical order: those of a
+    /// Reads what has come. The lines stay until they are forgotten, in their alphabetical order: those of a
     /// client that has gone may come late.
-    pub(super) fn lines(&mut self, own: &[(String, &str)], inexact: &BTreeSet<usize>) -> &[String] {
+    pub(super) fn read(&mut self, own: &[(String, &str)], inexact: &BTreeSet<usize>) {
         let mut text = String::new();
         if let Ok(mut file) = File::open(&self.path) {
-            file.seek(SeekFrom::Start(self.read)).expect("a file");
+            file.seek(SeekFrom::Start(self.offset)).expect("a file");
             file.read_to_string(&mut text).expect("UTF-8");
         }
         let whole = text.rfind('\n').map_or(0, |end| end + 1);
-        self.read += whole as u64;
+        self.offset += whole as u64;
         if whole > 0 {
             let lines = text[..whole]
                 .lines()
                 .map(|line| normalized(line, own, inexact));
+            let before = self.lines.len();
             self.lines.extend(lines);
+            self.total += self.lines.len() - before;
             self.lines.sort_unstable();
         }
+    }
+
+    pub(super) fn lines(&self) -> &[String] {
         &self.lines
+    }
+
+    /// Whether there has been a line for every request that is counted.
+    pub(super) fn is_complete(&self, counts: &Counts) -> bool {
+        let requests = counts.iter().filter(|(name, _)| name.starts_with(REQUESTS));
+        requests.map(|(_, count)| count).sum::<f64>() == self.total as f64
     }
 
     pub(super) fn forget(&mut self) {

@@ -163,6 +163,9 @@ impl Request {
         }
         if matches!(method, "POST" | "PUT" | "PATCH") || rng.chance(4) {
             request.give_body(rng, BODIES, Exchange::mark(number, index));
+            // It is refused where it has become too large, or some bytes later.
+            let is_bounded = request.fields.iter().any(|line| line == "Host: small.test");
+            request.is_inexact = is_bounded && request.body.len() > 1000;
         }
         request
     }

@@ -195,21 +195,27 @@ impl Twins {
         let started = Instant::now();
         loop {
             let is_late = started.elapsed() > SOON / if is_noisy { 10 } else { 1 };
-            let with = self.with.log.lines(&self.with.own, &self.inexact);
-            let without = self.without.log.lines(&self.without.own, &self.inexact);
+            for half in [&mut self.with, &mut self.without] {
+                half.log.read(&half.own, &self.inexact);
+            }
+            let (with, without) = (self.with.log.lines(), self.without.log.lines());
             if with != without && !is_late {
                 thread::yield_now();
                 continue;
             }
-            let found = difference(&counts(&self.with.gateway), &counts(&self.without.gateway));
-            if with == without && found == self.noise {
+            let (here, there) = (counts(&self.with.gateway), counts(&self.without.gateway));
+            let found = difference(&here, &there);
+            let is_logged =
+                self.with.log.is_complete(&here) && self.without.log.is_complete(&there);
+            if with == without && is_logged && found == self.noise {
                 break;
             }
             if !is_late {
                 thread::yield_now();
                 continue;
             }
-            let mut text = format!("--- counted more with the lane: {found:#?}\n");
+            let mut text = format!("--- each request has a line: {is_logged}\n");
+            text += &format!("--- counted more with the lane: {found:#?}\n");
             text += &format!("--- known before: {:#?}\n", self.noise);
             for (name, lines, others) in [("with", with, without), ("without", without, with)] {
                 let own = lines.iter().filter(|line| !others.contains(line));
