@@ -246,6 +246,11 @@ impl Draft {
 
     /// Tells the end of the content in another way.
     fn frame(&mut self, rng: &mut Rng) {
+        if self.start.contains(" 205 ") {
+            // The client has all of it with its header. Whether pingora finds fault with the content that is not
+            // passed on depends on how far its queue is.
+            return;
+        }
         let (fields, content, then) = FRAMINGS[rng.below(FRAMINGS.len())];
         self.is_framed = true;
         if self.body.is_empty() {

@@ -33,9 +33,6 @@ impl Outcome {
     /// Whether the other one may come of the same exchange. A message that is cut off may be cut off earlier: that
     /// depends on how the kernel cuts what is sent.
     pub(super) fn agrees_with(&self, other: &Self) -> bool {
-        if self.ends_with_205(other) || other.ends_with_205(self) {
-            return true;
-        }
         let (with, without) = (&self.seen.connections, &other.seen.connections);
         let mut pairs = with.iter().zip(without);
         self.heard.end == other.heard.end
@@ -43,17 +40,6 @@ impl Outcome {
             && agree(&self.heard.sure(), &other.heard.sure())
             && with.len() == without.len()
             && pairs.all(|(with, without)| agree(with, without))
-    }
-
-    /// Whether the client's connection ended with a 205 whose content was broken, and the other one's went on: pingora
-    /// finds the fault or not, as its queue has it. The client has its whole response either way.
-    fn ends_with_205(&self, other: &Self) -> bool {
-        let (heard, more) = (
-            &self.heard.messages.messages,
-            &other.heard.messages.messages,
-        );
-        let is_205 = heard.last().is_some_and(|last| last.status() == Some(205));
-        is_205 && heard.len() < more.len() && more.starts_with(heard)
     }
 
     /// Returns what must not be, whatever the other gateway does.

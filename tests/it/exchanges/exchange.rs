@@ -11,6 +11,7 @@ pub(super) struct Exchange {
     pub(super) scripts: Vec<Script>,
     /// Sent by the upstream on every connection before it has read anything.
     pub(super) greeting: Vec<u8>,
+    pub(super) allowed: Allowed,
 }
 
 /// A thing that the client does. It waits for nothing any more once the gateway has closed.
@@ -81,9 +82,44 @@ pub(super) struct Afterwards {
     pub(super) then: Then,
 }
 
+/// The differences that two runs may have, because they depend on how the kernel cuts what is sent, or on
+/// which of two ends is noticed first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Allowed {
+    /// A message that is cut off may be cut off earlier.
+    pub(super) shorter_fragments: bool,
+}
+
 // === impl Exchange ===
 
 impl Exchange {
+    /// Whether the number of tries may depend on whose connection a request takes: each lane keeps its own, and one that
+    /// has served a request is tried again. Some request is pingora's in both gateways, and the upstream ends
+    /// connections.
+    pub(super) fn may_use_two_pools(&self) -> bool {
+        const PINGORAS: [&str; 9] = [
+            " http/1.0\r\n",
+            " http://",
+            "\r\nconnection:",
+            "\r\nexpect:",
+            "\r\nupgrade:",
+            "\r\nte:",
+            "\r\nkeep-alive:",
+            "\r\nproxy-",
+            "\r\nhttp2-settings:",
+        ];
+        let is_tried_again = self.scripts.iter().any(|script| script.replies.len() > 1);
+        is_tried_again
+            && self.scripts.len() > 2
+            && self.steps.iter().any(|step| match step {
+                Step::Send(bytes) | Step::SendInPieces(bytes, _) => {
+                    let text = String::from_utf8_lossy(bytes).to_ascii_lowercase();
+                    PINGORAS.iter().any(|part| text.contains(part))
+                }
+                _ => false,
+            })
+    }
+
     /// The path of a request, by which the upstream finds its script.
     pub(super) fn path(number: usize, index: usize) -> String {
         format!("/x/{}", Self::mark(number, index))

@@ -1,7 +1,7 @@
 //! The exchanges: the same ones in every run, so that exchange 17 is exchange 17.
 
 use super::answers::{Asked, afterwards, good, replies};
-use super::exchange::{Exchange, Script, Step};
+use super::exchange::{Allowed, Exchange, Script, Step};
 use super::requests::Request;
 use super::{cut, paced};
 use crate::lanes::draft::Rng;
@@ -71,6 +71,7 @@ impl Builder {
                 steps: Vec::new(),
                 scripts: Vec::new(),
                 greeting: Vec::new(),
+                allowed: Allowed::default(),
             },
             unsent: Vec::new(),
         }
@@ -105,6 +106,12 @@ impl Builder {
             self.flush();
         }
         self.exchange.steps.extend_from_slice(steps);
+        if self.exchange.may_use_two_pools() {
+            for script in &mut self.exchange.scripts {
+                let tries = script.replies.len();
+                script.replies.drain(..tries.saturating_sub(1));
+            }
+        }
         self.exchange
     }
 

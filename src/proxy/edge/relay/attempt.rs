@@ -10,7 +10,7 @@ use crate::proxy::rewrite;
 use crate::proxy::stages::Failing;
 use crate::proxy::upstream::exchange::Asked;
 use crate::proxy::upstream::{Connection, Endpoint, Failure, Needs};
-use http::header::{CONNECTION, TE};
+use http::header::{CONNECTION, TE, TRANSFER_ENCODING};
 use http::{Method, Version};
 use pingora_core::{Error, Result};
 use std::sync::Arc;
@@ -94,6 +94,7 @@ pub(super) fn next_try(
     let (endpoint, needs) = ctx.begin_try(&asked)?;
     fields.remove(&CONNECTION);
     fields.remove(&TE);
+    fields.remove(&TRANSFER_ENCODING);
     if line.framing == Framing::Chunked {
         // In the one spelling that every server knows.
         fields.set_text("Transfer-Encoding", b"chunked");

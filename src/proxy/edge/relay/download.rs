@@ -11,6 +11,9 @@ use arrayvec::ArrayVec;
 use pingora_core::{Error, ErrorType, Result, RetryType};
 use std::io;
 
+/// Length of a part of a header up to which it is parsed after every piece, so that garbage is found at once.
+const MAX_PARSED_AGAIN: usize = 8 << 10;
+
 /// Maximum number of pieces that are joined to one chunk.
 const MAX_PIECES: usize = 64;
 
@@ -100,7 +103,8 @@ impl Download {
         let unseen = before.len().saturating_sub(3);
         before.extend_from_slice(came);
         // If a long header were parsed after every piece, it would cost its length squared.
-        if !has_empty_line(&before[unseen..]) && before.len() <= MAX_HEADER {
+        let is_long = (MAX_PARSED_AGAIN..=MAX_HEADER).contains(&before.len());
+        if is_long && !has_empty_line(&before[unseen..]) {
             return Ok(());
         }
         let all = std::mem::take(before);

@@ -167,6 +167,10 @@ impl Relayed {
 
     /// Returns what decides whether there is another try.
     pub(super) fn failing(&mut self, is_reused: bool) -> (&mut Ctx, Failing<'_>) {
+        if self.decoder.is_at_end() && self.is_kept && self.kept.is_empty() {
+            // It has turned out that there is none.
+            self.framing = Framing::Unstated;
+        }
         let body = self.body();
         let failing = Failing {
             method: &self.method,
