@@ -9,7 +9,7 @@ use http::{StatusCode, Version};
 pub enum Content {
     /// There is none, whatever the fields say.
     None,
-    /// So many bytes.
+    /// A number of bytes.
     Length(u64),
     Chunked,
     /// The end of the connection.

@@ -84,7 +84,7 @@ impl IdleConnections {
             }
         }
         drop(all);
-        // Closing is left to here, where nobody waits for the list.
+        // They are closed here, and not while others wait for the list.
         drop(closed);
     }
 }
@@ -119,7 +119,7 @@ impl Idle {
         now.saturating_duration_since(self.since) < timeout && self.is_quiet(waker)
     }
 
-    /// Whether nothing has come on the connection: neither its end, nor bytes that nobody asked for, which would
+    /// Whether nothing has come on the connection: neither its end, nor bytes that no request asked for, which would
     /// be taken for the next response. `waker` is woken when something comes.
     fn is_quiet(&mut self, waker: &Waker) -> bool {
         let mut byte = [0];

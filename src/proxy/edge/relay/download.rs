@@ -221,7 +221,7 @@ impl Download {
     /// Reads content, and writes what is for the client.
     fn content(&mut self, came: &[u8], ctx: &mut Ctx, output: &mut impl Output) -> Result<()> {
         let State::Content(rest) = &mut self.state else {
-            // Bytes that nobody asked for: they would be taken for the next response.
+            // Bytes that no request asked for: they would be taken for the next response.
             self.may_follow &= came.is_empty();
             return Ok(());
         };
