@@ -30,6 +30,16 @@ impl Outcome {
         self
     }
 
+    /// Takes out what says whether the connection is kept, where the client has ended its side: whether the gateway has
+    /// seen that before it responds is a matter of time, and the connection ends in any case.
+    pub(super) fn forget_who_ends(&mut self) {
+        for message in &mut self.heard.messages.messages {
+            message
+                .fields
+                .retain(|line| !line.name.eq_ignore_ascii_case(b"connection"));
+        }
+    }
+
     /// Whether the other one may come of the same exchange. A message that is cut off may be cut off earlier: that
     /// depends on how the kernel cuts what is sent.
     pub(super) fn agrees_with(&self, other: &Self) -> bool {

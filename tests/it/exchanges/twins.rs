@@ -4,7 +4,7 @@ use super::client::{self, Heard};
 use super::compare::Outcome;
 use super::counts::{AccessLog, Counts, counts, difference};
 use super::coverage::Coverage;
-use super::exchange::Exchange;
+use super::exchange::{Exchange, Step};
 use super::generate;
 use super::upstream::{Seen, Upstream};
 use crate::support::{Folder, Gateway, Refusing, WITH_LANE, WITHOUT_LANE};
@@ -165,8 +165,16 @@ impl Twins {
             self.inexact.insert(number);
         }
         for retry in 0..=RETRIES {
-            let with = self.with.hold(&exchange);
-            let without = self.without.hold(&exchange);
+            let mut with = self.with.hold(&exchange);
+            let mut without = self.without.hold(&exchange);
+            if exchange
+                .steps
+                .iter()
+                .any(|step| matches!(step, Step::EndSending))
+            {
+                with.forget_who_ends();
+                without.forget_who_ends();
+            }
             let problems: Vec<String> = [("with", &with), ("without", &without)]
                 .into_iter()
                 .flat_map(|(name, outcome)| {
