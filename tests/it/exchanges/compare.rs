@@ -18,7 +18,6 @@ pub(super) struct Outcome {
 impl Outcome {
     /// Takes out what differs from run to run; `own` are the addresses of this gateway's, with their names.
     pub(super) fn normalized(mut self, own: &[(Vec<u8>, &str)]) -> Self {
-        self.seen.separate();
         if self.heard.end == End::Reset {
             // Whether there was something that the gateway had not read is a matter of time.
             self.heard.end = End::Closed;
@@ -43,7 +42,10 @@ impl Outcome {
     /// Whether the other one may come of the same exchange. A message that is cut off may be cut off earlier: that
     /// depends on how the kernel cuts what is sent.
     pub(super) fn agrees_with(&self, other: &Self) -> bool {
-        let (with, without) = (&self.seen.connections, &other.seen.connections);
+        let (mut with, mut without) = (self.seen.clone(), other.seen.clone());
+        with.separate();
+        without.separate();
+        let (with, without) = (&with.connections, &without.connections);
         let mut pairs = with.iter().zip(without);
         self.heard.end == other.heard.end
             && self.heard.in_vain == other.heard.in_vain
