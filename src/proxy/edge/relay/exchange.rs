@@ -1,6 +1,6 @@
 //! One try of a request: its bytes to the upstream, and the upstream's to the client, both at once.
 //!
-//! What comes from one side is sent to the other before more is read, so that a slow side slows the other, and
+//! The exchange sends the bytes of one side to the other before it reads more, so that a slow side slows the other, and
 //! at most one reading is held for each. Decisions are made in `stages`; here bytes are moved.
 
 use super::download::{Asked, Download};
@@ -64,6 +64,8 @@ impl<'e> Exchange<'e> {
 
     /// Sends the header of the request, and behind it what was read of its body for a try before.
     pub(super) fn start(&mut self, mut header: Vec<u8>, cx: &mut Context<'_>) -> Result<()> {
+        // The wait for another upstream, or of another request, is over.
+        self.client.timers.stop(Timer::Upstream);
         let output = &mut header;
         let is_complete = self.client.is_request_read();
         let relayed = &mut *self.relayed;
