@@ -262,7 +262,7 @@ fn hexadecimal(byte: u8) -> Option<u8> {
 }
 
 /// Whether a value, or an extension, may have the byte: all but control characters.
-fn is_text(byte: u8) -> bool {
+pub fn is_text(byte: u8) -> bool {
     byte == b'\t' || !byte.is_ascii_control()
 }
 

@@ -76,6 +76,15 @@ pub fn is_framing_field(name: &[u8]) -> bool {
     FramingField::named(name).is_some()
 }
 
+// === impl Framing ===
+
+impl Framing {
+    /// Whether the statement is that there is a body.
+    pub fn has_body(self) -> bool {
+        !matches!(self, Self::Unstated | Self::Length(0))
+    }
+}
+
 // === impl FramingField ===
 
 impl FramingField {

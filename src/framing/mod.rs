@@ -15,7 +15,7 @@ mod header_block;
 mod proxy_protocol;
 
 pub use chunk::{LAST_CHUNK, write_chunk};
-pub use chunks::{Chunks, MalformedChunk};
+pub use chunks::{Chunks, MalformedChunk, is_text};
 pub use content::{Content, UnclearLength, keeps_connection};
 pub use content_reader::{ContentReader, CutOff};
 pub use fields::{Framing, FramingError, framing, is_framing_field};

@@ -1,5 +1,6 @@
 //! The gateway's own responses, as data: a status, CORS fields, and at most a short body.
 
+use super::check::RequestError;
 use super::request_id::{self, RequestId};
 use crate::cors::{
     CorsRequest, FieldName, FieldValue, HeaderPlan, MessageFields as _, PreflightAnswer,
@@ -89,7 +90,7 @@ impl<'a> Answer<'a> {
     }
 
     /// Says in how many seconds the client may ask again.
-    pub(crate) fn again_in(self, seconds: u64) -> Self {
+    fn again_in(self, seconds: u64) -> Self {
         let seconds = match seconds {
             // Made from a number it would allocate, and this is by far the most frequent.
             1 => HeaderValue::from_static("1"),
@@ -98,6 +99,14 @@ impl<'a> Answer<'a> {
         Self {
             own_field: Some(("Retry-After", seconds)),
             ..self
+        }
+    }
+
+    /// Says what belongs to a refusal beside its status: when the client may ask again, if it asks too often.
+    pub(crate) fn refused_for(self, error: RequestError) -> Self {
+        match error {
+            RequestError::RateLimited { retry_after } => self.again_in(retry_after),
+            _ => self,
         }
     }
 

@@ -7,6 +7,7 @@ use crate::routing::{PreflightMethod, RequestFields, RouteRequest, authority, no
 use http::request::Parts;
 use http::{HeaderValue, Version, header};
 use pingora_core::protocols::http::ServerSession;
+use pingora_core::protocols::http::v2::server::HttpSession;
 use std::borrow::Cow;
 
 /// One request, as every lane and explain can describe it.
@@ -98,11 +99,25 @@ impl<'a> Facts<'a> {
             cors,
             version: request.version,
             framing,
-            has_body: !matches!(framing, Ok(Framing::Unstated | Framing::Length(0))),
+            has_body: framing.map_or(true, Framing::has_body),
             has_padding: request.version == Version::HTTP_2
                 && request.headers.values().any(is_padded),
             header,
         }
+    }
+
+    /// Reads the facts of a stream of HTTP/2.
+    pub(crate) fn of_stream(
+        client: &'a Client,
+        session: &'a HttpSession,
+        cors: &'a CorsRequest<'a>,
+    ) -> Self {
+        let request = session.req_header();
+        let raw_target = request.raw_path();
+        let length = HeaderLength::decoded(request, raw_target);
+        let mut facts = Self::of(client, request, raw_target, cors, length);
+        facts.has_body |= !session.is_body_empty();
+        facts
     }
 
     /// The facts that a route is found by. The fields are left out if the header is past its bounds.

@@ -9,7 +9,7 @@ use super::facts::{Facts, HeaderLength, cors_request};
 use super::room::Room;
 use super::routed::{Routed, Step};
 use super::snapshot::Snapshot;
-use super::stages::{Failing, Reader, StatusLine, of_body, upstream_is_late};
+use super::stages::{Failing, Reader, StatusLine, is_last, of_body, upstream_is_late};
 use super::upstream::exchange::{Asked, Exchange, Piece};
 use super::upstream::{Body, Failure, Hold};
 use super::{adapt, respond, rewrite};
@@ -66,8 +66,7 @@ impl Gateway {
     /// Makes this response the connection's last if the process is leaving, or the client has ended its
     /// side.
     fn end_where_last(&self, session: &mut Session) {
-        let has_ended = ClientStream::of(session).is_some_and(ClientStream::has_ended);
-        if has_ended || *self.leaving.borrow() {
+        if is_last(ClientStream::of(session), &self.leaving) {
             session.set_keepalive(None);
         }
     }

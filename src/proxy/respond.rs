@@ -3,7 +3,6 @@
 //! *Invariant:* only this file edits the CORS headers of an upstream's response, and only `answer.rs`
 //! writes those of the gateway's own, so that no error and no shortcut can forget them.
 
-use super::answer::Answer;
 use super::ctx::Ctx;
 use super::facts::{content_length, cors_request};
 use super::header_edits::{self, EditFields};
@@ -73,7 +72,8 @@ pub(crate) fn is_worth_draining(length: u64) -> bool {
 /// Answers a request that could not be served. The connection ends with the answer.
 pub(crate) async fn fail(session: &mut Session, ctx: &Ctx, status: StatusCode) {
     let answer = async {
-        let header = own_answer(session, ctx, status)?;
+        let request = cors_request(session.req_header());
+        let header = ctx.answer(status, &request).to_header()?;
         let downstream = session.as_downstream_mut();
         downstream.write_error_response(*header, Bytes::new()).await
     };
@@ -81,15 +81,6 @@ pub(crate) async fn fail(session: &mut Session, ctx: &Ctx, status: StatusCode) {
     if let Err(error) = answer.await {
         debug!(route = ctx.route().name, %error, "can't answer that the request failed");
     }
-}
-
-/// Makes the gateway's own answer to the request of `session`, by the plan in `ctx`.
-fn own_answer(session: &Session, ctx: &Ctx, status: StatusCode) -> Result<Box<ResponseHeader>> {
-    let request = cors_request(session.req_header());
-    let vary = ctx.vary.clone();
-    Answer::planned(status, &ctx.route().rule, ctx.plan, &request, vary)
-        .with_request_id(ctx.record.request_id.as_ref())
-        .to_header()
 }
 
 /// Closes the connection of a request that failed, without losing the answer on the way.

@@ -193,6 +193,15 @@ impl<'a> Routed<'a> {
         self.route.written().filter(|_| is_asked)
     }
 
+    /// Whether an upstream of HTTP/1.1 is asked, and gets what the client sends: only such requests are forwarded by
+    /// the express lane.
+    pub(crate) fn is_relayed(&self) -> bool {
+        let cluster = self.route.cluster();
+        cluster.is_some_and(|cluster| !cluster.is_http2())
+            && matches!(self.step(), Step::Forward(_))
+            && self.grpc_web().is_none()
+    }
+
     /// Says what is done with the request.
     pub(crate) fn step(&self) -> Step<'a> {
         if let Some(written) = self.written() {
@@ -228,11 +237,6 @@ impl<'a> Routed<'a> {
         })
     }
 
-    /// Makes the answer to a request that was taken on, and that has failed since.
-    pub(crate) fn failure(&self, status: StatusCode) -> Answer<'a> {
-        self.answer(status)
-    }
-
     /// Makes an answer with the CORS fields of the decision.
     fn answer(&self, status: StatusCode) -> Answer<'a> {
         let (rule, plan) = (&self.route.rule, self.plan());
@@ -241,11 +245,7 @@ impl<'a> Routed<'a> {
 
     /// Makes the answer to a request that is refused.
     fn refusal(&self, error: RequestError) -> Answer<'a> {
-        let answer = self.answer(error.status());
-        match error {
-            RequestError::RateLimited { retry_after } => answer.again_in(retry_after),
-            _ => answer,
-        }
+        self.answer(error.status()).refused_for(error)
     }
 
     /// Takes the request on, in the lane that will answer or forward it: what the client may send is less

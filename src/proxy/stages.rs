@@ -1,6 +1,7 @@
 //! The stages of a request that an upstream is asked for, from the decision to its end. Every lane goes through
 //! them, and none decides one by itself.
 
+use super::answer::Answer;
 use super::check::RequestError;
 use super::ctx::Ctx;
 use super::edge::client_stream::ClientStream;
@@ -18,8 +19,9 @@ use super::upstream::{
 };
 use super::{adapt, request_id, respond, rewrite};
 use crate::config::HashKey;
-use crate::cors::MessageFields;
+use crate::cors::{CorsRequest, MessageFields};
 use http::{HeaderValue, Method, StatusCode, Version};
+use pingora_core::server::ShutdownWatch;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorSource, ErrorType, Result};
 use std::sync::Arc;
@@ -285,6 +287,21 @@ impl Ctx {
         status_of(error)
     }
 
+    /// Makes the gateway's own answer to a request that was taken on: a refusal, or that to one that has failed.
+    pub(super) fn answer<'a>(
+        &'a self,
+        status: StatusCode,
+        request: &'a CorsRequest<'a>,
+    ) -> Answer<'a> {
+        let (rule, vary) = (&self.route().rule, self.vary.clone());
+        let answer = Answer::planned(status, rule, self.plan, request, vary)
+            .with_request_id(self.record.request_id.as_ref());
+        match self.record.error {
+            Some(error) => answer.refused_for(error),
+            None => answer,
+        }
+    }
+
     /// Returns what is wrong with the body of a request that failed.
     fn error_in_body(&self, stream: Option<&ClientStream>) -> Option<RequestError> {
         let is_late = match &self.upload {
@@ -302,6 +319,11 @@ impl Ctx {
         }
         is_late.then_some(RequestError::BodyTimeout)
     }
+}
+
+/// Whether a response is its connection's last: the process is leaving, or the client has ended its side.
+pub(super) fn is_last(stream: Option<&ClientStream>, leaving: &ShutdownWatch) -> bool {
+    stream.is_some_and(ClientStream::has_ended) || *leaving.borrow()
 }
 
 /// Makes the error of a request whose upstream has no endpoint to ask.

@@ -4,18 +4,17 @@
 //! decoded header. The answer is the same as without the lane, because [`Routed`] gives it.
 
 use super::date::Date;
-use super::head::{Plain, WholeHead};
+use super::head::{WholeHead, plain_facts};
 use super::inbox::{Moment, Reply};
 use crate::cors::{CorsRequest, RequestKind};
 use crate::framing::Framing;
 use crate::proxy::answer::Answer;
 use crate::proxy::client::Client;
-use crate::proxy::facts::{Facts, HeaderLength, Target, cors_request};
+use crate::proxy::facts::{Facts, cors_request};
 use crate::proxy::record::{End, Record};
 use crate::proxy::routed::{Routed, Step};
 use crate::proxy::snapshot::Snapshot;
-use crate::routing::normalized_path;
-use http::{Method, StatusCode, Version};
+use http::{Method, StatusCode};
 use pingora_core::protocols::http::v2::server::HttpSession;
 use std::time::Instant;
 use tracing::debug;
@@ -67,35 +66,22 @@ impl Answers {
             return None;
         }
         let mut cors = CorsRequest::default();
-        let Plain {
-            host,
-            path,
-            keep_alive,
-            ..
-        } = head.plain_preflight(&mut cors)?;
-        let facts = Facts {
-            client,
-            target: Target::Path(path),
-            host,
-            // No route and no answer depends on it: a preflight is not redirected.
-            query: None,
-            path: normalized_path(path),
-            fields: &head.fields(),
-            cors: &cors,
-            version: Version::HTTP_11,
-            // A plain one has no field that states it.
-            framing: Ok(Framing::Unstated),
-            has_body: false,
-            has_padding: false,
-            header: head.length(),
-        };
+        let plain = head.plain_preflight(&mut cors)?;
+        let fields = head.fields();
+        // A plain one has no field that states a body.
+        let facts = plain_facts(client, head, &plain, &fields, &cors, Framing::Unstated);
         let mut routed = Routed::of(snapshot, &facts);
         let Step::Answer(answer) = routed.step() else {
             return None;
         };
         let (record, answer) = commit(&mut routed, answer, moment.now.into_std());
-        self.write(&answer, record, !moment.is_stopping && keep_alive, moment);
-        Some(match keep_alive {
+        self.write(
+            &answer,
+            record,
+            !moment.is_stopping && plain.keep_alive,
+            moment,
+        );
+        Some(match plain.keep_alive {
             true => Reply::Answered,
             false => Reply::AnsweredToLast,
         })
@@ -163,10 +149,7 @@ pub(super) fn answer_http2(
     if !is_connect && cors.kind() != RequestKind::Preflight {
         return false;
     }
-    let raw_target = request.raw_path();
-    let length = HeaderLength::decoded(request, raw_target);
-    let mut facts = Facts::of(client, request, raw_target, &cors, length);
-    facts.has_body |= !session.is_body_empty();
+    let facts = Facts::of_stream(client, session, &cors);
     let mut routed = Routed::of(snapshot, &facts);
     let Step::Answer(answer) = routed.step() else {
         return false;

@@ -3,8 +3,9 @@
 
 use crate::cors::{ByteSet, CorsRequest, SingleValue};
 use crate::framing::{Framing, FramingError, framing, is_framing_field};
-use crate::proxy::facts::HeaderLength;
-use crate::routing::{RequestFields, is_same_authority};
+use crate::proxy::client::Client;
+use crate::proxy::facts::{Facts, HeaderLength, Target};
+use crate::routing::{RequestFields, is_same_authority, normalized_path};
 use bytes::BytesMut;
 use http::Version;
 use pingora_core::protocols::http::authority::validate_request_authority;
@@ -265,6 +266,32 @@ impl<'h, 'b> WholeHead<'h, 'b> {
                 .fields
                 .iter()
                 .all(|field| follows_crlf(field.name.as_ptr().addr() - start))
+    }
+}
+
+/// Reads the facts of a plain request with this body.
+pub(super) fn plain_facts<'a>(
+    client: &'a Client,
+    head: &WholeHead<'_, 'a>,
+    plain: &Plain<'a>,
+    fields: &'a &[httparse::Header<'a>],
+    cors: &'a CorsRequest<'a>,
+    framing: Framing,
+) -> Facts<'a> {
+    Facts {
+        client,
+        target: Target::Path(plain.path),
+        host: plain.host,
+        query: plain.query,
+        path: normalized_path(plain.path),
+        fields,
+        cors,
+        version: Version::HTTP_11,
+        framing: Ok(framing),
+        has_body: framing.has_body(),
+        // HTTP/1.1 cuts blanks off.
+        has_padding: false,
+        header: head.length(),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use crate::config::FieldEdit;
 use crate::cors::MessageFields;
+use crate::framing::is_text;
 use crate::proxy::edge::head::MAX_FIELDS;
 use crate::proxy::header_edits::EditFields;
 use http::{HeaderName, HeaderValue};
@@ -150,8 +151,7 @@ impl MessageFields for Lines<'_, '_> {
     fn set_text(&mut self, name: &'static str, value: &[u8]) {
         self.remove_named(name);
         // A line's end in a value would be the next line's beginning.
-        let is_allowed = |&byte: &u8| byte == b'\t' || byte >= b' ' && byte != 0x7f;
-        if value.iter().all(is_allowed) {
+        if value.iter().copied().all(is_text) {
             self.write(name.as_bytes(), value);
         }
     }

@@ -74,10 +74,6 @@ pub(super) async fn ask_all(relay: &Relay, request: &mut impl Attempts) -> Resul
     }
 }
 
-pub(super) fn has_body(framing: Framing) -> bool {
-    !matches!(framing, Framing::Unstated | Framing::Length(0))
-}
-
 /// Chooses the endpoint of a try, and writes the header for it.
 pub(super) fn next_try(
     ctx: &mut Ctx,
@@ -89,7 +85,7 @@ pub(super) fn next_try(
         version: line.version,
         path: line.path,
         fields: &fields,
-        has_body: has_body(line.framing),
+        has_body: line.framing.has_body(),
     };
     let (endpoint, needs) = ctx.begin_try(&asked)?;
     fields.remove(&CONNECTION);

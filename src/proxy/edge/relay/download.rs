@@ -1,21 +1,18 @@
 //! The response on its way from an upstream to a client: bytes in, a header and content out.
 //! There is no socket here.
 
+use super::pieces::joined;
 use super::response::{MAX_HEADER, ResponseHead};
 use crate::framing::{Content, ContentReader, CutOff};
 use crate::proxy::ctx::Ctx;
 use crate::proxy::edge::client_stream::ClientStream;
 use crate::proxy::edge::head::{has_empty_line, slots};
 use crate::proxy::edge::lines::Written;
-use arrayvec::ArrayVec;
 use pingora_core::{Error, ErrorType, Result, RetryType};
 use std::io;
 
 /// Length of a part of a header up to which it is parsed after every piece, so that garbage is found at once.
 const MAX_PARSED_AGAIN: usize = 8 << 10;
-
-/// Maximum number of pieces that are joined to one chunk.
-const MAX_PIECES: usize = 64;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -225,16 +222,11 @@ impl Download {
             self.may_follow &= came.is_empty();
             return Ok(());
         };
-        let mut pieces = ArrayVec::<&[u8], MAX_PIECES>::new();
-        let (mut reader, rest_now) = (rest.reader, *rest);
-        let read = reader.read(came, |piece| {
-            if pieces.is_full() {
-                rest_now.write(&pieces, ctx, output);
-                pieces.clear();
-            }
-            pieces.push(piece);
-        });
-        rest_now.write(&pieces, ctx, output);
+        let mut reader = rest.reader;
+        let read = joined(
+            |each| reader.read(came, each),
+            |pieces| rest.write(pieces, ctx, output),
+        );
         rest.reader = reader;
         let is_at_end = reader.is_at_end();
         // Bytes behind the end would be taken for the next response.

@@ -12,13 +12,14 @@ use crate::framing::Framing;
 use crate::proxy::client::Client;
 use crate::proxy::ctx::Ctx;
 use crate::proxy::edge::head::{is_plain_host, plain_target};
-use crate::proxy::facts::{Facts, HeaderLength, cors_request};
+use crate::proxy::facts::{Facts, cors_request};
 use crate::proxy::room::Room;
 use crate::proxy::routed::{Routed, Step};
 use crate::proxy::snapshot::Snapshot;
-use crate::proxy::stages::{Failing, Reader};
+use crate::proxy::stages::{Failing, Reader, upstream_is_late};
 use crate::proxy::upstream::Body;
 use crate::proxy::upstream::exchange::Piece;
+use crate::routing::authority;
 use bytes::Bytes;
 use http::header::{EXPECT, HOST, ORIGIN};
 use http::{HeaderName, Method, StatusCode, Version};
@@ -101,22 +102,14 @@ impl Streamed {
         let client = Client::current();
         let request = session.req_header();
         let cors = cors_request(request);
-        let raw_target = request.raw_path();
-        let target = str::from_utf8(raw_target).ok().and_then(plain_target);
-        if target.is_none() || !is_plain_host(cors.authority) {
+        let target = str::from_utf8(request.raw_path()).ok();
+        if target.and_then(plain_target).is_none() || !is_plain_host(cors.authority) {
             return Err(session);
         }
-        let length = HeaderLength::decoded(request, raw_target);
-        let facts = Facts::of(&client, request, raw_target, &cors, length);
-        // A length without a body is another's to judge.
-        if facts.has_body {
-            return Err(session);
-        }
+        let facts = Facts::of_stream(&client, &session, &cors);
         let mut routed = Routed::of(snapshot, &facts);
-        let cluster = routed.route().cluster();
-        let speaks_http1 = cluster.is_some_and(|cluster| !cluster.is_http2());
-        let is_forwarded = matches!(routed.step(), Step::Forward(_));
-        if !is_forwarded || !speaks_http1 || routed.grpc_web().is_some() {
+        // A length without a body is another's to judge.
+        if facts.has_body || !routed.is_relayed() {
             return Err(session);
         }
         // Not before: what has a context is recorded.
@@ -132,26 +125,8 @@ impl Streamed {
 
     /// Sends an answer of the gateway's own.
     fn answer(&mut self, status: StatusCode) -> Result<()> {
-        let snapshot = Arc::clone(&self.ctx.snapshot);
-        let client = Arc::clone(&self.ctx.client);
-        let request = self.session.req_header();
-        let cors = cors_request(request);
-        let raw_target = request.raw_path();
-        let length = HeaderLength::decoded(request, raw_target);
-        let facts = Facts::of(&client, request, raw_target, &cors, length);
-        let mut routed = Routed::of(&snapshot, &facts);
-        let id = self.ctx.record.request_id.as_ref();
-        let answer = match self.ctx.record.error {
-            Some(error) => {
-                routed.refuse(error);
-                match routed.step() {
-                    Step::Answer(answer) => answer,
-                    Step::Forward(_) => routed.failure(status),
-                }
-            }
-            None => routed.failure(status),
-        };
-        let header = answer.with_request_id(id).to_header()?;
+        let request = cors_request(self.session.req_header());
+        let header = self.ctx.answer(status, &request).to_header()?;
         self.session.write_response_header(header, true)
     }
 
@@ -210,8 +185,7 @@ impl Streamed {
                 })
             });
             let came = timeout(silence, came).await;
-            let late = || Error::explain(ErrorType::ReadTimedout, "the upstream is silent");
-            let came = came.unwrap_or_else(|_| Err(late().into_up()));
+            let came = came.unwrap_or_else(|_| Err(upstream_is_late()));
             // What came before a failure is passed on.
             let is_done = download.is_done() && came.is_ok();
             let passed = self.pass_on(&mut response, &mut content, is_done).await;
@@ -285,7 +259,7 @@ impl Attempts for Streamed {
 /// Begins a try of a stream's request.
 fn begin(ctx: &mut Ctx, session: &HttpSession) -> Result<Try> {
     let request = session.req_header();
-    let authority = cors_request(request).authority;
+    let authority = authority(&request.uri, &request.headers);
     let target = str::from_utf8(request.raw_path()).unwrap_or_default();
     let line = RequestLine {
         method: &request.method,

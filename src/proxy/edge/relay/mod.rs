@@ -13,6 +13,7 @@ mod download;
 mod exchange;
 mod http1;
 mod http2;
+mod pieces;
 mod request;
 mod response;
 mod scratch;
@@ -20,6 +21,7 @@ mod unsent;
 
 use super::client_stream::ClientStream;
 use crate::framing::Framing;
+use crate::proxy::check::RequestError;
 use crate::proxy::ctx::Ctx;
 use crate::proxy::respond::DRAIN_TIMEOUT;
 use crate::proxy::room::Room;
@@ -76,14 +78,17 @@ impl Relay {
         head: BytesMut,
         framing: Framing,
     ) -> std::result::Result<Box<Relayed>, BytesMut> {
-        Relayed::take(snapshot, &self.requests, head, framing)
+        match snapshot.express_lane {
+            true => Relayed::take(&snapshot, &self.requests, head, framing),
+            false => Err(head),
+        }
     }
 
     /// Serves a request to its end. Returns whether the client's connection goes on with another one.
     pub(super) async fn serve(&self, client: &mut ClientStream, mut relayed: Box<Relayed>) -> bool {
-        let served = match relayed.is_refused() {
-            true => self.refuse(client, &mut relayed).await,
-            false => self.forward(client, &mut relayed).await,
+        let served = match relayed.ctx.record.error {
+            Some(error) => self.refuse(client, &mut relayed, error).await,
+            None => self.forward(client, &mut relayed).await,
         };
         let status = relayed.reply.sent.map(|sent| sent.status);
         relayed.ctx.finish(status);
@@ -98,13 +103,20 @@ impl Relay {
     }
 
     /// Answers a request that was refused when it was taken on. Returns whether the answer was sent.
-    async fn refuse(&self, client: &mut ClientStream, relayed: &mut Relayed) -> bool {
+    async fn refuse(
+        &self,
+        client: &mut ClientStream,
+        relayed: &mut Relayed,
+        error: RequestError,
+    ) -> bool {
         if relayed.has_small_body() {
             // The client gets its answer even if the rest of its body does not come.
             let _ = timeout(DRAIN_TIMEOUT, drain(client)).await;
         }
         let answer = Scratch::with(|scratch| {
-            relayed.write_refusal(client, &self.leaving, scratch);
+            let status = error.status();
+            let keep_alive = relayed.reply.keeps(status, client, &self.leaving);
+            relayed.write_answer(status, keep_alive, scratch);
             scratch.output.clone()
         });
         client.write_all(&answer).await.is_ok() && client.flush().await.is_ok()
@@ -120,7 +132,8 @@ impl Relay {
         let status = relayed.ctx.give_up(Some(client), &error);
         if let (Some(status), None) = (status, relayed.reply.sent) {
             let answer = Scratch::with(|scratch| {
-                relayed.write_failure(status, scratch);
+                relayed.reply.ends(status);
+                relayed.write_answer(status, false, scratch);
                 scratch.output.clone()
             });
             // The connection ends either way.

@@ -1,24 +1,20 @@
 //! A plain request, from its header to its end.
 
-use super::attempt::{RequestLine, Try, has_body, next_try, with_lines};
+use super::attempt::{RequestLine, Try, next_try, with_lines};
+use super::pieces::joined;
 use super::scratch::Scratch;
 use crate::cors::CorsRequest;
 use crate::framing::{Chunks, Framing, LAST_CHUNK, write_chunk};
-use crate::proxy::answer::Answer;
 use crate::proxy::client::Client;
 use crate::proxy::ctx::Ctx;
 use crate::proxy::edge::client_stream::ClientStream;
-use crate::proxy::edge::head::{Head, Plain, WholeHead, slots};
-use crate::proxy::facts::{Facts, Target};
-use crate::proxy::request_id::RequestId;
+use crate::proxy::edge::head::{Head, Plain, WholeHead, plain_facts, slots};
 use crate::proxy::respond;
 use crate::proxy::room::Room;
 use crate::proxy::routed::{Routed, Step};
 use crate::proxy::snapshot::Snapshot;
-use crate::proxy::stages::Failing;
+use crate::proxy::stages::{Failing, is_last};
 use crate::proxy::upstream::Body;
-use crate::routing::normalized_path;
-use arrayvec::ArrayVec;
 use bytes::BytesMut;
 use http::{HeaderValue, Method, StatusCode, Version};
 use pingora_core::server::ShutdownWatch;
@@ -28,9 +24,6 @@ use tokio::time::Instant;
 
 /// Maximum length of a body that is kept, so that it can be sent again; it is pingora's.
 const MAX_KEPT: usize = 64 << 10;
-
-/// Maximum number of pieces that are joined to one chunk.
-const MAX_PIECES: usize = 64;
 
 /// See the module's documentation.
 pub(in crate::proxy::edge) struct Relayed {
@@ -74,7 +67,7 @@ impl Relayed {
     /// Takes a request on if it is plain and an upstream of HTTP/1.1 is asked. Gives the header of any other one
     /// back, of which nothing is counted yet.
     pub(super) fn take(
-        snapshot: Arc<Snapshot>,
+        snapshot: &Arc<Snapshot>,
         requests: &Room,
         head: BytesMut,
         framing: Framing,
@@ -84,28 +77,22 @@ impl Relayed {
             return Err(head);
         };
         let mut cors = CorsRequest::default();
-        let Some(plain) = whole.plain(&mut cors).filter(|_| snapshot.express_lane) else {
+        let Some(plain) = whole.plain(&mut cors) else {
             return Err(head);
         };
         let client = Client::current();
         let fields = whole.fields();
-        let facts = facts(&client, &whole, &plain, &fields, &cors, framing);
-        let mut routed = Routed::of(&snapshot, &facts);
-        let cluster = routed.route().cluster();
-        let speaks_http1 = cluster.is_some_and(|cluster| !cluster.is_http2());
-        let is_forwarded = matches!(routed.step(), Step::Forward(_));
+        let facts = plain_facts(&client, &whole, &plain, &fields, &cors, framing);
+        let mut routed = Routed::of(snapshot, &facts);
         let method = Method::from_bytes(whole.method().as_bytes());
-        let (Ok(method), true) = (method, is_forwarded && speaks_http1) else {
+        let (Ok(method), true) = (method, routed.is_relayed()) else {
             return Err(head);
         };
-        if routed.grpc_web().is_some() {
-            return Err(head);
-        }
         let origin = fields
             .iter()
             .find(|field| field.name.eq_ignore_ascii_case("origin"));
         let origin = origin.and_then(|field| HeaderValue::from_bytes(field.value).ok());
-        let mut ctx = Ctx::new(Arc::clone(&snapshot));
+        let mut ctx = Ctx::new(Arc::clone(snapshot));
         let first = match ctx.take_on(&mut routed, requests) {
             Step::Answer(_) => None,
             Step::Forward(_) => Some(next_plain_try(&mut ctx, &whole, &plain, &method, framing)),
@@ -142,15 +129,6 @@ impl Relayed {
         next_plain_try(&mut self.ctx, &whole, &plain, &self.method, self.framing)
     }
 
-    /// Whether the request was refused when it was taken on.
-    pub(super) fn is_refused(&self) -> bool {
-        self.ctx.record.error.is_some()
-    }
-
-    pub(super) fn has_body(&self) -> bool {
-        has_body(self.framing)
-    }
-
     /// Whether the request has a short body on its way, which is worth reading to keep the connection.
     pub(super) fn has_small_body(&self) -> bool {
         matches!(self.framing, Framing::Length(length) if respond::is_worth_draining(length))
@@ -158,7 +136,7 @@ impl Relayed {
 
     /// Returns what is known of the body, for a request that may have to be sent again.
     fn body(&self) -> Body {
-        match (self.has_body(), self.is_kept) {
+        match (self.framing.has_body(), self.is_kept) {
             (false, _) => Body::None,
             (true, true) => Body::Kept,
             (true, false) => Body::Lost,
@@ -192,21 +170,19 @@ impl Relayed {
     /// Writes a piece of a body in chunks, which came from the client, behind the bytes in `output`. Returns the
     /// number of bytes that are the body's own.
     pub(super) fn write_chunks(&mut self, came: &[u8], output: &mut Vec<u8>) -> usize {
-        let mut decoder = self.decoder;
-        let mut pieces = ArrayVec::<&[u8], MAX_PIECES>::new();
-        let mut length = 0;
-        let read = decoder.read(came, |data| {
-            length += data.len();
-            self.keep(data);
-            if pieces.is_full() {
-                write_chunk(&pieces, output);
-                pieces.clear();
-            }
-            pieces.push(data);
-        });
+        let (mut decoder, mut length) = (self.decoder, 0);
+        let read = joined(
+            |each| {
+                decoder.read(came, |data| {
+                    length += data.len();
+                    self.keep(data);
+                    each(data);
+                })
+            },
+            |pieces| write_chunk(pieces, output),
+        );
         // The client's stream passes on what it has found to be sound.
         debug_assert_eq!(read, Ok(came.len()));
-        write_chunk(&pieces, output);
         self.decoder = decoder;
         length
     }
@@ -242,52 +218,19 @@ impl Relayed {
         Error::explain(kind, "the client has ended its side in the body").into_down()
     }
 
-    /// Writes the answer to a request that was refused when it was taken on, in place of the output.
-    pub(super) fn write_refusal(
-        &mut self,
-        client: &ClientStream,
-        leaving: &ShutdownWatch,
-        scratch: &mut Scratch,
-    ) {
-        let Some(error) = self.ctx.record.error else {
-            return;
-        };
-        let keep_alive = self.reply.keeps(error.status(), client, leaving);
-        self.with_routed(|routed, id| {
-            routed.refuse(error);
-            if let Step::Answer(answer) = routed.step() {
-                write(&answer.with_request_id(id), keep_alive, scratch);
-            }
-        });
-    }
-
-    /// Writes the answer to a request that has failed, in place of the output. It is the connection's last.
-    pub(super) fn write_failure(&mut self, status: StatusCode, scratch: &mut Scratch) {
-        self.reply.sent = Some(Sent {
-            status,
-            keep_alive: false,
-        });
-        self.with_routed(|routed, id| {
-            let answer = routed.failure(status);
-            write(&answer.with_request_id(id), false, scratch);
-        });
-    }
-
-    /// Calls `then` with the request as it was decided on.
-    fn with_routed(&self, then: impl FnOnce(&mut Routed<'_>, Option<&RequestId>)) {
-        let Self { ctx, head, .. } = self;
+    /// Writes an answer of the gateway's own in place of the output.
+    pub(super) fn write_answer(&self, status: StatusCode, keep_alive: bool, scratch: &mut Scratch) {
         let mut slots = slots();
-        let Head::Whole(whole) = Head::parse(head, &mut slots) else {
-            return;
-        };
         let mut cors = CorsRequest::default();
-        let Some(plain) = whole.plain(&mut cors) else {
-            return;
-        };
-        let fields = whole.fields();
-        let facts = facts(&ctx.client, &whole, &plain, &fields, &cors, self.framing);
-        let mut routed = Routed::of(&ctx.snapshot, &facts);
-        then(&mut routed, ctx.record.request_id.as_ref());
+        let Scratch { output, date, .. } = scratch;
+        output.clear();
+        // It was whole and plain before.
+        if let Head::Whole(whole) = Head::parse(&self.head, &mut slots)
+            && whole.plain(&mut cors).is_some()
+        {
+            let answer = self.ctx.answer(status, &cors);
+            answer.write_http1(date.value(Instant::now()), keep_alive, output);
+        }
     }
 }
 
@@ -302,38 +245,18 @@ impl Reply {
         client: &ClientStream,
         leaving: &ShutdownWatch,
     ) -> bool {
-        let keep_alive = self.keep_alive
-            && client.is_request_read()
-            && !client.has_ended()
-            && !*leaving.borrow();
+        let keep_alive =
+            self.keep_alive && client.is_request_read() && !is_last(Some(client), leaving);
         self.sent = Some(Sent { status, keep_alive });
         keep_alive
     }
-}
 
-/// Reads the facts of a plain request.
-fn facts<'a>(
-    client: &'a Client,
-    whole: &WholeHead<'_, 'a>,
-    plain: &Plain<'a>,
-    fields: &'a &[httparse::Header<'a>],
-    cors: &'a CorsRequest<'a>,
-    framing: Framing,
-) -> Facts<'a> {
-    Facts {
-        client,
-        target: Target::Path(plain.path),
-        host: plain.host,
-        query: plain.query,
-        path: normalized_path(plain.path),
-        fields,
-        cors,
-        version: Version::HTTP_11,
-        framing: Ok(framing),
-        has_body: has_body(framing),
-        // HTTP/1.1 cuts blanks off.
-        has_padding: false,
-        header: whole.length(),
+    /// Notes that the header of the connection's last response is sent.
+    pub(super) fn ends(&mut self, status: StatusCode) {
+        self.sent = Some(Sent {
+            status,
+            keep_alive: false,
+        });
     }
 }
 
@@ -354,13 +277,6 @@ fn next_plain_try(
         framing,
     };
     with_lines(whole.fields(), |fields| next_try(ctx, line, fields))
-}
-
-/// Writes an answer of the gateway's own in place of the output.
-fn write(answer: &Answer<'_>, keep_alive: bool, scratch: &mut Scratch) {
-    let Scratch { output, date, .. } = scratch;
-    output.clear();
-    answer.write_http1(date.value(Instant::now()), keep_alive, output);
 }
 
 /// Makes the error of a header that was whole and plain, and is not any more: never.

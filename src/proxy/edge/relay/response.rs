@@ -76,12 +76,9 @@ impl<'h, 'w> ResponseHead<'h, 'w> {
         }
         let content = Content::of(status, is_head, &fields)?;
         let keeps_connection = keeps_connection(version, &fields);
-        let has_none = is_head || content == Content::None;
-        if content == Content::UntilClose && !has_none {
+        if content == Content::UntilClose && !fields.has(&TRANSFER_ENCODING) {
             // The client's connection need not end with the upstream's.
-            if !fields.has(&TRANSFER_ENCODING) {
-                fields.set_text("Transfer-Encoding", b"chunked");
-            }
+            fields.set_text("Transfer-Encoding", b"chunked");
         }
         Ok(Some(Self {
             len,
