@@ -32,8 +32,8 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncWrite as _, AsyncWriteExt as _};
 use tokio::time::Instant;
 
-/// Maximum length of what is read at once.
-const INPUT: usize = 16 << 10;
+/// Maximum length of what is read at once: a header, and a body of some length behind it.
+const INPUT: usize = 32 << 10;
 
 thread_local! {
     /// Room that a connection needs while its bytes are looked at, and only then: idle ones hold none.

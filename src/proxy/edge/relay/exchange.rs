@@ -28,6 +28,8 @@ pub(super) struct Exchange<'e> {
     leaving: &'e ShutdownWatch,
     to_client: Unsent,
     upload: Upload,
+    /// The header of the request, until it is sent.
+    beginning: Vec<u8>,
     to_upstream: Unsent,
     download: Download,
 }
@@ -57,32 +59,29 @@ impl<'e> Exchange<'e> {
             relayed,
             to_client: Unsent::new(),
             upload: Upload::Reading,
+            beginning: Vec::new(),
             to_upstream: Unsent::new(),
             download: Download::new(),
         }
     }
 
-    /// Sends the header of the request, and behind it what was read of its body for a try before.
-    pub(super) fn start(&mut self, mut header: Vec<u8>, cx: &mut Context<'_>) -> Result<()> {
+    /// Begins to send the request, with its header and what was read of its body for a try before.
+    pub(super) fn start(&mut self, mut header: Vec<u8>) -> Result<()> {
         // The wait for another upstream, or of another request, is over.
         self.client.timers.stop(Timer::Upstream);
-        let output = &mut header;
         let is_complete = self.client.is_request_read();
         let relayed = &mut *self.relayed;
         relayed
             .ctx
             .note_sending(Some(self.client), piece(is_complete));
         relayed.ctx.count_body(relayed.kept().len())?;
-        relayed.write_kept(output);
+        relayed.write_kept(&mut header);
         if is_complete {
-            relayed.write_end(output);
+            relayed.write_end(&mut header);
             self.upload = Upload::Done;
         }
-        let sent = self.to_upstream.send(self.upstream, cx, output);
-        sent.map_err(|error| {
-            let context = "while writing request headers";
-            Error::because(ErrorType::WriteError, context, error).into_up()
-        })
+        self.beginning = header;
+        Ok(())
     }
 
     /// Passes on what comes from both sides, until the response has been sent.
@@ -122,27 +121,54 @@ impl<'e> Exchange<'e> {
         if !matches!(self.upload, Upload::Refused(_)) {
             ready!(self.poll_sent_upstream(cx))?;
         }
-        let mut input = ReadBuf::new(&mut scratch.input);
-        let came = Pin::new(&mut *self.client).poll_read(cx, &mut input);
-        let came = match ready!(came) {
-            Ok(()) => input.filled(),
-            Err(error) => {
-                let error = Error::because(ErrorType::ReadError, "reading body", error);
-                return Poll::Ready(Err(error.into_down()));
-            }
+        let came = self.poll_piece(cx, scratch);
+        let piece = match &came {
+            Poll::Ready(Ok(piece)) => *piece,
+            Poll::Ready(Err(_)) | Poll::Pending => &[],
         };
+        // With what has come of the body, but without waiting for it.
+        let beginning = std::mem::take(&mut self.beginning);
+        let sent = self
+            .to_upstream
+            .send(self.upstream, cx, [&beginning, piece]);
+        match sent {
+            Ok(()) => came.map_ok(|_| ()),
+            Err(error) if beginning.is_empty() => self.refuse_upload(error),
+            Err(error) => {
+                let context = "while writing request headers";
+                let error = Error::because(ErrorType::WriteError, context, error);
+                Poll::Ready(Err(error.into_up()))
+            }
+        }
+    }
+
+    /// Reads a piece of the request's body, and returns what is to be sent for it.
+    fn poll_piece<'s>(
+        &mut self,
+        cx: &mut Context<'_>,
+        scratch: &'s mut Scratch,
+    ) -> Poll<Result<&'s [u8]>> {
+        let Scratch { input, output, .. } = scratch;
+        let mut buffer = ReadBuf::new(input);
+        let came = Pin::new(&mut *self.client).poll_read(cx, &mut buffer);
+        let length = buffer.filled().len();
+        if let Err(error) = ready!(came) {
+            let error = Error::because(ErrorType::ReadError, "reading body", error);
+            return Poll::Ready(Err(error.into_down()));
+        }
+        let came = &input[..length];
         if !matches!(self.upload, Upload::Reading) {
             // The client has ended its side, and may still wait for its answer.
             return match came.is_empty() {
                 true => Poll::Pending,
-                false => Poll::Ready(Ok(())),
+                false => Poll::Ready(Ok(&[])),
             };
         }
         let is_last = self.client.is_request_read();
         if came.is_empty() && !is_last {
             return Poll::Ready(Err(Relayed::cut_off()));
         }
-        let (relayed, output) = (&mut *self.relayed, &mut scratch.output);
+        let relayed = &mut *self.relayed;
         output.clear();
         relayed.ctx.note_sending(Some(self.client), piece(is_last));
         let (length, piece) = match relayed.passes_body_as_it_came() {
@@ -162,10 +188,7 @@ impl<'e> Exchange<'e> {
         if is_last {
             self.upload = Upload::Done;
         }
-        match self.to_upstream.send(self.upstream, cx, piece) {
-            Ok(()) => Poll::Ready(Ok(())),
-            Err(error) => self.refuse_upload(error),
-        }
+        Poll::Ready(Ok(piece))
     }
 
     /// Ready when the upstream has taken what was sent to it, or takes no more.
@@ -228,7 +251,7 @@ impl<'e> Exchange<'e> {
             Ok(()) if buffer.filled().is_empty() => self.download.end(&mut response),
             Ok(()) if self.download.is_as_it_came() => {
                 let piece = self.download.pass_on(buffer.filled(), &mut relayed.ctx);
-                let sent = self.to_client.send(self.client, cx, piece);
+                let sent = self.to_client.send(self.client, cx, [piece, &[]]);
                 return Poll::Ready(sent.map_err(of_client));
             }
             Ok(()) => {
@@ -242,7 +265,7 @@ impl<'e> Exchange<'e> {
             }
             Err(error) => Err(self.download.broken(error)),
         };
-        let sent = self.to_client.send(self.client, cx, output);
+        let sent = self.to_client.send(self.client, cx, [output, &[]]);
         if let Err(error) = received {
             return Poll::Ready(Err(match &mut self.upload {
                 // The failure that came first is the reason.

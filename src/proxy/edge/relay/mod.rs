@@ -169,7 +169,7 @@ impl Attempts for Http1Request<'_> {
         let exchanged = poll_fn(|cx| {
             Scratch::with(|scratch| {
                 if let Some(header) = header.take() {
-                    exchange.start(header, cx)?;
+                    exchange.start(header)?;
                 }
                 exchange.poll(cx, scratch)
             })

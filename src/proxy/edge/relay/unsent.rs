@@ -1,6 +1,6 @@
 //! Bytes on their way to one side, as far as it has not taken them.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::AsyncWrite;
@@ -29,25 +29,37 @@ impl Unsent {
         self.is_flushed
     }
 
-    /// Sends bytes as far as they are taken at once, and keeps the rest. All that was sent before has been
+    /// Sends two pieces as far as they are taken at once, and keeps the rest. All that was sent before has been
     /// taken.
     pub(super) fn send<W: AsyncWrite + Unpin>(
         &mut self,
         mut to: &mut W,
         cx: &mut Context<'_>,
-        bytes: &[u8],
+        pieces: [&[u8]; 2],
     ) -> io::Result<()> {
-        debug_assert!(self.is_sent(), "something is still to be taken");
-        if bytes.is_empty() {
+        let length = pieces[0].len() + pieces[1].len();
+        if length == 0 {
             return Ok(());
         }
-        let taken = match Pin::new(&mut to).poll_write(cx, bytes) {
+        debug_assert!(self.is_sent(), "something is still to be taken");
+        let mut to = Pin::new(&mut to);
+        let taken = match pieces {
+            [piece, []] | [[], piece] => to.as_mut().poll_write(cx, piece),
+            _ => to
+                .as_mut()
+                .poll_write_vectored(cx, &pieces.map(IoSlice::new)),
+        };
+        let mut taken = match taken {
             Poll::Ready(taken) => taken?,
             Poll::Pending => 0,
         };
         self.is_flushed = false;
-        if taken < bytes.len() {
-            self.bytes.extend_from_slice(&bytes[taken..]);
+        if taken < length {
+            for piece in pieces {
+                let of_piece = taken.min(piece.len());
+                self.bytes.extend_from_slice(&piece[of_piece..]);
+                taken -= of_piece;
+            }
         }
         Ok(())
     }
