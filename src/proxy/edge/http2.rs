@@ -27,12 +27,12 @@ use pingora_core::protocols::{
     Digest, GetProxyDigest as _, GetSocketDigest as _, GetTimingDigest as _, Stream,
 };
 use pingora_core::server::ShutdownWatch;
-use std::future::{Future as _, poll_fn};
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, ready};
 use std::time::Duration;
-use tokio::task::unconstrained;
+use tokio::task::{unconstrained, yield_now};
 use tokio::time::Instant;
 use tracing::debug;
 
@@ -118,7 +118,7 @@ pub(super) async fn serve(
                 }
                 continue;
             }
-            accepted = accept(&mut connection, &digest) => accepted,
+            accepted = accept(&mut connection, &digest, &streams) => accepted,
             // Only the reading above finds one.
             error = poll_fn(|_| excess.found().map_or(Poll::Pending, Poll::Ready)) => {
                 return refuse(edge, client, connection, error).await;
@@ -215,8 +215,13 @@ type Accepted = pingora_core::Result<Option<H2Accept>>;
 
 /// Waits for a stream, and takes those that came with it. The connection sends its output when it is
 /// asked for a stream: since no answer is made before all streams are taken, answers go out together.
-async fn accept(connection: &mut Connection, digest: &Arc<Digest>) -> Vec<Accepted> {
-    let mut all = vec![HttpSession::from_h2_conn(connection, Arc::clone(digest)).await];
+async fn accept(
+    connection: &mut Connection,
+    digest: &Arc<Digest>,
+    streams: &Mutex<Streams>,
+) -> Vec<Accepted> {
+    let first = HttpSession::from_h2_conn(connection, Arc::clone(digest));
+    let mut all = vec![after_others(first, streams).await];
     while all.len() < MAX_TAKEN && matches!(all.last(), Some(Ok(Some(_)))) {
         let mut next = pin!(HttpSession::from_h2_conn(connection, Arc::clone(digest)));
         match poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx))).await {
@@ -225,6 +230,24 @@ async fn accept(connection: &mut Connection, digest: &Arc<Digest>) -> Vec<Accept
         }
     }
     all
+}
+
+/// Waits as `accepting` does, but when woken lets all go first that are ready as well. Among them are the other
+/// streams that have a response by now: what they send goes out with one call to the system.
+async fn after_others<T>(accepting: impl Future<Output = T>, streams: &Mutex<Streams>) -> T {
+    let mut accepting = pin!(accepting);
+    let turn_of_others = |are_there: bool| are_there.then(yield_now);
+    let mut others = pin!(turn_of_others(false));
+    poll_fn(|cx| {
+        if let Some(turn) = others.as_mut().as_pin_mut() {
+            ready!(turn.poll(cx));
+        }
+        let accepted = accepting.as_mut().poll(cx);
+        let has_others = accepted.is_pending() && streams.lock().open > 1;
+        others.set(turn_of_others(has_others));
+        accepted
+    })
+    .await
 }
 
 /// Returns the time at which the connection will have been idle for `timeout`, as it looks now.

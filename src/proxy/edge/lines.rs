@@ -18,16 +18,20 @@ pub(super) struct Lines<'b, 'w> {
     /// One bit for each line that came: whether it is crossed out.
     crossed: [u64; MAX_FIELDS / WORD],
     written: &'w mut Written,
+    /// The bits of all names, see [`bit`]. Most of the fields that are asked for are not there, and are not
+    /// looked for.
+    names: u64,
 }
 
 /// Lines that were written. Kept from one header to the next, so that none has to allocate.
 #[derive(Debug, Default)]
 pub(super) struct Written {
-    text: Vec<u8>,
+    names: String,
+    values: Vec<u8>,
     lines: Vec<Line>,
 }
 
-/// The places of a line's name and value in the text.
+/// The places of a line's name and value.
 #[derive(Debug, Clone)]
 struct Line {
     name: Range<usize>,
@@ -40,18 +44,20 @@ impl<'b, 'w> Lines<'b, 'w> {
     /// Begins with the lines of a header, of which there are no more than [`MAX_FIELDS`].
     pub(super) fn new(came: &'b [httparse::Header<'b>], written: &'w mut Written) -> Self {
         debug_assert!(came.len() <= MAX_FIELDS);
-        written.text.clear();
+        written.names.clear();
+        written.values.clear();
         written.lines.clear();
         Self {
             came,
             crossed: [0; MAX_FIELDS / WORD],
             written,
+            names: came.iter().fold(0, |names, field| names | bit(field.name)),
         }
     }
 
     /// Adds a line behind the others.
     pub(super) fn push(&mut self, name: &str, value: &[u8]) {
-        self.write(name.as_bytes(), value);
+        self.write(name, value);
     }
 
     /// Returns the length of the lines that came, and of those that were written.
@@ -60,7 +66,12 @@ impl<'b, 'w> Lines<'b, 'w> {
             .came
             .iter()
             .map(|field| field.name.len() + field.value.len() + 4);
-        came.sum::<usize>() + self.written.text.len() + 4 * self.written.lines.len()
+        let Written {
+            names,
+            values,
+            lines,
+        } = &*self.written;
+        came.sum::<usize>() + names.len() + values.len() + 4 * lines.len()
     }
 
     /// Writes all lines behind the bytes in `out`.
@@ -78,7 +89,7 @@ impl<'b, 'w> Lines<'b, 'w> {
         for line in 0..self.came.len() {
             if !self.is_crossed(line) {
                 let field = self.came[line];
-                self.write(field.name.as_bytes(), value(field.value).as_bytes());
+                self.write(field.name, value(field.value).as_bytes());
             }
         }
         self.crossed = [0; MAX_FIELDS / WORD];
@@ -89,29 +100,49 @@ impl<'b, 'w> Lines<'b, 'w> {
         self.crossed[line / WORD] & (1 << (line % WORD)) != 0
     }
 
-    fn write(&mut self, name: &[u8], value: &[u8]) {
-        let text = &mut self.written.text;
-        let start = text.len();
-        text.extend_from_slice(name);
-        let middle = text.len();
-        text.extend_from_slice(value);
-        self.written.lines.push(Line {
-            name: start..middle,
-            value: middle..text.len(),
+    fn write(&mut self, name: &str, value: &[u8]) {
+        self.names |= bit(name);
+        let Written {
+            names,
+            values,
+            lines,
+        } = &mut *self.written;
+        let (name_at, value_at) = (names.len(), values.len());
+        names.push_str(name);
+        values.extend_from_slice(value);
+        lines.push(Line {
+            name: name_at..names.len(),
+            value: value_at..values.len(),
         });
     }
 
+    /// Whether there may be a line of this name.
+    fn may_have(&self, name: &str) -> bool {
+        self.names & bit(name) != 0
+    }
+
     fn remove_named(&mut self, name: &str) {
+        if !self.may_have(name) {
+            return;
+        }
         for (line, field) in self.came.iter().enumerate() {
             if field.name.eq_ignore_ascii_case(name) {
                 self.crossed[line / WORD] |= 1 << (line % WORD);
             }
         }
-        if !self.written.lines.is_empty() {
-            let Written { text, lines } = &mut *self.written;
-            lines.retain(|line| !text[line.name.clone()].eq_ignore_ascii_case(name.as_bytes()));
-        }
+        let Written { names, lines, .. } = &mut *self.written;
+        lines.retain(|line| !names[line.name.clone()].eq_ignore_ascii_case(name));
     }
+}
+
+/// Returns one of 64 bits for a name, the same in any case. Few of a header's names share one.
+fn bit(name: &str) -> u64 {
+    const CASE: u8 = b'a' ^ b'A';
+    let [first, .., last] = name.as_bytes() else {
+        return 1;
+    };
+    let sum = 5 * usize::from(first | CASE) + 11 * usize::from(last | CASE) + name.len();
+    1 << (sum % u64::BITS as usize)
 }
 
 impl MessageFields for Lines<'_, '_> {
@@ -126,16 +157,21 @@ impl MessageFields for Lines<'_, '_> {
                 each(field.name, field.value);
             }
         }
-        let Written { text, lines } = &*self.written;
+        let Written {
+            names,
+            values,
+            lines,
+        } = &*self.written;
         for line in lines {
-            // Names that the program or an operator wrote: text.
-            let name = str::from_utf8(&text[line.name.clone()]).unwrap_or_default();
-            each(name, &text[line.value.clone()]);
+            each(&names[line.name.clone()], &values[line.value.clone()]);
         }
     }
 
     fn for_each_line<'f>(&'f self, name: &HeaderName, mut each: impl FnMut(&'f [u8])) {
         let name = name.as_str();
+        if !self.may_have(name) {
+            return;
+        }
         self.for_each(|known, value| {
             if known.eq_ignore_ascii_case(name) {
                 each(value);
@@ -145,14 +181,14 @@ impl MessageFields for Lines<'_, '_> {
 
     fn set(&mut self, name: &'static str, value: HeaderValue) {
         self.remove_named(name);
-        self.write(name.as_bytes(), value.as_bytes());
+        self.write(name, value.as_bytes());
     }
 
     fn set_text(&mut self, name: &'static str, value: &[u8]) {
         self.remove_named(name);
         // A line's end in a value would be the next line's beginning.
         if value.iter().copied().all(is_text) {
-            self.write(name.as_bytes(), value);
+            self.write(name, value);
         }
     }
 
@@ -168,7 +204,9 @@ impl EditFields for Lines<'_, '_> {
     }
 
     fn add_line(&mut self, field: &FieldEdit) {
-        self.write(&field.written, field.value.as_bytes());
+        // As it was written in the configuration: text.
+        let name = str::from_utf8(&field.written).unwrap_or(field.name.as_str());
+        self.write(name, field.value.as_bytes());
     }
 }
 
