@@ -7,17 +7,22 @@ mod client;
 mod compare;
 mod counts;
 mod coverage;
+mod crowd;
 mod cut;
 mod exchange;
 mod generate;
+mod http2;
 mod message;
 mod paced;
+mod play;
 mod requests;
 mod smuggling;
 mod twins;
 mod upstream;
 
 use coverage::Coverage;
+use play::Clients;
+use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -26,6 +31,8 @@ use twins::{Settled, Twins};
 
 /// Number of exchanges that are generated. `CORSGATE_EXCHANGES` is another number.
 const EXCHANGES: usize = 30_000;
+/// Number of those whose clients speak HTTP/2.
+const HTTP2_EXCHANGES: usize = 1_000;
 /// Number of exchanges after which metrics and logs are compared.
 const BATCH: usize = 500;
 /// More make nothing faster.
@@ -47,42 +54,47 @@ struct Tally {
 fn both_lanes_carry_every_exchange_in_the_same_way() {
     let variable = |name: &str| std::env::var(name).ok()?.parse().ok();
     let count = variable("CORSGATE_EXCHANGES").unwrap_or(EXCHANGES);
-    let first = variable("CORSGATE_EXCHANGES_FROM").unwrap_or(0) / (2 * BATCH) * 2 * BATCH;
+    let first = variable("CORSGATE_EXCHANGES_FROM").unwrap_or(0);
+    let coverage = hold(first..first + count, THREADS, Clients::Http1);
+    if count >= EXCHANGES {
+        coverage.check();
+    }
+}
+
+#[test]
+fn both_lanes_carry_exchanges_of_http_2_in_the_same_way() {
+    hold(0..HTTP2_EXCHANGES, 2, Clients::Http2);
+}
+
+/// Holds the exchanges of these numbers; returns what they came to.
+fn hold(numbers: Range<usize>, threads: usize, clients: Clients) -> Coverage {
+    let first = numbers.start / (2 * BATCH) * 2 * BATCH;
     // Every other batch is for a configuration of the second kind.
     let next = [0, 1].map(|variant| AtomicUsize::new(first / BATCH + variant));
     let tally = Mutex::new(Tally::default());
     let started = Instant::now();
     thread::scope(|scope| {
-        for worker in 0..THREADS {
-            let (next, tally) = (&next, &tally);
+        for worker in 0..threads {
+            let (next, tally, end) = (&next, &tally, numbers.end);
             scope.spawn(move || {
                 let next = &next[worker % next.len()];
-                let mut twins = Twins::start(worker);
+                let mut twins = Twins::start(worker, clients);
                 loop {
                     let batch = next.fetch_add(2, Ordering::Relaxed) * BATCH;
                     let is_over = || tally.lock().expect("no panic").differences.len() >= THREADS;
-                    if batch >= first + count || is_over() {
+                    if batch >= end || is_over() {
                         return;
                     }
-                    let Settled {
-                        retried,
-                        differences,
-                        coverage,
-                    } = twins.run(batch..batch + BATCH);
-                    let mut tally = tally.lock().expect("no panic");
-                    tally.retried.extend(retried);
-                    tally.differences.extend(differences);
-                    tally.coverage.merge(coverage);
+                    let settled = twins.run(batch..batch + BATCH);
+                    tally.lock().expect("no panic").add(settled);
                 }
             });
         }
     });
     let tally = tally.into_inner().expect("no panic");
     let (found, noise) = (tally.differences.len(), tally.retried.len());
-    println!(
-        "{:?} for {count} exchanges; {noise} were held again",
-        started.elapsed()
-    );
+    let (count, elapsed) = (numbers.len(), started.elapsed());
+    println!("{elapsed:?} for {count} exchanges; {noise} were held again");
     let is_noisy = noise * 1000 > count * NOISE;
     let shown = if is_noisy && found == 0 { SHOWN } else { 0 };
     for text in tally.retried.iter().take(shown).chain(&tally.differences) {
@@ -93,7 +105,15 @@ fn both_lanes_carry_every_exchange_in_the_same_way() {
         !is_noisy,
         "{noise} of {count} exchanges differed once; some of them are printed above"
     );
-    if count >= EXCHANGES {
-        tally.coverage.check();
+    tally.coverage
+}
+
+// === impl Tally ===
+
+impl Tally {
+    fn add(&mut self, settled: Settled) {
+        self.retried.extend(settled.retried);
+        self.differences.extend(settled.differences);
+        self.coverage.merge(settled.coverage);
     }
 }

@@ -224,6 +224,26 @@ impl Request {
         self.fields.insert(at, line.to_owned());
     }
 
+    pub(super) fn method(&self) -> &'static str {
+        self.method
+    }
+
+    pub(super) fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The field lines.
+    pub(super) fn lines(&self) -> &[String] {
+        &self.fields
+    }
+
+    /// The value of the first line of that name.
+    pub(super) fn field(&self, name: &str) -> Option<&str> {
+        let lines = self.fields.iter().filter_map(|line| line.split_once(':'));
+        let mut lines = lines.filter(|(own, _)| own.eq_ignore_ascii_case(name));
+        lines.next().map(|(_, value)| value.trim())
+    }
+
     pub(super) fn is_head(&self) -> bool {
         self.method == "HEAD"
     }
