@@ -29,8 +29,11 @@ use std::thread;
 use std::time::Instant;
 use twins::{Settled, Twins};
 
-/// Number of exchanges that are generated. `CORSGATE_EXCHANGES` is another number.
-const EXCHANGES: usize = 30_000;
+/// Number of connections that are generated. They have twice as many requests, each with its response.
+/// `CORSGATE_EXCHANGES` is another number, and `CORSGATE_EXCHANGES_FROM` the first one.
+const EXCHANGES: usize = 20_000;
+/// Number of requests that they must have.
+const REQUESTS: usize = 35_000;
 /// Number of those whose clients speak HTTP/2.
 const HTTP2_EXCHANGES: usize = 1_000;
 /// Number of exchanges after which metrics and logs are compared.
@@ -58,6 +61,11 @@ fn both_lanes_carry_every_exchange_in_the_same_way() {
     let coverage = hold(first..first + count, THREADS, Clients::Http1);
     if count >= EXCHANGES {
         coverage.check();
+        assert!(
+            coverage.requests >= REQUESTS,
+            "{} requests",
+            coverage.requests
+        );
     }
 }
 
