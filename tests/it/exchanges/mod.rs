@@ -29,19 +29,20 @@ use std::thread;
 use std::time::Instant;
 use twins::{Settled, Twins};
 
-/// Number of connections that are generated. They have twice as many requests, each with its response.
-/// `CORSGATE_EXCHANGES` is another number, and `CORSGATE_EXCHANGES_FROM` the first one.
+/// Number of connections that are generated. They have nearly twice as many requests, each with its response.
+/// `CORSGATE_EXCHANGES` is another number, `CORSGATE_EXCHANGES_FROM` the first one, and `CORSGATE_EXCHANGE` the
+/// one that is to be held alone.
 const EXCHANGES: usize = 20_000;
 /// Number of requests that they must have.
 const REQUESTS: usize = 35_000;
-/// Number of those whose clients speak HTTP/2.
+/// Number of connections of HTTP/2 beside them; `CORSGATE_HTTP2_EXCHANGES` is another number.
 const HTTP2_EXCHANGES: usize = 1_000;
 /// Number of exchanges after which metrics and logs are compared.
 const BATCH: usize = 500;
 /// More make nothing faster.
 const THREADS: usize = 6;
 /// Maximum share of exchanges, of a thousand, that may need another run because of noise.
-const NOISE: usize = 5;
+const NOISE: usize = 2;
 
 /// Number of those that are printed if there are too many.
 const SHOWN: usize = 20;
@@ -55,7 +56,9 @@ struct Tally {
 
 #[test]
 fn both_lanes_carry_every_exchange_in_the_same_way() {
-    let variable = |name: &str| std::env::var(name).ok()?.parse().ok();
+    if let Some(number) = variable("CORSGATE_EXCHANGE") {
+        return hold_alone(number, Clients::Http1);
+    }
     let count = variable("CORSGATE_EXCHANGES").unwrap_or(EXCHANGES);
     let first = variable("CORSGATE_EXCHANGES_FROM").unwrap_or(0);
     let coverage = hold(first..first + count, THREADS, Clients::Http1);
@@ -71,7 +74,24 @@ fn both_lanes_carry_every_exchange_in_the_same_way() {
 
 #[test]
 fn both_lanes_carry_exchanges_of_http_2_in_the_same_way() {
-    hold(0..HTTP2_EXCHANGES, 2, Clients::Http2);
+    if let Some(number) = variable("CORSGATE_EXCHANGE") {
+        return hold_alone(number, Clients::Http2);
+    }
+    let count = variable("CORSGATE_HTTP2_EXCHANGES").unwrap_or(HTTP2_EXCHANGES);
+    hold(0..count, 2, Clients::Http2);
+}
+
+fn variable(name: &str) -> Option<usize> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+fn hold_alone(number: usize, clients: Clients) {
+    println!("{}", clients.play(number));
+    let mut twins = Twins::start(number / BATCH, clients);
+    let settled = twins.run(number..number + 1);
+    let found = settled.retried.iter().chain(&settled.differences);
+    let found: Vec<&str> = found.map(String::as_str).collect();
+    assert!(found.is_empty(), "{}", found.concat());
 }
 
 /// Holds the exchanges of these numbers; returns what they came to.
@@ -108,7 +128,10 @@ fn hold(numbers: Range<usize>, threads: usize, clients: Clients) -> Coverage {
     for text in tally.retried.iter().take(shown).chain(&tally.differences) {
         println!("{text}");
     }
-    assert_eq!(found, 0, "so many exchanges differ; they are printed above");
+    assert_eq!(
+        found, 0,
+        "so many exchanges differ; they are printed above, and CORSGATE_EXCHANGE holds one alone"
+    );
     assert!(
         !is_noisy,
         "{noise} of {count} exchanges differed once; some of them are printed above"

@@ -50,7 +50,7 @@ const FIELDS: &str = "Accept: */*¦User-Agent: Mozilla/5.0 (X11; Linux)¦Cookie:
     Access-Control-Request-Method: PUT¦Access-Control-Request-Headers: x-a¦\
     Access-Control-Allow-Origin: *¦Sec-Fetch-Mode: cors¦X-Empty:¦X-Empty:   ¦X-Space:  a  ¦\
     X-Tab:\ta\t¦X-Inner: a \t  b¦X-Obs: \u{e9}\u{ff}¦x-oDD-cAsE: 1¦X-A: 1|x-a: 2|X-A: 3¦X_Under: 1¦\
-    !#$%&'*+-.^_`|~: odd¦X-Long: {long}¦Expect: 200-ok¦Expect:¦Upgrade: h2c|Connection: Upgrade¦\
+    !#$%&'*+-.^_`~: odd¦X-Long: {long}¦Expect: 200-ok¦Expect:¦Upgrade: h2c|Connection: Upgrade¦\
     Upgrade: h2c|Connection: Upgrade, HTTP2-Settings|HTTP2-Settings: AAMAAABk¦Upgrade: websocket¦\
     Upgrade: TLS/1.0|Connection: upgrade¦Date: Sun, 06 Nov 1994 08:49:37 GMT¦Early-Data: 1¦\
     Cache-Control: no-cache|Pragma: no-cache¦Origin: https://app.example.com¦X-Debug: 1|x-remove: 2¦\

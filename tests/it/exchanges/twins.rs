@@ -78,7 +78,7 @@ const RETRIES: usize = 2;
 /// Number of differences after which no more are looked for.
 const ENOUGH: usize = 3;
 /// Maximum time until the counts and the logs of two gateways are the same.
-const SOON: Duration = Duration::from_secs(3);
+const SOON: Duration = Duration::from_secs(10);
 
 pub(super) struct Twins {
     with: Half,
