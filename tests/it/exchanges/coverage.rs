@@ -14,8 +14,10 @@ pub(super) struct Coverage {
     pub(super) requests: usize,
 }
 
-/// Everything that must have been seen, and in how many exchanges at least.
-const WANTED: &[(&str, usize)] = &[
+/// The things that must have been seen, and in how many exchanges at least.
+type Wanted = &'static [(&'static str, usize)];
+
+pub(super) const HTTP1: Wanted = &[
     ("a request that reached the upstream", 10_000),
     ("an upstream's connection that was used again", 3_000),
     ("an upstream's connection that was not", 1_200),
@@ -46,6 +48,19 @@ const WANTED: &[(&str, usize)] = &[
         "a connection that was closed before its last request",
         4_000,
     ),
+];
+
+pub(super) const HTTP2: Wanted = &[
+    ("a request that reached the upstream", 700),
+    ("an upstream's connection that was used again", 200),
+    ("a second try", 10),
+    ("a third try", 10),
+    ("a body in chunks for the upstream", 150),
+    ("content that is cut off", 10),
+    ("a response of the gateway's own", 150),
+    ("502", 100),
+    ("204", 10),
+    ("304", 10),
 ];
 
 // === impl Coverage ===
@@ -137,8 +152,8 @@ impl Coverage {
         }
     }
 
-    pub(super) fn check(&self) {
-        for (name, least) in WANTED {
+    pub(super) fn check(&self, wanted: Wanted) {
+        for (name, least) in wanted {
             let count = self.seen.get(name).copied().unwrap_or_default();
             assert!(count >= *least, "{name}: in {count} exchanges; {self:#?}");
         }

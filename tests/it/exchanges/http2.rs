@@ -190,7 +190,7 @@ async fn try_to_ask(
     }
     let (parts, mut content) = response.await?.into_parts();
     let mut message = Message {
-        start: parts.status.as_str().as_bytes().to_vec(),
+        start: format!("HTTP/2 {}", parts.status.as_str()).into_bytes(),
         fields: lines(&parts.headers),
         framing: Framing::Open,
         body: Vec::new(),

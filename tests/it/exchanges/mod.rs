@@ -63,7 +63,7 @@ fn both_lanes_carry_every_exchange_in_the_same_way() {
     let first = variable("CORSGATE_EXCHANGES_FROM").unwrap_or(0);
     let coverage = hold(first..first + count, THREADS, Clients::Http1);
     if count >= EXCHANGES {
-        coverage.check();
+        coverage.check(coverage::HTTP1);
         assert!(
             coverage.requests >= REQUESTS,
             "{} requests",
@@ -78,7 +78,10 @@ fn both_lanes_carry_exchanges_of_http_2_in_the_same_way() {
         return hold_alone(number, Clients::Http2);
     }
     let count = variable("CORSGATE_HTTP2_EXCHANGES").unwrap_or(HTTP2_EXCHANGES);
-    hold(0..count, 2, Clients::Http2);
+    let coverage = hold(0..count, 2, Clients::Http2);
+    if count >= HTTP2_EXCHANGES {
+        coverage.check(coverage::HTTP2);
+    }
 }
 
 fn variable(name: &str) -> Option<usize> {
