@@ -39,6 +39,16 @@ impl Outcome {
         }
     }
 
+    /// Takes out the case of the names in requests to the upstream, where the client speaks HTTP/2. There all names are in
+    /// lower case, and so pingora writes those that it does not know as well. The lane writes the gateway's own as on
+    /// HTTP/1.1, and an operator's as they are configured. To the upstream they are the same: RFC 9110 §5.1.
+    pub(super) fn forget_how_names_are_written(&mut self) {
+        for messages in &mut self.seen.connections {
+            let lines = messages.messages.iter_mut().flat_map(|m| &mut m.fields);
+            lines.for_each(|line| line.name.make_ascii_lowercase());
+        }
+    }
+
     /// Whether the other one may come of the same exchange. A message that is cut off may be cut off earlier: that
     /// depends on how the kernel cuts what is sent.
     pub(super) fn agrees_with(&self, other: &Self) -> bool {

@@ -8,46 +8,66 @@ use std::collections::BTreeMap;
 
 /// The number of exchanges in which each thing was seen, by its name.
 #[derive(Debug, Default)]
-pub(super) struct Coverage(BTreeMap<&'static str, usize>);
+pub(super) struct Coverage {
+    seen: BTreeMap<&'static str, usize>,
+    /// Number of requests, each with a response of its own.
+    pub(super) requests: usize,
+}
 
-/// Everything that must have been seen, and in how many exchanges at least.
-const WANTED: &[(&str, usize)] = &[
-    ("a request that reached the upstream", 15_000),
-    ("an upstream's connection that was used again", 5_000),
-    ("an upstream's connection that was not", 2_000),
-    ("a second try", 150),
-    ("a third try", 150),
-    ("a body in chunks for the upstream", 3_000),
-    ("a body of known length for the upstream", 2_500),
-    ("a request that the upstream got in part", 1_000),
-    ("content of known length", 8_000),
-    ("content in chunks", 1_200),
-    ("content up to the connection's end", 120),
-    ("content that is cut off", 500),
-    ("an interim response", 1_000),
-    ("a tunnel", 90),
-    ("a response of the gateway's own", 5_000),
-    ("502", 3_000),
-    ("504", 200),
-    ("400", 2_000),
-    ("413", 400),
-    ("431", 400),
-    ("204", 400),
-    ("205", 250),
-    ("304", 500),
-    ("599", 250),
-    ("a client that left", 700),
-    ("a kept connection", 6_000),
+/// The things that must have been seen, and in how many exchanges at least.
+type Wanted = &'static [(&'static str, usize)];
+
+pub(super) const HTTP1: Wanted = &[
+    ("a request that reached the upstream", 10_000),
+    ("an upstream's connection that was used again", 3_000),
+    ("an upstream's connection that was not", 1_200),
+    ("a second try", 100),
+    ("a third try", 100),
+    ("a body in chunks for the upstream", 2_000),
+    ("a body of known length for the upstream", 1_600),
+    ("a request that the upstream got in part", 600),
+    ("content of known length", 5_000),
+    ("content in chunks", 800),
+    ("content up to the connection's end", 80),
+    ("content that is cut off", 300),
+    ("an interim response", 600),
+    ("a tunnel", 60),
+    ("a response of the gateway's own", 3_000),
+    ("502", 2_000),
+    ("504", 120),
+    ("400", 1_200),
+    ("413", 250),
+    ("431", 250),
+    ("204", 250),
+    ("205", 150),
+    ("304", 300),
+    ("599", 150),
+    ("a client that left", 450),
+    ("a kept connection", 4_000),
     (
         "a connection that was closed before its last request",
-        7_000,
+        4_000,
     ),
+];
+
+pub(super) const HTTP2: Wanted = &[
+    ("a request that reached the upstream", 700),
+    ("an upstream's connection that was used again", 200),
+    ("a second try", 10),
+    ("a third try", 10),
+    ("a body in chunks for the upstream", 150),
+    ("content that is cut off", 10),
+    ("a response of the gateway's own", 150),
+    ("502", 100),
+    ("204", 10),
+    ("304", 10),
 ];
 
 // === impl Coverage ===
 
 impl Coverage {
     pub(super) fn add(&mut self, exchange: &Exchange, outcome: &Outcome) {
+        self.requests += exchange.scripts.len();
         let seen = &outcome.seen.connections;
         let (heard, end) = (&outcome.heard.messages.messages, outcome.heard.end);
         let requests: Vec<&Message> = seen.iter().flat_map(|c| &c.messages).collect();
@@ -115,25 +135,26 @@ impl Coverage {
                 !has_last && end == End::Closed,
             ),
         ] {
-            *self.0.entry(name).or_default() += usize::from(is_seen);
+            *self.seen.entry(name).or_default() += usize::from(is_seen);
         }
         for name in [
             "502", "504", "400", "413", "431", "204", "205", "304", "599",
         ] {
             let status = name.parse().expect("a number");
-            *self.0.entry(name).or_default() += usize::from(has_status(status));
+            *self.seen.entry(name).or_default() += usize::from(has_status(status));
         }
     }
 
     pub(super) fn merge(&mut self, other: Self) {
-        for (name, count) in other.0 {
-            *self.0.entry(name).or_default() += count;
+        self.requests += other.requests;
+        for (name, count) in other.seen {
+            *self.seen.entry(name).or_default() += count;
         }
     }
 
-    pub(super) fn check(&self) {
-        for (name, least) in WANTED {
-            let count = self.0.get(name).copied().unwrap_or_default();
+    pub(super) fn check(&self, wanted: Wanted) {
+        for (name, least) in wanted {
+            let count = self.seen.get(name).copied().unwrap_or_default();
             assert!(count >= *least, "{name}: in {count} exchanges; {self:#?}");
         }
     }

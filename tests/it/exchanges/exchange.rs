@@ -108,9 +108,7 @@ impl Exchange {
             "\r\nproxy-",
             "\r\nhttp2-settings:",
         ];
-        let is_tried_again = self.scripts.iter().any(|script| script.replies.len() > 1);
-        is_tried_again
-            && self.scripts.len() > 2
+        self.is_tried_again()
             && self.steps.iter().any(|step| match step {
                 Step::Send(bytes) | Step::SendInPieces(bytes, _) => {
                     let text = String::from_utf8_lossy(bytes).to_ascii_lowercase();
@@ -118,6 +116,19 @@ impl Exchange {
                 }
                 _ => false,
             })
+    }
+
+    /// Whether a request is tried again that may take a connection of the one before.
+    pub(super) fn is_tried_again(&self) -> bool {
+        self.scripts.len() > 2 && self.scripts.iter().any(|script| script.replies.len() > 1)
+    }
+
+    /// Has each request be answered at its first try.
+    pub(super) fn forget_first_tries(&mut self) {
+        for script in &mut self.scripts {
+            let tries = script.replies.len();
+            script.replies.drain(..tries.saturating_sub(1));
+        }
     }
 
     /// The path of a request, by which the upstream finds its script.

@@ -10,19 +10,21 @@ const SEED: u64 = 0x4558_4348;
 
 /// The exchange of that number. Of each twelve, one has a response that is cut, and two have a pace.
 pub(super) fn exchange(number: usize) -> Exchange {
-    let mut rng = Rng::new(SEED ^ (number as u64) << 24);
+    let mut rng = Rng::new(seed(number));
     let mut exchange = match number % 12 {
         0 => cut::exchange(number, number / 12),
         1 | 2 => paced::exchange(number, &mut rng),
         _ => mixed(number, &mut rng),
     };
     if exchange.may_use_two_pools() {
-        for script in &mut exchange.scripts {
-            let tries = script.replies.len();
-            script.replies.drain(..tries.saturating_sub(1));
-        }
+        exchange.forget_first_tries();
     }
     exchange
+}
+
+/// The seed of the exchange of that number.
+pub(super) fn seed(number: usize) -> u64 {
+    SEED ^ (number as u64) << 24
 }
 
 /// One request or several, of all kinds, and responses of all kinds.

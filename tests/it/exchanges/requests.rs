@@ -50,7 +50,7 @@ const FIELDS: &str = "Accept: */*¦User-Agent: Mozilla/5.0 (X11; Linux)¦Cookie:
     Access-Control-Request-Method: PUT¦Access-Control-Request-Headers: x-a¦\
     Access-Control-Allow-Origin: *¦Sec-Fetch-Mode: cors¦X-Empty:¦X-Empty:   ¦X-Space:  a  ¦\
     X-Tab:\ta\t¦X-Inner: a \t  b¦X-Obs: \u{e9}\u{ff}¦x-oDD-cAsE: 1¦X-A: 1|x-a: 2|X-A: 3¦X_Under: 1¦\
-    !#$%&'*+-.^_`|~: odd¦X-Long: {long}¦Expect: 200-ok¦Expect:¦Upgrade: h2c|Connection: Upgrade¦\
+    !#$%&'*+-.^_`~: odd¦X-Long: {long}¦Expect: 200-ok¦Expect:¦Upgrade: h2c|Connection: Upgrade¦\
     Upgrade: h2c|Connection: Upgrade, HTTP2-Settings|HTTP2-Settings: AAMAAABk¦Upgrade: websocket¦\
     Upgrade: TLS/1.0|Connection: upgrade¦Date: Sun, 06 Nov 1994 08:49:37 GMT¦Early-Data: 1¦\
     Cache-Control: no-cache|Pragma: no-cache¦Origin: https://app.example.com¦X-Debug: 1|x-remove: 2¦\
@@ -222,6 +222,26 @@ impl Request {
     pub(super) fn insert(&mut self, rng: &mut Rng, line: &str) {
         let at = rng.below(self.fields.len() + 1);
         self.fields.insert(at, line.to_owned());
+    }
+
+    pub(super) fn method(&self) -> &'static str {
+        self.method
+    }
+
+    pub(super) fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The field lines.
+    pub(super) fn lines(&self) -> &[String] {
+        &self.fields
+    }
+
+    /// The value of the first line of that name.
+    pub(super) fn field(&self, name: &str) -> Option<&str> {
+        let lines = self.fields.iter().filter_map(|line| line.split_once(':'));
+        let mut lines = lines.filter(|(own, _)| own.eq_ignore_ascii_case(name));
+        lines.next().map(|(_, value)| value.trim())
     }
 
     pub(super) fn is_head(&self) -> bool {

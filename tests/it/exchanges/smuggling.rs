@@ -11,6 +11,7 @@ use super::answers::{Asked, EVIL, good, latin1};
 use super::client::{End, Heard};
 use super::exchange::{Afterwards, Allowed, Exchange, Reply, Script, Step, Then, When};
 use super::message::Message;
+use super::play::Clients;
 use super::twins::Twins;
 use super::upstream::Seen;
 use std::sync::Arc;
@@ -42,7 +43,7 @@ enum Says {
 
 #[test]
 fn no_request_is_smuggled_and_no_client_gets_the_response_to_another() {
-    let twins = Twins::start(0);
+    let twins = Twins::start(0, Clients::Http1);
     let mut wrong = Vec::new();
     for (number, case) in cases::CASES.iter().enumerate() {
         let exchange = case.exchange(number);

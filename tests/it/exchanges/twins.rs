@@ -5,10 +5,11 @@ use super::compare::Outcome;
 use super::counts::{AccessLog, Counts, counts, difference};
 use super::coverage::Coverage;
 use super::exchange::{Exchange, Step};
-use super::generate;
+use super::play::{Clients, Play};
 use super::upstream::{Seen, Upstream};
 use crate::support::{Folder, Gateway, Refusing, WITH_LANE, WITHOUT_LANE};
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::thread;
@@ -77,7 +78,7 @@ const RETRIES: usize = 2;
 /// Number of differences after which no more are looked for.
 const ENOUGH: usize = 3;
 /// Maximum time until the counts and the logs of two gateways are the same.
-const SOON: Duration = Duration::from_secs(3);
+const SOON: Duration = Duration::from_secs(10);
 
 pub(super) struct Twins {
     with: Half,
@@ -88,6 +89,7 @@ pub(super) struct Twins {
     inexact: BTreeSet<usize>,
     /// The kind of the configuration.
     variant: usize,
+    clients: Clients,
     _gone: Refusing,
 }
 
@@ -112,7 +114,7 @@ pub(super) struct Settled {
 
 impl Twins {
     /// Starts the twins of that number; there are two kinds.
-    pub(super) fn start(number: usize) -> Self {
+    pub(super) fn start(number: usize, clients: Clients) -> Self {
         let gone = Refusing::new();
         let more = [TRUSTING, ""][usize::from(number.is_multiple_of(2))];
         let config = (CONFIG.to_owned() + more).replace("GONE", &gone.address.to_string());
@@ -122,6 +124,7 @@ impl Twins {
             noise: Counts::new(),
             inexact: BTreeSet::new(),
             variant: number % 2,
+            clients,
             _gone: gone,
         }
     }
@@ -153,20 +156,21 @@ impl Twins {
             let mut settled = Settled::default();
             self.run_one(number, &mut settled);
             if let Err(again) = self.compare_counts(!settled.retried.is_empty()) {
-                return Some(format!("{}{again}", generate::exchange(number)));
+                return Some(format!("{}{again}", self.clients.play(number)));
             }
         }
         None
     }
 
     fn run_one(&mut self, number: usize, settled: &mut Settled) {
-        let exchange = Arc::new(generate::exchange(number));
+        let play = self.clients.play(number);
+        let exchange = &play.exchange;
         if exchange.allowed.shorter_fragments {
             self.inexact.insert(number);
         }
         for retry in 0..=RETRIES {
-            let mut with = self.with.hold(&exchange);
-            let mut without = self.without.hold(&exchange);
+            let mut with = self.with.hold(&play);
+            let mut without = self.without.hold(&play);
             if exchange
                 .steps
                 .iter()
@@ -175,20 +179,24 @@ impl Twins {
                 with.forget_who_ends();
                 without.forget_who_ends();
             }
+            if play.is_http2() {
+                with.forget_how_names_are_written();
+                without.forget_how_names_are_written();
+            }
             let problems: Vec<String> = [("with", &with), ("without", &without)]
                 .into_iter()
                 .flat_map(|(name, outcome)| {
-                    let found = outcome.violations(&exchange).into_iter();
+                    let found = outcome.violations(exchange).into_iter();
                     found.map(move |found| format!("{found} ({name} the lane)\n"))
                 })
                 .collect();
             if problems.is_empty() && with.agrees_with(&without) {
-                settled.coverage.add(&exchange, &without);
+                settled.coverage.add(exchange, &without);
                 return;
             }
             let (variant, problems) = (self.variant, problems.concat());
             let text = format!(
-                "{exchange}{problems}=== with the lane, variant {variant} ===\n{with}\
+                "{play}{problems}=== with the lane, variant {variant} ===\n{with}\
                  === without ===\n{without}"
             );
             match retry < RETRIES {
@@ -272,17 +280,30 @@ impl Half {
         }
     }
 
+    pub(super) fn address(&self) -> SocketAddr {
+        self.gateway.address
+    }
+
+    pub(super) fn upstream(&self) -> &Upstream {
+        &self.upstream
+    }
+
+    /// Does what a client does in an exchange that the upstream has begun.
+    pub(super) fn visit(&self, visit: &Exchange) -> Heard {
+        client::hold(visit, self.gateway.address, &self.upstream)
+    }
+
     /// Holds exchanges that have one upstream's part in common, one after the other.
     pub(super) fn hold_each(&self, exchanges: &[Arc<Exchange>]) -> (Vec<Heard>, Seen) {
         self.upstream.begin(&exchanges[0]);
         let heard = exchanges.iter();
-        let heard = heard.map(|each| client::hold(each, self.gateway.address, &self.upstream));
+        let heard = heard.map(|each| self.visit(each));
         (heard.collect(), self.upstream.end())
     }
 
-    fn hold(&self, exchange: &Arc<Exchange>) -> Outcome {
-        self.upstream.begin(exchange);
-        let heard = client::hold(exchange, self.gateway.address, &self.upstream);
+    fn hold(&self, play: &Play) -> Outcome {
+        self.upstream.begin(&play.exchange);
+        let heard = play.visit(self);
         let seen = self.upstream.end();
         let own = self
             .own

@@ -21,7 +21,7 @@ use crate::proxy::upstream::Body;
 use crate::proxy::upstream::exchange::Piece;
 use crate::routing::authority;
 use bytes::Bytes;
-use http::header::{EXPECT, HOST, ORIGIN};
+use http::header::{EXPECT, HOST, ORIGIN, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION};
 use http::{HeaderName, Method, StatusCode, Version};
 use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::v2::server::HttpSession;
@@ -35,6 +35,15 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead as _, AsyncWriteExt as _, ReadBuf};
 use tokio::time::timeout;
 use tracing::debug;
+
+/// The fields that ask for more than a response, or are about the connection, of those that h2 lets by: a request
+/// with one of them is pingora's, as on HTTP/1.1.
+static PINGORAS: [HeaderName; 4] = [
+    EXPECT,
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    HeaderName::from_static("http2-settings"),
+];
 
 /// A plain request of HTTP/2 that was taken on.
 pub(in crate::proxy::edge) struct Streamed {
@@ -96,11 +105,15 @@ impl Streamed {
         requests: &Room,
         session: Box<HttpSession>,
     ) -> std::result::Result<Box<Self>, Box<HttpSession>> {
-        if !session.is_body_empty() || session.req_header().headers.contains_key(EXPECT) {
+        let request = session.req_header();
+        if !session.is_body_empty()
+            || PINGORAS
+                .iter()
+                .any(|name| request.headers.contains_key(name))
+        {
             return Err(session);
         }
         let client = Client::current();
-        let request = session.req_header();
         let cors = cors_request(request);
         let target = str::from_utf8(request.raw_path()).ok();
         if target.and_then(plain_target).is_none() || !is_plain_host(cors.authority) {

@@ -33,7 +33,7 @@ pub(super) const FIELDS: &str = "Content-Type: text/plain¦content-type: text/ht
     Strict-Transport-Security: max-age=1¦Traceparent: 00-1-2-3¦X-Forwarded-For: 192.0.2.1¦\
     Sec-WebSocket-Accept: x¦Content-Range: bytes 0-1/2¦Accept-Ranges: bytes¦Link: </a>; rel=x¦\
     Retry-After: 1¦TE: trailers¦Expect: 100-continue¦Host: a.test¦Content-Location: /x¦_: 1¦\
-    !#$%&'*+-.^_`|~: odd¦X-Long: {long}¦P3P: x¦Trailer:|X-Sum: 1¦HTTP2-Settings: AAMAAABk";
+    !#$%&'*+-.^_`~: odd¦X-Long: {long}¦P3P: x¦Trailer:|X-Sum: 1¦HTTP2-Settings: AAMAAABk";
 
 /// Ways to tell the end of the content: lines, and what is sent. `{L}` is the length, `{B}` the body; `{C}`
 /// is the body in chunks, `{X}` with extensions, `{T}` with trailers, `{P}` all chunks but the last.

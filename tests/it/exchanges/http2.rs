@@ -1,0 +1,246 @@
+//! The same with clients that speak HTTP/2: the requests are those of the other clients as far as HTTP/2 has
+//! their fields, and the upstream replies in all the ways that it has for those.
+
+use super::answers::{Asked, good, replies};
+use super::client::{End, Heard};
+use super::exchange::{Allowed, Exchange, Script};
+use super::generate::seed;
+use super::message::{Framing, Line, Message, Messages};
+use super::requests::Request;
+use super::upstream::PATIENCE;
+use crate::lanes::draft::Rng;
+use crate::support::run;
+use bytes::Bytes;
+use h2::client::SendRequest;
+use http::HeaderMap;
+use std::net::SocketAddr;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// A client's side of an exchange: one request after the other on one connection, each with pieces of a body.
+pub(super) struct Streams {
+    pub(super) exchange: Exchange,
+    requests: Vec<(http::Request<()>, Vec<Bytes>)>,
+}
+
+// === impl Streams ===
+
+impl Streams {
+    /// The exchange of that number.
+    pub(super) fn of(number: usize) -> Self {
+        let mut rng = Rng::new(seed(number) ^ 2);
+        let mut streams = Self {
+            exchange: Exchange {
+                number,
+                steps: Vec::new(),
+                scripts: Vec::new(),
+                greeting: Vec::new(),
+                allowed: Allowed::default(),
+            },
+            requests: Vec::new(),
+        };
+        for _ in 0..1 + rng.below(10) / 7 {
+            let index = streams.exchange.scripts.len();
+            let mut request = Request::new(number, index, &mut rng);
+            for _ in 0..rng.below(3) {
+                request.change(number, index, &mut rng);
+            }
+            let mark = Exchange::mark(number, index);
+            let asked = Asked {
+                is_head: request.is_head(),
+                ..Asked::plainly(&mark)
+            };
+            let Some(fields) = to_http2(&request) else {
+                continue;
+            };
+            let replies = replies(asked, &mut rng);
+            streams.push(asked.is_head, replies, fields, body(&mut rng));
+        }
+        let index = streams.exchange.scripts.len();
+        let mark = Exchange::mark(number, index);
+        let uri = format!("http://pass.test{}", Exchange::path(number, index));
+        let last = http::Request::get(uri).body(()).expect("a request");
+        streams.push(false, vec![good(Asked::plainly(&mark))], last, Vec::new());
+        if streams.may_use_two_pools() {
+            streams.exchange.forget_first_tries();
+        }
+        streams
+    }
+
+    /// Whether the number of tries may depend on whose connection a request takes, as on HTTP/1.1.
+    fn may_use_two_pools(&self) -> bool {
+        const PINGORAS: [&str; 3] = ["expect", "proxy-authorization", "http2-settings"];
+        let mut requests = self.requests.iter();
+        self.exchange.is_tried_again()
+            && requests.any(|(request, body)| {
+                let has = |name| request.headers().contains_key(name);
+                !body.is_empty() || PINGORAS.into_iter().any(has)
+            })
+    }
+
+    fn push(
+        &mut self,
+        is_head: bool,
+        replies: Vec<super::exchange::Reply>,
+        request: http::Request<()>,
+        body: Vec<Bytes>,
+    ) {
+        // How much has come before a stream is reset, or is too much, depends on how it was cut on its way.
+        let is_bounded = request.uri().host() == Some("small.test");
+        let is_inexact = is_bounded || replies.iter().any(|reply| reply.is_inexact);
+        self.exchange.allowed.shorter_fragments |= is_inexact;
+        self.exchange.scripts.push(Script {
+            is_head,
+            replies,
+            afterwards: None,
+        });
+        self.requests.push((request, body));
+    }
+
+    /// Holds the exchange with a gateway.
+    pub(super) fn hold(&self, gateway: SocketAddr) -> Heard {
+        let mut messages = Messages::default();
+        let mut end = End::Closed;
+        // Its runtime ends with it, and so does the connection.
+        run(async {
+            let mut sender = connect(gateway).await;
+            for (request, body) in &self.requests {
+                match timeout(PATIENCE, ask(&mut sender, request, body)).await {
+                    Ok(message) => messages.messages.push(message),
+                    Err(_) => end = End::TimedOut,
+                }
+            }
+        });
+        Heard {
+            messages,
+            end,
+            in_vain: Vec::new(),
+        }
+    }
+}
+
+/// Connects without delays: half of the time would be waits of 40 ms for an acknowledgement.
+async fn connect(gateway: SocketAddr) -> SendRequest<Bytes> {
+    let stream = TcpStream::connect(gateway).await.expect("it listens");
+    stream.set_nodelay(true).expect("an option");
+    let (sender, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
+    tokio::spawn(connection);
+    sender
+}
+
+/// Makes a request of HTTP/2; `None` where it has no such request.
+fn to_http2(request: &Request) -> Option<http::Request<()>> {
+    const NEVER: &str =
+        "connection keep-alive proxy-connection transfer-encoding upgrade host content-length";
+    let target = request.target();
+    if !target.starts_with('/') {
+        return None;
+    }
+    let authority = request.field("host").unwrap_or("pass.test");
+    let uri = format!("http://{authority}{target}");
+    let mut made = http::Request::builder().method(request.method()).uri(uri);
+    for line in request.lines() {
+        let (name, value) = line.split_once(':')?;
+        let name = name.to_ascii_lowercase();
+        let value = value.trim();
+        let is_other_te = name == "te" && value != "trailers";
+        if is_other_te || NEVER.split(' ').any(|never| never == name) {
+            continue;
+        }
+        made = made.header(name, super::answers::latin1(value));
+    }
+    made.body(()).ok()
+}
+
+/// The pieces of a body; none in most requests.
+fn body(rng: &mut Rng) -> Vec<Bytes> {
+    let count = rng.below(10).saturating_sub(6);
+    let pieces = (0..count).map(|_| Bytes::from(vec![b'b'; rng.below(2000)]));
+    pieces.collect()
+}
+
+async fn ask(
+    sender: &mut SendRequest<Bytes>,
+    request: &http::Request<()>,
+    body: &[Bytes],
+) -> Message {
+    match try_to_ask(sender, request, body).await {
+        Ok(message) => message,
+        Err(error) => Message {
+            start: format!("{:?}", error.reason()).into_bytes(),
+            fields: Vec::new(),
+            framing: Framing::None,
+            body: Vec::new(),
+            extras: Vec::new(),
+            is_whole: true,
+        },
+    }
+}
+
+async fn try_to_ask(
+    sender: &mut SendRequest<Bytes>,
+    request: &http::Request<()>,
+    body: &[Bytes],
+) -> Result<Message, h2::Error> {
+    std::future::poll_fn(|cx| sender.poll_ready(cx)).await?;
+    let (response, mut stream) = sender.send_request(request.clone(), body.is_empty())?;
+    for (at, piece) in body.iter().enumerate() {
+        // The gateway may have had enough of it, which the response says.
+        let _ = stream.send_data(piece.clone(), at + 1 == body.len());
+    }
+    let (parts, mut content) = response.await?.into_parts();
+    let mut message = Message {
+        start: format!("HTTP/2 {}", parts.status.as_str()).into_bytes(),
+        fields: lines(&parts.headers),
+        framing: Framing::Open,
+        body: Vec::new(),
+        extras: Vec::new(),
+        is_whole: true,
+    };
+    while let Some(piece) = content.data().await {
+        match piece {
+            Ok(piece) => {
+                content.flow_control().release_capacity(piece.len())?;
+                message.body.extend_from_slice(&piece);
+            }
+            Err(error) => {
+                message.is_whole = false;
+                message
+                    .extras
+                    .push(format!("{:?}", error.reason()).into_bytes());
+                return Ok(message);
+            }
+        }
+    }
+    match content.trailers().await {
+        Ok(None) => {}
+        Ok(Some(trailers)) => {
+            let trailers = lines(&trailers).into_iter();
+            let trailers = trailers.map(|line| [line.name, line.value].join(&b':'));
+            message.extras.extend(trailers);
+        }
+        Err(error) => message
+            .extras
+            .push(format!("{:?}", error.reason()).into_bytes()),
+    }
+    Ok(message)
+}
+
+fn lines(fields: &HeaderMap) -> Vec<Line> {
+    let lines = fields.iter().map(|(name, value)| Line {
+        name: name.as_str().as_bytes().to_vec(),
+        value: value.as_bytes().to_vec(),
+    });
+    lines.collect()
+}
+
+impl std::fmt::Display for Streams {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (request, body) in &self.requests {
+            writeln!(f, "--- the client asks by HTTP/2: {request:?}")?;
+            let lengths: Vec<usize> = body.iter().map(Bytes::len).collect();
+            writeln!(f, "(a body in pieces of these lengths: {lengths:?})")?;
+        }
+        write!(f, "{}", self.exchange)
+    }
+}
