@@ -143,6 +143,7 @@ impl ClientStream {
         self.held = held;
         *self.allowance.get_mut() = ReadAllowance::Everything;
         self.frames = Some(FrameBounds::new(timeout, excess));
+        self.stream.tcp_mut().collect_frames();
     }
 
     /// Returns whether the client has sent a malformed chunk, of which pingora knows only that it can't

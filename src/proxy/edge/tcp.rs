@@ -5,8 +5,8 @@
 //! watched by it from the first time that there is something to wait for: a connection that is answered at
 //! once costs the runtime nothing.
 //!
-//! Small writes are collected until they are flushed, because pingora writes header and content apart. The
-//! room for them is taken when there are any: idle connections have none.
+//! Small writes are collected until they are flushed, because pingora writes header and content apart, and HTTP/2 is
+//! written frame by frame. The room for them is taken when there are any: idle connections have none.
 
 use std::io::{self, Read as _, Write as _};
 use std::mem::{replace, take};
@@ -17,9 +17,12 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// Number of bytes that are collected before they are sent: a packet's worth. A longer write is not
+/// Maximum number of bytes that are collected before they are sent: a packet's worth. A longer write is not
 /// copied.
 const COLLECTED: usize = 1460;
+
+/// The same where all that is written is flushed soon, as HTTP/2's frames are.
+const COLLECTED_FRAMES: usize = 16 << 10;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -27,6 +30,8 @@ pub(in crate::proxy) struct Tcp {
     state: State,
     /// The address at the other end; `None` if the connection is not one of a network.
     peer: Option<SocketAddr>,
+    /// Maximum number of bytes that are collected.
+    max_collected: usize,
     /// Written, and not sent yet.
     collected: Vec<u8>,
     /// Number of the bytes of `collected` that are sent.
@@ -65,6 +70,7 @@ impl Tcp {
         Self {
             state,
             peer,
+            max_collected: COLLECTED,
             collected: Vec::new(),
             sent: 0,
             is_shut: false,
@@ -84,6 +90,11 @@ impl Tcp {
             #[cfg(test)]
             State::Pipe(_) => None,
         }
+    }
+
+    /// Collects frames, for which there is a call to write each.
+    pub(super) fn collect_frames(&mut self) {
+        self.max_collected = COLLECTED_FRAMES;
     }
 
     /// Has the runtime watch the socket, if it does not yet.
@@ -172,10 +183,10 @@ impl Tcp {
         if let State::Pipe(_) = self.state {
             return Poll::Ready(Ok(None));
         }
-        if self.collected.len() + len > COLLECTED {
+        if self.collected.len() + len > self.max_collected {
             ready!(self.poll_send_collected(cx))?;
         }
-        if len >= COLLECTED {
+        if self.collected.is_empty() && len >= COLLECTED {
             return Poll::Ready(Ok(None));
         }
         if self.collected.capacity() == 0 {

@@ -100,6 +100,14 @@ impl Transport {
         }
     }
 
+    /// Returns the connection below, to be changed.
+    pub(super) fn tcp_mut(&mut self) -> &mut Tcp {
+        match self {
+            Self::Plain(socket) => &mut socket.tcp,
+            Self::Tls(tls) => &mut tls.get_mut().0.tcp,
+        }
+    }
+
     /// Writes what is flushed at once.
     pub(super) fn poll_send(
         &mut self,

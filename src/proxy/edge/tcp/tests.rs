@@ -102,6 +102,24 @@ async fn short_writes_are_sent_together() {
 }
 
 #[tokio::test]
+async fn frames_are_sent_together_until_there_are_too_many() {
+    let (mut tcp, client) = connected();
+    tcp.collect_frames();
+    let frame = [b'f'; 1024];
+    let most = COLLECTED_FRAMES / frame.len();
+    for _ in 0..most {
+        tcp.write_all(&frame).await.expect("it is collected");
+    }
+    assert!(!has_received(&client), "nothing is sent before the flush");
+    tcp.write_all(&frame).await.expect("the others are sent");
+    assert_eq!(received(&client, COLLECTED_FRAMES).len(), COLLECTED_FRAMES);
+    assert!(!has_received(&client), "the last one is collected");
+    tcp.flush().await.expect("it is sent");
+    assert_eq!(received(&client, frame.len()), frame);
+    assert_eq!(tcp.collected.capacity(), 0, "an idle connection holds none");
+}
+
+#[tokio::test]
 async fn a_client_that_reads_slowly_gets_everything() {
     const LENGTH: usize = 16 << 20;
     for size in [100, COLLECTED, 1 << 20] {
