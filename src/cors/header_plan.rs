@@ -50,12 +50,7 @@ pub enum HeaderPlan {
 impl Rule {
     /// Edits the CORS headers of `response` by the plan that this rule's decision made for the
     /// request, whose Origin is `origin`.
-    pub fn edit(
-        &self,
-        plan: HeaderPlan,
-        origin: Option<&HeaderValue>,
-        response: &mut impl MessageFields,
-    ) {
+    pub fn edit(&self, plan: HeaderPlan, origin: Option<&[u8]>, response: &mut impl MessageFields) {
         let upstream = self.upstream_cors_headers(plan);
         if let Some(upstream) = upstream {
             strip(upstream, plan.is_granted(), origin, response);
@@ -168,35 +163,37 @@ impl HeaderPlan {
 }
 
 /// Adds the fields that let an allowed origin read `response`.
-fn grant(policy: &Policy, origin: Option<&HeaderValue>, response: &mut impl MessageFields) {
+fn grant(policy: &Policy, origin: Option<&[u8]>, response: &mut impl MessageFields) {
     let mut allows_ours = false;
-    for (name, value) in policy.actual_fields() {
-        let value = match value {
-            FieldValue::Fixed(value) => value,
-            FieldValue::Echo(_) => match origin {
-                Some(origin) => origin,
-                None => return,
-            },
+    for (name, field) in policy.actual_fields() {
+        let value = match (field, origin) {
+            (FieldValue::Fixed(value), _) => value.as_bytes(),
+            (FieldValue::Echo(_), Some(origin)) => origin,
+            (FieldValue::Echo(_), None) => return,
         };
+        let set = |response: &mut _| set(*name, field, value, response);
         let theirs = response.first(&header::ACCESS_CONTROL_ALLOW_ORIGIN);
         // Credentials are allowed for our origin only, never for one that the upstream named. Only
         // `fill` leaves upstream fields in place up to here.
         match (name, theirs) {
             (FieldName::AllowOrigin, None) => {
                 response.remove(&header::ACCESS_CONTROL_ALLOW_CREDENTIALS);
-                response.set(name.as_str(), value.clone());
+                set(response);
                 allows_ours = true;
             }
-            (FieldName::AllowOrigin, Some(theirs)) => allows_ours = theirs == value.as_bytes(),
+            (FieldName::AllowOrigin, Some(theirs)) => allows_ours = theirs == value,
             (FieldName::AllowCredentials, _) if !allows_ours => {}
-            _ => set_missing(*name, value.clone(), response),
+            _ if response.has(&HeaderName::from(*name)) => {}
+            _ => set(response),
         }
     }
 }
 
-fn set_missing(name: FieldName, value: HeaderValue, response: &mut impl MessageFields) {
-    if !response.has(&HeaderName::from(name)) {
-        response.set(name.as_str(), value);
+/// Sets a field to its value, which is `value` in bytes.
+fn set(name: FieldName, field: &FieldValue, value: &[u8], response: &mut impl MessageFields) {
+    match field {
+        FieldValue::Fixed(value) => response.set(name.as_str(), value.clone()),
+        FieldValue::Echo(_) => response.set_text(name.as_str(), value),
     }
 }
 
@@ -205,7 +202,7 @@ fn set_missing(name: FieldName, value: HeaderValue, response: &mut impl MessageF
 fn strip(
     upstream: UpstreamCorsHeaders,
     is_granted: bool,
-    origin: Option<&HeaderValue>,
+    origin: Option<&[u8]>,
     response: &mut impl MessageFields,
 ) {
     let keeps = match upstream {
@@ -215,9 +212,8 @@ fn strip(
     };
     let is_usable = || {
         let name = &header::ACCESS_CONTROL_ALLOW_ORIGIN;
-        let is_origin = |value| origin.is_some_and(|origin| origin.as_bytes() == value);
         match response.only(name) {
-            Some(value) => is_origin(value) || can_allow_a_page(value),
+            Some(value) => origin == Some(value) || can_allow_a_page(value),
             // A browser refuses several values, even if they are equal.
             None => !response.has(name),
         }

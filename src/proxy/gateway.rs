@@ -18,7 +18,7 @@ use crate::routing::authority;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, Version, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use pingora_core::modules::http::HttpModules;
 use pingora_core::protocols::Digest;
 use pingora_core::server::ShutdownWatch;
@@ -285,7 +285,10 @@ impl ProxyHttp for Gateway {
         let request = session.req_header();
         let reader = Reader {
             version: request.version,
-            origin: request.headers.get(header::ORIGIN),
+            origin: request
+                .headers
+                .get(header::ORIGIN)
+                .map(HeaderValue::as_bytes),
         };
         ctx.edit_response(line.version, reader, response);
         adapt::end_where_unstated(session, response);

@@ -94,7 +94,7 @@ pub(crate) async fn close(session: &mut Session) {
 /// Edits an upstream's response to a request with this Origin: as its route says, then its id, its CORS headers
 /// by the request's plan, and its Vary by what the route was chosen by. What CORS says comes last, and so no
 /// edit can undo it.
-pub(crate) fn edit(ctx: &Ctx, origin: Option<&HeaderValue>, response: &mut impl EditFields) {
+pub(crate) fn edit(ctx: &Ctx, origin: Option<&[u8]>, response: &mut impl EditFields) {
     if let Some(edits) = &ctx.route().edits.response {
         header_edits::apply(edits, response);
     }
@@ -113,6 +113,7 @@ pub(crate) fn added_to_upstreams(
 ) -> HeaderMap {
     let mut added = HeaderMap::new();
     let origin = request.headers.get(header::ORIGIN);
+    let origin = origin.map(HeaderValue::as_bytes);
     edit_fields(route, plan, vary, origin, &mut added);
     added
 }
@@ -121,7 +122,7 @@ fn edit_fields(
     route: &Route,
     plan: HeaderPlan,
     vary: Option<&HeaderValue>,
-    origin: Option<&HeaderValue>,
+    origin: Option<&[u8]>,
     response: &mut impl MessageFields,
 ) {
     route.rule.edit(plan, origin, response);

@@ -20,7 +20,7 @@ use super::upstream::{
 use super::{adapt, request_id, respond, rewrite};
 use crate::config::HashKey;
 use crate::cors::{CorsRequest, MessageFields};
-use http::{HeaderValue, Method, StatusCode, Version};
+use http::{Method, StatusCode, Version};
 use pingora_core::server::ShutdownWatch;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorSource, ErrorType, Result};
@@ -49,7 +49,7 @@ pub(super) struct StatusLine {
 pub(super) struct Reader<'r> {
     pub version: Version,
     /// The Origin of its request.
-    pub origin: Option<&'r HeaderValue>,
+    pub origin: Option<&'r [u8]>,
 }
 
 // === impl Ctx ===

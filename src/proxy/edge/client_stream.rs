@@ -61,6 +61,9 @@ pub(in crate::proxy) struct ClientStream {
     frames: Option<FrameBounds>,
 }
 
+/// A client's stream for writes that are whole in themselves: nothing is collected.
+pub(super) struct AtOnce<'s>(pub &'s mut ClientStream);
+
 /// The wait of an HTTP/1.1 request for its upstream, as far as pingora does not bound it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wait {
@@ -463,6 +466,24 @@ impl AsyncWrite for ClientStream {
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
+    }
+}
+
+impl AsyncWrite for AtOnce<'_> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut().0.poll_send(cx, buf)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.get_mut().0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.get_mut().0).poll_shutdown(cx)
     }
 }
 

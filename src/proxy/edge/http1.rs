@@ -269,11 +269,7 @@ impl<'e, A: HttpServerApp> Connection<'e, A> {
     }
 
     /// Takes a request on that the express lane forwards; gives the header of any other one back.
-    fn take(
-        &self,
-        header: BytesMut,
-        framing: Framing,
-    ) -> Result<(&'e Relay, Box<Relayed>), BytesMut> {
+    fn take(&self, header: BytesMut, framing: Framing) -> Result<(&'e Relay, Relayed), BytesMut> {
         let Rules::Traffic(snapshot, _, relay) = self.rules else {
             return Err(header);
         };
@@ -282,12 +278,7 @@ impl<'e, A: HttpServerApp> Connection<'e, A> {
     }
 
     /// Has the express lane forward a request; returns the connection for the next one.
-    async fn relay(
-        mut self,
-        relay: &Relay,
-        relayed: Box<Relayed>,
-        framing: Framing,
-    ) -> Option<Self> {
+    async fn relay(mut self, relay: &Relay, relayed: Relayed, framing: Framing) -> Option<Self> {
         let body_timeout = self.rules.load().limits().body_timeout;
         let held = self.inbox.into_held();
         self.stream.start_request(framing, held, body_timeout);

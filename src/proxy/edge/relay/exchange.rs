@@ -8,7 +8,7 @@ use super::http1::Http1;
 use super::request::Relayed;
 use super::scratch::Scratch;
 use super::unsent::Unsent;
-use crate::proxy::edge::client_stream::ClientStream;
+use crate::proxy::edge::client_stream::{AtOnce, ClientStream};
 use crate::proxy::edge::timers::Timer;
 use crate::proxy::stages::upstream_is_late;
 use crate::proxy::upstream::exchange::Piece;
@@ -226,7 +226,7 @@ impl<'e> Exchange<'e> {
             let error = Error::because(ErrorType::WriteError, "writing response", error);
             error.into_down()
         };
-        ready!(self.to_client.poll_sent(self.client, cx)).map_err(of_client)?;
+        ready!(self.to_client.poll_sent(&mut AtOnce(self.client), cx)).map_err(of_client)?;
         if self.download.is_done() {
             return Poll::Pending;
         }
@@ -243,6 +243,7 @@ impl<'e> Exchange<'e> {
         let mut response = Http1 {
             bytes: output,
             date,
+            origin: relayed.came.origin(),
             reply: &mut relayed.reply,
             client: self.client,
             leaving: self.leaving,
@@ -251,7 +252,9 @@ impl<'e> Exchange<'e> {
             Ok(()) if buffer.filled().is_empty() => self.download.end(&mut response),
             Ok(()) if self.download.is_as_it_came() => {
                 let piece = self.download.pass_on(buffer.filled(), &mut relayed.ctx);
-                let sent = self.to_client.send(self.client, cx, [piece, &[]]);
+                let sent = self
+                    .to_client
+                    .send(&mut AtOnce(self.client), cx, [piece, &[]]);
                 return Poll::Ready(sent.map_err(of_client));
             }
             Ok(()) => {
@@ -265,7 +268,9 @@ impl<'e> Exchange<'e> {
             }
             Err(error) => Err(self.download.broken(error)),
         };
-        let sent = self.to_client.send(self.client, cx, [output, &[]]);
+        let sent = self
+            .to_client
+            .send(&mut AtOnce(self.client), cx, [output, &[]]);
         if let Err(error) = received {
             return Poll::Ready(Err(match &mut self.upload {
                 // The failure that came first is the reason.

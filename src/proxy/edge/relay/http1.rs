@@ -16,6 +16,8 @@ use tokio::time::Instant;
 pub(super) struct Http1<'o> {
     pub bytes: &'o mut Vec<u8>,
     pub date: &'o mut Date,
+    /// The first line of the request's Origin.
+    pub origin: Option<&'o [u8]>,
     pub reply: &'o mut Reply,
     pub client: &'o ClientStream,
     pub leaving: &'o ShutdownWatch,
@@ -29,7 +31,7 @@ impl Output for Http1<'_> {
     fn header(&mut self, ctx: &Ctx, head: &mut ResponseHead<'_, '_>) {
         let reader = Reader {
             version: Version::HTTP_11,
-            origin: self.reply.origin.as_ref(),
+            origin: self.origin,
         };
         ctx.edit_response(head.line.version, reader, &mut head.fields);
         let keep_alive = self

@@ -22,7 +22,7 @@ use crate::proxy::upstream::exchange::Piece;
 use crate::routing::authority;
 use bytes::Bytes;
 use http::header::{EXPECT, HOST, ORIGIN, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION};
-use http::{HeaderName, Method, StatusCode, Version};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Version};
 use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::v2::server::HttpSession;
 use pingora_core::{Error, ErrorType, Result};
@@ -306,9 +306,10 @@ impl Output for Http2<'_> {
     }
 
     fn header(&mut self, ctx: &Ctx, head: &mut ResponseHead<'_, '_>) {
+        let origin = self.session.req_header().headers.get(ORIGIN);
         let reader = Reader {
             version: Version::HTTP_2,
-            origin: self.session.req_header().headers.get(ORIGIN),
+            origin: origin.map(HeaderValue::as_bytes),
         };
         ctx.edit_response(head.line.version, reader, &mut head.fields);
         let count = head.fields.count();
@@ -318,7 +319,7 @@ impl Output for Http2<'_> {
         };
         head.fields.for_each(|name, value| {
             let name = HeaderName::from_bytes(name.as_bytes());
-            let value = http::HeaderValue::from_bytes(value);
+            let value = HeaderValue::from_bytes(value);
             if let (Ok(name), Ok(value)) = (name, value) {
                 // There is room for one more, because it was counted.
                 let _ = response.append_header(name, value);

@@ -77,7 +77,7 @@ impl Relay {
         snapshot: Arc<Snapshot>,
         head: BytesMut,
         framing: Framing,
-    ) -> std::result::Result<Box<Relayed>, BytesMut> {
+    ) -> std::result::Result<Relayed, BytesMut> {
         match snapshot.express_lane {
             true => Relayed::take(&snapshot, &self.requests, head, framing),
             false => Err(head),
@@ -85,7 +85,7 @@ impl Relay {
     }
 
     /// Serves a request to its end. Returns whether the client's connection goes on with another one.
-    pub(super) async fn serve(&self, client: &mut ClientStream, mut relayed: Box<Relayed>) -> bool {
+    pub(super) async fn serve(&self, client: &mut ClientStream, mut relayed: Relayed) -> bool {
         let served = match relayed.ctx.record.error {
             Some(error) => self.refuse(client, &mut relayed, error).await,
             None => self.forward(client, &mut relayed).await,

@@ -16,9 +16,10 @@ use crate::proxy::snapshot::Snapshot;
 use crate::proxy::stages::{Failing, is_last};
 use crate::proxy::upstream::Body;
 use bytes::BytesMut;
-use http::{HeaderValue, Method, StatusCode, Version};
+use http::{Method, StatusCode, Version};
 use pingora_core::server::ShutdownWatch;
 use pingora_core::{Error, ErrorType, Result};
+use std::ops::Range;
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -28,8 +29,7 @@ const MAX_KEPT: usize = 64 << 10;
 /// See the module's documentation.
 pub(in crate::proxy::edge) struct Relayed {
     pub(super) ctx: Ctx,
-    /// The header as it came.
-    head: BytesMut,
+    pub(super) came: Came,
     framing: Framing,
     pub(super) method: Method,
     pub(super) reply: Reply,
@@ -43,10 +43,15 @@ pub(in crate::proxy::edge) struct Relayed {
     is_kept: bool,
 }
 
+/// A header as it came.
+pub(super) struct Came {
+    bytes: BytesMut,
+    /// The place of the first line of Origin.
+    origin: Option<Range<usize>>,
+}
+
 /// The part of a request that its response depends on.
 pub(super) struct Reply {
-    /// The first line of Origin.
-    pub origin: Option<HeaderValue>,
     /// Whether the client lets the connection be kept.
     keep_alive: bool,
     /// The response's header, once it is sent to the client.
@@ -71,7 +76,7 @@ impl Relayed {
         requests: &Room,
         head: BytesMut,
         framing: Framing,
-    ) -> std::result::Result<Box<Self>, BytesMut> {
+    ) -> std::result::Result<Self, BytesMut> {
         let mut slots = slots();
         let Head::Whole(whole) = Head::parse(&head, &mut slots) else {
             return Err(head);
@@ -91,28 +96,33 @@ impl Relayed {
         let origin = fields
             .iter()
             .find(|field| field.name.eq_ignore_ascii_case("origin"));
-        let origin = origin.and_then(|field| HeaderValue::from_bytes(field.value).ok());
+        let origin = origin.map(|field| {
+            let start = field.value.as_ptr().addr() - head.as_ptr().addr();
+            start..start + field.value.len()
+        });
         let mut ctx = Ctx::new(Arc::clone(snapshot));
         let first = match ctx.take_on(&mut routed, requests) {
             Step::Answer(_) => None,
             Step::Forward(_) => Some(next_plain_try(&mut ctx, &whole, &plain, &method, framing)),
         };
-        Ok(Box::new(Self {
+        Ok(Self {
             ctx,
             framing,
             // Only what may be done twice is ever sent again.
             is_kept: method.is_idempotent(),
             method,
             reply: Reply {
-                origin,
                 keep_alive: plain.keep_alive,
                 sent: None,
             },
             first,
             decoder: Chunks::new(),
             kept: Vec::new(),
-            head,
-        }))
+            came: Came {
+                bytes: head,
+                origin,
+            },
+        })
     }
 
     /// Begins a try. Returns the error of a request that no endpoint can be asked for.
@@ -121,7 +131,7 @@ impl Relayed {
             return first;
         }
         let mut slots = slots();
-        let Head::Whole(whole) = Head::parse(&self.head, &mut slots) else {
+        let Head::Whole(whole) = Head::parse(&self.came.bytes, &mut slots) else {
             return Err(unreadable());
         };
         let plain = whole.plain(&mut CorsRequest::default());
@@ -225,12 +235,20 @@ impl Relayed {
         let Scratch { output, date, .. } = scratch;
         output.clear();
         // It was whole and plain before.
-        if let Head::Whole(whole) = Head::parse(&self.head, &mut slots)
+        if let Head::Whole(whole) = Head::parse(&self.came.bytes, &mut slots)
             && whole.plain(&mut cors).is_some()
         {
             let answer = self.ctx.answer(status, &cors);
             answer.write_http1(date.value(Instant::now()), keep_alive, output);
         }
+    }
+}
+
+// === impl Came ===
+
+impl Came {
+    pub(super) fn origin(&self) -> Option<&[u8]> {
+        self.bytes.get(self.origin.clone()?)
     }
 }
 
