@@ -542,9 +542,7 @@ fn after_plan(
     request: &CorsRequest<'_>,
     mut before: HeaderMap,
 ) -> HeaderMap {
-    let origin = request.origin.one();
-    let origin = origin.and_then(|origin| HeaderValue::from_bytes(origin).ok());
-    rule.edit(decision.plan(), origin.as_ref(), &mut before);
+    rule.edit(decision.plan(), request.origin.one(), &mut before);
     before
 }
 
