@@ -20,9 +20,9 @@ use crate::proxy::stages::{Failing, Reader, upstream_is_late};
 use crate::proxy::upstream::Body;
 use crate::proxy::upstream::exchange::Piece;
 use crate::routing::authority;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::{EXPECT, HOST, ORIGIN, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION};
-use http::{HeaderName, HeaderValue, Method, StatusCode, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version};
 use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::v2::server::HttpSession;
 use pingora_core::{Error, ErrorType, Result};
@@ -312,20 +312,22 @@ impl Output for Http2<'_> {
             origin: origin.map(HeaderValue::as_bytes),
         };
         ctx.edit_response(head.line.version, reader, &mut head.fields);
-        let count = head.fields.count();
-        let Ok(mut response) = ResponseHeader::build_no_case(head.line.status, Some(count + 2))
-        else {
-            return;
-        };
+        // Room for what h2 is given beside these.
+        let mut fields = HeaderMap::with_capacity(head.fields.count() + 2);
+        // All values share one memory: each alone would be allocated, and once more when h2 gets them.
+        let mut values = BytesMut::with_capacity(head.fields.length());
         head.fields.for_each(|name, value| {
+            values.extend_from_slice(value);
             let name = HeaderName::from_bytes(name.as_bytes());
-            let value = HeaderValue::from_bytes(value);
+            let value = HeaderValue::from_maybe_shared(values.split().freeze());
             if let (Ok(name), Ok(value)) = (name, value) {
-                // There is room for one more, because it was counted.
-                let _ = response.append_header(name, value);
+                fields.append(name, value);
             }
         });
-        *self.header = Some(Box::new(response));
+        let (mut response, ()) = Response::new(()).into_parts();
+        response.status = head.line.status;
+        response.headers = fields;
+        *self.header = Some(Box::new(response.into()));
     }
 
     fn content(&mut self, pieces: &[&[u8]], _in_chunks: bool) {
