@@ -1,9 +1,10 @@
 //! The socket of a client's connection: what little it costs, and when.
 //!
 //! A client mostly sends its first request together with the connection, and a preflight's answer can be
-//! the only one. So the first read goes to the socket without asking the runtime, and the socket is only
-//! watched by it from the first time that there is something to wait for: a connection that is answered at
-//! once costs the runtime nothing.
+//! the only one. So the first read goes to the socket without asking the runtime. The second one does as well, once
+//! all others have had their turn: a client that wants nothing more has ended its side by then. The socket is only
+//! watched by the runtime from the first time that there is something to wait for: a connection that is answered and
+//! closed at once costs the runtime nothing.
 //!
 //! Small writes are collected until they are flushed, because pingora writes header and content apart, and HTTP/2 is
 //! written frame by frame. The room for them is taken when there are any: idle connections have none.
@@ -42,10 +43,8 @@ pub(in crate::proxy) struct Tcp {
 
 #[derive(Debug)]
 enum State {
-    /// Accepted, and not read from.
-    New(net::TcpStream),
-    /// Read from, and not waited for yet.
-    Unwatched(net::TcpStream),
+    /// Accepted, and not waited for yet.
+    Unwatched(net::TcpStream, Next),
     Watched(TcpStream),
     /// It could not be watched, and is closed.
     Closed,
@@ -53,12 +52,25 @@ enum State {
     Pipe(Box<dyn Pipe>),
 }
 
+/// What a socket that is not watched is to do when it is read from.
+#[derive(Debug, Clone, Copy)]
+enum Next {
+    /// To read at once.
+    First,
+    /// To let all others go first.
+    Turn,
+    /// To read once more.
+    Second,
+    /// To be watched. A client that never stops sending would otherwise never be waited for.
+    Watch,
+}
+
 // === impl Tcp ===
 
 impl Tcp {
     /// Takes a socket that was accepted, and does not block.
     pub(in crate::proxy) fn new(socket: net::TcpStream, peer: Option<SocketAddr>) -> Self {
-        Self::of(State::New(socket), peer)
+        Self::of(State::Unwatched(socket, Next::First), peer)
     }
 
     #[cfg(test)]
@@ -84,7 +96,7 @@ impl Tcp {
     /// Returns the socket's descriptor; `None` if the socket is closed.
     pub(in crate::proxy) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         match &self.state {
-            State::New(socket) | State::Unwatched(socket) => Some(socket.as_fd()),
+            State::Unwatched(socket, _) => Some(socket.as_fd()),
             State::Watched(socket) => Some(socket.as_fd()),
             State::Closed => None,
             #[cfg(test)]
@@ -99,9 +111,8 @@ impl Tcp {
 
     /// Has the runtime watch the socket, if it does not yet.
     fn watch(&mut self) -> io::Result<()> {
-        if let State::New(_) | State::Unwatched(_) = self.state
-            && let State::New(socket) | State::Unwatched(socket) =
-                replace(&mut self.state, State::Closed)
+        if let State::Unwatched(..) = self.state
+            && let State::Unwatched(socket, _) = replace(&mut self.state, State::Closed)
         {
             self.state = State::Watched(TcpStream::from_std(socket)?);
         }
@@ -140,7 +151,7 @@ impl Tcp {
         direct: impl Fn(&mut &net::TcpStream) -> io::Result<usize>,
         waiting: impl FnOnce(Pin<&mut dyn Waiting>, &mut Context<'_>) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
-        if let State::New(socket) | State::Unwatched(socket) = &self.state
+        if let State::Unwatched(socket, _) = &self.state
             && let Some(written) = at_once(|| direct(&mut &*socket))
         {
             return Poll::Ready(written);
@@ -226,15 +237,26 @@ impl AsyncRead for Tcp {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        // Only once: a client that never stops sending would never be waited for.
-        if let State::New(_) = self.state
-            && let State::New(socket) = replace(&mut self.state, State::Closed)
-        {
-            let read = at_once(|| (&socket).read(buf.initialize_unfilled()));
-            self.state = State::Unwatched(socket);
-            if let Some(read) = read {
-                buf.advance(read?);
-                return Poll::Ready(Ok(()));
+        if let State::Unwatched(socket, next) = &mut self.state {
+            let now = *next;
+            *next = match now {
+                Next::First => Next::Turn,
+                Next::Turn => Next::Second,
+                Next::Second | Next::Watch => Next::Watch,
+            };
+            match now {
+                Next::First | Next::Second => {
+                    let read = at_once(|| (&*socket).read(buf.initialize_unfilled()));
+                    if let Some(read) = read {
+                        buf.advance(read?);
+                        return Poll::Ready(Ok(()));
+                    }
+                }
+                Next::Turn => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Next::Watch => {}
             }
         }
         self.watched()?.poll_read(cx, buf)
@@ -265,9 +287,7 @@ impl AsyncWrite for Tcp {
             return Poll::Ready(Ok(()));
         }
         match &mut self.state {
-            State::New(socket) | State::Unwatched(socket) => {
-                Poll::Ready(socket.shutdown(Shutdown::Write))
-            }
+            State::Unwatched(socket, _) => Poll::Ready(socket.shutdown(Shutdown::Write)),
             State::Watched(socket) => Pin::new(socket).poll_shutdown(cx),
             State::Closed => Poll::Ready(Ok(())),
             #[cfg(test)]

@@ -40,12 +40,20 @@ async fn a_request_that_is_here_is_answered_without_being_waited_for() {
     assert_eq!(tcp.read(&mut request).await.expect("it is here"), 7);
     let sent = poll_fn(|cx| tcp.poll_send(cx, b"answer")).await;
     assert_eq!(sent.expect("there is room"), 6);
-    assert!(matches!(tcp.state, State::Unwatched(_)), "{tcp:?}");
+    assert!(matches!(tcp.state, State::Unwatched(..)), "{tcp:?}");
     assert_eq!(received(&client, 6), b"answer");
 
-    // The next one is waited for, though it is here as well.
+    // The next one as well, once others have had their turn.
     client.write_all(b"another").expect("there is room");
-    assert_eq!(tcp.read(&mut request).await.expect("it comes"), 7);
+    let mut read = Box::pin(tcp.read(&mut request));
+    let first = poll_fn(|cx| Poll::Ready(read.as_mut().poll(cx))).await;
+    assert!(first.is_pending(), "others go first");
+    assert_eq!(read.await.expect("it is here"), 7);
+    assert!(matches!(tcp.state, State::Unwatched(..)), "{tcp:?}");
+
+    // The one behind that is waited for, though it is here, too.
+    client.write_all(b"third").expect("there is room");
+    assert_eq!(tcp.read(&mut request).await.expect("it comes"), 5);
     assert!(matches!(tcp.state, State::Watched(_)), "{tcp:?}");
     tcp.write_all(b"and ").await.expect("it is collected");
     let sent = poll_fn(|cx| tcp.poll_send(cx, b"again")).await;
@@ -53,6 +61,17 @@ async fn a_request_that_is_here_is_answered_without_being_waited_for() {
     assert_eq!(received(&client, 9), b"and again");
     drop(client);
     assert_eq!(tcp.read(&mut request).await.expect("its end"), 0);
+}
+
+#[tokio::test]
+async fn a_client_that_has_left_by_its_turn_was_never_waited_for() {
+    let (mut tcp, mut client) = connected();
+    client.write_all(b"request").expect("there is room");
+    let mut request = [0; 100];
+    assert_eq!(tcp.read(&mut request).await.expect("it is here"), 7);
+    drop(client);
+    assert_eq!(tcp.read(&mut request).await.expect("its end"), 0);
+    assert!(matches!(tcp.state, State::Unwatched(..)), "{tcp:?}");
 }
 
 #[tokio::test]

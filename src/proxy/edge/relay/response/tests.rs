@@ -1,5 +1,8 @@
 use super::*;
 use crate::proxy::edge::head::slots;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
 
 /// Returns the header as it goes on, with its content's end and whether the connection is kept; `None` if it is
 /// not whole.
@@ -93,4 +96,89 @@ fn every_part_of_a_header_is_waited_for_and_garbage_is_not() {
     ] {
         assert!(passed_on(garbage, false).is_err(), "{garbage:?}");
     }
+}
+
+/// Pieces of headers, sound ones and those that two parsers may read in two ways.
+const PIECES: &[&[u8]] = &[
+    b"\r\n",
+    b"\r\n",
+    b"\r\n\r\n",
+    b"\n",
+    b"\r",
+    b"\0",
+    b"\n\n",
+    b" ",
+    b"\t",
+    b"\r\n ",
+    b"\r\n\t",
+    b":",
+    b"X-A: 1\r\n",
+    b"X-B : 2\r\n",
+    b"x c: 3\r\n",
+    b"Content-Length: 5\r\n",
+    b"content-length:6\r\n",
+    b"Content-Length: 5, 5\r\n",
+    b"Content-Length: +5\r\n",
+    b"Content-Length\0: 5\r\n",
+    b"Transfer-Encoding: chunked\r\n",
+    b"transfer-encoding : Chunked\r\n",
+    b"Transfer-Encoding: gzip\r\n",
+    b"Transfer-Encoding:\r\n chunked\r\n",
+    b"Transfer-Encoding: \x0bchunked\r\n",
+    b"Connection: close\r\n",
+    b"Date: then\r\n",
+    b"HTTP/1.1 200 OK\r\n",
+    b"HTTP/1.0 204 No Content\r\n",
+    b"hello",
+    b"\xff",
+];
+
+proptest! {
+    /// The client reads the header that was meant: by the rules alone, without a parser's leniency, each line is
+    /// a field, and not more than one states where the content ends.
+    #[test]
+    fn what_goes_on_is_one_header_to_a_strict_reader(
+        start in select(&["HTTP/1.1 200 OK\r\n", "HTTP/1.0 200\r\n", "HTTP/1.1 404 Not\tFound\r\n", ""][..]),
+        pieces in vec(select(PIECES), 0..12),
+        is_head: bool,
+    ) {
+        let bytes = [start.as_bytes(), &pieces.concat(), b"\r\n\r\n"].concat();
+        let (mut slots, mut written) = (slots(), Written::default());
+        let parsed = ResponseHead::parse(&bytes, &mut slots, &mut written, is_head);
+        let Ok(Some(mut head)) = parsed else {
+            return Ok(());
+        };
+        prop_assert!(head.len <= bytes.len());
+        let content = head.content;
+        let mut out = Vec::new();
+        head.write_final(b"today", true, &mut out);
+        let text = out.strip_suffix(b"\r\n\r\n").expect("it ends with an empty line");
+        let mut statements = Vec::new();
+        for line in text.split(|&byte| byte == b'\n').skip(1) {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            let colon = line.iter().position(|&byte| byte == b':').expect("a field");
+            let (name, value) = (&line[..colon], &line[colon + 1..]);
+            prop_assert!(!name.is_empty() && name.iter().all(|&byte| is_token(byte)), "{line:?}");
+            prop_assert!(!value.iter().any(|byte| matches!(byte, b'\r' | 0)), "{line:?}");
+            let name = name.to_ascii_lowercase();
+            if matches!(&name[..], b"content-length" | b"transfer-encoding") {
+                statements.push((name, value.trim_ascii().to_vec()));
+            }
+        }
+        let lengths = |statements: &[(Vec<u8>, Vec<u8>)]| {
+            statements.iter().all(|(name, value)| name == b"content-length" && value == &statements[0].1)
+        };
+        match content {
+            Content::Length(_) => prop_assert!(lengths(&statements) && !statements.is_empty()),
+            Content::Chunked | Content::UntilClose => {
+                prop_assert!(statements.iter().all(|(name, _)| name == b"transfer-encoding"));
+                prop_assert!(!statements.is_empty());
+            }
+            Content::None => {}
+        }
+    }
+}
+
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
