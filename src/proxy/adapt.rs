@@ -49,9 +49,29 @@ fn write_length(upstream: &mut impl MessageFields) {
 
 /// Edits the fields of a final response, which came in one version and goes on in another.
 pub(super) fn response(goes_by: Version, came_by: Version, response: &mut impl MessageFields) {
+    write_length_once(response);
     // Trailers are passed on from HTTP/2 to HTTP/2, and no others.
     if (came_by, goes_by) != (Version::HTTP_2, Version::HTTP_2) {
         response.remove(&header::TRAILER);
+    }
+}
+
+/// Writes Content-Length once where an upstream has repeated it, as RFC 9110 §8.6 has it. Lengths that are not the same
+/// are a malformed response's.
+fn write_length_once(response: &mut impl MessageFields) {
+    let (mut length, mut times, mut is_one) = (None, 0, true);
+    response.for_each_line(&header::CONTENT_LENGTH, |line| {
+        for member in line.split(|&byte| byte == b',').map(<[u8]>::trim_ascii) {
+            is_one &= *length.get_or_insert(member) == member;
+            times += 1;
+        }
+    });
+    if let Some(length) = length
+        && times > 1
+        && is_one
+    {
+        let length = length.to_vec();
+        response.set_text("Content-Length", &length);
     }
 }
 
@@ -101,5 +121,33 @@ impl HttpModule for Unchunked {
 impl HttpModuleBuilder for Unchunked {
     fn init(&self) -> Module {
         Box::new(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::{HeaderMap, HeaderValue};
+
+    #[test]
+    fn a_length_that_is_repeated_is_written_once() {
+        for (came, expected) in [
+            (&[][..], &[][..]),
+            (&["5"], &["5"]),
+            (&["5", "5"], &["5"]),
+            (&["5, 5"], &["5"]),
+            (&["5,5", " 5"], &["5"]),
+            // Not a length that is repeated: it is another's to refuse.
+            (&["5", "6"], &["5", "6"]),
+            (&["5, 6"], &["5, 6"]),
+        ] {
+            let mut response = HeaderMap::new();
+            for value in came {
+                response.append(header::CONTENT_LENGTH, HeaderValue::from_static(value));
+            }
+            super::response(Version::HTTP_11, Version::HTTP_11, &mut response);
+            let lines = response.get_all(header::CONTENT_LENGTH).iter();
+            assert!(lines.eq(expected.iter()), "{came:?}: {response:?}");
+        }
     }
 }

@@ -174,7 +174,11 @@ impl Draft {
         let mut fields = vec![format!("X-Answer: {mark}")];
         let is_empty = matches!(&status[..3], "204" | "304");
         if !is_empty || rng.chance(40) {
-            fields.push("Content-Length: {L}".to_owned());
+            let length = match rng.below(40) {
+                0 => "Content-Length: {L}, {L}",
+                _ => "Content-Length: {L}",
+            };
+            fields.push(length.to_owned());
         }
         Self {
             interim: String::new(),
