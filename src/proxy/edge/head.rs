@@ -15,6 +15,9 @@ use std::mem::MaybeUninit;
 /// Maximum number of fields that are read; `limits.max_request_headers` allows as many at most.
 pub(super) const MAX_FIELDS: usize = 256;
 
+/// Maximum length of a field's name. The `http` crate, and with it pingora, takes a longer one for malformed.
+pub(super) const MAX_NAME: usize = u16::MAX as usize;
+
 /// Maximum length of a plain request's target; beyond it, pingora judges the request.
 const MAX_TARGET: usize = 8 << 10;
 
@@ -235,6 +238,7 @@ impl<'h, 'b> WholeHead<'h, 'b> {
                 18 if is("proxy-authenticate") => return None,
                 19 if is("proxy-authorization") => return None,
                 14 | 17 => states_body |= is_framing_field(field.name.as_bytes()),
+                length if length > MAX_NAME => return None,
                 _ => {}
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::cors::MessageFields as _;
 use crate::framing::{Content, UnclearLength, keeps_connection};
-use crate::proxy::edge::head::{MAX_FIELDS, Slots};
+use crate::proxy::edge::head::{MAX_FIELDS, MAX_NAME, Slots};
 use crate::proxy::edge::lines::{Lines, Written};
 use crate::proxy::stages::StatusLine;
 use bytes::Bytes;
@@ -33,6 +33,8 @@ pub(super) enum Unreadable {
     Header(#[from] httparse::Error),
     #[error("a status that is not one")]
     Status,
+    #[error("a field whose name is longer than {MAX_NAME} bytes")]
+    Name,
     #[error(transparent)]
     Length(#[from] UnclearLength),
 }
@@ -68,6 +70,10 @@ impl<'h, 'w> ResponseHead<'h, 'w> {
             _ => Version::HTTP_10,
         };
         debug_assert!(response.headers.len() <= MAX_FIELDS);
+        let is_too_long = |field: &httparse::Header<'_>| field.name.len() > MAX_NAME;
+        if response.headers.iter().any(is_too_long) {
+            return Err(Unreadable::Name);
+        }
         let mut fields = Lines::new(response.headers, written);
         unfold(&mut fields);
         if fields.has(&TRANSFER_ENCODING) {

@@ -96,6 +96,16 @@ fn every_part_of_a_header_is_waited_for_and_garbage_is_not() {
     ] {
         assert!(passed_on(garbage, false).is_err(), "{garbage:?}");
     }
+    for (length, is_read) in [(MAX_NAME, true), (MAX_NAME + 1, false)] {
+        let name = "x".repeat(length);
+        let found = passed_on(&format!("HTTP/1.1 200 OK\r\n{name}: 1\r\n\r\n"), false);
+        assert_eq!(found.is_ok(), is_read, "{length}");
+        assert_eq!(
+            http::HeaderName::try_from(name).is_ok(),
+            is_read,
+            "as the crate has it"
+        );
+    }
 }
 
 /// Pieces of headers, sound ones and those that two parsers may read in two ways.
