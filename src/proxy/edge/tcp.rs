@@ -52,7 +52,7 @@ enum State {
     Pipe(Box<dyn Pipe>),
 }
 
-/// What a socket that is not watched is to do when it is read from.
+/// The next step of a socket that is not watched when it is read from.
 #[derive(Debug, Clone, Copy)]
 enum Next {
     /// To read at once.
