@@ -18,7 +18,7 @@ _SCRIPT = Path(__file__).parent / "load.lua"
 # do not.
 GENERATORS = 16
 CLIENTS = 8
-# How many streams h2load has open on a connection, of as many connections.
+# How many streams it has open on each of as many connections over HTTP/2, at no rate.
 _STREAMS = 16
 
 
