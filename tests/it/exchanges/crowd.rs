@@ -3,7 +3,7 @@
 
 use super::answers::{Asked, EVIL, latin1};
 use super::client::{End, Heard};
-use super::exchange::{Allowed, Exchange, Reply, Script, Step, Then, When, find_mark};
+use super::exchange::{Exchange, Reply, Script, Step, Then, When, find_mark};
 use super::play::Clients;
 use super::twins::{Half, Twins};
 use super::upstream::Seen;
@@ -145,11 +145,8 @@ impl Round {
             plans.push((steps, indices));
         }
         let exchange = Exchange {
-            number,
-            steps: Vec::new(),
             scripts,
-            greeting: Vec::new(),
-            allowed: Allowed::default(),
+            ..Exchange::empty(number)
         };
         let visits = plans.into_iter().map(|(steps, indices)| {
             let visit = Exchange {

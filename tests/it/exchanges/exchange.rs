@@ -93,6 +93,17 @@ pub(super) struct Allowed {
 // === impl Exchange ===
 
 impl Exchange {
+    /// One in which nothing happens.
+    pub(super) fn empty(number: usize) -> Self {
+        Self {
+            number,
+            steps: Vec::new(),
+            scripts: Vec::new(),
+            greeting: Vec::new(),
+            allowed: Allowed::default(),
+        }
+    }
+
     /// Whether the number of tries may depend on whose connection a request takes: each lane keeps its own, and one that
     /// has served a request is tried again. Some request is pingora's in both gateways, and the upstream ends
     /// connections.

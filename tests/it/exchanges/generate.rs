@@ -1,7 +1,7 @@
 //! The exchanges: the same ones in every run, so that exchange 17 is exchange 17.
 
 use super::answers::{Asked, afterwards, good, replies};
-use super::exchange::{Allowed, Exchange, Script, Step};
+use super::exchange::{Exchange, Script, Step};
 use super::requests::Request;
 use super::{cut, paced};
 use crate::lanes::draft::Rng;
@@ -75,13 +75,7 @@ pub(super) struct Builder {
 impl Builder {
     pub(super) fn new(number: usize) -> Self {
         Self {
-            exchange: Exchange {
-                number,
-                steps: Vec::new(),
-                scripts: Vec::new(),
-                greeting: Vec::new(),
-                allowed: Allowed::default(),
-            },
+            exchange: Exchange::empty(number),
             unsent: Vec::new(),
         }
     }

@@ -3,7 +3,7 @@
 
 use super::answers::{Asked, good, replies};
 use super::client::{End, Heard};
-use super::exchange::{Allowed, Exchange, Script};
+use super::exchange::{Exchange, Script};
 use super::generate::seed;
 use super::message::{Framing, Line, Message, Messages};
 use super::requests::Request;
@@ -30,13 +30,7 @@ impl Streams {
     pub(super) fn of(number: usize) -> Self {
         let mut rng = Rng::new(seed(number) ^ 2);
         let mut streams = Self {
-            exchange: Exchange {
-                number,
-                steps: Vec::new(),
-                scripts: Vec::new(),
-                greeting: Vec::new(),
-                allowed: Allowed::default(),
-            },
+            exchange: Exchange::empty(number),
             requests: Vec::new(),
         };
         for _ in 0..1 + rng.below(10) / 7 {

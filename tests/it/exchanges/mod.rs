@@ -32,9 +32,9 @@ use twins::{Settled, Twins};
 /// Number of connections that are generated. They have nearly twice as many requests, each with its response.
 /// `CORSGATE_EXCHANGES` is another number, `CORSGATE_EXCHANGES_FROM` the first one, and `CORSGATE_EXCHANGE` the
 /// one that is to be held alone.
-const EXCHANGES: usize = 20_000;
+const EXCHANGES: usize = 30_000;
 /// Number of requests that they must have.
-const REQUESTS: usize = 35_000;
+const REQUESTS: usize = 50_000;
 /// Number of connections of HTTP/2 beside them; `CORSGATE_HTTP2_EXCHANGES` is another number.
 const HTTP2_EXCHANGES: usize = 1_000;
 /// Number of exchanges after which metrics and logs are compared.

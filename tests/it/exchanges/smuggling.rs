@@ -9,7 +9,7 @@ mod cases;
 
 use super::answers::{Asked, EVIL, good, latin1};
 use super::client::{End, Heard};
-use super::exchange::{Afterwards, Allowed, Exchange, Reply, Script, Step, Then, When};
+use super::exchange::{Afterwards, Exchange, Reply, Script, Step, Then, When};
 use super::message::Message;
 use super::play::Clients;
 use super::twins::Twins;
@@ -91,11 +91,9 @@ impl Case {
             scripts.push(Script::new(false, good(Asked::plainly(&mark))));
         }
         Arc::new(Exchange {
-            number,
             steps,
             scripts,
-            greeting: Vec::new(),
-            allowed: Allowed::default(),
+            ..Exchange::empty(number)
         })
     }
 
