@@ -34,7 +34,7 @@ impl Content {
         let length = match coding {
             // It is stronger than any length: RFC 9112 §6.1.
             Some(_) => None,
-            None => length(fields)?,
+            None => stated_length(fields)?,
         };
         let has_none = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         if is_head || has_none || status.is_informational() {
@@ -75,7 +75,7 @@ fn last_line(fields: &impl MessageFields) -> Option<&[u8]> {
 }
 
 /// Returns the length that all lines state; they may repeat it.
-fn length(fields: &impl MessageFields) -> Result<Option<u64>, UnclearLength> {
+pub fn stated_length(fields: &impl MessageFields) -> Result<Option<u64>, UnclearLength> {
     let mut stated = Ok(None);
     fields.for_each_line(&CONTENT_LENGTH, |line| {
         for number in line.split(|&byte| byte == b',') {

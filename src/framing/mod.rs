@@ -16,7 +16,7 @@ mod proxy_protocol;
 
 pub use chunk::{LAST_CHUNK, write_chunk};
 pub use chunks::{Chunks, MalformedChunk, is_text};
-pub use content::{Content, UnclearLength, keeps_connection};
+pub use content::{Content, UnclearLength, keeps_connection, stated_length};
 pub use content_reader::{ContentReader, CutOff};
 pub use fields::{Framing, FramingError, framing, is_framing_field};
 pub use frames::{Frames, PREFACE};

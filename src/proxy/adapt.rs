@@ -2,6 +2,7 @@
 //! version of HTTP has.
 
 use crate::cors::MessageFields;
+use crate::framing::stated_length;
 use async_trait::async_trait;
 use http::{Version, header};
 use once_cell::sync::Lazy;
@@ -59,19 +60,16 @@ pub(super) fn response(goes_by: Version, came_by: Version, response: &mut impl M
 /// Writes Content-Length once where an upstream has repeated it, as RFC 9110 §8.6 has it. Lengths that are not the same
 /// are a malformed response's.
 fn write_length_once(response: &mut impl MessageFields) {
-    let (mut length, mut times, mut is_one) = (None, 0, true);
+    let (mut lines, mut is_list) = (0, false);
     response.for_each_line(&header::CONTENT_LENGTH, |line| {
-        for member in line.split(|&byte| byte == b',').map(<[u8]>::trim_ascii) {
-            is_one &= *length.get_or_insert(member) == member;
-            times += 1;
-        }
+        lines += 1;
+        is_list |= line.contains(&b',');
     });
-    if let Some(length) = length
-        && times > 1
-        && is_one
+    if (lines > 1 || is_list)
+        && let Ok(Some(length)) = stated_length(response)
     {
-        let length = length.to_vec();
-        response.set_text("Content-Length", &length);
+        let length = itoa::Buffer::new().format(length).to_owned();
+        response.set_text("Content-Length", length.as_bytes());
     }
 }
 
