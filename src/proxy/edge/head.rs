@@ -229,16 +229,10 @@ impl<'h, 'b> WholeHead<'h, 'b> {
                     cors.request_private_network.push(field.value);
                 }
                 10 if is("connection") => connection.push(field.value),
+                // Over HTTP/2, it says no more than that trailers are welcome.
                 2 if is("te") => return None,
-                6 if is("expect") => return None,
-                7 if is("upgrade") => return None,
-                10 if is("keep-alive") => return None,
-                14 if is("http2-settings") => return None,
-                16 if is("proxy-connection") => return None,
-                18 if is("proxy-authenticate") => return None,
-                19 if is("proxy-authorization") => return None,
+                _ if is_for_pingora(field.name) => return None,
                 14 | 17 => states_body |= is_framing_field(field.name.as_bytes()),
-                length if length > MAX_NAME => return None,
                 _ => {}
             }
         }
@@ -270,6 +264,22 @@ impl<'h, 'b> WholeHead<'h, 'b> {
                 .fields
                 .iter()
                 .all(|field| follows_crlf(field.name.as_ptr().addr() - start))
+    }
+}
+
+/// Whether a field asks for more than a response, or is about the connection, whatever version of HTTP it came by: a
+/// request with one is pingora's.
+pub(super) fn is_for_pingora(name: &str) -> bool {
+    let is = |known: &str| name.eq_ignore_ascii_case(known);
+    match name.len() {
+        6 => is("expect"),
+        7 => is("upgrade"),
+        10 => is("keep-alive"),
+        14 => is("http2-settings"),
+        16 => is("proxy-connection"),
+        18 => is("proxy-authenticate"),
+        19 => is("proxy-authorization"),
+        length => length > MAX_NAME,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::cors::MessageFields as _;
 use crate::framing::Framing;
 use crate::proxy::client::Client;
 use crate::proxy::ctx::Ctx;
-use crate::proxy::edge::head::{is_plain_host, plain_target};
+use crate::proxy::edge::head::{is_for_pingora, is_plain_host, plain_target};
 use crate::proxy::facts::{Facts, cors_request};
 use crate::proxy::room::Room;
 use crate::proxy::routed::{Routed, Step};
@@ -21,7 +21,7 @@ use crate::proxy::upstream::Body;
 use crate::proxy::upstream::exchange::Piece;
 use crate::routing::authority;
 use bytes::{Bytes, BytesMut};
-use http::header::{EXPECT, HOST, ORIGIN, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION};
+use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version};
 use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::v2::server::HttpSession;
@@ -35,15 +35,6 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead as _, AsyncWriteExt as _, ReadBuf};
 use tokio::time::timeout;
 use tracing::debug;
-
-/// The fields that ask for more than a response, or are about the connection, of those that h2 lets by: a request
-/// with one of them is pingora's, as on HTTP/1.1.
-static PINGORAS: [HeaderName; 4] = [
-    EXPECT,
-    PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION,
-    HeaderName::from_static("http2-settings"),
-];
 
 /// A plain request of HTTP/2 that was taken on.
 pub(in crate::proxy::edge) struct Streamed {
@@ -106,11 +97,8 @@ impl Streamed {
         session: Box<HttpSession>,
     ) -> std::result::Result<Box<Self>, Box<HttpSession>> {
         let request = session.req_header();
-        if !session.is_body_empty()
-            || PINGORAS
-                .iter()
-                .any(|name| request.headers.contains_key(name))
-        {
+        let mut names = request.headers.keys();
+        if !session.is_body_empty() || names.any(|name| is_for_pingora(name.as_str())) {
             return Err(session);
         }
         let client = Client::current();
