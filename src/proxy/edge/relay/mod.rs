@@ -165,16 +165,10 @@ impl Attempts for Http1Request<'_> {
         } = next;
         let (mut connection, is_reused) = relay.connect(&relayed.ctx, &endpoint, needs).await?;
         let mut exchange = Exchange::new(client, &mut connection.stream, relayed, &relay.leaving);
-        let mut header = Some(header);
-        let exchanged = poll_fn(|cx| {
-            Scratch::with(|scratch| {
-                if let Some(header) = header.take() {
-                    exchange.start(header)?;
-                }
-                exchange.poll(cx, scratch)
-            })
-        });
-        let exchanged: Result<()> = exchanged.await;
+        let exchanged: Result<()> = match exchange.start(header) {
+            Ok(()) => poll_fn(|cx| Scratch::with(|scratch| exchange.poll(cx, scratch))).await,
+            Err(error) => Err(error),
+        };
         let may_follow = exchange.may_follow();
         exchanged.map_err(|error| failed(error, is_reused))?;
         if may_follow {
