@@ -89,8 +89,11 @@ impl Ctx {
         }
     }
 
-    /// Counts a piece of the response's body.
+    /// Counts a piece of the response's body, which its client is busy with.
     pub(super) fn count_response(&mut self, bytes: usize) {
+        if let Some(upload) = &self.upload {
+            upload.respond();
+        }
         self.response_bytes = self.response_bytes.saturating_add(bytes as u64);
     }
 

@@ -3,8 +3,6 @@
 
 use super::ctx::Ctx;
 use super::edge::client_stream::ClientStream;
-use super::edge::response_deadline;
-use super::edge::upload::Upload;
 use super::facts::{Facts, HeaderLength, cors_request};
 use super::room::Room;
 use super::routed::{Routed, Step};
@@ -142,9 +140,6 @@ impl ProxyHttp for Gateway {
             fields: &request.headers,
             has_body,
         };
-        if has_body {
-            ctx.upload = Upload::start(ctx.snapshot.limits.body_timeout);
-        }
         let (endpoint, needs) = ctx.begin_try(&asked)?;
         let mut peer = ctx.peer(&endpoint, needs)?;
         ctx.hold = needs.is_websocket.then(|| Hold::on(&mut peer));
@@ -170,8 +165,6 @@ impl ProxyHttp for Gateway {
         ctx: &mut Ctx,
         client_reused: bool,
     ) -> Box<Error> {
-        // The answer, or the next try, has a time of its own.
-        response_deadline::end();
         let error = with_its_source(session, ctx, error);
         let failure = Failure::of_exchange(&error);
         try_again(session, ctx, failure, client_reused, error)
@@ -230,12 +223,7 @@ impl ProxyHttp for Gateway {
         end_of_stream: bool,
         ctx: &mut Ctx,
     ) -> Result<()> {
-        let piece = if end_of_stream {
-            Piece::Last
-        } else {
-            Piece::Part
-        };
-        ctx.note_sending(ClientStream::of(session), piece);
+        ctx.note_sending(ClientStream::of(session), Piece::of(end_of_stream));
         // What a WebSocket carries is not a body.
         if let Some(body) = body.as_ref().filter(|_| !session.was_upgraded()) {
             ctx.count_body(body.len())?;
@@ -308,9 +296,6 @@ impl ProxyHttp for Gateway {
         }
         if let Some(translation) = &ctx.grpc_web {
             translation.response_body(body, end_of_stream)?;
-        }
-        if let Some(upload) = &ctx.upload {
-            upload.respond();
         }
         ctx.count_response(body.as_ref().map_or(0, Bytes::len));
         if let Some(backlog) = &ctx.backlog {
@@ -403,17 +388,10 @@ fn with_its_source(session: &Session, ctx: &Ctx, error: Box<Error>) -> Box<Error
     if ClientStream::of(session).is_some_and(ClientStream::is_upstream_late) {
         return upstream_is_late();
     }
-    let is_late =
-        (error.etype(), error.esource()) == (&ErrorType::ReadTimedout, &ErrorSource::Upstream);
-    if let Some(upload) = &ctx.upload
-        && is_late
-        && ctx.exchange.is_clients_turn()
-        && upload.is_pausing()
-    {
-        upload.give_up();
-        return Error::explain(ErrorType::ReadTimedout, "the client is silent").into_down();
+    match (error.etype(), error.esource()) {
+        (ErrorType::ReadTimedout, ErrorSource::Upstream) => ctx.silence(),
+        _ => error,
     }
-    error
 }
 
 /// Notes that a try failed, and marks the error if there is another one.

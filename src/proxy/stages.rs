@@ -6,6 +6,7 @@ use super::check::RequestError;
 use super::ctx::Ctx;
 use super::edge::client_stream::ClientStream;
 use super::edge::response_deadline;
+use super::edge::upload::Upload;
 use super::forward::{self, client_address};
 use super::grpc_web::Translation;
 use super::header_edits::EditFields;
@@ -88,6 +89,9 @@ impl Ctx {
         self.exchange.expects = expects;
         // A body is sent again from the start.
         self.body_bytes = 0;
+        if asked.has_body {
+            self.upload = Upload::start(snapshot.limits.body_timeout);
+        }
         let client = || {
             let trusted = snapshot.trusted_proxies.as_slice();
             let peer = self.client.peer?;
@@ -240,6 +244,18 @@ impl Ctx {
         }
     }
 
+    /// Makes the error of a request that waits for its upstream in vain: the upstream is late, or the client, whose
+    /// body it may be waiting for.
+    pub(super) fn silence(&self) -> Box<Error> {
+        match &self.upload {
+            Some(upload) if self.exchange.is_clients_turn() && upload.is_pausing() => {
+                upload.give_up();
+                Error::explain(ErrorType::ReadTimedout, "the client is silent").into_down()
+            }
+            _ => upstream_is_late(),
+        }
+    }
+
     /// Notes that a try failed, and returns whether there is another one.
     pub(super) fn failed_try(
         &mut self,
@@ -252,6 +268,8 @@ impl Ctx {
             body,
             is_reused,
         } = failing;
+        // The answer, or the next try, has a time of its own.
+        response_deadline::end();
         self.failure = Some(failure);
         let failed = FailedTry {
             failure,

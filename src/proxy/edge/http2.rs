@@ -1,7 +1,8 @@
 //! HTTP/2: a connection's streams, each from its decoded header.
 //!
 //! Preflights that the gateway answers itself are answered where they are accepted, with one frame
-//! and without a task or a proxy session. Every other stream is handed to pingora.
+//! and without a task or a proxy session. Every other stream has a task, in which it is forwarded, by the express
+//! lane or by pingora.
 
 use super::backlog::{Account, Backlog};
 use super::client_stream::ClientStream;
@@ -36,7 +37,7 @@ use tokio::task::{unconstrained, yield_now};
 use tokio::time::Instant;
 use tracing::debug;
 
-/// Maximum number of streams that pingora serves at once, for each one that may be open: one that the
+/// Maximum number of streams that have a task at once, for each one that may be open: one that the
 /// client has reset may not have noticed yet. One more is refused.
 const SERVED_PER_OPEN: usize = 2;
 
@@ -55,7 +56,7 @@ const MAX_TAKEN: usize = 32;
 
 type Connection = h2::server::Connection<Stream, Bytes>;
 
-/// The streams of a connection that pingora is serving.
+/// The streams of a connection that have a task.
 #[derive(Debug)]
 struct Streams {
     open: usize,

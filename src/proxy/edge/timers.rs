@@ -4,17 +4,19 @@
 //! |---|---|---|---|---|
 //! | `Request`, in a header | a request's header, `header_timeout` from its first byte, however it drips | with the first byte | with the header's end | the client gets 408, and the connection ends |
 //! | `Request`, between requests | a client's silence, `keepalive_timeout` long | with the connection, and with every answer | with the first byte of a request | the connection ends without a word |
-//! | `Request`, on HTTP/2 | the same, while no stream is with pingora | with the connection, and with every stream's begin and end | never: it looks again while streams are open | the connection ends without a word |
+//! | `Request`, on HTTP/2 | the same, while no stream has a task | with the connection, and with every stream's begin and end | never: it looks again while streams are open | the connection ends without a word |
 //! | `Frame`, on HTTP/2 | the preface, a frame that is not DATA, a header block of several: `header_timeout` each | when the socket has no more of it | when something is finished | reading fails, and with it the connection |
 //! | `Body`, on HTTP/1.1 | a client's pause in the body of its request, `body_timeout` long | when pingora reads and nothing has come | when something comes, and while the client waits for the upstream's word or takes a response | reading fails, and the client gets 408, or the end of the connection |
-//! | `Write` | a client that takes nothing of a response, for `write_timeout` | when the socket takes nothing | when it takes anything | writing fails, and with it the connection |
+//! | `Write` | a client that takes nothing of a response, for `write_timeout` | when the socket, or the window of a stream that the express lane forwards, takes nothing | when it takes anything | writing fails, and with it the connection, or the stream |
 //! | `Response` | an upstream that keeps an HTTP/1.1 request waiting: `read_timeout` for its response's header, then as long, or `stream_timeout`, for each piece of the content | with each piece of the request that is sent, or of the content that is written | with a 101, and with the next request | reading fails, and the client gets 504, or the end of the connection |
+//! | `Response`, on HTTP/2 | a silence of the upstream in a stream that the express lane forwards, as long as pingora would let it last | when the upstream has its turn | with anything that comes from it or goes to it | the client gets 504, or 408 if the silence is its own, or the stream is reset |
 //! | `Upstream` | an upstream that takes nothing of a request that the express lane forwards, for `write_timeout` | when its socket takes nothing | when it takes anything | nothing more is sent, and its response is waited for |
 //! | `Linger` | a client that goes on sending behind the last answer, for [`LINGER`] | when the gateway has ended its side | never | the socket is closed, whatever is unread |
 //!
 //! While pingora serves a request, its own timers bound the writing to the upstream, and the reading
 //! between two pieces of the response; `Write` holds there as well. On HTTP/2, `response_deadline` and
-//! `upload` do for a stream what `Response` and `Body` do for a connection.
+//! `upload` do for a stream what `Response` and `Body` do for a connection, and a stream that the express lane forwards
+//! has a table of its own.
 //!
 //! Only `Request` is in use with every request. It must cost next to nothing, so one timer of tokio's
 //! runs for the whole table, set for a time that nearly always has been moved on when it comes. It
@@ -44,7 +46,7 @@ pub(super) enum Timer {
 
 const COUNT: usize = 7;
 
-/// The times at which a connection's timers fire. All are polled by the connection's one task.
+/// The times at which the timers of a connection, or of a stream, fire. All are polled by its one task.
 #[derive(Debug)]
 pub(super) struct Timers {
     at: [Option<Instant>; COUNT],

@@ -3,10 +3,11 @@
 //!
 //! pingora waits for a body on HTTP/2 for as long as the connection lives. Whose turn it is can be known,
 //! without a word from pingora: while the upstream has yet to take a piece, it is the upstream's, and
-//! pingora bounds that; else pingora reads, and it is the client's. A piece that is dropped was taken.
+//! pingora bounds that; else pingora reads, and it is the client's. A piece that is dropped was taken. The
+//! express lane holds no pieces, and says when the upstream has something to take.
 //!
-//! pingora has no way to be told, so that the request is dropped, which resets its stream. Where its own
-//! time-out for the upstream is not shorter, that one comes first, and ends with an answer.
+//! pingora has no way to be told, so that the request is dropped, which resets its stream. Where the time-out
+//! for the upstream is not shorter, that one comes first, and ends with an answer.
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -34,17 +35,21 @@ struct State {
     /// Time from which the client has had its turn, but for the pieces that are `held`; `None` while the
     /// upstream has to say something first, and behind the end of the body.
     since: Option<Instant>,
-    /// Number of pieces that pingora has and the upstream has not taken.
+    /// Number of pieces that the gateway has and the upstream has not taken.
     held: usize,
     /// Woken when the last of them is taken.
     task: Option<Waker>,
     is_late: bool,
 }
 
+/// Something that the upstream has yet to take, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Untaken(Arc<Upload>);
+
 /// A piece of a body that counts until it is dropped.
 struct Held {
     piece: Bytes,
-    upload: Arc<Upload>,
+    _untaken: Untaken,
 }
 
 tokio::task_local! {
@@ -94,10 +99,9 @@ impl Upload {
     /// Counts a piece of the body until it is dropped.
     pub(in crate::proxy) fn hold(self: &Arc<Self>, piece: &mut Option<Bytes>) {
         if let Some(piece) = piece.as_mut().filter(|piece| !piece.is_empty()) {
-            self.state.lock().held += 1;
             *piece = Bytes::from_owner(Held {
                 piece: std::mem::take(piece),
-                upload: Arc::clone(self),
+                _untaken: Untaken::new(self),
             });
         }
     }
@@ -172,9 +176,18 @@ impl AsRef<[u8]> for Held {
     }
 }
 
-impl Drop for Held {
+// === impl Untaken ===
+
+impl Untaken {
+    pub(super) fn new(upload: &Arc<Upload>) -> Self {
+        upload.state.lock().held += 1;
+        Self(Arc::clone(upload))
+    }
+}
+
+impl Drop for Untaken {
     fn drop(&mut self) {
-        let mut state = self.upload.state.lock();
+        let mut state = self.0.state.lock();
         state.held -= 1;
         if state.held > 0 {
             return;

@@ -110,6 +110,17 @@ pub(in crate::proxy) enum ResponseError {
     TooManyFields,
 }
 
+// === impl Piece ===
+
+impl Piece {
+    pub(in crate::proxy) fn of(is_last: bool) -> Self {
+        match is_last {
+            true => Self::Last,
+            false => Self::Part,
+        }
+    }
+}
+
 // === impl Expectation ===
 
 impl Expectation {

@@ -51,16 +51,19 @@ pub(super) const HTTP1: Wanted = &[
 ];
 
 pub(super) const HTTP2: Wanted = &[
-    ("a request that reached the upstream", 700),
-    ("an upstream's connection that was used again", 200),
-    ("a second try", 10),
-    ("a third try", 10),
-    ("a body in chunks for the upstream", 150),
-    ("content that is cut off", 10),
-    ("a response of the gateway's own", 150),
-    ("502", 100),
-    ("204", 10),
-    ("304", 10),
+    ("a request that reached the upstream", 2_800),
+    ("an upstream's connection that was used again", 800),
+    ("a second try", 40),
+    ("a third try", 40),
+    ("a body in chunks for the upstream", 400),
+    ("a body of known length for the upstream", 400),
+    ("a request that the upstream got in part", 10),
+    ("content that is cut off", 40),
+    ("a response of the gateway's own", 600),
+    ("502", 400),
+    ("413", 20),
+    ("204", 40),
+    ("304", 40),
 ];
 
 // === impl Coverage ===

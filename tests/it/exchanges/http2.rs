@@ -1,9 +1,9 @@
 //! The same with clients that speak HTTP/2: the requests are those of the other clients as far as HTTP/2 has
-//! their fields, and the upstream replies in all the ways that it has for those.
+//! their fields, with bodies of their own, and the upstream replies in all the ways that it has for those.
 
 use super::answers::{Asked, good, replies};
 use super::client::{End, Heard};
-use super::exchange::{Exchange, Script};
+use super::exchange::{Exchange, Reply, Script};
 use super::generate::seed;
 use super::message::{Framing, Line, Message, Messages};
 use super::requests::Request;
@@ -12,7 +12,8 @@ use crate::lanes::draft::Rng;
 use crate::support::run;
 use bytes::Bytes;
 use h2::client::SendRequest;
-use http::HeaderMap;
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use std::net::SocketAddr;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -20,7 +21,15 @@ use tokio::time::timeout;
 /// A client's side of an exchange: one request after the other on one connection, each with pieces of a body.
 pub(super) struct Streams {
     pub(super) exchange: Exchange,
-    requests: Vec<(http::Request<()>, Vec<Bytes>)>,
+    requests: Vec<(http::Request<()>, Body)>,
+}
+
+/// A request's body.
+#[derive(Default)]
+struct Body {
+    pieces: Vec<Bytes>,
+    /// Whether it ends with a field behind the pieces.
+    has_trailers: bool,
 }
 
 // === impl Streams ===
@@ -44,17 +53,31 @@ impl Streams {
                 is_head: request.is_head(),
                 ..Asked::plainly(&mark)
             };
-            let Some(fields) = to_http2(&request) else {
+            let Some(mut fields) = to_http2(&request) else {
                 continue;
             };
             let replies = replies(asked, &mut rng);
-            streams.push(asked.is_head, replies, fields, body(&mut rng));
+            let body = Body::new(&mut rng);
+            if replies.iter().any(is_reset_by_clients) {
+                continue;
+            }
+            if !body.pieces.is_empty() && rng.chance(50) {
+                fields
+                    .headers_mut()
+                    .insert(CONTENT_LENGTH, body.length().into());
+            }
+            streams.push(asked.is_head, replies, fields, body);
         }
         let index = streams.exchange.scripts.len();
         let mark = Exchange::mark(number, index);
         let uri = format!("http://pass.test{}", Exchange::path(number, index));
         let last = http::Request::get(uri).body(()).expect("a request");
-        streams.push(false, vec![good(Asked::plainly(&mark))], last, Vec::new());
+        streams.push(
+            false,
+            vec![good(Asked::plainly(&mark))],
+            last,
+            Body::default(),
+        );
         if streams.may_use_two_pools() {
             streams.exchange.forget_first_tries();
         }
@@ -66,19 +89,13 @@ impl Streams {
         const PINGORAS: [&str; 3] = ["expect", "proxy-authorization", "http2-settings"];
         let mut requests = self.requests.iter();
         self.exchange.is_tried_again()
-            && requests.any(|(request, body)| {
+            && requests.any(|(request, _)| {
                 let has = |name| request.headers().contains_key(name);
-                !body.is_empty() || PINGORAS.into_iter().any(has)
+                !request.uri().to_string().is_ascii() || PINGORAS.into_iter().any(has)
             })
     }
 
-    fn push(
-        &mut self,
-        is_head: bool,
-        replies: Vec<super::exchange::Reply>,
-        request: http::Request<()>,
-        body: Vec<Bytes>,
-    ) {
+    fn push(&mut self, is_head: bool, replies: Vec<Reply>, request: http::Request<()>, body: Body) {
         // How much has come before a stream is reset, or is too much, depends on how it was cut on its way.
         let is_bounded = request.uri().host() == Some("small.test");
         let is_inexact = is_bounded || replies.iter().any(|reply| reply.is_inexact);
@@ -110,6 +127,26 @@ impl Streams {
             end,
             in_vain: Vec::new(),
         }
+    }
+}
+
+// === impl Body ===
+
+impl Body {
+    /// None in most requests.
+    fn new(rng: &mut Rng) -> Self {
+        let count = rng.below(10).saturating_sub(6);
+        // Beyond the longest one, a body is not kept for another try, and is longer than a window.
+        let longest = *rng.pick(&[&20, &2000, &2000, &40_000]);
+        let pieces = (0..count).map(|_| Bytes::from(vec![b'b'; rng.below(longest)]));
+        Self {
+            pieces: pieces.collect(),
+            has_trailers: count > 0 && rng.chance(12),
+        }
+    }
+
+    fn length(&self) -> usize {
+        self.pieces.iter().map(Bytes::len).sum()
     }
 }
 
@@ -146,18 +183,15 @@ fn to_http2(request: &Request) -> Option<http::Request<()>> {
     made.body(()).ok()
 }
 
-/// The pieces of a body; none in most requests.
-fn body(rng: &mut Rng) -> Vec<Bytes> {
-    let count = rng.below(10).saturating_sub(6);
-    let pieces = (0..count).map(|_| Bytes::from(vec![b'b'; rng.below(2000)]));
-    pieces.collect()
+/// Whether h2's client takes a response for malformed: by a length of more digits than it reads. It resets the
+/// stream, before or after the gateway finds a fault.
+fn is_reset_by_clients(reply: &Reply) -> bool {
+    let bytes = reply.pieces.concat();
+    let has_digits_only = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_digit);
+    bytes.windows(20).any(has_digits_only)
 }
 
-async fn ask(
-    sender: &mut SendRequest<Bytes>,
-    request: &http::Request<()>,
-    body: &[Bytes],
-) -> Message {
+async fn ask(sender: &mut SendRequest<Bytes>, request: &http::Request<()>, body: &Body) -> Message {
     match try_to_ask(sender, request, body).await {
         Ok(message) => message,
         Err(error) => Message {
@@ -174,13 +208,21 @@ async fn ask(
 async fn try_to_ask(
     sender: &mut SendRequest<Bytes>,
     request: &http::Request<()>,
-    body: &[Bytes],
+    body: &Body,
 ) -> Result<Message, h2::Error> {
     std::future::poll_fn(|cx| sender.poll_ready(cx)).await?;
-    let (response, mut stream) = sender.send_request(request.clone(), body.is_empty())?;
-    for (at, piece) in body.iter().enumerate() {
+    let (response, mut stream) = sender.send_request(request.clone(), body.pieces.is_empty())?;
+    for (at, piece) in body.pieces.iter().enumerate() {
+        let is_last = at + 1 == body.pieces.len() && !body.has_trailers;
         // The gateway may have had enough of it, which the response says.
-        let _ = stream.send_data(piece.clone(), at + 1 == body.len());
+        let _ = stream.send_data(piece.clone(), is_last);
+    }
+    if body.has_trailers {
+        let trailers = [(
+            HeaderName::from_static("x-trailer"),
+            HeaderValue::from_static("1"),
+        )];
+        let _ = stream.send_trailers(HeaderMap::from_iter(trailers));
     }
     let (parts, mut content) = response.await?.into_parts();
     let mut message = Message {
@@ -232,8 +274,16 @@ impl std::fmt::Display for Streams {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for (request, body) in &self.requests {
             writeln!(f, "--- the client asks by HTTP/2: {request:?}")?;
-            let lengths: Vec<usize> = body.iter().map(Bytes::len).collect();
-            writeln!(f, "(a body in pieces of these lengths: {lengths:?})")?;
+            let lengths: Vec<usize> = body.pieces.iter().map(Bytes::len).collect();
+            let trailers = if body.has_trailers {
+                ", and trailers"
+            } else {
+                ""
+            };
+            writeln!(
+                f,
+                "(a body in pieces of these lengths: {lengths:?}{trailers})"
+            )?;
         }
         write!(f, "{}", self.exchange)
     }

@@ -36,7 +36,7 @@ const EXCHANGES: usize = 30_000;
 /// Number of requests that they must have.
 const REQUESTS: usize = 50_000;
 /// Number of connections of HTTP/2 beside them; `CORSGATE_HTTP2_EXCHANGES` is another number.
-const HTTP2_EXCHANGES: usize = 1_000;
+const HTTP2_EXCHANGES: usize = 4_000;
 /// Number of exchanges after which metrics and logs are compared.
 const BATCH: usize = 500;
 /// More make nothing faster.

@@ -1,18 +1,20 @@
 //! The tries of a request, whatever its client speaks: an endpoint, the header for it, and a connection.
 
 use super::Relay;
+use super::client_side::ClientSide;
+use super::exchange::Exchange;
 use super::scratch::Scratch;
 use crate::cors::MessageFields as _;
 use crate::framing::Framing;
 use crate::proxy::ctx::Ctx;
 use crate::proxy::edge::lines::Lines;
 use crate::proxy::rewrite;
-use crate::proxy::stages::Failing;
 use crate::proxy::upstream::exchange::Asked;
 use crate::proxy::upstream::{Connection, Endpoint, Failure, Needs};
 use http::header::{CONNECTION, TE, TRANSFER_ENCODING};
 use http::{Method, Version};
 use pingora_core::{Error, Result};
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -29,10 +31,10 @@ pub(super) struct Try {
 
 /// A try that has failed.
 pub(super) struct Failed {
-    pub error: Box<Error>,
-    pub failure: Failure,
+    error: Box<Error>,
+    failure: Failure,
     /// Whether its connection had served a request before.
-    pub is_reused: bool,
+    is_reused: bool,
 }
 
 /// A request without its fields.
@@ -47,31 +49,49 @@ pub(super) struct RequestLine<'l> {
     pub framing: Framing,
 }
 
-/// A request that upstreams are asked for.
-pub(super) trait Attempts {
-    /// Begins a try. Returns the error of a request that no endpoint can be asked for.
-    fn next_try(&mut self) -> Result<Try>;
-
-    /// Asks one endpoint, and passes its response on.
-    async fn ask(&mut self, relay: &Relay, next: Try) -> std::result::Result<(), Failed>;
-
-    /// Returns what decides whether there is another try.
-    fn failing(&mut self, is_reused: bool) -> (&mut Ctx, Failing<'_>);
-}
-
 /// Asks endpoints until one has answered. Returns the error of the last try if none has.
-pub(super) async fn ask_all(relay: &Relay, request: &mut impl Attempts) -> Result<()> {
+pub(super) async fn ask_all(relay: &Relay, client: &mut impl ClientSide) -> Result<()> {
     loop {
-        let next = request.next_try()?;
-        let failed = match request.ask(relay, next).await {
+        let next = client.next_try()?;
+        let failed = match ask(relay, client, next).await {
             Ok(()) => return Ok(()),
             Err(failed) => failed,
         };
-        let (ctx, failing) = request.failing(failed.is_reused);
+        let (ctx, failing) = client.failing(failed.is_reused);
         if !ctx.failed_try(failing, failed.failure, &failed.error) {
             return Err(failed.error);
         }
     }
+}
+
+/// Asks one endpoint, and passes its response on.
+async fn ask(
+    relay: &Relay,
+    client: &mut impl ClientSide,
+    next: Try,
+) -> std::result::Result<(), Failed> {
+    let Try {
+        endpoint,
+        needs,
+        header,
+    } = next;
+    let (mut connection, is_reused) = relay.connect(client.ctx().0, &endpoint, needs).await?;
+    let mut exchange = Exchange::new(client, &mut connection.stream, needs.silence);
+    let exchanged: Result<()> = match exchange.start(header) {
+        Ok(()) => poll_fn(|cx| Scratch::with(|scratch| exchange.poll(cx, scratch))).await,
+        Err(error) => Err(error),
+    };
+    let may_follow = exchange.may_follow();
+    exchanged.map_err(|error| Failed {
+        failure: Failure::of_exchange(&error),
+        error,
+        is_reused,
+    })?;
+    if may_follow {
+        let (ctx, _) = client.ctx();
+        ctx.keep_idle(&endpoint, connection, Instant::now());
+    }
+    Ok(())
 }
 
 /// Chooses the endpoint of a try, and writes the header for it.
@@ -148,19 +168,10 @@ impl Relay {
     }
 }
 
-/// Makes the failure of an exchange.
-pub(super) fn failed(error: Box<Error>, is_reused: bool) -> Failed {
-    Failed {
-        failure: Failure::of_exchange(&error),
-        error,
-        is_reused,
-    }
-}
-
 /// Calls `then` with the lines that came, in the thread's room for others.
 pub(super) fn with_lines<T>(
     came: &[httparse::Header<'_>],
     then: impl FnOnce(Lines<'_, '_>) -> T,
 ) -> T {
-    Scratch::with(|scratch| then(Lines::new(came, &mut scratch.written)))
+    Scratch::with(|scratch| then(Lines::new(came, &mut scratch.drafts.written)))
 }

@@ -84,13 +84,22 @@ impl Download {
         self.is_done() && self.may_follow
     }
 
-    /// Takes what came from the upstream, and writes what is for the client.
-    pub(super) fn receive(
+    /// Takes what came from the upstream, nothing being the end of its connection, and writes what is for the
+    /// client.
+    pub(super) fn take(
         &mut self,
-        came: &[u8],
+        came: io::Result<&[u8]>,
         asked: Asked<'_>,
         output: &mut impl Output,
     ) -> Result<()> {
+        match came {
+            Ok([]) => self.end(output),
+            Ok(came) => self.receive(came, asked, output),
+            Err(error) => Err(self.broken(error)),
+        }
+    }
+
+    fn receive(&mut self, came: &[u8], asked: Asked<'_>, output: &mut impl Output) -> Result<()> {
         let State::Header(before) = &mut self.state else {
             return self.content(came, asked.ctx, output);
         };
@@ -130,7 +139,7 @@ impl Download {
     }
 
     /// Takes the end of the upstream's connection.
-    pub(super) fn end(&mut self, output: &mut impl Output) -> Result<()> {
+    fn end(&mut self, output: &mut impl Output) -> Result<()> {
         match &mut self.state {
             State::Done => Ok(()),
             State::Content(rest) => match rest.reader.end() {
@@ -158,7 +167,7 @@ impl Download {
     }
 
     /// Makes the error of a connection that can't be read from.
-    pub(super) fn broken(&self, error: io::Error) -> Box<Error> {
+    fn broken(&self, error: io::Error) -> Box<Error> {
         let is_sockets = error.raw_os_error().is_some();
         let context = match &self.state {
             State::Header(before) => while_reading_header(before),

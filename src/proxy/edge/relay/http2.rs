@@ -1,56 +1,65 @@
-//! Requests of HTTP/2 without a body, each a stream with a task of its own.
-//!
-//! Those with a body stay with pingora, which tells whose turn it is while one is sent.
+//! The client's side on HTTP/2: a request and its response, each pair a stream with a task of its own.
 
 use super::Relay;
-use super::attempt::{Attempts, Failed, RequestLine, Try, ask_all, failed, next_try, with_lines};
-use super::download::{self, Download, Output};
+use super::attempt::{RequestLine, Try, ask_all, next_try, with_lines};
+use super::body::RequestBody;
+use super::client_side::ClientSide;
+use super::download::{Asked, Download, Output};
 use super::response::ResponseHead;
-use super::scratch::Scratch;
+use super::scratch::{Drafts, INPUT, Scratch};
+use super::stream_writer::StreamWriter;
 use crate::cors::MessageFields as _;
 use crate::framing::Framing;
 use crate::proxy::client::Client;
 use crate::proxy::ctx::Ctx;
+use crate::proxy::edge::client_stream::ClientStream;
 use crate::proxy::edge::head::{is_for_pingora, is_plain_host, plain_target};
+use crate::proxy::edge::timers::{Timer, Timers};
 use crate::proxy::facts::{Facts, cors_request};
 use crate::proxy::room::Room;
 use crate::proxy::routed::{Routed, Step};
 use crate::proxy::snapshot::Snapshot;
-use crate::proxy::stages::{Failing, Reader, upstream_is_late};
-use crate::proxy::upstream::Body;
+use crate::proxy::stages::{Failing, Reader};
 use crate::proxy::upstream::exchange::Piece;
 use crate::routing::authority;
 use bytes::{Bytes, BytesMut};
 use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version};
-use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::v2::server::HttpSession;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::{HeaderNameVariant, ResponseHeader};
-use std::future::{Future as _, poll_fn};
-use std::pin::{Pin, pin};
+use std::future::Future as _;
+use std::io;
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Poll, ready};
-use std::time::{Duration, Instant};
-use tokio::io::{AsyncRead as _, AsyncWriteExt as _, ReadBuf};
-use tokio::time::timeout;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::Instant;
 use tracing::debug;
+
+/// Length of collected pieces of a body from which on they are sent: with one more frame, of h2's largest, they are
+/// one reading.
+const MAX_COLLECTED: usize = INPUT - (16 << 10);
 
 /// A plain request of HTTP/2 that was taken on.
 pub(in crate::proxy::edge) struct Streamed {
     ctx: Ctx,
     session: Box<HttpSession>,
+    body: RequestBody,
+    /// Whether all of the request has been read.
+    is_read: bool,
     /// The first try, which has not begun; `None` for a request that is refused.
     first: Option<Result<Try>>,
+    to_client: StreamWriter,
+    /// The stream's own, of what is bounded on HTTP/1.1 by the timers of the connection.
+    timers: Timers,
 }
 
-/// A response on its way to a client of HTTP/2.
+/// A response on its way: what came with one reading.
 struct Http2<'o> {
     session: &'o HttpSession,
-    /// The header, until it is sent.
-    header: &'o mut Option<Box<ResponseHeader>>,
-    /// The content that came with one reading.
-    content: &'o mut Vec<u8>,
+    header: Option<Box<ResponseHeader>>,
+    content: Vec<u8>,
 }
 
 impl Relay {
@@ -68,8 +77,6 @@ impl Relay {
 
     /// Serves a stream to its end.
     pub(in crate::proxy::edge) async fn serve_stream(&self, mut streamed: Box<Streamed>) {
-        let limit = streamed.ctx.snapshot.limits.write_timeout;
-        streamed.session.set_write_timeout(Some(limit));
         let answered = match streamed.ctx.record.error {
             Some(error) => Err(Some(error.status())),
             None => ask_all(self, &mut *streamed)
@@ -98,7 +105,7 @@ impl Streamed {
     ) -> std::result::Result<Box<Self>, Box<HttpSession>> {
         let request = session.req_header();
         let mut names = request.headers.keys();
-        if !session.is_body_empty() || names.any(|name| is_for_pingora(name.as_str())) {
+        if names.any(|name| is_for_pingora(name.as_str())) {
             return Err(session);
         }
         let client = Client::current();
@@ -107,20 +114,33 @@ impl Streamed {
         if target.and_then(plain_target).is_none() || !is_plain_host(cors.authority) {
             return Err(session);
         }
+        let is_read = session.is_body_empty();
         let facts = Facts::of_stream(&client, &session, &cors);
         let mut routed = Routed::of(snapshot, &facts);
         // A length without a body is another's to judge.
-        if facts.has_body || !routed.is_relayed() {
+        if (facts.has_body && is_read) || !routed.is_relayed() {
             return Err(session);
         }
+        let framing = match facts.framing {
+            // Frames have lengths, and HTTP/1.1 has chunks for that.
+            Ok(Framing::Unstated) if !is_read => Framing::Chunked,
+            Ok(framing) => framing,
+            // It is refused.
+            Err(_) => Framing::Unstated,
+        };
         // Not before: what has a context is recorded.
         let mut ctx = Ctx::new(Arc::clone(snapshot));
+        let body = RequestBody::new(framing, &request.method);
         let is_taken = matches!(ctx.take_on(&mut routed, requests), Step::Forward(_));
-        let first = is_taken.then(|| begin(&mut ctx, &session));
+        let first = is_taken.then(|| begin(&mut ctx, &session, framing));
         Ok(Box::new(Self {
             ctx,
             session,
+            body,
+            is_read,
             first,
+            to_client: StreamWriter::default(),
+            timers: Timers::new(Instant::now()),
         }))
     }
 
@@ -131,134 +151,171 @@ impl Streamed {
         self.session.write_response_header(header, true)
     }
 
-    /// Sends the request on a connection, and passes the response on.
-    async fn exchange(
-        &mut self,
-        upstream: &mut Stream,
-        header: &[u8],
-        silence: Duration,
-        write: Duration,
-    ) -> Result<bool> {
-        self.ctx.note_sending(None, Piece::Last);
-        let send = async {
-            upstream.write_all(header).await?;
-            upstream.flush().await
-        };
-        let context = "while writing request headers";
-        match timeout(write, send).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                return Err(Error::because(ErrorType::WriteError, context, error).into_up());
-            }
-            Err(_) => return Err(Error::explain(ErrorType::WriteTimedout, context).into_up()),
-        }
-        let mut download = Download::new();
-        let is_head = self.session.req_header().method == Method::HEAD;
-        let (mut response, mut content) = (None, Vec::new());
-        while !download.is_done() {
-            let came = poll_fn(|cx| {
-                if pin!(self.session.idle()).poll(cx).is_ready() {
-                    let error =
-                        Error::explain(ErrorType::H2Error, "the client has reset the stream");
-                    return Poll::Ready(Err(error.into_down()));
-                }
-                Scratch::with(|scratch| {
-                    let mut input = ReadBuf::new(&mut scratch.input);
-                    let read = ready!(Pin::new(&mut *upstream).poll_read(cx, &mut input));
-                    let mut output = Http2 {
-                        session: &self.session,
-                        header: &mut response,
-                        content: &mut content,
-                    };
-                    Poll::Ready(match read {
-                        Ok(()) if input.filled().is_empty() => download.end(&mut output),
-                        Ok(()) => {
-                            let asked = download::Asked {
-                                ctx: &mut self.ctx,
-                                stream: None,
-                                is_head,
-                                written: &mut scratch.written,
-                            };
-                            download.receive(input.filled(), asked, &mut output)
-                        }
-                        Err(error) => Err(download.broken(error)),
-                    })
-                })
-            });
-            let came = timeout(silence, came).await;
-            let came = came.unwrap_or_else(|_| Err(upstream_is_late()));
-            // What came before a failure is passed on.
-            let is_done = download.is_done() && came.is_ok();
-            let passed = self.pass_on(&mut response, &mut content, is_done).await;
-            came.and(passed)?;
-        }
-        Ok(download.may_follow())
+    /// Reads a piece of the body. `None` is its end.
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
+        let read = ready!(pin!(self.session.read_body_bytes()).poll(cx));
+        let piece = read.map_err(|error| error.into_down())?;
+        self.is_read = piece.is_none() || self.session.is_body_done();
+        Poll::Ready(Ok(piece))
     }
 
-    /// Sends what has come of the response to the client.
-    async fn pass_on(
+    /// Begins to send what has come of the response to the client.
+    fn pass_on(
         &mut self,
-        response: &mut Option<Box<ResponseHeader>>,
-        content: &mut Vec<u8>,
-        is_done: bool,
+        header: Option<Box<ResponseHeader>>,
+        content: Vec<u8>,
+        is_last: bool,
     ) -> Result<()> {
-        let content = std::mem::take(content);
-        if let Some(header) = response.take() {
-            let is_all = is_done && content.is_empty();
-            self.session.write_response_header(header, is_all)?;
+        let has_more = !content.is_empty();
+        if let Some(header) = header {
+            let is_all = is_last && !has_more;
+            self.to_client.begin(&mut self.session, header, is_all)?;
             if is_all {
                 return Ok(());
             }
         }
-        if content.is_empty() && !is_done {
-            return Ok(());
+        if has_more || is_last {
+            let mut piece = Some(Bytes::from(content));
+            if let Some(backlog) = &self.ctx.backlog {
+                backlog.hold(&mut piece, is_last);
+            }
+            self.to_client.send(piece.unwrap_or_default(), is_last);
         }
-        let mut piece = Some(Bytes::from(content));
-        if let Some(backlog) = &self.ctx.backlog {
-            backlog.hold(&mut piece, is_done);
-        }
-        let piece = piece.unwrap_or_default();
-        let sent = self.session.write_body(piece, is_done).await;
-        sent.map_err(|error| error.into_down())
+        Ok(())
     }
 }
 
-impl Attempts for Streamed {
+impl ClientSide for Streamed {
     fn next_try(&mut self) -> Result<Try> {
         match self.first.take() {
             Some(first) => first,
-            None => begin(&mut self.ctx, &self.session),
+            None => begin(&mut self.ctx, &self.session, self.body.framing()),
         }
-    }
-
-    async fn ask(&mut self, relay: &Relay, next: Try) -> std::result::Result<(), Failed> {
-        let Try {
-            endpoint,
-            needs,
-            header,
-        } = next;
-        let (mut connection, is_reused) = relay.connect(&self.ctx, &endpoint, needs).await?;
-        let silence = needs.silence;
-        let exchange = self.exchange(&mut connection.stream, &header, silence.read, silence.write);
-        let may_follow = exchange.await.map_err(|error| failed(error, is_reused))?;
-        if may_follow {
-            self.ctx.keep_idle(&endpoint, connection, Instant::now());
-        }
-        Ok(())
     }
 
     fn failing(&mut self, is_reused: bool) -> (&mut Ctx, Failing<'_>) {
         let failing = Failing {
             method: &self.session.req_header().method,
-            body: Body::None,
+            body: self.body.known(),
             is_reused,
         };
         (&mut self.ctx, failing)
     }
+
+    fn ctx(&mut self) -> (&mut Ctx, Option<&ClientStream>) {
+        (&mut self.ctx, None)
+    }
+
+    fn body(&mut self) -> &mut RequestBody {
+        &mut self.body
+    }
+
+    fn timers(&mut self) -> &mut Timers {
+        &mut self.timers
+    }
+
+    fn is_request_read(&self) -> bool {
+        self.is_read
+    }
+
+    fn poll_given_up(
+        &mut self,
+        cx: &mut Context<'_>,
+        silence: Option<Duration>,
+    ) -> Poll<Box<Error>> {
+        if self.to_client.poll_reset(&mut self.session, cx).is_ready() {
+            let error = Error::explain(ErrorType::H2Error, "the client has reset the stream");
+            return Poll::Ready(error.into_down());
+        }
+        let Some(silence) = silence else {
+            self.timers.stop(Timer::Response);
+            return Poll::Pending;
+        };
+        self.timers.start(Timer::Response, silence);
+        ready!(self.timers.poll(Timer::Response, cx));
+        Poll::Ready(self.ctx.silence())
+    }
+
+    fn poll_read<'s>(
+        &mut self,
+        cx: &mut Context<'_>,
+        scratch: &'s mut Scratch,
+    ) -> Poll<Result<(Piece, &'s [u8])>> {
+        let output = &mut scratch.drafts.output;
+        output.clear();
+        let mut has_come = false;
+        while !self.is_read && output.len() <= MAX_COLLECTED {
+            let piece = match self.poll_body(cx) {
+                Poll::Ready(piece) => piece?.unwrap_or_default(),
+                Poll::Pending if has_come => break,
+                Poll::Pending => return Poll::Pending,
+            };
+            self.timers.stop(Timer::Response);
+            self.ctx.note_sending(None, Piece::of(self.is_read));
+            self.ctx.count_body(piece.len())?;
+            self.body.write(&piece, output);
+            has_come = true;
+        }
+        if self.is_read {
+            self.body.write_end(output);
+        }
+        Poll::Ready(Ok((Piece::of(self.is_read), output)))
+    }
+
+    fn poll_discard(&mut self, cx: &mut Context<'_>, _scratch: &mut Scratch) -> Poll<Result<()>> {
+        match self.is_read {
+            true => Poll::Pending,
+            false => self.poll_body(cx).map_ok(drop),
+        }
+    }
+
+    fn respond(
+        &mut self,
+        cx: &mut Context<'_>,
+        download: &mut Download,
+        came: io::Result<&[u8]>,
+        drafts: &mut Drafts,
+    ) -> Result<()> {
+        self.timers.stop(Timer::Response);
+        let asked = Asked {
+            ctx: &mut self.ctx,
+            stream: None,
+            is_head: self.session.req_header().method == Method::HEAD,
+            written: &mut drafts.written,
+        };
+        let mut response = Http2 {
+            session: &self.session,
+            header: None,
+            content: Vec::new(),
+        };
+        let received = download.take(came, asked, &mut response);
+        let Http2 {
+            header, content, ..
+        } = response;
+        let is_last = received.is_ok() && download.is_done();
+        // What came before a failure is passed on.
+        let sent = match self.pass_on(header, content, is_last) {
+            Ok(()) => self.poll_taken(cx),
+            Err(error) => Poll::Ready(Err(error)),
+        };
+        match (received, sent) {
+            (Err(error), _) | (Ok(()), Poll::Ready(Err(error))) => Err(error),
+            (Ok(()), _) => Ok(()),
+        }
+    }
+
+    fn poll_taken(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let timeout = self.ctx.snapshot.limits.write_timeout;
+        self.to_client.poll_taken(cx, &mut self.timers, timeout)
+    }
+
+    fn is_taken(&self) -> bool {
+        self.to_client.is_taken()
+    }
 }
 
 /// Begins a try of a stream's request.
-fn begin(ctx: &mut Ctx, session: &HttpSession) -> Result<Try> {
+fn begin(ctx: &mut Ctx, session: &HttpSession, framing: Framing) -> Result<Try> {
     let request = session.req_header();
     let authority = authority(&request.uri, &request.headers);
     let target = str::from_utf8(request.raw_path()).unwrap_or_default();
@@ -268,7 +325,7 @@ fn begin(ctx: &mut Ctx, session: &HttpSession) -> Result<Try> {
         target,
         path: request.uri.path(),
         host: authority,
-        framing: Framing::Unstated,
+        framing,
     };
     with_lines(&[], |mut fields| {
         request.map(|name, value| {
@@ -315,7 +372,7 @@ impl Output for Http2<'_> {
         let (mut response, ()) = Response::new(()).into_parts();
         response.status = head.line.status;
         response.headers = fields;
-        *self.header = Some(Box::new(response.into()));
+        self.header = Some(Box::new(response.into()));
     }
 
     fn content(&mut self, pieces: &[&[u8]], _in_chunks: bool) {

@@ -1,4 +1,4 @@
-//! The part of the express lane that forwards: plain requests of HTTP/1.1, to upstreams of HTTP/1.1.
+//! The part of the express lane that forwards: plain requests of HTTP/1.1 and HTTP/2, to upstreams of HTTP/1.1.
 //!
 //! pingora makes a session, two tasks' worth of state and two maps of each request. Here its header is edited
 //! where it lies, and so is the response's. What is done with a request is decided by [`Routed`], and what it goes
@@ -9,6 +9,8 @@
 //! [`Routed`]: crate::proxy::routed::Routed
 
 mod attempt;
+mod body;
+mod client_side;
 mod download;
 mod exchange;
 mod http1;
@@ -17,21 +19,19 @@ mod pieces;
 mod request;
 mod response;
 mod scratch;
+mod stream_writer;
 mod unsent;
 
 use super::client_stream::ClientStream;
 use crate::framing::Framing;
 use crate::proxy::check::RequestError;
-use crate::proxy::ctx::Ctx;
 use crate::proxy::respond::DRAIN_TIMEOUT;
 use crate::proxy::room::Room;
 use crate::proxy::snapshot::Snapshot;
-use crate::proxy::stages::Failing;
 use crate::proxy::upstream::connector_options;
-use attempt::{Attempts, Failed, Try, ask_all, failed};
+use attempt::ask_all;
 use bytes::BytesMut;
-use exchange::Exchange;
-use pingora_core::Result;
+use http1::Http1Request;
 use pingora_core::connectors::TransportConnector;
 use pingora_core::server::ShutdownWatch;
 pub(super) use request::Relayed;
@@ -40,7 +40,6 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Poll, ready};
-use std::time::Instant;
 use tokio::io::{AsyncRead as _, AsyncWriteExt as _, ReadBuf};
 use tokio::time::timeout;
 
@@ -77,7 +76,7 @@ impl Relay {
         snapshot: Arc<Snapshot>,
         head: BytesMut,
         framing: Framing,
-    ) -> std::result::Result<Relayed, BytesMut> {
+    ) -> Result<Relayed, BytesMut> {
         match snapshot.express_lane {
             true => Relayed::take(&snapshot, &self.requests, head, framing),
             false => Err(head),
@@ -117,7 +116,7 @@ impl Relay {
             let status = error.status();
             let keep_alive = relayed.reply.keeps(status, client, &self.leaving);
             relayed.write_answer(status, keep_alive, scratch);
-            scratch.output.clone()
+            scratch.drafts.output.clone()
         });
         client.write_all(&answer).await.is_ok() && client.flush().await.is_ok()
     }
@@ -125,7 +124,7 @@ impl Relay {
     /// Asks upstreams until one has answered, or the request has failed. Returns whether the response was sent to
     /// its end.
     async fn forward(&self, client: &mut ClientStream, relayed: &mut Relayed) -> bool {
-        let mut request = Http1Request { client, relayed };
+        let mut request = Http1Request::new(client, relayed, &self.leaving);
         let Err(error) = ask_all(self, &mut request).await else {
             return true;
         };
@@ -134,51 +133,12 @@ impl Relay {
             let answer = Scratch::with(|scratch| {
                 relayed.reply.ends(status);
                 relayed.write_answer(status, false, scratch);
-                scratch.output.clone()
+                scratch.drafts.output.clone()
             });
             // The connection ends either way.
             let _ = client.write_all(&answer).await;
         }
         false
-    }
-}
-
-// === impl Attempts ===
-
-/// A request of HTTP/1.1, and its client.
-struct Http1Request<'r> {
-    client: &'r mut ClientStream,
-    relayed: &'r mut Relayed,
-}
-
-impl Attempts for Http1Request<'_> {
-    fn next_try(&mut self) -> Result<Try> {
-        self.relayed.next_try()
-    }
-
-    async fn ask(&mut self, relay: &Relay, next: Try) -> std::result::Result<(), Failed> {
-        let Self { client, relayed } = self;
-        let Try {
-            endpoint,
-            needs,
-            header,
-        } = next;
-        let (mut connection, is_reused) = relay.connect(&relayed.ctx, &endpoint, needs).await?;
-        let mut exchange = Exchange::new(client, &mut connection.stream, relayed, &relay.leaving);
-        let exchanged: Result<()> = match exchange.start(header) {
-            Ok(()) => poll_fn(|cx| Scratch::with(|scratch| exchange.poll(cx, scratch))).await,
-            Err(error) => Err(error),
-        };
-        let may_follow = exchange.may_follow();
-        exchanged.map_err(|error| failed(error, is_reused))?;
-        if may_follow {
-            relayed.ctx.keep_idle(&endpoint, connection, Instant::now());
-        }
-        Ok(())
-    }
-
-    fn failing(&mut self, is_reused: bool) -> (&mut Ctx, Failing<'_>) {
-        self.relayed.failing(is_reused)
     }
 }
 

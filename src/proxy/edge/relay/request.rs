@@ -1,10 +1,10 @@
 //! A plain request, from its header to its end.
 
 use super::attempt::{RequestLine, Try, next_try, with_lines};
-use super::pieces::joined;
-use super::scratch::Scratch;
+use super::body::RequestBody;
+use super::scratch::{Drafts, Scratch};
 use crate::cors::CorsRequest;
-use crate::framing::{Chunks, Framing, LAST_CHUNK, write_chunk};
+use crate::framing::Framing;
 use crate::proxy::client::Client;
 use crate::proxy::ctx::Ctx;
 use crate::proxy::edge::client_stream::ClientStream;
@@ -14,7 +14,6 @@ use crate::proxy::room::Room;
 use crate::proxy::routed::{Routed, Step};
 use crate::proxy::snapshot::Snapshot;
 use crate::proxy::stages::{Failing, is_last};
-use crate::proxy::upstream::Body;
 use bytes::BytesMut;
 use http::{Method, StatusCode, Version};
 use pingora_core::server::ShutdownWatch;
@@ -23,24 +22,15 @@ use std::ops::Range;
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// Maximum length of a body that is kept, so that it can be sent again; it is pingora's.
-const MAX_KEPT: usize = 64 << 10;
-
 /// See the module's documentation.
 pub(in crate::proxy::edge) struct Relayed {
     pub(super) ctx: Ctx,
     pub(super) came: Came,
-    framing: Framing,
     pub(super) method: Method,
+    pub(super) body: RequestBody,
     pub(super) reply: Reply,
     /// The first try, which has not begun; `None` for a request that is refused.
     first: Option<Result<Try>>,
-    /// Decodes the request's body.
-    decoder: Chunks,
-    /// The body as far as it was read.
-    kept: Vec<u8>,
-    /// Whether all of that is kept.
-    is_kept: bool,
 }
 
 /// A header as it came.
@@ -107,17 +97,13 @@ impl Relayed {
         };
         Ok(Self {
             ctx,
-            framing,
-            // Only what may be done twice is ever sent again.
-            is_kept: method.is_idempotent(),
+            body: RequestBody::new(framing, &method),
             method,
             reply: Reply {
                 keep_alive: plain.keep_alive,
                 sent: None,
             },
             first,
-            decoder: Chunks::new(),
-            kept: Vec::new(),
             came: Came {
                 bytes: head,
                 origin,
@@ -136,103 +122,30 @@ impl Relayed {
         };
         let plain = whole.plain(&mut CorsRequest::default());
         let plain = plain.ok_or_else(unreadable)?;
-        next_plain_try(&mut self.ctx, &whole, &plain, &self.method, self.framing)
+        let framing = self.body.framing();
+        next_plain_try(&mut self.ctx, &whole, &plain, &self.method, framing)
     }
 
     /// Whether the request has a short body on its way, which is worth reading to keep the connection.
     pub(super) fn has_small_body(&self) -> bool {
-        matches!(self.framing, Framing::Length(length) if respond::is_worth_draining(length))
-    }
-
-    /// Returns what is known of the body, for a request that may have to be sent again.
-    fn body(&self) -> Body {
-        match (self.framing.has_body(), self.is_kept) {
-            (false, _) => Body::None,
-            (true, true) => Body::Kept,
-            (true, false) => Body::Lost,
-        }
+        matches!(self.body.framing(), Framing::Length(length) if respond::is_worth_draining(length))
     }
 
     /// Returns what decides whether there is another try.
     pub(super) fn failing(&mut self, is_reused: bool) -> (&mut Ctx, Failing<'_>) {
-        if self.decoder.is_at_end() && self.is_kept && self.kept.is_empty() {
-            // It has turned out that there is none.
-            self.framing = Framing::Unstated;
-        }
-        let body = self.body();
         let failing = Failing {
             method: &self.method,
-            body,
+            body: self.body.known(),
             is_reused,
         };
         (&mut self.ctx, failing)
-    }
-
-    pub(super) fn kept(&self) -> &[u8] {
-        &self.kept
-    }
-
-    /// Whether the body goes on byte for byte.
-    pub(super) fn passes_body_as_it_came(&self) -> bool {
-        self.framing != Framing::Chunked
-    }
-
-    /// Writes a piece of a body in chunks, which came from the client, behind the bytes in `output`. Returns the
-    /// number of bytes that are the body's own.
-    pub(super) fn write_chunks(&mut self, came: &[u8], output: &mut Vec<u8>) -> usize {
-        let (mut decoder, mut length) = (self.decoder, 0);
-        let read = joined(
-            |each| {
-                decoder.read(came, |data| {
-                    length += data.len();
-                    self.keep(data);
-                    each(data);
-                })
-            },
-            |pieces| write_chunk(pieces, output),
-        );
-        // The client's stream passes on what it has found to be sound.
-        debug_assert_eq!(read, Ok(came.len()));
-        self.decoder = decoder;
-        length
-    }
-
-    /// Writes what was kept of the body behind the bytes in `output`.
-    pub(super) fn write_kept(&self, output: &mut Vec<u8>) {
-        match self.framing {
-            Framing::Chunked => write_chunk(&[&self.kept], output),
-            Framing::Length(_) | Framing::Unstated => output.extend_from_slice(&self.kept),
-        }
-    }
-
-    /// Writes the end of the body behind the bytes in `output`.
-    pub(super) fn write_end(&self, output: &mut Vec<u8>) {
-        if self.framing == Framing::Chunked {
-            output.extend_from_slice(LAST_CHUNK);
-        }
-    }
-
-    /// Keeps a piece of the body that may have to be sent again.
-    pub(super) fn keep(&mut self, data: &[u8]) {
-        if self.is_kept && self.kept.len() + data.len() <= MAX_KEPT {
-            self.kept.extend_from_slice(data);
-        } else {
-            self.is_kept = false;
-            self.kept = Vec::new();
-        }
-    }
-
-    /// Makes the error of a client that has ended its side in the middle of the body.
-    pub(super) fn cut_off() -> Box<Error> {
-        let kind = ErrorType::ConnectionClosed;
-        Error::explain(kind, "the client has ended its side in the body").into_down()
     }
 
     /// Writes an answer of the gateway's own in place of the output.
     pub(super) fn write_answer(&self, status: StatusCode, keep_alive: bool, scratch: &mut Scratch) {
         let mut slots = slots();
         let mut cors = CorsRequest::default();
-        let Scratch { output, date, .. } = scratch;
+        let Drafts { output, date, .. } = &mut scratch.drafts;
         output.clear();
         // It was whole and plain before.
         if let Head::Whole(whole) = Head::parse(&self.came.bytes, &mut slots)

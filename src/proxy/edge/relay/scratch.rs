@@ -8,7 +8,7 @@ use std::cell::RefCell;
 /// Maximum length of what is read at once. A little less than an IP packet, so that it is passed on in one where
 /// a machine talks to itself: 64 KiB would be a packet, and another one for the last few bytes, which costs a
 /// fifth of the time of an upload.
-const INPUT: usize = 63 << 10;
+pub(super) const INPUT: usize = 63 << 10;
 
 /// Maximum length of output whose room is kept; a response's header can be longer.
 const MAX_OUTPUT: usize = 4 * INPUT;
@@ -20,6 +20,11 @@ thread_local! {
 /// See the module's documentation.
 pub(super) struct Scratch {
     pub input: Box<[u8]>,
+    pub drafts: Drafts,
+}
+
+/// Room for what is made of the bytes that came.
+pub(super) struct Drafts {
     pub output: Vec<u8>,
     pub written: Written,
     pub date: Date,
@@ -31,9 +36,11 @@ impl Scratch {
     fn new() -> Self {
         Self {
             input: vec![0; INPUT].into(),
-            output: Vec::new(),
-            written: Written::default(),
-            date: Date::new(),
+            drafts: Drafts {
+                output: Vec::new(),
+                written: Written::default(),
+                date: Date::new(),
+            },
         }
     }
 
@@ -41,8 +48,9 @@ impl Scratch {
     pub(super) fn with<T>(then: impl FnOnce(&mut Self) -> T) -> T {
         SCRATCH.with_borrow_mut(|scratch| {
             let result = then(scratch);
-            if scratch.output.capacity() > MAX_OUTPUT {
-                scratch.output = Vec::new();
+            let output = &mut scratch.drafts.output;
+            if output.capacity() > MAX_OUTPUT {
+                *output = Vec::new();
             }
             result
         })

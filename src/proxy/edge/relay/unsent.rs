@@ -29,6 +29,11 @@ impl Unsent {
         self.is_flushed
     }
 
+    /// Whether the side has yet to take some of what was sent.
+    pub(super) fn has_rest(&self) -> bool {
+        !self.bytes.is_empty()
+    }
+
     /// Sends two pieces as far as they are taken at once, and keeps the rest. All that was sent before has been
     /// taken.
     pub(super) fn send<W: AsyncWrite + Unpin>(
