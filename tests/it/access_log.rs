@@ -1,8 +1,8 @@
 //! The access log of a running gateway: a line for every request, whichever lane it came by.
 
 use crate::support::{
-    Answer, Authority, Client, File, Folder, Gateway, PATIENCE, Running, TlsClient, Upstream,
-    WITH_LANE, WITHOUT_LANE, run,
+    Answer, Authority, Client, File, Folder, Gateway, LANES, PATIENCE, Running, TlsClient,
+    Upstream, run,
 };
 use serde_json::Value;
 use std::fs;
@@ -58,7 +58,7 @@ fn check(line: &Value, expected: &[(&str, Value)]) {
 
 #[test]
 fn every_request_has_one_line_that_says_what_became_of_it() {
-    for lane in [WITH_LANE, WITHOUT_LANE] {
+    for lane in LANES {
         let folder = Folder::new();
         let log = folder.path("access");
         let upstream = Upstream::start(Answer(

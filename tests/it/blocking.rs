@@ -2,8 +2,8 @@
 //! own origin is. `tests/cases/blocking.yaml` has what is blocked.
 
 use crate::support::{
-    Answer, Authority, Client, Folder, Gateway, Http2Client, TlsClient, Upstream, WITH_LANE,
-    WITHOUT_LANE, read_head, run,
+    Answer, Authority, Client, Folder, Gateway, Http2Client, LANES, TlsClient, Upstream, read_head,
+    run,
 };
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpListener;
@@ -27,7 +27,7 @@ fn get(fields: &str) -> String {
 
 #[test]
 fn a_websocket_of_a_disallowed_origin_reaches_no_upstream_and_others_become_tunnels() {
-    for lane in [WITH_LANE, WITHOUT_LANE] {
+    for lane in LANES {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("bound").to_string();
         let gateway = Gateway::start_with(lane, &config("websocket", &address));

@@ -2,8 +2,8 @@
 //! was cut off for a whole request. Each test runs with the express lane and without it.
 
 use crate::support::{
-    Answer, Client, Gateway, Recorder, Response, Upstream, WITH_LANE, WITHOUT_LANE, http2,
-    read_head, read_request, run,
+    Answer, Client, Gateway, LANES, Recorder, Response, Upstream, http2, read_head, read_request,
+    run,
 };
 use bytes::Bytes;
 use std::io::{BufReader, Read, Write};
@@ -29,7 +29,7 @@ fn config(upstream: SocketAddr, protocol: &str) -> String {
 }
 
 fn in_both_lanes(run: impl Fn(&Gateway, &Recorder)) {
-    for server in [WITH_LANE, WITHOUT_LANE] {
+    for server in LANES {
         let upstream = Recorder::start();
         let gateway = Gateway::start_with(server, &config(upstream.address, "http1"));
         run(&gateway, &upstream);
@@ -130,7 +130,7 @@ fn a_preflight_with_a_body_that_is_too_large_is_refused() {
 
 #[test]
 fn a_body_of_just_the_size_is_passed_on() {
-    for server in [WITH_LANE, WITHOUT_LANE] {
+    for server in LANES {
         let upstream = Upstream::start(Answer::ok());
         let gateway = Gateway::start_with(server, &config(upstream.address, "http1"));
         for (path, length) in [("/", 10), ("/large", 20), ("/small", 5), ("/", 0)] {
@@ -307,7 +307,7 @@ fn post_http2(
 
 #[test]
 fn an_http_2_body_is_held_to_the_same_whatever_the_upstream_speaks() {
-    for server in [WITH_LANE, WITHOUT_LANE] {
+    for server in LANES {
         let (address, ended) = http2_upstream(false);
         let gateway = Gateway::start_with(server, &config(address, "h2c"));
         for (path, length, pieces, status) in [
@@ -358,7 +358,7 @@ fn an_http_2_body_is_held_to_the_same_whatever_the_upstream_speaks() {
 
 #[test]
 fn a_response_that_has_begun_ends_where_the_request_gets_too_large() {
-    for server in [WITH_LANE, WITHOUT_LANE] {
+    for server in LANES {
         // HTTP/2 on both sides: the streams are reset.
         let (address, ended) = http2_upstream(true);
         let gateway = Gateway::start_with(server, &config(address, "h2c"));

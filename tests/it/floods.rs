@@ -2,8 +2,8 @@
 //! served.
 
 use crate::support::{
-    Answer, Client, File, Gateway, PATIENCE, Response, Running, Upstream, WITH_LANE, WITHOUT_LANE,
-    http2, http2_with, run,
+    Answer, Client, File, Gateway, LANES, PATIENCE, Response, Running, Upstream, http2, http2_with,
+    run,
 };
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
@@ -32,7 +32,7 @@ fn config(upstream: &Upstream, limits: &str) -> String {
 /// Runs with the express lane and without it.
 fn in_both_lanes(run: impl Fn(&str) + Sync) {
     thread::scope(|scope| {
-        for server in [WITH_LANE, WITHOUT_LANE] {
+        for server in LANES {
             scope.spawn(|| run(server));
         }
     });

@@ -1,9 +1,7 @@
 //! Where a request's body ends: one reading on both sides of the gateway, or none. Each test runs with
 //! the express lane and without it.
 
-use crate::support::{
-    Client, Gateway, HTTP2_START, Recorder, Response, WITH_LANE, WITHOUT_LANE, frame,
-};
+use crate::support::{Client, Gateway, HTTP2_START, LANES, Recorder, Response, frame};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
@@ -15,7 +13,7 @@ const UNROUTED: &str = "corsgate_requests_refused_total{reason=\"malformed\",rou
 
 /// Runs with a gateway in front of an upstream that keeps every byte.
 fn in_both_lanes(run: impl Fn(&Gateway, &Recorder)) {
-    for server in [WITH_LANE, WITHOUT_LANE] {
+    for server in LANES {
         let upstream = Recorder::start();
         let gateway = Gateway::start_with(
             server,

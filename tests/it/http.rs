@@ -1,8 +1,7 @@
 //! HTTP as clients speak it, well and badly.
 
 use crate::support::{
-    Answer, Client, Gateway, Http2Client, Refusing, Upstream, WITH_LANE, WITHOUT_LANE, http2,
-    read_head, run,
+    Answer, Client, Gateway, Http2Client, LANES, Refusing, Upstream, http2, read_head, run,
 };
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -395,7 +394,7 @@ fn http_2_with_prior_knowledge_gets_the_same_answers() {
 #[test]
 fn an_answer_of_the_operators_own_has_its_body_on_every_lane() {
     const BODY: &str = r#"{"error": "cors", "docs": "https://docs.example.com/cors"}"#;
-    for lane in [WITH_LANE, WITHOUT_LANE] {
+    for lane in LANES {
         let config = format!(
             "upstreams: {{ u: {{ echo: true }} }}\nroutes:\n- upstream: u\n  cors:\n    \
              allow_origins: https://app.example.com\n    \

@@ -5,16 +5,13 @@
 //! the code, in `src/proxy/edge`, in a time that passes at once.
 
 use crate::support::{
-    Answer, Client, Gateway, HTTP2_START, PATIENCE, Upstream, WITH_LANE, WITHOUT_LANE, read_head,
-    run,
+    Answer, Client, Gateway, HTTP2_START, LANES, PATIENCE, Upstream, read_head, run,
 };
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
-
-const LANES: [&str; 2] = [WITH_LANE, WITHOUT_LANE];
 
 /// The time-outs that are tested. Timers are coarse: nothing may happen much earlier.
 const LIMIT: Duration = Duration::from_secs(1);

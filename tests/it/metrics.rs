@@ -2,8 +2,7 @@
 //! installed. `CORSGATE_TEST_PROMETHEUS=require` makes it a failure that it is not.
 
 use crate::support::{
-    Answer, Client, Folder, Gateway, PATIENCE, Prometheus, Upstream, WITH_LANE, WITHOUT_LANE,
-    program,
+    Answer, Client, Folder, Gateway, LANES, PATIENCE, Prometheus, Upstream, program,
 };
 use std::io::Write;
 use std::process::Stdio;
@@ -118,7 +117,7 @@ fn only_denials_that_a_browser_enforces_are_counted() {
 #[test]
 fn preflights_and_requests_are_told_apart_in_rates_and_durations() {
     let upstream = Upstream::start(Answer::ok());
-    for lane in [WITH_LANE, WITHOUT_LANE] {
+    for lane in LANES {
         let gateway = Gateway::start_with(lane, &config(&upstream));
         some_traffic(&gateway);
         let get = "GET /books HTTP/1.1\r\nHost: a\r\n\r\n";

@@ -2,8 +2,7 @@
 //! methods that are not for gateways.
 
 use crate::support::{
-    Answer, Client, Gateway, PATIENCE, Recorder, Upstream, WITH_LANE, WITHOUT_LANE, http2,
-    read_head, run,
+    Answer, Client, Gateway, LANES, PATIENCE, Recorder, Upstream, WITH_LANE, http2, read_head, run,
 };
 use bytes::Bytes;
 use http::HeaderMap;
@@ -244,7 +243,7 @@ fn a_client_that_ends_what_it_sends_gets_its_answer() {
     let get = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
     let post = "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
     let old = "GET / HTTP/1.0\r\nHost: a.test\r\nConnection: keep-alive\r\n\r\n";
-    for server in [WITH_LANE, WITHOUT_LANE] {
+    for server in LANES {
         let slow = Slow::start(server);
         for request in [get, post, old] {
             let mut client = Client::connect(slow.gateway.address);
@@ -300,7 +299,7 @@ fn a_client_that_resets_its_connection_cancels_its_request() {
 
 #[test]
 fn a_body_that_ends_too_early_is_not_taken_for_a_whole_one() {
-    for server in [WITH_LANE, WITHOUT_LANE] {
+    for server in LANES {
         let upstream = Recorder::start();
         let gateway = gateway(server, &http1(upstream.address));
         for body in [
@@ -348,7 +347,7 @@ fn cookies_that_come_in_crumbs_are_one_line_for_the_upstream() {
 #[test]
 fn connect_trace_and_track_are_answered_with_405_that_a_script_can_read() {
     const ALLOW: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
-    for server in [WITH_LANE, WITHOUT_LANE] {
+    for server in LANES {
         let upstream = Upstream::start(Answer::ok());
         let gateway = gateway(server, &http1(upstream.address));
         let mut counted = 0.0;

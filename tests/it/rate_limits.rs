@@ -5,7 +5,8 @@
 //! beside the code, in `src/buckets`.
 
 use crate::support::{
-    Answer, Client, Folder, Gateway, Http2Client, Response, Upstream, WITH_LANE, WITHOUT_LANE,
+    Answer, Client, Folder, Gateway, Http2Client, LANES, Response, Upstream, WITH_LANE,
+    WITHOUT_LANE,
 };
 use std::sync::Mutex;
 use std::sync::mpsc;
@@ -204,7 +205,7 @@ fn a_client_past_its_rate_gets_429_that_a_script_can_read() {
 
 #[test]
 fn a_connection_is_kept_when_its_client_asks_too_often() {
-    for server in [WITH_LANE, WITHOUT_LANE] {
+    for server in LANES {
         let upstream = Upstream::start(Answer::ok());
         let gateway = Gateway::start_with(server, &config(&upstream, TWO_PER_DAY));
         let mut client = Client::connect(gateway.address);
@@ -281,7 +282,7 @@ fn every_request_counts_but_those_that_are_refused_for_another_reason() {
 #[test]
 fn a_request_without_a_route_counts_as_well() {
     let routes = "routes: [{ upstream: u, match: { hosts: [other.test] } }]\n";
-    for server in [WITH_LANE, WITHOUT_LANE] {
+    for server in LANES {
         let gateway = Gateway::start_with(
             server,
             &format!("{TWO_PER_DAY}\nupstreams: {{ u: {{ echo: true }} }}\n{routes}"),

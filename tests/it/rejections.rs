@@ -1,7 +1,7 @@
 //! Who is being rejected: the page `/rejections`, and the line in the log.
 
 use crate::support::{
-    Answer, Client, File, Folder, Gateway, Http2Client, Running, Upstream, WITH_LANE, WITHOUT_LANE,
+    Answer, Client, File, Folder, Gateway, Http2Client, LANES, Running, Upstream,
 };
 use serde_json::{Value, json};
 use std::time::Instant;
@@ -68,7 +68,7 @@ fn rows(page: &Value, table: &str) -> Vec<[Value; 7]> {
 fn the_most_frequent_origins_methods_and_headers_are_on_the_page_whatever_the_lane() {
     let upstream = Upstream::start(Answer::ok());
     let evil = "https://evil.test";
-    for lane in [WITH_LANE, WITHOUT_LANE] {
+    for lane in LANES {
         let gateway = Gateway::start_with(lane, &config(&upstream));
         let mut client = Client::connect(gateway.address);
         for (request, times) in [

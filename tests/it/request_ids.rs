@@ -1,6 +1,6 @@
 //! The id of a request: the same for the client, the upstream and the log.
 
-use crate::support::{Answer, Client, Gateway, Response, Upstream, WITH_LANE, WITHOUT_LANE};
+use crate::support::{Answer, Client, Gateway, LANES, Response, Upstream};
 
 const FIELD: &str = "x-request-id";
 
@@ -31,7 +31,7 @@ fn client_and_upstream_are_told_the_same_id() {
     // The upstream has an idea of its own, which does not count.
     let fields = [("X-Request-Id".to_owned(), "theirs".to_owned())];
     let upstream = Upstream::start(Answer::new(200, &fields));
-    for lane in [WITH_LANE, WITHOUT_LANE] {
+    for lane in LANES {
         let gateway = start(lane, &upstream);
         let mut cases = vec![
             // The request line; its own fields; whether its id is kept.
@@ -57,7 +57,7 @@ fn client_and_upstream_are_told_the_same_id() {
 #[test]
 fn the_gateways_own_answers_tell_it_but_to_preflights() {
     let upstream = Upstream::start(Answer::ok());
-    for lane in [WITH_LANE, WITHOUT_LANE] {
+    for lane in LANES {
         let gateway = start(lane, &upstream);
         for (line, status) in [
             ("GET /none", 404),

@@ -2,8 +2,7 @@
 //! and with which CORS headers.
 
 use crate::support::{
-    Answer, Client, Folder, Gateway, Http2Client, Response, Upstream, WITH_LANE, WITHOUT_LANE,
-    http2, run,
+    Answer, Client, Folder, Gateway, Http2Client, LANES, Response, Upstream, http2, run,
 };
 use bytes::Bytes;
 
@@ -26,7 +25,7 @@ routes:
 
 /// Runs with the express lane and without it.
 fn with_each_lane(run: impl Fn(&Gateway)) {
-    for server in [WITH_LANE, WITHOUT_LANE] {
+    for server in LANES {
         let upstream = Upstream::start(Answer::ok());
         let config = CONFIG.replace("BACKEND", &upstream.address.to_string());
         run(&Gateway::start_with(server, &config));

@@ -1,9 +1,7 @@
 //! Requests that the gateway and the server behind it could understand differently: odd paths, odd
 //! hosts, and responses that depend on the header by which their route was chosen.
 
-use crate::support::{
-    Answer, Client, Gateway, Refusing, Upstream, WITH_LANE, WITHOUT_LANE, http2, run,
-};
+use crate::support::{Answer, Client, Gateway, LANES, Refusing, Upstream, WITH_LANE, http2, run};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -39,7 +37,7 @@ fn preflight(target: &str) -> String {
 }
 
 fn in_both_lanes(run: impl Fn(&str)) {
-    for server in [WITH_LANE, WITHOUT_LANE] {
+    for server in LANES {
         run(server);
     }
 }

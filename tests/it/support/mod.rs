@@ -40,6 +40,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// For [`Gateway::start_with`].
 pub(crate) const WITH_LANE: &str = "express_lane: true";
 pub(crate) const WITHOUT_LANE: &str = "express_lane: false";
+pub(crate) const LANES: [&str; 2] = [WITH_LANE, WITHOUT_LANE];
 
 /// Runs the program with these arguments.
 pub(crate) fn corsgate(arguments: &[&str]) -> Output {

@@ -1,7 +1,7 @@
 //! Client certificates: the clients that each mode accepts, and what upstreams are told.
 
 use super::{ACTUAL, BOTH, PREFLIGHT, Site, assert_allowed};
-use crate::support::{Authority, Folder, Pair, TlsClient, WITH_LANE, WITHOUT_LANE, corsgate, run};
+use crate::support::{Authority, Folder, LANES, Pair, TlsClient, WITH_LANE, corsgate, run};
 use base64::Engine as _;
 
 /// A gateway that asks for certificates in this mode, and the certificates of two clients.
@@ -70,7 +70,7 @@ fn each_mode_lets_by_whom_it_says() {
             NoConnection,
         ),
     ] {
-        for lane in [WITH_LANE, WITHOUT_LANE] {
+        for lane in LANES {
             let asking = Asking::start(lane, mode, "");
             let address = asking.site.gateway.address;
             for alpn in BOTH {

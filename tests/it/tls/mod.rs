@@ -10,8 +10,8 @@ mod redirect;
 mod reload;
 
 use crate::support::{
-    Answer, Authority, Folder, Gateway, PATIENCE, Pair, Response, TlsClient, Upstream, WITH_LANE,
-    WITHOUT_LANE, run,
+    Answer, Authority, Folder, Gateway, LANES, PATIENCE, Pair, Response, TlsClient, Upstream,
+    WITH_LANE, run,
 };
 use rustls::version::{TLS12, TLS13};
 use std::net::SocketAddr;
@@ -123,7 +123,7 @@ fn assert_allowed(name: &str, response: &Response, status: u16) {
 
 #[test]
 fn preflights_are_answered_and_requests_forwarded_over_both_protocols_by_both_lanes() {
-    for lane in [WITH_LANE, WITHOUT_LANE] {
+    for lane in LANES {
         let site = Site::start_with(lane, PLAIN_TLS, "");
         for alpn in BOTH {
             let client = site.client(&[alpn]);

@@ -1,12 +1,12 @@
 //! `https_redirect_port`: everything but preflights is sent to https.
 
 use super::{ORIGIN, Site};
-use crate::support::{Client, Http2Client, WITH_LANE, WITHOUT_LANE};
+use crate::support::{Client, Http2Client, LANES};
 
 #[test]
 fn requests_are_sent_to_https_and_preflights_answered() {
     let preflight = format!("Origin: {ORIGIN}\r\nAccess-Control-Request-Method: PUT\r\n");
-    for lane in [WITH_LANE, WITHOUT_LANE] {
+    for lane in LANES {
         for (port, shown) in [(443, ""), (8443, ":8443")] {
             let listeners = format!("- {{ address: '127.0.0.1:0', https_redirect_port: {port} }}");
             let site = Site::start_with(lane, &listeners, "");

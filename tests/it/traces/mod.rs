@@ -6,8 +6,8 @@ mod otlp;
 mod rotel;
 
 use crate::support::{
-    Answer, Authority, Client, Folder, Gateway, Http2Client, PATIENCE, Received, Refusing,
-    Response, TlsClient, Upstream, WITH_LANE, WITHOUT_LANE, run,
+    Answer, Authority, Client, Folder, Gateway, Http2Client, LANES, PATIENCE, Received, Refusing,
+    Response, TlsClient, Upstream, run,
 };
 use otlp::{Arrived, collector, spans};
 use std::net::SocketAddr;
@@ -59,7 +59,7 @@ fn attribute<'s>(span: &'s Arrived, name: &str) -> &'s str {
 
 #[test]
 fn a_request_that_is_forwarded_has_a_span_and_no_other_has() {
-    for lane in [WITH_LANE, WITHOUT_LANE] {
+    for lane in LANES {
         let (collector, upstream) = (collector(), Upstream::start(Answer::ok()));
         let text = configuration(&traces(collector.address, "1"), &upstream);
         let gateway = Gateway::start_with(lane, &text);
