@@ -9,13 +9,12 @@ use super::message::{Framing, Line, Message, Messages};
 use super::requests::Request;
 use super::upstream::PATIENCE;
 use crate::lanes::draft::Rng;
-use crate::support::run;
+use crate::support::{http2, run};
 use bytes::Bytes;
 use h2::client::SendRequest;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::net::SocketAddr;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// A client's side of an exchange: one request after the other on one connection, each with pieces of a body.
@@ -114,7 +113,7 @@ impl Streams {
         let mut end = End::Closed;
         // Its runtime ends with it, and so does the connection.
         run(async {
-            let mut sender = connect(gateway).await;
+            let mut sender = http2(gateway).await;
             for (request, body) in &self.requests {
                 match timeout(PATIENCE, ask(&mut sender, request, body)).await {
                     Ok(message) => messages.messages.push(message),
@@ -148,15 +147,6 @@ impl Body {
     fn length(&self) -> usize {
         self.pieces.iter().map(Bytes::len).sum()
     }
-}
-
-/// Connects without delays: half of the time would be waits of 40 ms for an acknowledgement.
-async fn connect(gateway: SocketAddr) -> SendRequest<Bytes> {
-    let stream = TcpStream::connect(gateway).await.expect("it listens");
-    stream.set_nodelay(true).expect("an option");
-    let (sender, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
-    tokio::spawn(connection);
-    sender
 }
 
 /// Makes a request of HTTP/2; `None` where it has no such request.

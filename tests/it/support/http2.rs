@@ -38,6 +38,8 @@ pub(crate) async fn http2_with(
     address: SocketAddr,
 ) -> SendRequest<Bytes> {
     let stream = TcpStream::connect(address).await.expect("it listens");
+    // Half of the time of a body would be waits of 40 ms for an acknowledgement.
+    stream.set_nodelay(true).expect("an option");
     let (sender, connection) = settings.handshake(stream).await.expect("HTTP/2");
     tokio::spawn(connection);
     sender
