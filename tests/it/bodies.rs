@@ -205,7 +205,7 @@ fn chunks_that_come_late_are_counted_with_those_before() {
         }
         assert_refused(&client.read(false).expect("an answer"));
         for received in received(gateway, upstream) {
-            let is_whole = received.ends_with(b"0\r\n\r\n");
+            let is_whole = received.ends_with(b"\r\n0\r\n\r\n");
             assert!(!is_whole, "{}", received.escape_ascii());
         }
     });
@@ -351,7 +351,7 @@ fn an_http_2_body_is_held_to_the_same_whatever_the_upstream_speaks() {
             let (_, found, _) = post_http2(gateway, path, None, pieces);
             assert_eq!(found, status, "{path} {pieces:?}");
         }
-        let whole = |bytes: &&Vec<u8>| bytes.ends_with(b"0\r\n\r\n");
+        let whole = |bytes: &&Vec<u8>| bytes.ends_with(b"\r\n0\r\n\r\n");
         assert_eq!(received(gateway, upstream).iter().filter(whole).count(), 1);
     });
 }
@@ -418,13 +418,13 @@ fn a_response_that_has_begun_ends_where_the_request_gets_too_large() {
             response.extend_from_slice(&chunk[..n]);
         }
         assert!(
-            !response.ends_with(b"0\r\n\r\n"),
+            !response.ends_with(b"\r\n0\r\n\r\n"),
             "{}",
             response.escape_ascii()
         );
         let received = backend.join().expect("no panic");
         assert!(
-            !received.ends_with(b"0\r\n\r\n"),
+            !received.ends_with(b"\r\n0\r\n\r\n"),
             "{}",
             received.escape_ascii()
         );
