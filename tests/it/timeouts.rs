@@ -1,6 +1,6 @@
 //! The longest waits for an upstream: those of event streams and tunnels, and a route's own.
 
-use crate::support::{Client, Gateway, Http2Client, read_head};
+use crate::support::{Client, Gateway, Http2Client, LANES, read_head};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
@@ -207,4 +207,48 @@ fn a_client_that_has_ended_its_side_waits_no_longer_than_others() {
     client.end_sending();
     assert_eq!(client.read(false).expect("an answer").status, 504);
     assert!(started.elapsed() < SOON, "{:?}", started.elapsed());
+}
+
+/// Starts an upstream that closes the first two connections after a while, without a word.
+fn leaving_twice(after: Duration) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    // The thread ends with the test, which makes no more connections.
+    thread::spawn(move || {
+        for number in 0..3 {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            read_head(&mut stream);
+            if number < 2 {
+                thread::park_timeout(after);
+                continue;
+            }
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    address
+}
+
+#[test]
+fn each_try_of_a_request_has_a_time_of_its_own() {
+    for server in LANES {
+        for is_http2 in [false, true] {
+            let upstream = leaving_twice(SHORT * 2 / 3);
+            let config = format!(
+                "upstreams: {{ u: {{ endpoints: ['{upstream}'], read_timeout: 300ms }} }}\n\
+                 routes: [{{ name: r, upstream: u, cors: off }}]\n"
+            );
+            let gateway = Gateway::start_with(server, &config);
+            let started = Instant::now();
+            let status = match is_http2 {
+                false => gateway.send(&get("/", "")).status,
+                true => {
+                    let mut client = Http2Client::connect(gateway.address);
+                    client.exchange("GET", &[]).expect("a response").status
+                }
+            };
+            let took = started.elapsed();
+            assert_eq!(status, 200, "{server}, HTTP/2: {is_http2}, {took:?}");
+            assert!(took > SHORT, "{took:?}");
+        }
+    }
 }

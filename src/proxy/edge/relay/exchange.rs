@@ -59,7 +59,9 @@ impl<'e, C: ClientSide> Exchange<'e, C> {
     /// Begins to send the request, with its header and what was read of its body for a try before.
     pub(super) fn start(&mut self, mut header: Vec<u8>) -> Result<()> {
         // The waits for another upstream, or of another request, are over.
-        self.client.timers().stop(Timer::Upstream);
+        for timer in [Timer::Upstream, Timer::Response] {
+            self.client.timers().stop(timer);
+        }
         let is_complete = self.client.is_request_read();
         let kept = self.client.body().kept().len();
         let (ctx, stream) = self.client.ctx();
