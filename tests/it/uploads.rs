@@ -302,6 +302,28 @@ fn a_client_that_waits_for_100_does_not_pause() {
 }
 
 #[test]
+fn a_body_of_no_length_that_does_not_end_is_one_that_pauses() {
+    for server in LANES {
+        let (upstream, tell) = told(|mut stream, told| {
+            read_head(&mut stream);
+            stream.write_all(&Answer::ok().0).expect("it reads");
+            let _ = told.recv();
+        });
+        let gateway = gateway(server, upstream, "body_timeout: 500ms", "");
+        run(async {
+            let mut client = http2(gateway.address).await;
+            let request = http::Request::post("http://a.test/").header("content-length", "00");
+            let request = request.body(()).expect("a request");
+            let (response, _body) = client.send_request(request, false).expect("a stream");
+            assert_eq!(response.await.expect("a response").status(), 200);
+            let late = tokio::task::spawn_blocking(move || gateway.wait_for_metric(LATE, 1.0));
+            late.await.expect("it is counted");
+        });
+        drop(tell);
+    }
+}
+
+#[test]
 fn a_client_of_http_2_that_leaves_in_its_body_ends_the_upstreams_connection() {
     for server in LANES {
         let (has_read, read) = channel();

@@ -66,6 +66,14 @@ struct Streams {
 
 struct OpenStream(Arc<Mutex<Streams>>);
 
+/// What a client has sent the header of.
+enum Accepted {
+    /// In a box at once: it is large, and moved several times.
+    Stream(Box<HttpSession>),
+    /// pingora has answered it, or reset it.
+    Rejected,
+}
+
 /// Serves a connection to its end.
 pub(super) async fn serve(
     edge: &Arc<Edge>,
@@ -128,18 +136,17 @@ pub(super) async fn serve(
         streams.lock().last = Instant::now();
         is_used = true;
         for mut accepted in accepted {
-            // By reference: a session is large, and most are answered here.
-            if let Ok(Some(H2Accept::Session(session))) = &mut accepted
+            if let Ok(Some(Accepted::Stream(session))) = &mut accepted
                 && answer_http2(&edge.snapshot.load(), client, session)
             {
                 continue;
             }
             match accepted {
                 // Those that wait for room do not learn that they were reset.
-                Ok(Some(H2Accept::Session(session))) if streams.lock().open >= max_served => {
+                Ok(Some(Accepted::Stream(session))) if streams.lock().open >= max_served => {
                     refuse_stream(edge, client, session);
                 }
-                Ok(Some(H2Accept::Session(session))) => {
+                Ok(Some(Accepted::Stream(session))) => {
                     let backlog = Backlog::new(&backlog, &edge.backlog);
                     hand_over(
                         edge,
@@ -150,7 +157,7 @@ pub(super) async fn serve(
                         ends.leaving,
                     );
                 }
-                Ok(Some(H2Accept::Rejected)) => {
+                Ok(Some(Accepted::Rejected)) => {
                     // pingora answers some with 400, and resets others.
                     let error = RequestError::MalformedStream;
                     count(edge, client, error, Some(error.status()));
@@ -196,7 +203,7 @@ fn count(edge: &Edge, client: &Client, error: RequestError, status: Option<Statu
 }
 
 /// Refuses a stream, which the client may then open again: RFC 9113 §8.7.
-fn refuse_stream(edge: &Edge, client: &Client, mut session: HttpSession) {
+fn refuse_stream(edge: &Edge, client: &Client, mut session: Box<HttpSession>) {
     count(edge, client, RequestError::TooManyRequests, None);
     session.shutdown_with_reason(Reason::REFUSED_STREAM);
 }
@@ -212,25 +219,32 @@ fn options(limits: &Limits) -> H2Options {
     options
 }
 
-type Accepted = pingora_core::Result<Option<H2Accept>>;
-
 /// Waits for a stream, and takes those that came with it. The connection sends its output when it is
 /// asked for a stream: since no answer is made before all streams are taken, answers go out together.
 async fn accept(
     connection: &mut Connection,
     digest: &Arc<Digest>,
     streams: &Mutex<Streams>,
-) -> Vec<Accepted> {
+) -> Vec<pingora_core::Result<Option<Accepted>>> {
     let first = HttpSession::from_h2_conn(connection, Arc::clone(digest));
-    let mut all = vec![after_others(first, streams).await];
+    let mut all = vec![boxed(after_others(first, streams).await)];
     while all.len() < MAX_TAKEN && matches!(all.last(), Some(Ok(Some(_)))) {
         let mut next = pin!(HttpSession::from_h2_conn(connection, Arc::clone(digest)));
         match poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx))).await {
-            Poll::Ready(next) => all.push(next),
+            Poll::Ready(next) => all.push(boxed(next)),
             Poll::Pending => break,
         }
     }
     all
+}
+
+fn boxed(
+    accepted: pingora_core::Result<Option<H2Accept>>,
+) -> pingora_core::Result<Option<Accepted>> {
+    Ok(accepted?.map(|accepted| match accepted {
+        H2Accept::Session(session) => Accepted::Stream(Box::new(session)),
+        H2Accept::Rejected => Accepted::Rejected,
+    }))
 }
 
 /// Waits as `accepting` does, but when woken lets all go first that are ready as well. Among them are the other
@@ -262,7 +276,7 @@ fn idle_until(streams: &Mutex<Streams>, timeout: Duration) -> Instant {
 
 fn hand_over(
     edge: &Arc<Edge>,
-    session: HttpSession,
+    session: Box<HttpSession>,
     backlog: Arc<Backlog>,
     open: OpenStream,
     client: Arc<Client>,
@@ -270,7 +284,6 @@ fn hand_over(
 ) {
     let edge = Arc::clone(edge);
     let leaving = leaving.clone();
-    let session = Box::new(session);
     let serve = async move {
         let request = async {
             match edge.relay.take_stream(&edge.snapshot.load_full(), session) {

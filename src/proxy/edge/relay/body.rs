@@ -14,9 +14,9 @@ pub(super) struct RequestBody {
     framing: Framing,
     /// Decodes a body that comes in chunks, as on HTTP/1.1 alone.
     decoder: Chunks,
-    /// The body as far as it has come.
+    /// All of the body that has come, if `is_kept`.
     kept: Vec<u8>,
-    /// Whether all of that is kept.
+    /// Whether the body can be sent again.
     is_kept: bool,
     has_ended: bool,
 }
@@ -106,9 +106,14 @@ impl RequestBody {
         if self.is_kept && self.kept.len() + data.len() <= MAX_KEPT {
             self.kept.extend_from_slice(data);
         } else {
-            self.is_kept = false;
-            self.kept = Vec::new();
+            self.lose();
         }
+    }
+
+    /// Notes that not all of the body is here.
+    pub(super) fn lose(&mut self) {
+        self.is_kept = false;
+        self.kept = Vec::new();
     }
 
     fn write_framed(&self, data: &[u8], output: &mut Vec<u8>) {

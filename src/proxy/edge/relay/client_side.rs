@@ -32,13 +32,13 @@ pub(super) trait ClientSide {
     /// Whether all of the request has been read.
     fn is_request_read(&self) -> bool;
 
-    /// Ready when the client has gone, or the wait for the upstream has lasted for too long. `silence` is the
-    /// longest one of an upstream that has its turn; it bounds what nothing else bounds.
-    fn poll_given_up(
-        &mut self,
-        cx: &mut Context<'_>,
-        silence: Option<Duration>,
-    ) -> Poll<Box<Error>>;
+    /// Ready when the client has gone, or its stream bounds the wait for the upstream, and that has been too long.
+    fn poll_given_up(&mut self, cx: &mut Context<'_>) -> Poll<Box<Error>>;
+
+    /// Bounds the wait for the upstream where the client's stream does not. Nothing has come by now; `longest` is
+    /// the longest silence of an upstream that has its turn.
+    fn poll_silence(&mut self, cx: &mut Context<'_>, longest: Option<Duration>)
+    -> Poll<Box<Error>>;
 
     /// Reads a piece of the body. Returns what an upstream gets for it.
     fn poll_read<'s>(

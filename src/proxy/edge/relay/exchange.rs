@@ -12,6 +12,7 @@ use crate::proxy::edge::upload::Untaken;
 use crate::proxy::upstream::exchange::{Piece, Silence};
 use pingora_core::protocols::Stream;
 use pingora_core::{Error, ErrorSource, ErrorType, Result};
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead as _, ReadBuf};
@@ -80,8 +81,7 @@ impl<'e, C: ClientSide> Exchange<'e, C> {
     /// Passes on what comes from both sides, until the response has been sent.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> Poll<Result<()>> {
         loop {
-            let silence = self.has_turn().then_some(self.silence.read);
-            if let Poll::Ready(error) = self.client.poll_given_up(cx, silence) {
+            if let Poll::Ready(error) = self.client.poll_given_up(cx) {
                 return Poll::Ready(Err(error));
             }
             let sent = self.poll_upload(cx, scratch)?;
@@ -90,7 +90,9 @@ impl<'e, C: ClientSide> Exchange<'e, C> {
                 return Poll::Ready(Ok(()));
             }
             if sent.is_pending() && received.is_pending() {
-                return Poll::Pending;
+                // Not before: the task may not have had its turn for a long time.
+                let longest = self.has_turn().then_some(self.silence.read);
+                return self.client.poll_silence(cx, longest).map(Err);
             }
         }
     }
@@ -102,17 +104,18 @@ impl<'e, C: ClientSide> Exchange<'e, C> {
     }
 
     fn is_done(&self) -> bool {
-        let is_uploaded = match self.upload {
-            Upload::Reading => false,
-            Upload::Done => self.to_upstream.is_sent(),
-            Upload::Refused(_) => true,
-        };
-        is_uploaded && self.download.is_done() && self.client.is_taken()
+        let is_read = !matches!(self.upload, Upload::Reading);
+        is_read && self.has_upstream_taken() && self.download.is_done() && self.client.is_taken()
     }
 
     /// Whether the upstream is waited for to send something.
     fn has_turn(&self) -> bool {
-        !self.to_upstream.has_rest() && !self.download.is_done() && self.client.is_taken()
+        self.has_upstream_taken() && !self.download.is_done() && self.client.is_taken()
+    }
+
+    /// Whether the upstream has all that it takes of what has come of the request.
+    fn has_upstream_taken(&self) -> bool {
+        self.to_upstream.is_sent() || matches!(self.upload, Upload::Refused(_))
     }
 
     /// Moves the request on by one reading. Pending if nothing can be done.
@@ -130,12 +133,15 @@ impl<'e, C: ClientSide> Exchange<'e, C> {
         let sent = self
             .to_upstream
             .send(self.upstream, cx, [&beginning, piece]);
-        if self.to_upstream.has_rest() {
+        let is_taken = self.has_upstream_taken();
+        if !is_taken {
             self.untaken = self.client.ctx().0.upload.as_ref().map(Untaken::new);
         }
         match sent {
+            // The rest is to be waited for.
+            Ok(()) if !is_taken && came.is_pending() => Poll::Ready(Ok(())),
             Ok(()) => came.map_ok(|_| ()),
-            Err(error) if beginning.is_empty() => self.refuse_upload(error),
+            Err(error) if beginning.is_empty() => self.refuse_upload(not_sent(error)),
             Err(error) => {
                 let context = "while writing request headers";
                 let error = Error::because(ErrorType::WriteError, context, error);
@@ -151,8 +157,9 @@ impl<'e, C: ClientSide> Exchange<'e, C> {
         scratch: &'s mut Scratch,
     ) -> Poll<Result<&'s [u8]>> {
         if !matches!(self.upload, Upload::Reading) {
-            let discarded = self.client.poll_discard(cx, scratch);
-            return discarded.map_ok(|()| &[][..]);
+            ready!(self.client.poll_discard(cx, scratch))?;
+            self.client.body().lose();
+            return Poll::Ready(Ok(&[]));
         }
         let (piece, bytes) = ready!(self.client.poll_read(cx, scratch))?;
         if piece == Piece::Last {
@@ -164,26 +171,29 @@ impl<'e, C: ClientSide> Exchange<'e, C> {
     /// Ready when the upstream has taken what was sent to it, or takes no more.
     fn poll_sent_upstream(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let timers = self.client.timers();
+        let left = self.to_upstream.left();
         match self.to_upstream.poll_sent(self.upstream, cx) {
             Poll::Ready(Ok(())) => {
                 timers.stop(Timer::Upstream);
                 self.untaken = None;
                 Poll::Ready(Ok(()))
             }
-            Poll::Ready(Err(error)) => self.refuse_upload(error),
+            Poll::Ready(Err(error)) => self.refuse_upload(not_sent(error)),
             Poll::Pending => {
+                if self.to_upstream.left() < left {
+                    timers.stop(Timer::Upstream);
+                }
                 timers.start(Timer::Upstream, self.silence.write);
                 ready!(timers.poll(Timer::Upstream, cx));
                 let error = Error::explain(ErrorType::WriteTimedout, "writing body");
-                Poll::Ready(Err(error.into_up()))
+                self.refuse_upload(error.into_up())
             }
         }
     }
 
     /// Notes that the upstream takes no more of the request. It may have answered, and so its response is
     /// waited for.
-    fn refuse_upload(&mut self, error: std::io::Error) -> Poll<Result<()>> {
-        let error = Error::because(ErrorType::WriteError, "writing body", error).into_up();
+    fn refuse_upload(&mut self, error: Box<Error>) -> Poll<Result<()>> {
         self.upload = Upload::Refused(Some(error));
         self.untaken = None;
         let (ctx, stream) = self.client.ctx();
@@ -211,3 +221,11 @@ impl<'e, C: ClientSide> Exchange<'e, C> {
         }))
     }
 }
+
+/// Makes the error of an upstream that takes no more of a request.
+fn not_sent(error: io::Error) -> Box<Error> {
+    Error::because(ErrorType::WriteError, "writing body", error).into_up()
+}
+
+#[cfg(test)]
+mod tests;

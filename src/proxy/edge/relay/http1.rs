@@ -99,13 +99,17 @@ impl ClientSide for Http1Request<'_> {
         self.client.is_request_read()
     }
 
-    /// The client's stream bounds every wait, and reading finds that the client has gone.
-    fn poll_given_up(
-        &mut self,
-        cx: &mut Context<'_>,
-        _silence: Option<Duration>,
-    ) -> Poll<Box<Error>> {
+    /// Reading finds that the client has gone.
+    fn poll_given_up(&mut self, cx: &mut Context<'_>) -> Poll<Box<Error>> {
         self.client.poll_late(cx).map(|()| upstream_is_late())
+    }
+
+    fn poll_silence(
+        &mut self,
+        _cx: &mut Context<'_>,
+        _longest: Option<Duration>,
+    ) -> Poll<Box<Error>> {
+        Poll::Pending
     }
 
     fn poll_read<'s>(

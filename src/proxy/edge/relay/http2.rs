@@ -117,17 +117,16 @@ impl Streamed {
         let is_read = session.is_body_empty();
         let facts = Facts::of_stream(&client, &session, &cors);
         let mut routed = Routed::of(snapshot, &facts);
-        // A length without a body is another's to judge.
-        if (facts.has_body && is_read) || !routed.is_relayed() {
-            return Err(session);
-        }
         let framing = match facts.framing {
             // Frames have lengths, and HTTP/1.1 has chunks for that.
             Ok(Framing::Unstated) if !is_read => Framing::Chunked,
             Ok(framing) => framing,
-            // It is refused.
-            Err(_) => Framing::Unstated,
+            Err(_) => return Err(session),
         };
+        // A length that the stream contradicts is another's to judge.
+        if framing.has_body() == is_read || !routed.is_relayed() {
+            return Err(session);
+        }
         // Not before: what has a context is recorded.
         let mut ctx = Ctx::new(Arc::clone(snapshot));
         let body = RequestBody::new(framing, &request.method);
@@ -218,20 +217,24 @@ impl ClientSide for Streamed {
         self.is_read
     }
 
-    fn poll_given_up(
+    fn poll_given_up(&mut self, cx: &mut Context<'_>) -> Poll<Box<Error>> {
+        let reset = self.to_client.poll_reset(&mut self.session, cx);
+        reset.map(|()| {
+            let error = Error::explain(ErrorType::H2Error, "the client has reset the stream");
+            error.into_down()
+        })
+    }
+
+    fn poll_silence(
         &mut self,
         cx: &mut Context<'_>,
-        silence: Option<Duration>,
+        longest: Option<Duration>,
     ) -> Poll<Box<Error>> {
-        if self.to_client.poll_reset(&mut self.session, cx).is_ready() {
-            let error = Error::explain(ErrorType::H2Error, "the client has reset the stream");
-            return Poll::Ready(error.into_down());
-        }
-        let Some(silence) = silence else {
+        let Some(longest) = longest else {
             self.timers.stop(Timer::Response);
             return Poll::Pending;
         };
-        self.timers.start(Timer::Response, silence);
+        self.timers.start(Timer::Response, longest);
         ready!(self.timers.poll(Timer::Response, cx));
         Poll::Ready(self.ctx.silence())
     }

@@ -29,9 +29,9 @@ impl Unsent {
         self.is_flushed
     }
 
-    /// Whether the side has yet to take some of what was sent.
-    pub(super) fn has_rest(&self) -> bool {
-        !self.bytes.is_empty()
+    /// Returns the number of bytes that the side has yet to take.
+    pub(super) fn left(&self) -> usize {
+        self.bytes.len() - self.taken
     }
 
     /// Sends two pieces as far as they are taken at once, and keeps the rest. All that was sent before has been
@@ -58,8 +58,14 @@ impl Unsent {
             Poll::Ready(taken) => taken?,
             Poll::Pending => 0,
         };
-        self.is_flushed = false;
-        if taken < length {
+        if taken == length {
+            let flushed = to.poll_flush(cx);
+            self.is_flushed = flushed.is_ready();
+            if let Poll::Ready(flushed) = flushed {
+                flushed?;
+            }
+        } else {
+            self.is_flushed = false;
             for piece in pieces {
                 let of_piece = taken.min(piece.len());
                 self.bytes.extend_from_slice(&piece[of_piece..]);
@@ -85,8 +91,10 @@ impl Unsent {
             }
             self.taken += taken;
         }
-        // Its room is not needed while a side keeps up.
-        (self.bytes, self.taken) = (Vec::new(), 0);
+        if !self.bytes.is_empty() {
+            // Its room is not needed while a side keeps up.
+            (self.bytes, self.taken) = (Vec::new(), 0);
+        }
         ready!(Pin::new(&mut to).poll_flush(cx))?;
         self.is_flushed = true;
         Poll::Ready(Ok(()))
