@@ -285,16 +285,17 @@ fn hand_over(
     let edge = Arc::clone(edge);
     let leaving = leaving.clone();
     let serve = async move {
-        let request = async {
+        // In a box, because each of the futures around it is moved, and takes the room of what it holds twice.
+        let request = Box::pin(async {
             match edge.relay.take_stream(&edge.snapshot.load_full(), session) {
-                Ok(streamed) => Box::pin(edge.relay.serve_stream(streamed)).await,
+                Ok(streamed) => edge.relay.serve_stream(streamed).await,
                 Err(session) => {
                     let session = ServerSession::new_http2(*session);
                     // An HTTP/2 session is not used again.
                     let _ = Box::pin(edge.proxy.process_new_http(session, &leaving)).await;
                 }
             }
-        };
+        });
         if !upload::hold(response_deadline::hold(request)).await {
             debug!("a stream is reset: its body, or the header of its response, is late");
         }
