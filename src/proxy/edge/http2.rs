@@ -66,7 +66,7 @@ struct Streams {
 
 struct OpenStream(Arc<Mutex<Streams>>);
 
-/// What a client has sent the header of.
+/// A stream whose header has come.
 enum Accepted {
     /// In a box at once: it is large, and moved several times.
     Stream(Box<HttpSession>),

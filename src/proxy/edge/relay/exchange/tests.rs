@@ -1,4 +1,4 @@
-//! What depends on the order in which the two sides of an exchange are ready: with sockets that is chance.
+//! Exchanges that depend on the order in which their two sides are ready: with sockets that is chance.
 
 use super::*;
 use crate::config::Config;
@@ -37,13 +37,13 @@ const SILENCE: Silence = Silence {
 };
 const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 
-/// What an upstream's socket does when it is written to, or read from.
+/// An upstream's socket, which does what the test says.
 #[derive(Debug, Default)]
 struct Socket {
-    /// How much is taken each time; an error behind that. With nothing here, it has no room.
+    /// The length that is taken each time it is written to, or an error. With nothing here, it has no room.
     takes: VecDeque<Result<usize, ErrorKind>>,
     taken: Vec<u8>,
-    /// What is read. With nothing here, nothing has come.
+    /// The bytes that are read, or an error. With nothing here, nothing has come.
     comes: VecDeque<Result<&'static [u8], ErrorKind>>,
     /// Whether the task is woken when there is room.
     waits_for_room: bool,
