@@ -2,7 +2,6 @@
 //! version of HTTP has.
 
 use crate::cors::MessageFields;
-use crate::framing::stated_length;
 use async_trait::async_trait;
 use http::{Version, header};
 use once_cell::sync::Lazy;
@@ -50,26 +49,9 @@ fn write_length(upstream: &mut impl MessageFields) {
 
 /// Edits the fields of a final response, which came in one version and goes on in another.
 pub(super) fn response(goes_by: Version, came_by: Version, response: &mut impl MessageFields) {
-    write_length_once(response);
     // Trailers are passed on from HTTP/2 to HTTP/2, and no others.
     if (came_by, goes_by) != (Version::HTTP_2, Version::HTTP_2) {
         response.remove(&header::TRAILER);
-    }
-}
-
-/// Writes Content-Length once where an upstream has repeated it, as RFC 9110 §8.6 has it. Lengths that are not the same
-/// are a malformed response's.
-fn write_length_once(response: &mut impl MessageFields) {
-    let (mut lines, mut is_list) = (0, false);
-    response.for_each_line(&header::CONTENT_LENGTH, |line| {
-        lines += 1;
-        is_list |= line.contains(&b',');
-    });
-    if (lines > 1 || is_list)
-        && let Ok(Some(length)) = stated_length(response)
-    {
-        let length = itoa::Buffer::new().format(length).to_owned();
-        response.set_text("Content-Length", length.as_bytes());
     }
 }
 
@@ -119,33 +101,5 @@ impl HttpModule for Unchunked {
 impl HttpModuleBuilder for Unchunked {
     fn init(&self) -> Module {
         Box::new(Self)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use http::{HeaderMap, HeaderValue};
-
-    #[test]
-    fn a_length_that_is_repeated_is_written_once() {
-        for (came, expected) in [
-            (&[][..], &[][..]),
-            (&["5"], &["5"]),
-            (&["5", "5"], &["5"]),
-            (&["5, 5"], &["5"]),
-            (&["5,5", " 5"], &["5"]),
-            // Not a length that is repeated: it is another's to refuse.
-            (&["5", "6"], &["5", "6"]),
-            (&["5, 6"], &["5, 6"]),
-        ] {
-            let mut response = HeaderMap::new();
-            for value in came {
-                response.append(header::CONTENT_LENGTH, HeaderValue::from_static(value));
-            }
-            super::response(Version::HTTP_11, Version::HTTP_11, &mut response);
-            let lines = response.get_all(header::CONTENT_LENGTH).iter();
-            assert!(lines.eq(expected.iter()), "{came:?}: {response:?}");
-        }
     }
 }

@@ -7,7 +7,7 @@
 
 use crate::config::Timeouts;
 use crate::cors::{MessageFields, names_websocket};
-use crate::framing::is_grpc;
+use crate::framing::{is_grpc, stated_length};
 use crate::proxy::facts::content_length;
 use http::header::{
     ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, TRANSFER_ENCODING, UPGRADE,
@@ -387,13 +387,14 @@ fn is_chunked_or_none(response: &impl MessageFields) -> bool {
     }
 }
 
-/// Makes one line with one number of a length that was sent several times. Those that differ have been
-/// refused.
+/// Makes one line with one number of a length that was sent several times, as RFC 9110 §8.6 has it. Those that
+/// differ are another's to refuse.
 fn unify_length(response: &mut impl MessageFields) {
     let Some(first) = response.first(&CONTENT_LENGTH) else {
         return;
     };
-    if response.only(&CONTENT_LENGTH).is_some() && !first.contains(&b',') {
+    let is_one = response.only(&CONTENT_LENGTH).is_some() && !first.contains(&b',');
+    if is_one || stated_length(response).is_err() {
         return;
     }
     let length = first.split(|&byte| byte == b',').next().unwrap_or(first);

@@ -46,6 +46,14 @@ fn a_response_has_one_length_or_none_at_all() {
         (200, &[length("5")], Ok(&[length("5")])),
         (200, &[length("5"), length("5")], Ok(&[length("5")])),
         (200, &[length("5, 5")], Ok(&[length("5")])),
+        (200, &[length("5,5"), length(" 5")], Ok(&[length("5")])),
+        // Not a length that is repeated.
+        (
+            200,
+            &[length("5"), length("6")],
+            Ok(&[length("5"), length("6")]),
+        ),
+        (200, &[length("5, 6")], Ok(&[length("5, 6")])),
         (200, &[coding("chunked")], Ok(&[coding("chunked")])),
         (200, &[coding("Chunked")], Ok(&[coding("Chunked")])),
         (200, &[coding("gzip, chunked")], Err(UnknownCoding)),
