@@ -135,7 +135,7 @@ impl Body {
     /// None in most requests.
     fn new(rng: &mut Rng) -> Self {
         let count = rng.below(10).saturating_sub(6);
-        // Beyond the longest one, a body is not kept for another try, and is longer than a window.
+        // With the last one, a body may be longer than a window, and too long to be kept for another try.
         let longest = *rng.pick(&[&20, &2000, &2000, &40_000]);
         let pieces = (0..count).map(|_| Bytes::from(vec![b'b'; rng.below(longest)]));
         Self {
